@@ -1,0 +1,121 @@
+# Liquidnet. Two commands matter: `make experiment-core-limited` and `make test`.
+# Each installs what is missing (Debian packages, listed in vm/packages.txt), builds, and runs.
+
+CC      ?= gcc
+CLANG   ?= clang
+BUILD   ?= build
+TRIALS  ?=
+SANITIZE ?=
+
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wstrict-prototypes
+CFLAGS  ?= -O2 -g
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror=implicit-function-declaration \
+              -fno-omit-frame-pointer -I. $(CFLAGS) \
+              -DLIQUIDNET_VERSION='"$(shell git describe --always --dirty 2>/dev/null || echo unknown)"'
+ifneq ($(SANITIZE),)
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined
+LDFLAGS    += -fsanitize=address,undefined
+endif
+
+# What each program links besides the two libraries of our own.
+LIB_LIBS       := -lsystemd -ljansson -lyaml -lmnl -lm
+LIBS_detour    := -lnftables -lnetfilter_conntrack -lcrypto
+LIBS_client    := -lcrypto
+LIBS_link      := -lbpf
+LIBS_analysis  := -lpcap -lcrypto
+LIBS_harness   := $(LIBS_analysis)
+
+NODES   := $(notdir $(patsubst %/,%,$(dir $(wildcard nodes/*/main.c))))
+objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+
+LIB      := $(BUILD)/libliquidnet.a
+ANALYSIS := $(BUILD)/libanalysis.a
+PROGRAMS := $(if $(wildcard harness/main.c),$(BUILD)/bin/liquidnet) $(NODES:%=$(BUILD)/bin/liquidnet-%)
+UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+
+.PHONY: all deps build unit system test test-sanitize test-long fuzz install clean format experiment-%
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+all: deps
+	@$(MAKE) --no-print-directory build
+
+# Debian's packages, only those that are missing: nothing is fetched when all are there.
+deps:
+	@vm/install-packages vm/packages.txt
+
+build: $(PROGRAMS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(call objects,lib)
+	@rm -f $@; $(AR) rcs $@ $^
+
+$(ANALYSIS): $(call objects,analysis)
+	@rm -f $@; $(AR) rcs $@ $^
+
+define node_program
+$(BUILD)/bin/liquidnet-$(1): $(call objects,nodes/$(1)) $(LIB)
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) $(LIB_LIBS)
+endef
+$(foreach node,$(NODES),$(eval $(call node_program,$(node))))
+
+$(BUILD)/bin/liquidnet: $(call objects,harness) $(ANALYSIS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_harness) $(LIB_LIBS)
+
+# A unit test includes the .c under test and links everything else from the libraries.
+$(BUILD)/tests/%: tests/unit/%.c $(ANALYSIS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) -lcmocka \
+	  $(LIBS_analysis) $(LIBS_detour) $(LIBS_client) $(LIBS_link) $(LIB_LIBS)
+
+$(BUILD)/bench/%: tests/bench/%.c $(ANALYSIS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
+
+# Fuzz targets: one source that includes what it fuzzes; corpus in tests/fuzz/corpus/NAME/.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] nodes/*/*.[ch])
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=undefined -o $@ $< $(wildcard lib/*.c analysis/*.c) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
+
+unit-build: $(UNIT)
+fuzz-build: $(FUZZ)
+bench-build: $(BENCH)
+
+test: deps
+	@$(MAKE) --no-print-directory build unit-build fuzz-build
+	@tests/run
+
+test-sanitize: deps
+	@$(MAKE) --no-print-directory BUILD=build-sanitize SANITIZE=1 build unit-build fuzz-build
+	@BUILD=build-sanitize tests/run
+
+test-long: deps
+	@$(MAKE) --no-print-directory build unit-build fuzz-build
+	@tests/run --long
+
+experiment-%: deps
+	@$(MAKE) --no-print-directory build
+	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
+
+PREFIX ?= /usr/local
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/liquidnet $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	cp -R experiments topologies data $(DESTDIR)$(PREFIX)/share/liquidnet
+	install -m 644 $(wildcard nodes/*/*.example.yaml) $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf build build-sanitize
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,42 @@
+/* What every daemon of nodes/ has in common: options, signals, READY, the control socket, the event loop.
+ *
+ * Options: --config FILE, --control SOCKET, --ready-fd N, --log-level error|warning|info|debug, --check (read the
+ * configuration, say so, exit), --help, --version. Bad options or a bad configuration: one line, exit status 2,
+ * nothing started. READY: the word "READY\n" on the descriptor, which is then closed; also sd_notify when
+ * NOTIFY_SOCKET is set. SIGTERM and SIGINT end the loop; SIGHUP calls reload. SIGPIPE is ignored.
+ *
+ * The event loop is sd-event: timers on CLOCK_MONOTONIC in microseconds (libuv's have milliseconds), signalfd,
+ * pidfds and priorities, in one library that Debian always has. */
+#ifndef LIQUIDNET_DAEMON_H
+#define LIQUIDNET_DAEMON_H
+
+#include "lib/control.h"
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+struct daemon_description {
+	const char *program;        /* "liquidnet-detour" */
+	const char *summary;        /* one line for --help */
+	const char *default_config; /* "/etc/liquidnet/detour.yaml" */
+};
+
+struct daemon {
+	const struct daemon_description *description;
+	sd_event *loop;
+	const char *config_path;
+	const char *control_path; /* NULL: no control socket was asked for */
+	bool check_only;
+	void (*reload)(void *context); /* SIGHUP; NULL: ignored with a log line */
+	void *context;
+	int ready_fd;
+	struct control *control;
+};
+
+/* Reads the options and makes the loop. Returns -1 to go on, else the exit status to end with at once. */
+int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv);
+/* Opens the control socket (if asked for), says READY, runs until a signal or sd_event_exit. Returns the exit
+ * status (0 after a signal). */
+int daemon_run(struct daemon *daemon, const struct control_command *table, void *context);
+void daemon_free(struct daemon *daemon);
+
+#endif

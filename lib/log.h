@@ -1,0 +1,21 @@
+/* Log: one line an event on standard error, as `level=info program=liquidnet-detour event=mapping-added
+ * client=10.0.1.1 port=5201`. The only state of the libraries that is not passed down: program name, level. */
+#ifndef LIQUIDNET_LOG_H
+#define LIQUIDNET_LOG_H
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Sets the program's name (kept by reference) and the most talkative level that is printed. */
+void log_open(const char *program, enum log_level level);
+
+/* Prints one event. `event` is a short name with dashes; `fields` are key=value pairs (a value with spaces
+ * is written in double quotes by the caller). A line is written by one write(2). */
+void log_event(enum log_level level, const char *event, const char *fields, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define log_error(event, ...) log_event(LOG_LEVEL_ERROR, event, __VA_ARGS__)
+#define log_warning(event, ...) log_event(LOG_LEVEL_WARNING, event, __VA_ARGS__)
+#define log_info(event, ...) log_event(LOG_LEVEL_INFO, event, __VA_ARGS__)
+#define log_debug(event, ...) log_event(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
+
+#endif
