@@ -8,6 +8,7 @@
 
 #include "harness/topology.h"
 #include "lib/conf.h"
+#include "lib/pool.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -122,13 +123,15 @@ struct procedure {
 	struct expect expect;
 	struct published published;
 	bool optional; /* not in a run unless named */
+	const struct conf_node *at;
 };
 
 struct configuration {
 	const char *name, *title;
 	struct link_shape *links; /* topology->links_count entries */
-	const struct setting *settings; /* base and own, in order */
+	const struct setting *settings; /* its own, besides the experiment's */
 	size_t settings_count;
+	const struct conf_node *at;
 };
 
 struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) per cent */
@@ -140,8 +143,11 @@ struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) pe
 
 struct experiment {
 	struct conf *conf;
+	struct pool *pool;
 	const char *path, *name, *title, *source;
 	struct topology *topology;
+	const struct setting *settings; /* of every configuration */
+	size_t settings_count;
 	const char *backend; /* "auto" or a back end's name */
 	unsigned trials, jobs, retries;
 	uint64_t seed;

@@ -1,0 +1,36 @@
+/* Reading an experiment file: what experiment*.c share. Every function returns 0, or -1 with *error set. */
+#ifndef LIQUIDNET_EXPERIMENT_READER_H
+#define LIQUIDNET_EXPERIMENT_READER_H
+
+#include "harness/experiment.h"
+
+/* experiment_network.c: what surrounds the programs. */
+int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out, size_t *count,
+	char **error);
+int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
+int read_captures(struct experiment *e, const struct conf_node *map, char **error);
+int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required, int *index,
+	char **error);
+
+/* experiment_programs.c: preparations, daemons, workloads. */
+int read_preparations(struct experiment *e, const struct conf_node *map, char **error);
+int read_daemons(struct experiment *e, const struct conf_node *map, char **error);
+int read_workloads(struct experiment *e, const struct conf_node *map, char **error);
+
+/* experiment_procedures.c: procedures, and what is made of their results. */
+int read_measures(struct experiment *e, const struct conf_node *root, char **error);
+int read_procedures(struct experiment *e, const struct conf_node *map, char **error);
+int read_comparisons(struct experiment *e, const struct conf_node *list, char **error);
+
+/* experiment_check.c: every template can be filled in, for every procedure. */
+int check_templates(const struct experiment *e, char **error);
+
+/* Helpers. */
+/* A node's name under `key`, which must be there, as an index. */
+int read_node(const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error);
+/* A sequence of scalars as a NULL-ended array on the pool. `list` NULL: an empty array. */
+int read_strings(struct experiment *e, const struct conf_node *list, const char ***out, size_t *count, char **error);
+/* "known names are a, b, c" for messages, on the pool. */
+const char *known_names(struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count);
+
+#endif
