@@ -97,8 +97,13 @@ static void take_v6(struct mptcp_pm_address *address, const struct nlattr *attri
 	memcpy(&address->v6, mnl_attr_get_payload(attribute), sizeof address->v6);
 }
 
-static void take_attribute(struct mptcp_pm_event *event, const struct nlattr *attribute)
+static int take_attribute(const struct nlattr *attribute, void *context)
 {
+	struct mptcp_pm_event *event = context;
+	size_t size = attribute_size(mnl_attr_get_type(attribute));
+
+	if (size && mnl_attr_get_payload_len(attribute) != size)
+		return MNL_CB_ERROR;
 	switch (mnl_attr_get_type(attribute)) {
 	case MPTCP_ATTR_TOKEN:
 		event->token = mnl_attr_get_u32(attribute);
@@ -148,6 +153,7 @@ static void take_attribute(struct mptcp_pm_event *event, const struct nlattr *at
 	default:
 		break;
 	}
+	return MNL_CB_OK;
 }
 
 /* What an event must carry to be one: a listener has its address, a subflow and a new connection both ends.
@@ -174,20 +180,14 @@ static bool is_complete(const struct mptcp_pm_event *event)
 static bool decode_message(const struct nlmsghdr *message, struct mptcp_pm_event *event)
 {
 	const struct genlmsghdr *generic = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attribute;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof *generic)
 		return false;
 	*event = (struct mptcp_pm_event){.type = (enum mptcp_pm_event_type)generic->cmd};
 	if (mptcp_pm_event_name(event->type)[0] == '?')
 		return false;
-	mnl_attr_for_each(attribute, message, sizeof *generic)
-	{
-		size_t size = attribute_size(mnl_attr_get_type(attribute));
-		if (size && mnl_attr_get_payload_len(attribute) != size)
-			return false;
-		take_attribute(event, attribute);
-	}
+	if (mnl_attr_parse(message, sizeof *generic, take_attribute, event) < 0)
+		return false;
 	return is_complete(event);
 }
 
@@ -233,21 +233,27 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *c
 
 /* ---- commands ---- */
 
+static int take_text(const struct nlattr *attribute, void *context)
+{
+	if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
+		mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+		*(const char **)context = mnl_attr_get_str(attribute);
+	return MNL_CB_OK;
+}
+
 /* The text of NLMSGERR_ATTR_MSG in an error answer, or NULL. */
 static const char *extended_text(const struct nlmsghdr *answer)
 {
 	const struct nlmsgerr *failure = mnl_nlmsg_get_payload(answer);
-	const struct nlattr *attribute;
-	size_t offset = sizeof *failure;
+	unsigned offset = sizeof *failure;
+	const char *text = NULL;
 
 	if (!(answer->nlmsg_flags & NLM_F_ACK_TLVS))
 		return NULL;
 	if (!(answer->nlmsg_flags & NLM_F_CAPPED))
-		offset += mnl_nlmsg_get_payload_len(&failure->msg);
-	mnl_attr_for_each(attribute, answer, offset) if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
-							 mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >=
-								 0) return mnl_attr_get_str(attribute);
-	return NULL;
+		offset += (unsigned)mnl_nlmsg_get_payload_len(&failure->msg);
+	mnl_attr_parse(answer, offset, take_text, &text);
+	return text;
 }
 
 /* Sends a request and gives its answers to `data` until the acknowledgement. */
@@ -385,45 +391,56 @@ int mptcp_pm_remove(struct mptcp_pm *pm, uint32_t token, uint8_t id, char **erro
 
 /* ---- the family ---- */
 
-static void take_group(struct mptcp_pm *pm, const struct nlattr *group)
-{
-	const struct nlattr *attribute;
-	const char *name = "";
-	uint32_t id = 0;
+struct group {
+	const char *name;
+	uint32_t id;
+};
 
-	mnl_attr_for_each_nested(attribute, group)
-	{
-		if (mnl_attr_get_type(attribute) == CTRL_ATTR_MCAST_GRP_NAME)
-			name = mnl_attr_get_str(attribute);
-		else if (mnl_attr_get_type(attribute) == CTRL_ATTR_MCAST_GRP_ID)
-			id = mnl_attr_get_u32(attribute);
-	}
-	if (!strcmp(name, MPTCP_PM_EV_GRP_NAME))
-		pm->event_group = id;
+static int take_group_attribute(const struct nlattr *attribute, void *context)
+{
+	struct group *group = context;
+
+	if (mnl_attr_get_type(attribute) == CTRL_ATTR_MCAST_GRP_NAME)
+		group->name = mnl_attr_get_str(attribute);
+	else if (mnl_attr_get_type(attribute) == CTRL_ATTR_MCAST_GRP_ID)
+		group->id = mnl_attr_get_u32(attribute);
+	return MNL_CB_OK;
 }
 
-static int on_family(const struct nlmsghdr *answer, void *context)
+static int take_group(const struct nlattr *attribute, void *context)
 {
 	struct mptcp_pm *pm = context;
-	const struct nlattr *attribute, *group;
+	struct group group = {.name = ""};
 
-	mnl_attr_for_each(attribute, answer, sizeof(struct genlmsghdr))
-	{
-		switch (mnl_attr_get_type(attribute)) {
-		case CTRL_ATTR_FAMILY_ID:
-			pm->family_id = mnl_attr_get_u16(attribute);
-			break;
-		case CTRL_ATTR_VERSION:
-			pm->version = (uint8_t)mnl_attr_get_u32(attribute);
-			break;
-		case CTRL_ATTR_MCAST_GROUPS:
-			mnl_attr_for_each_nested(group, attribute) take_group(pm, group);
-			break;
-		default:
-			break;
-		}
+	mnl_attr_parse_nested(attribute, take_group_attribute, &group);
+	if (!strcmp(group.name, MPTCP_PM_EV_GRP_NAME))
+		pm->event_group = group.id;
+	return MNL_CB_OK;
+}
+
+static int take_family_attribute(const struct nlattr *attribute, void *context)
+{
+	struct mptcp_pm *pm = context;
+
+	switch (mnl_attr_get_type(attribute)) {
+	case CTRL_ATTR_FAMILY_ID:
+		pm->family_id = mnl_attr_get_u16(attribute);
+		break;
+	case CTRL_ATTR_VERSION:
+		pm->version = (uint8_t)mnl_attr_get_u32(attribute);
+		break;
+	case CTRL_ATTR_MCAST_GROUPS:
+		mnl_attr_parse_nested(attribute, take_group, pm);
+		break;
+	default:
+		break;
 	}
 	return MNL_CB_OK;
+}
+
+static int take_family(const struct nlmsghdr *answer, void *context)
+{
+	return mnl_attr_parse(answer, sizeof(struct genlmsghdr), take_family_attribute, context);
 }
 
 static int find_family(struct mptcp_pm *pm, char **error)
@@ -432,7 +449,7 @@ static int find_family(struct mptcp_pm *pm, char **error)
 	struct nlmsghdr *message = start_message(buffer, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
 
 	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME);
-	if (transact(pm, message, on_family, "asking for the netlink family " MPTCP_PM_NAME, error) < 0)
+	if (transact(pm, message, take_family, "asking for the netlink family " MPTCP_PM_NAME, error) < 0)
 		return error_prefix(error, "this kernel offers no MPTCP path manager (CONFIG_MPTCP)");
 	if (!pm->family_id || !pm->event_group)
 		return error_set(error,
