@@ -1,0 +1,379 @@
+/* Cells: from records to numbers. One pass sorts the counted records into their cell; then each cell is described,
+ * compared with what was published, and its subflows are added up. */
+#include "harness/cells.h"
+#include "lib/error.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const judgement_names[] = {"", "same", "lower", "higher"};
+
+const char *judgement_name(enum judgement judgement)
+{
+	return judgement_names[judgement];
+}
+
+static bool counts(const struct record *record)
+{
+	return record->last && record->status <= TRIAL_SUSPECT;
+}
+
+static struct cell *cell_of(const struct cells *cells, const struct record *record)
+{
+	return &cells->cells[record->configuration * cells->experiment->procedures_count + record->procedure];
+}
+
+/* The records of a cell stand together. Returns the first, and how many there are. */
+static const struct record *records_of(const struct cells *cells, const struct cell *cell, size_t *count)
+{
+	const struct records *records = &cells->records;
+	size_t first = 0;
+
+	while (first < records->count && cell_of(cells, &records->items[first]) != cell)
+		first++;
+	*count = 0;
+	while (first + *count < records->count && cell_of(cells, &records->items[first + *count]) == cell)
+		++*count;
+	return records->items + first;
+}
+
+/* Values of a measure over the counted records; returns how many. `values` has room for all of them. */
+static size_t gather(const struct record *records, size_t count, size_t measure, double *values)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (counts(&records[i]) && !isnan(records[i].measures[measure]))
+			values[n++] = records[i].measures[measure];
+	return n;
+}
+
+static int describe(const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
+{
+	const struct experiment *experiment = cells->experiment;
+	double *values = calloc(count + 1, sizeof *values);
+	int result = -1;
+
+	cell->means = calloc(experiment->measures_count, sizeof *cell->means);
+	if (!values || !cell->means)
+		goto out;
+	for (size_t m = 0; m < experiment->measures_count; m++) {
+		size_t n = gather(records, count, m, values);
+		double sum = 0;
+		for (size_t i = 0; i < n; i++)
+			sum += values[i];
+		cell->means[m] = n ? sum / (double)n : NAN;
+	}
+	size_t n = gather(records, count, experiment->primary, values);
+	uint64_t seed = experiment->seed + (uint64_t)(cell - cells->cells);
+	result = stats_describe(values, n, seed, &cell->stats);
+	cell->means[experiment->primary] = cell->stats.mean;
+out:
+	free(values);
+	return result;
+}
+
+static void count_statuses(struct cell *cell, const struct record *records, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		cell->suspect += counts(&records[i]) && records[i].status == TRIAL_SUSPECT;
+		cell->invalid += records[i].status == TRIAL_INVALID;
+		cell->failed += records[i].status == TRIAL_FAILED;
+	}
+}
+
+/* Bytes of a node in a record; a counted trial without the node sent none from there. */
+static double bytes_from(const struct record *record, const char *node)
+{
+	for (size_t i = 0; i < record->subflows_count; i++)
+		if (!strcmp(record->subflows[i].node, node))
+			return record->subflows[i].unique_bytes;
+	return 0;
+}
+
+static void add_node(struct cell *cell, const char *node)
+{
+	for (size_t i = 0; i < cell->subflows_count; i++)
+		if (!strcmp(cell->subflows[i].node, node))
+			return;
+	cell->subflows[cell->subflows_count++] = (struct cell_subflow){node, NAN, NAN, NAN, NAN};
+}
+
+/* The nodes that bytes came from: those promised first, in their order. */
+static int list_nodes(const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
+{
+	const struct experiment *experiment = cells->experiment;
+	const struct expect *expect = &experiment->procedures[cell->procedure].expect;
+	size_t room = expect->subflows_count;
+
+	for (size_t i = 0; i < count; i++) {
+		cell->subflows_n += counts(&records[i]) && records[i].subflows_count;
+		room += records[i].subflows_count;
+	}
+	if (!cell->subflows_n)
+		return 0;
+	cell->subflows = calloc(room, sizeof *cell->subflows);
+	if (!cell->subflows)
+		return -1;
+	for (size_t i = 0; experiment->topology && i < expect->subflows_count; i++)
+		add_node(cell, experiment->topology->nodes[expect->subflows[i]]);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; counts(&records[i]) && j < records[i].subflows_count; j++)
+			add_node(cell, records[i].subflows[j].node);
+	return 0;
+}
+
+static int describe_subflows(const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
+{
+	if (list_nodes(cells, cell, records, count) < 0)
+		return -1;
+	double *values = calloc(count + 1, sizeof *values), total = 0;
+	if (!values)
+		return -1;
+	for (size_t s = 0; s < cell->subflows_count; s++) {
+		size_t n = 0;
+		for (size_t i = 0; i < count; i++)
+			if (counts(&records[i]) && records[i].subflows_count)
+				values[n++] = bytes_from(&records[i], cell->subflows[s].node);
+		cell->subflows[s].bytes = stats_median(values, n);
+		total += cell->subflows[s].bytes;
+	}
+	for (size_t s = 0; s < cell->subflows_count; s++)
+		cell->subflows[s].share = total > 0 ? 100 * cell->subflows[s].bytes / total : NAN;
+	free(values);
+	return 0;
+}
+
+/* Index of a file among the sources, read when it is met first; -1 with *error. */
+static int source_of(struct cells *cells, const char *root, const char *file, char **error)
+{
+	char *path;
+
+	for (size_t i = 0; i < cells->sources_count; i++)
+		if (!strcmp(cells->sources[i].file, file))
+			return (int)i;
+	struct cell_source *sources = reallocarray(cells->sources, cells->sources_count + 1, sizeof *sources);
+	if (!sources)
+		return error_set(error, "out of memory");
+	cells->sources = sources;
+	if (asprintf(&path, "%s/%s", root, file) < 0)
+		return error_set(error, "out of memory");
+	struct published_table *table = published_load(*file == '/' ? file : path, error);
+	free(path);
+	if (!table)
+		return -1;
+	sources[cells->sources_count] = (struct cell_source){file, table};
+	return (int)cells->sources_count++;
+}
+
+/* A number of a column that may not be asked for: NAN then, and when the cell is empty. */
+static int optional_number(const struct published_table *table, int row, const char *name, double *value, char **error)
+{
+	*value = NAN;
+	if (!name)
+		return 0;
+	int column = published_column(table, name, error);
+	if (column < 0)
+		return -1;
+	return published_number(table, row, column, value, error) < 0 ? -1 : 0;
+}
+
+static int find_published(struct cells *cells, struct cell *cell, const char *root, char **error)
+{
+	const struct experiment *experiment = cells->experiment;
+	const struct procedure *procedure = &experiment->procedures[cell->procedure];
+	const struct published *published = &procedure->published;
+
+	if (!published->file)
+		return 0;
+	int source = source_of(cells, root, published->file, error);
+	if (source < 0)
+		return -1;
+	const struct published_table *table = cells->sources[source].table;
+	int column = published_column(table, published->value, error);
+	if (column < 0)
+		return -1;
+	int row = published_row(table, experiment->configurations[cell->configuration].name, procedure->name);
+	if (row < 0)
+		return 0;
+	int found = published_number(table, row, column, &cell->published, error);
+	if (found <= 0)
+		return found;
+	cell->source = source;
+	cell->published_text = published_text(table, row, column);
+	if (optional_number(table, row, published->sd, &cell->published_sd, error) < 0)
+		return -1;
+	return optional_number(table, row, published->n, &cell->published_n, error);
+}
+
+/* Half a unit of the last digit that was published: the value may be as far off by rounding alone. */
+static double rounding(const char *digits)
+{
+	const char *point = strchr(digits, '.');
+
+	return 0.5 * pow(10, point ? -(double)strspn(point + 1, "0123456789") : 0);
+}
+
+static void judge(struct cell *cell)
+{
+	struct stats_term terms[] = {{1, cell->stats.sd, (double)cell->stats.n}, {-1, cell->published_sd, cell->published_n}};
+	bool spread = !isnan(cell->published_sd) && cell->published_n >= 2;
+
+	cell->difference = cell->stats.mean - cell->published;
+	if (isnan(cell->difference))
+		return;
+	cell->difference_percent = cell->published != 0 ? 100 * cell->difference / cell->published : NAN;
+	double half = stats_welch_half_width(terms, spread ? 2 : 1);
+	if (isnan(half))
+		return;
+	if (fabs(cell->difference) <= half + rounding(cell->published_text))
+		cell->judgement = JUDGED_SAME;
+	else
+		cell->judgement = cell->difference < 0 ? JUDGED_LOWER : JUDGED_HIGHER;
+}
+
+/* Published bytes: the columns "a,b" stand for the promised subflows in their order. */
+static int find_subflow_bytes(const struct cells *cells, struct cell *cell, char **error)
+{
+	const struct experiment *experiment = cells->experiment;
+	const struct published_table *table = cells->sources[cells->subflow_source].table;
+	const char *names = experiment->subflow_bytes.value;
+	int row = published_row(table, experiment->configurations[cell->configuration].name,
+		experiment->procedures[cell->procedure].name);
+	double total = 0;
+
+	if (row < 0)
+		return 0;
+	for (size_t s = 0; s < cell->subflows_count && *names; s++) {
+		char name[64];
+		size_t length = strcspn(names, ",");
+		snprintf(name, sizeof name, "%.*s", (int)length, names);
+		names += length + (names[length] == ',');
+		names += strspn(names, " ");
+		if (optional_number(table, row, name, &cell->subflows[s].published_bytes, error) < 0)
+			return -1;
+		total += cell->subflows[s].published_bytes; /* NAN: no shares */
+		if (isnan(total))
+			return 0;
+	}
+	for (size_t s = 0; total > 0 && s < cell->subflows_count; s++)
+		cell->subflows[s].published_share = 100 * cell->subflows[s].published_bytes / total;
+	return 0;
+}
+
+static int fill(struct cells *cells, struct cell *cell, const char *root, char **error)
+{
+	size_t count;
+	const struct record *records = records_of(cells, cell, &count);
+
+	cell->shown = count || !cells->experiment->procedures[cell->procedure].optional;
+	count_statuses(cell, records, count);
+	if (describe(cells, cell, records, count) < 0 || describe_subflows(cells, cell, records, count) < 0)
+		return error_set(error, "out of memory");
+	if (!cell->shown)
+		return 0;
+	if (find_published(cells, cell, root, error) < 0)
+		return -1;
+	judge(cell);
+	if (cells->subflow_source >= 0 && cell->subflows_count)
+		return find_subflow_bytes(cells, cell, error);
+	return 0;
+}
+
+static int fill_all(struct cells *cells, const char *root, char **error)
+{
+	const struct experiment *experiment = cells->experiment;
+
+	if (experiment->subflow_bytes.file) {
+		cells->subflow_source = source_of(cells, root, experiment->subflow_bytes.file, error);
+		if (cells->subflow_source < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < cells->count; i++) {
+		struct cell *cell = &cells->cells[i];
+		cell->configuration = i / experiment->procedures_count;
+		cell->procedure = i % experiment->procedures_count;
+		cell->published = cell->published_sd = cell->published_n = NAN;
+		cell->difference = cell->difference_percent = NAN;
+		cell->published_text = "";
+		cell->source = -1;
+		if (fill(cells, cell, root, error) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct cells *cells_load(const struct experiment *experiment, const char *root, const char *results_dir, char **error)
+{
+	struct cells *cells = calloc(1, sizeof *cells);
+	char *path = NULL;
+
+	if (!cells || asprintf(&path, "%s/trials.jsonl", results_dir) < 0) {
+		error_set(error, "out of memory");
+		free(cells);
+		return NULL;
+	}
+	cells->experiment = experiment;
+	cells->subflow_source = -1;
+	int result = records_load(&cells->records, experiment, path, error);
+	free(path);
+	if (result == 0) {
+		size_t count = experiment->configurations_count * experiment->procedures_count;
+		cells->cells = calloc(count, sizeof *cells->cells);
+		cells->count = cells->cells ? count : 0;
+		result = cells->cells ? fill_all(cells, root, error) : error_set(error, "out of memory");
+	}
+	if (result < 0) {
+		cells_free(cells);
+		return NULL;
+	}
+	return cells;
+}
+
+void cells_free(struct cells *cells)
+{
+	if (!cells)
+		return;
+	for (size_t i = 0; i < cells->count; i++) {
+		free(cells->cells[i].means);
+		free(cells->cells[i].subflows);
+	}
+	free(cells->cells);
+	for (size_t i = 0; i < cells->sources_count; i++)
+		published_free(cells->sources[i].table);
+	free(cells->sources);
+	records_free(&cells->records);
+	free(cells);
+}
+
+/* With r = of / against, var(r) = (var(of) + r^2 var(against)) / against^2. A procedure that stands on both sides, or twice,
+ * is taken as independent: the interval is then on the wide side. */
+struct overhead cells_overhead(const struct cells *cells, size_t configuration, const struct comparison *comparison)
+{
+	const struct cell *row = cells->cells + configuration * cells->experiment->procedures_count;
+	const struct cell *of = &row[comparison->of];
+	struct stats_term *terms = calloc(comparison->against_count + 1, sizeof *terms);
+	double sum = 0, published_sum = 0;
+
+	for (size_t i = 0; i < comparison->against_count; i++) {
+		sum += row[comparison->against[i]].stats.mean;
+		published_sum += row[comparison->against[i]].published;
+	}
+	double ratio = of->stats.mean / sum, published = of->published / published_sum;
+	struct overhead overhead = {100 * (1 - ratio), NAN, 100 * (1 - published)};
+	if (!terms)
+		return overhead;
+	terms[0] = (struct stats_term){1, of->stats.sd, (double)of->stats.n};
+	for (size_t i = 0; i < comparison->against_count; i++) {
+		const struct cell *against = &row[comparison->against[i]];
+		terms[i + 1] = (struct stats_term){ratio, against->stats.sd, (double)against->stats.n};
+	}
+	overhead.half_width = 100 * stats_welch_half_width(terms, comparison->against_count + 1) / fabs(sum);
+	free(terms);
+	if (!isfinite(overhead.measured))
+		overhead.measured = overhead.half_width = NAN;
+	if (!isfinite(overhead.published))
+		overhead.published = NAN;
+	return overhead;
+}

@@ -1,0 +1,85 @@
+/* Shaping: the choice between back ends; the work is theirs. */
+#include "harness/shape.h"
+
+#include "lib/error.h"
+#include <stdlib.h>
+#include <string.h>
+
+const struct shape_backend *const shape_backends[] = {&shape_netem, &shape_link, NULL};
+
+static const char *refusal(const struct shape_backend *backend, const struct link_shape *link)
+{
+	const char *reason = backend->refuses(&link->direction[0]);
+	return reason ? reason : backend->refuses(&link->direction[1]);
+}
+
+static int choose(const struct topology_link *at, const struct link_shape *link, const char *wanted,
+	const struct shape_backend **chosen, char **error)
+{
+	const char *why = NULL;
+	bool known = strcmp(wanted, "auto") == 0;
+	for (const struct shape_backend *const *b = shape_backends; *b; b++) {
+		bool named = strcmp(wanted, (*b)->name) == 0;
+		known |= named;
+		if (!named && strcmp(wanted, "auto") != 0)
+			continue;
+		const char *reason = (*b)->available() ? refusal(*b, link) : "this machine lacks it (see liquidnet doctor)";
+		if (!reason) {
+			*chosen = *b;
+			return 0;
+		}
+		why = reason;
+	}
+	if (!known)
+		return error_set(error, "no shaping back end `%s`; write auto, netem or link", wanted);
+	return error_set(error, "link %s cannot be shaped as asked: %s", at->name, why);
+}
+
+int shape_choose(const struct topology *topology, const struct link_shape *links, const char *wanted,
+	const struct shape_backend **chosen, char **error)
+{
+	for (size_t i = 0; i < topology->links_count; i++) {
+		chosen[i] = NULL;
+		if (links[i].shaped && choose(&topology->links[i], &links[i], wanted, &chosen[i], error) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+bool shaping_uses(const struct shaping *shaping, const struct shape_backend *backend, size_t link)
+{
+	return shaping->chosen[link] == backend;
+}
+
+static bool in_use(const struct shaping *shaping, const struct shape_backend *backend)
+{
+	for (size_t i = 0; i < shaping->network->topology->links_count; i++)
+		if (shaping->chosen[i] == backend)
+			return true;
+	return false;
+}
+
+int shape_install(struct shaping *shaping, char **error)
+{
+	shaping->daemon = PROCESS_NONE;
+	for (const struct shape_backend *const *b = shape_backends; *b; b++)
+		if (in_use(shaping, *b) && (*b)->install(shaping, error) < 0)
+			return -1;
+	return 0;
+}
+
+json_t *shape_collect(struct shaping *shaping, char **error)
+{
+	json_t *all = json_object();
+	for (const struct shape_backend *const *b = shape_backends; *b; b++)
+		if (in_use(shaping, *b) && (*b)->collect(shaping, all, error) < 0) {
+			json_decref(all);
+			return NULL;
+		}
+	return all;
+}
+
+void shape_stop(struct shaping *shaping)
+{
+	process_stop(&shaping->daemon, 1000);
+}

@@ -1,0 +1,50 @@
+/* Shaping: how the links of a network get their rate, delay, loss and queue. Every back end acts on the egress of each
+ * end's interface, so that the network itself is the same for all. One seam, a struct of functions a back end:
+ *   netem  HTB and netem, where the kernel has sch_netem;   link  our daemon, everywhere. */
+#ifndef LIQUIDNET_SHAPE_H
+#define LIQUIDNET_SHAPE_H
+
+#include "harness/experiment.h"
+#include "harness/network.h"
+#include "lib/process.h"
+
+struct shaping; /* what is installed in one network */
+
+struct shape_backend {
+	const char *name, *summary;
+	/* Whether this machine has it. */
+	bool (*available)(void);
+	/* Why it cannot do this, or NULL. */
+	const char *(*refuses)(const struct shape *shape);
+	/* Shapes the links that chose this back end (shaping_uses), and reads back what it installed. */
+	int (*install)(struct shaping *shaping, char **error);
+	/* Counters a link and direction, into {LINK: {"forward": {...}, "reverse": {...}}}. */
+	int (*collect)(struct shaping *shaping, json_t *into, char **error);
+};
+
+extern const struct shape_backend *const shape_backends[]; /* in order of preference; NULL-ended */
+
+struct shaping {
+	const struct network *network;
+	const struct link_shape *links;
+	const struct shape_backend **chosen; /* by link; NULL: not shaped */
+	const char *folder;                  /* for the back ends' files and logs */
+	uint64_t seed;
+	struct process daemon;               /* of the link back end */
+	char control[256];
+};
+
+/* Chooses a back end a link: `wanted` is "auto" or a name. Called before the first trial too, without a network. -1 and
+ * *error when no back end can do what is asked. */
+int shape_choose(const struct topology *topology, const struct link_shape *links, const char *wanted,
+	const struct shape_backend **chosen, char **error);
+int shape_install(struct shaping *shaping, char **error);
+/* {LINK: {"backend":..., "forward":..., "reverse":...}} */
+json_t *shape_collect(struct shaping *shaping, char **error);
+void shape_stop(struct shaping *shaping);
+
+bool shaping_uses(const struct shaping *shaping, const struct shape_backend *backend, size_t link);
+
+extern const struct shape_backend shape_netem, shape_link;
+
+#endif

@@ -1,0 +1,138 @@
+/* Shaping by our link daemon: one process for all links of a network, told by a configuration file, read back over its
+ * control socket. */
+#include "harness/shape.h"
+
+#include "lib/clock.h"
+#include "lib/control.h"
+#include "lib/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READY_NS (10 * NS_PER_S)
+
+static bool available(void)
+{
+	return true;
+}
+
+static const char *refuses(const struct shape *shape)
+{
+	if (shape->rate_bps > 10000000000)
+		return "the link daemon goes to 10 Gbit/s";
+	if (shape->delay_ns > 10 * NS_PER_S)
+		return "the link daemon delays by at most 10 s";
+	return NULL;
+}
+
+static void write_shape(FILE *out, const char *direction, const struct shape *shape)
+{
+	fprintf(out, "    %s: {delay: %" PRId64 "ns, jitter: %" PRId64 "ns, loss: %.9f", direction, shape->delay_ns,
+		shape->jitter_ns, shape->loss);
+	if (shape->rate_bps)
+		fprintf(out, ", rate: %" PRIu64 "bit/s", shape->rate_bps);
+	if (shape->queue_packets)
+		fprintf(out, ", queue: %" PRIu32, shape->queue_packets);
+	fprintf(out, "}\n");
+}
+
+/* Each link draws its losses from a seed of its own, made of the trial's and its position. */
+static uint64_t link_seed(uint64_t seed, size_t link)
+{
+	uint64_t x = seed + 0x9e3779b97f4a7c15ULL * (link + 1);
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return (x ^ (x >> 31)) >> 1;
+}
+
+static int write_configuration(const struct shaping *shaping, const char *path, char **error)
+{
+	const struct topology *topology = shaping->network->topology;
+	FILE *out = fopen(path, "we");
+	if (!out)
+		return error_set(error, "%s: %s", path, strerror(errno));
+	fprintf(out, "links:\n");
+	for (size_t i = 0; i < topology->links_count; i++) {
+		if (!shaping_uses(shaping, &shape_link, i))
+			continue;
+		fprintf(out, "  - name: %s\n    seed: %" PRIu64 "\n    ends:\n", topology->links[i].name,
+			link_seed(shaping->seed, i));
+		for (size_t k = 0; k < 2; k++)
+			fprintf(out, "      - {namespace: /proc/%d/ns/net, interface: %s}\n",
+				(int)shaping->network->pids[topology->links[i].ends[k].node], topology->links[i].ends[k].interface);
+		write_shape(out, "forward", &shaping->links[i].direction[0]);
+		write_shape(out, "reverse", &shaping->links[i].direction[1]);
+	}
+	return fclose(out) == 0 ? 0 : error_set(error, "%s: %s", path, strerror(errno));
+}
+
+static int await_ready(struct shaping *shaping, int fd, const char *log, char **error)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char word[16] = "";
+	int n = poll(&p, 1, (int)(READY_NS / NS_PER_MS));
+	if (n > 0 && read(fd, word, sizeof word - 1) > 0)
+		return 0;
+	char text[64] = "it still runs";
+	if (process_wait(&shaping->daemon, clock_now_ns() + 100 * NS_PER_MS) == 1)
+		process_status_text(shaping->daemon.status, text);
+	return error_set(error, "liquidnet-link did not become ready (%s); see %s", text, log);
+}
+
+static int install(struct shaping *shaping, char **error)
+{
+	char config[4096], log[4096], ready_text[16];
+	int ready[2];
+	snprintf(config, sizeof config, "%s/link.yaml", shaping->folder);
+	snprintf(log, sizeof log, "%s/link.log", shaping->folder);
+	snprintf(shaping->control, sizeof shaping->control, "/run/link.sock");
+	if (write_configuration(shaping, config, error) < 0)
+		return -1;
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return error_set(error, "pipe: %s", strerror(errno));
+	snprintf(ready_text, sizeof ready_text, "%d", ready[1]);
+	const char *argv[] = {"liquidnet-link", "--config", config, "--control", shaping->control, "--ready-fd", ready_text, NULL};
+	struct process_options options = PROCESS_OPTIONS;
+	options.argv = argv;
+	options.keep_fd = ready[1];
+	options.stderr_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int result = process_start(&shaping->daemon, &options, error);
+	close(ready[1]);
+	close(options.stderr_fd);
+	if (result == 0)
+		result = await_ready(shaping, ready[0], log, error);
+	close(ready[0]);
+	return result;
+}
+
+static int collect(struct shaping *shaping, json_t *into, char **error)
+{
+	json_t *answer = NULL, *link;
+	size_t i;
+	if (control_call(shaping->control, "status", 5000, &answer, error) < 0)
+		return error_prefix(error, "liquidnet-link");
+	json_array_foreach(json_object_get(answer, "links"), i, link)
+	{
+		const char *name = json_string_value(json_object_get(link, "name"));
+		json_object_set_new(link, "backend", json_string("link"));
+		json_object_set_new(link, "realtime", json_incref(json_object_get(answer, "realtime")));
+		if (name)
+			json_object_set(into, name, link);
+	}
+	json_decref(answer);
+	return 0;
+}
+
+const struct shape_backend shape_link = {
+	.name = "link",
+	.summary = "our user-space link daemon",
+	.available = available,
+	.refuses = refuses,
+	.install = install,
+	.collect = collect,
+};

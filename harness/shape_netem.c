@@ -1,0 +1,181 @@
+/* Shaping by the kernel's HTB and netem: `tc -batch` a node, read back from `tc -j qdisc`. netem takes the packets in
+ * flight into its limit, so rate x delay is added to the queue; it takes no seed before Linux 6.7 (recorded as unseeded). */
+#include "harness/shape.h"
+
+#include "harness/doctor.h"
+#include "lib/clock.h"
+#include "lib/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define FRAME_BYTES 1514
+#define NO_LIMIT 1000000 /* packets: netem's own default of 1000 would be a queue that nobody asked for */
+
+static const char *refuses(const struct shape *shape)
+{
+	if (shape->delay_ns > 4 * NS_PER_S)
+		return "netem delays by at most 4 s";
+	return NULL;
+}
+
+static uint64_t limit_packets(const struct shape *shape)
+{
+	if (!shape->queue_packets)
+		return NO_LIMIT;
+	double flying = (double)shape->rate_bps / 8 / FRAME_BYTES * (double)(shape->delay_ns + shape->jitter_ns) / 1e9;
+	return shape->queue_packets + (uint64_t)ceil(flying);
+}
+
+static void write_commands(FILE *out, const char *device, const struct shape *shape)
+{
+	const char *parent = "root";
+	if (shape->rate_bps) {
+		fprintf(out, "qdisc replace dev %s root handle 1: htb default 1\n", device);
+		fprintf(out, "class replace dev %s parent 1: classid 1:1 htb rate %" PRIu64 "bit burst 1600 cburst 1600\n", device,
+			shape->rate_bps);
+		parent = "parent 1:1";
+	}
+	fprintf(out, "qdisc replace dev %s %s handle 10: netem limit %" PRIu64 " delay %" PRId64 "us", device, parent,
+		limit_packets(shape), shape->delay_ns / NS_PER_US);
+	if (shape->jitter_ns)
+		fprintf(out, " %" PRId64 "us", shape->jitter_ns / NS_PER_US);
+	if (shape->loss > 0)
+		fprintf(out, " loss random %.6f%%", shape->loss * 100);
+	fprintf(out, "\n");
+}
+
+static int run_in(int netns, const char *const *argv, const char *input, char **output, char **error)
+{
+	struct process_options options = PROCESS_OPTIONS;
+	options.argv = argv;
+	options.netns_fd = netns;
+	int fd = memfd_create("batch", MFD_CLOEXEC);
+	if (fd < 0 || write(fd, input, strlen(input)) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return error_set(error, "memfd: %s", strerror(errno));
+	options.stdin_fd = fd;
+	char *said = NULL;
+	int status = process_run(&options, true, 10000, &said, error);
+	close(fd);
+	if (status > 0)
+		error_set(error, "%s: %.*s", argv[0], (int)strcspn(said, "\n"), said);
+	if (output && status == 0)
+		*output = said;
+	else
+		free(said);
+	return status == 0 ? 0 : -1;
+}
+
+/* Segmentation offloads make packets that no link carries: off, at both levels (TCP builds super-packets above the qdisc). */
+static int plain_packets(int netns, const char *device, char **error)
+{
+	const char *const offloads[] = {"ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", NULL};
+	const char *const segments[] = {"ip", "link", "set", "dev", device, "gso_max_segs", "1", NULL};
+	return run_in(netns, offloads, "", NULL, error) < 0 || run_in(netns, segments, "", NULL, error) < 0 ? -1 : 0;
+}
+
+static double number(json_t *object, const char *key)
+{
+	return json_number_value(json_object_get(object, key));
+}
+
+/* The netem qdisc of a device as the kernel has it, or NULL. */
+static json_t *read_netem(int netns, const char *device, char **error)
+{
+	const char *const argv[] = {"tc", "-s", "-j", "qdisc", "show", "dev", device, NULL};
+	char *text = NULL;
+	if (run_in(netns, argv, "", &text, error) < 0)
+		return NULL;
+	json_t *all = json_loads(text, 0, NULL), *one, *found = NULL;
+	size_t i;
+	free(text);
+	json_array_foreach(all, i, one)
+	{
+		const char *kind = json_string_value(json_object_get(one, "kind"));
+		if (kind && strcmp(kind, "netem") == 0)
+			found = json_incref(one);
+	}
+	json_decref(all);
+	if (!found)
+		error_set(error, "%s has no netem qdisc", device);
+	return found;
+}
+
+static int verify(int netns, const char *device, const struct shape *shape, char **error)
+{
+	json_t *netem = read_netem(netns, device, error);
+	if (!netem)
+		return -1;
+	json_t *options = json_object_get(netem, "options");
+	double delay = number(json_object_get(options, "delay"), "delay"), loss = number(json_object_get(options, "loss-random"), "loss");
+	bool good = fabs(delay * 1e9 - (double)shape->delay_ns) < 2000 && fabs(loss - shape->loss) < 1e-6 &&
+		    (uint64_t)number(options, "limit") == limit_packets(shape);
+	if (!good)
+		error_set(error, "%s was told delay %.6f s, loss %.6f, limit %" PRIu64 " and has %.6f, %.6f, %.0f", device,
+			(double)shape->delay_ns / 1e9, shape->loss, limit_packets(shape), delay, loss, number(options, "limit"));
+	json_decref(netem);
+	return good ? 0 : -1;
+}
+
+static int install(struct shaping *shaping, char **error)
+{
+	const struct topology *topology = shaping->network->topology;
+	for (size_t i = 0; i < topology->links_count; i++)
+		for (int k = 0; k < 2 && shaping_uses(shaping, &shape_netem, i); k++) {
+			const struct topology_end *end = &topology->links[i].ends[k];
+			const char *const argv[] = {"tc", "-batch", "-", NULL};
+			char *batch = NULL;
+			size_t size;
+			FILE *out = open_memstream(&batch, &size);
+			write_commands(out, end->interface, &shaping->links[i].direction[k]);
+			fclose(out);
+			int netns = shaping->network->netns[end->node];
+			int result = plain_packets(netns, end->interface, error) < 0 || run_in(netns, argv, batch, NULL, error) < 0 ||
+						     verify(netns, end->interface, &shaping->links[i].direction[k], error) < 0
+					     ? -1
+					     : 0;
+			free(batch);
+			if (result < 0)
+				return error_prefix(error, "link %s", topology->links[i].name);
+		}
+	return 0;
+}
+
+static int collect(struct shaping *shaping, json_t *into, char **error)
+{
+	const struct topology *topology = shaping->network->topology;
+	for (size_t i = 0; i < topology->links_count; i++) {
+		if (!shaping_uses(shaping, &shape_netem, i))
+			continue;
+		json_t *link = json_pack("{s:s, s:b}", "backend", "netem", "seeded", 0);
+		for (int k = 0; k < 2; k++) {
+			const struct topology_end *end = &topology->links[i].ends[k];
+			json_t *netem = read_netem(shaping->network->netns[end->node], end->interface, error);
+			if (!netem) {
+				json_decref(link);
+				return -1;
+			}
+			json_object_set_new(link, k ? "reverse" : "forward",
+				json_pack("{s:O, s:O, s:O}", "packets", json_object_get(netem, "packets"), "bytes",
+					json_object_get(netem, "bytes"), "drops", json_object_get(netem, "drops")));
+			json_decref(netem);
+		}
+		json_object_set_new(into, topology->links[i].name, link);
+	}
+	return 0;
+}
+
+const struct shape_backend shape_netem = {
+	.name = "netem",
+	.summary = "the kernel's HTB and netem",
+	.available = doctor_has_netem,
+	.refuses = refuses,
+	.install = install,
+	.collect = collect,
+};
