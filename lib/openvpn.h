@@ -1,6 +1,6 @@
-/* OpenVPN as a child: one real openvpn process, started from an options file that we write, watched through its
- * management socket (unix, `state on`), started again with back-off when it ends. Used by the detour (server) and
- * by the client. */
+/* OpenVPN as a child: one real openvpn process, started from an options file that we write, watched through
+ * its management channel (a unix socket on which it calls us), started again with back-off when it ends. Used
+ * by the detour (server) and by the client. */
 #ifndef LIQUIDNET_OPENVPN_H
 #define LIQUIDNET_OPENVPN_H
 #include <netinet/in.h>
@@ -9,20 +9,28 @@
 
 struct openvpn;
 
+/* DOWN: no process (waiting to start it again); STARTING: it runs, the tunnel is not usable; UP: it is (a
+ * server is UP when it serves). */
 enum openvpn_state { OPENVPN_DOWN, OPENVPN_STARTING, OPENVPN_UP };
 
 struct openvpn_events {
-	/* Called at every change of state; `local` is the tunnel's own address (UP only). */
+	/* Called at every change of state, from the event loop or (STARTING) from openvpn_start; `local` is
+	 * the tunnel's own address (UP only, else 0.0.0.0). Must not call openvpn_stop. */
 	void (*changed)(void *context, enum openvpn_state state, struct in_addr local, const char *device);
 	void *context;
 };
 
-/* `options`: text of an OpenVPN configuration, complete but for management, dev-node and log options, which this module
- * adds. `directory`: private, existing, for the options file, socket and log; `name` makes them distinct.
- * The process dies with us. NULL with *error when it cannot be started. */
+/* `options`: text of an OpenVPN configuration, complete but for device, management and log options, which
+ * this module adds: `dev DEVICE` and `dev-type tun`, and a log at verbosity 4 in DIRECTORY/NAME.log, where
+ * the ciphers in use are named. `directory`: private, existing, for the options file (NAME.conf, mode 0600),
+ * socket and log; `name` makes them distinct. `device`: name of the tunnel's interface, 1 to 15 characters.
+ * The process dies with us; when it ends by itself it is started again after 0.5 s, doubled each time to at
+ * most 10 s. Its log lines are forwarded to ours: warnings and errors as such, others at debug. NULL with
+ * *error when it cannot be started at all. */
 struct openvpn *openvpn_start(sd_event *loop, const char *name, const char *directory, const char *options,
 	const char *device, const struct openvpn_events *events, char **error);
-/* SIGTERM, waits at most 2 s by event, SIGKILL; frees. */
+/* SIGTERM, waits at most 2 s by event, SIGKILL; removes options file and socket (the log stays); frees.
+ * NULL-safe. The change of state is not reported. */
 void openvpn_stop(struct openvpn *vpn);
 enum openvpn_state openvpn_state(const struct openvpn *vpn);
 /* Times the process has been started again since openvpn_start. */
@@ -32,6 +40,7 @@ unsigned openvpn_restarts(const struct openvpn *vpn);
  * `cipher none` negotiates AES-256-GCM), and those for the thesis's first publication (BF-CBC and SHA1). */
 extern const char openvpn_options_plain[];
 extern const char openvpn_options_bf_sha1[];
-/* SHA-256 fingerprint of a PEM certificate file as --peer-fingerprint wants it ("AA:BB:..", 95 characters). */
+/* SHA-256 fingerprint of a PEM certificate file as --peer-fingerprint wants it ("AA:BB:..", 95 characters).
+ */
 int openvpn_fingerprint(const char *certificate_path, char out[96], char **error);
 #endif
