@@ -1,0 +1,76 @@
+/* Measures: see the header. */
+#include "harness/measure.h"
+
+#include "lib/error.h"
+#include <stdlib.h>
+#include <string.h>
+
+json_t *measure_path(json_t *value, const char *path)
+{
+	char name[128];
+	while (value && *path) {
+		size_t length = strcspn(path, ".");
+		if (length == 0 || length >= sizeof name)
+			return NULL;
+		memcpy(name, path, length);
+		name[length] = 0;
+		value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10)) : json_object_get(value, name);
+		path += length + (path[length] == '.');
+	}
+	return value;
+}
+
+static int take_number(json_t *from, const char *path, double *value, char **error)
+{
+	json_t *found = measure_path(from, path);
+	if (!json_is_number(found))
+		return error_set(error, "its output has no number at `%s`", path);
+	*value = json_number_value(found);
+	return 0;
+}
+
+/* Sum of the amounts over sum of the times, of the items that lie whole in the window. */
+static int take_series(const struct measure *m, json_t *document, double *value, char **error)
+{
+	json_t *list = measure_path(document, m->path), *item;
+	double amount = 0, time = 0;
+	size_t i, used = 0;
+	if (!json_is_array(list))
+		return error_set(error, "its output has no list at `%s`", m->path);
+	json_array_foreach(list, i, item)
+	{
+		double from, to, one;
+		if (take_number(item, m->from, &from, error) < 0 || take_number(item, m->to, &to, error) < 0 ||
+			take_number(item, m->amount, &one, error) < 0)
+			return -1;
+		if (from < m->window[0] || to > m->window[1])
+			continue;
+		amount += one;
+		time += to - from;
+		used++;
+	}
+	if (used == 0 || time <= 0)
+		return error_set(error, "no item of `%s` lies between %g s and %g s", m->path, m->window[0], m->window[1]);
+	*value = amount / time * m->scale;
+	return 0;
+}
+
+int measure_take(const struct measure *m, json_t *document, double *value, char **error)
+{
+	if (m->kind == MEASURE_SERIES)
+		return take_series(m, document, value, error);
+	if (take_number(document, m->path, value, error) < 0)
+		return -1;
+	*value *= m->scale;
+	return 0;
+}
+
+int measure_read(const struct measure *m, const char *output_path, double *value, char **error)
+{
+	json_error_t fault;
+	json_t *document = json_load_file(output_path, 0, &fault);
+	int result = document ? measure_take(m, document, value, error)
+			      : error_set(error, "its output is no JSON (line %d: %s)", fault.line, fault.text);
+	json_decref(document);
+	return result < 0 ? error_prefix(error, "measure %s of program %s", m->name, m->program) : 0;
+}

@@ -1,0 +1,23 @@
+/* Results: the folder of one run, results/EXPERIMENT/TIME/: experiment.yaml, provenance.json, trials.jsonl, a folder a
+ * trial. Records are appended and flushed one by one; nothing is overwritten. `latest` points to the newest run. */
+#ifndef LIQUIDNET_RESULTS_H
+#define LIQUIDNET_RESULTS_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+struct results {
+	char folder[4096]; /* absolute */
+	int log_fd;        /* trials.jsonl */
+};
+
+/* Makes BASE/NAME/TIME (UTC), copies the experiment file into it, moves `latest`. */
+int results_open(struct results *results, const char *base, const char *name, const char *experiment_path, char **error);
+/* Makes the folder of a trial and writes its path. */
+int results_trial_folder(const struct results *results, const char *label, char *path, size_t size, char **error);
+/* Appends one record as one line; on return it has reached the disk. */
+int results_append(struct results *results, const json_t *record, char **error);
+int results_write_json(const struct results *results, const char *name, const json_t *value, char **error);
+void results_close(struct results *results);
+
+#endif
