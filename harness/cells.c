@@ -1,5 +1,5 @@
-/* Cells: from records to numbers. One pass sorts the counted records into their cell; then each cell is described,
- * compared with what was published, and its subflows are added up. */
+/* Cells: from records to numbers. One pass sorts the counted records into their cell; then each cell is
+ * described, compared with what was published, and its subflows are added up. */
 #include "harness/cells.h"
 #include "lib/error.h"
 #include <math.h>
@@ -101,7 +101,8 @@ static void add_node(struct cell *cell, const char *node)
 }
 
 /* The nodes that bytes came from: those promised first, in their order. */
-static int list_nodes(const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
+static int list_nodes(
+	const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
 {
 	const struct experiment *experiment = cells->experiment;
 	const struct expect *expect = &experiment->procedures[cell->procedure].expect;
@@ -124,7 +125,8 @@ static int list_nodes(const struct cells *cells, struct cell *cell, const struct
 	return 0;
 }
 
-static int describe_subflows(const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
+static int describe_subflows(
+	const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
 {
 	if (list_nodes(cells, cell, records, count) < 0)
 		return -1;
@@ -168,7 +170,8 @@ static int source_of(struct cells *cells, const char *root, const char *file, ch
 }
 
 /* A number of a column that may not be asked for: NAN then, and when the cell is empty. */
-static int optional_number(const struct published_table *table, int row, const char *name, double *value, char **error)
+static int optional_number(
+	const struct published_table *table, int row, const char *name, double *value, char **error)
 {
 	*value = NAN;
 	if (!name)
@@ -217,7 +220,8 @@ static double rounding(const char *digits)
 
 static void judge(struct cell *cell)
 {
-	struct stats_term terms[] = {{1, cell->stats.sd, (double)cell->stats.n}, {-1, cell->published_sd, cell->published_n}};
+	struct stats_term terms[] = {
+		{1, cell->stats.sd, (double)cell->stats.n}, {-1, cell->published_sd, cell->published_n}};
 	bool spread = !isnan(cell->published_sd) && cell->published_n >= 2;
 
 	cell->difference = cell->stats.mean - cell->published;
@@ -276,8 +280,6 @@ static int fill(struct cells *cells, struct cell *cell, const char *root, char *
 	if (find_published(cells, cell, root, error) < 0)
 		return -1;
 	judge(cell);
-	if (cells->subflow_source >= 0 && cell->subflows_count)
-		return find_subflow_bytes(cells, cell, error);
 	return 0;
 }
 
@@ -285,11 +287,6 @@ static int fill_all(struct cells *cells, const char *root, char **error)
 {
 	const struct experiment *experiment = cells->experiment;
 
-	if (experiment->subflow_bytes.file) {
-		cells->subflow_source = source_of(cells, root, experiment->subflow_bytes.file, error);
-		if (cells->subflow_source < 0)
-			return -1;
-	}
 	for (size_t i = 0; i < cells->count; i++) {
 		struct cell *cell = &cells->cells[i];
 		cell->configuration = i / experiment->procedures_count;
@@ -301,10 +298,19 @@ static int fill_all(struct cells *cells, const char *root, char **error)
 		if (fill(cells, cell, root, error) < 0)
 			return -1;
 	}
+	if (!experiment->subflow_bytes.file)
+		return 0;
+	cells->subflow_source = source_of(cells, root, experiment->subflow_bytes.file, error);
+	if (cells->subflow_source < 0)
+		return -1;
+	for (size_t i = 0; i < cells->count; i++)
+		if (cells->cells[i].subflows_count && find_subflow_bytes(cells, &cells->cells[i], error) < 0)
+			return -1;
 	return 0;
 }
 
-struct cells *cells_load(const struct experiment *experiment, const char *root, const char *results_dir, char **error)
+struct cells *cells_load(
+	const struct experiment *experiment, const char *root, const char *results_dir, char **error)
 {
 	struct cells *cells = calloc(1, sizeof *cells);
 	char *path = NULL;
@@ -347,9 +353,10 @@ void cells_free(struct cells *cells)
 	free(cells);
 }
 
-/* With r = of / against, var(r) = (var(of) + r^2 var(against)) / against^2. A procedure that stands on both sides, or twice,
- * is taken as independent: the interval is then on the wide side. */
-struct overhead cells_overhead(const struct cells *cells, size_t configuration, const struct comparison *comparison)
+/* With r = of / against, var(r) = (var(of) + r^2 var(against)) / against^2. A procedure that stands on both
+ * sides, or twice, is taken as independent: the interval is then on the wide side. */
+struct overhead cells_overhead(
+	const struct cells *cells, size_t configuration, const struct comparison *comparison)
 {
 	const struct cell *row = cells->cells + configuration * cells->experiment->procedures_count;
 	const struct cell *of = &row[comparison->of];

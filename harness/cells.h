@@ -1,8 +1,9 @@
-/* Cells: the records of a results folder (trials.jsonl), sorted into the table of configurations and procedures, with
- * what was published beside them. All that the tables and files of a summary say is worked out here.
+/* Cells: the records of a results folder (trials.jsonl), sorted into the table of configurations and
+ * procedures, with what was published beside them. All that the tables and files of a summary say is worked
+ * out here.
  *
- * Of a (configuration, procedure, repeat) only the last attempt counts, and only as valid or suspect. What does not
- * count, and what is suspect, stays in `records` with its reasons: nothing is left out silently. */
+ * Of a (configuration, procedure, repeat) only the last attempt counts, and only as valid or suspect. What
+ * does not count, and what is suspect, stays in `records` with its reasons: nothing is left out silently. */
 #ifndef LIQUIDNET_CELLS_H
 #define LIQUIDNET_CELLS_H
 
@@ -15,11 +16,11 @@
 enum judgement { JUDGED_NOT, JUDGED_SAME, JUDGED_LOWER, JUDGED_HIGHER };
 
 struct cell_subflow {
-	const char *node;        /* lives as long as the cells */
-	double bytes;            /* median over the counted trials of the unique payload bytes */
-	double share;            /* of the medians' sum, per cent; NAN: no bytes at all */
-	double published_bytes;  /* NAN: not published */
-	double published_share;  /* NAN: not published */
+	const char *node;       /* lives as long as the cells */
+	double bytes;           /* median over the counted trials of the unique payload bytes */
+	double share;           /* of the medians' sum, per cent; NAN: no bytes at all */
+	double published_bytes; /* NAN: not published */
+	double published_share; /* NAN: not published */
 };
 
 struct cell {
@@ -30,16 +31,18 @@ struct cell {
 	size_t suspect;                  /* among the stats.n counted */
 	size_t invalid, failed;          /* attempts that do not count */
 	double published, published_sd, published_n; /* NAN: not published */
-	const char *published_text;      /* the digits as published, or "" */
-	int source;                      /* of the published value: index of sources, or -1 */
-	double difference;               /* absolute; NAN: nothing to compare */
+	const char *published_text;                  /* the digits as published, or "" */
+	int source;                                  /* of the published value: index of sources, or -1 */
+	double difference;                           /* absolute; NAN: nothing to compare */
 	double difference_percent;
-	enum judgement judgement;        /* distinguishable at 95 % (Welch, and the rounding of what is published)? */
-	struct cell_subflow *subflows;   /* in the order of expect.subflows, then as met; none without captures */
+	enum judgement
+		judgement; /* distinguishable at 95 % (Welch, and the rounding of what is published)? */
+	struct cell_subflow
+		*subflows; /* in the order of expect.subflows, then as met; none without captures */
 	size_t subflows_count, subflows_n /* trials behind the medians */;
 };
 
-struct cell_source { /* a file of published values */
+struct cell_source {      /* a file of published values */
 	const char *file; /* as the experiment names it */
 	struct published_table *table;
 };
@@ -50,13 +53,14 @@ struct cells {
 	size_t count;
 	struct cell_source *sources;
 	size_t sources_count;
-	int subflow_source; /* index of sources, or -1 */
+	int subflow_source;     /* index of sources, or -1 */
 	struct records records; /* those that are not valid are remarks of the summary */
 };
 
 /* Reads `results_dir`/trials.jsonl and the published files (relative to `root`). NULL with *error
  * ("FILE:LINE: ..."): a fault in the records (records_load) or in a published file. */
-struct cells *cells_load(const struct experiment *experiment, const char *root, const char *results_dir, char **error);
+struct cells *cells_load(
+	const struct experiment *experiment, const char *root, const char *results_dir, char **error);
 void cells_free(struct cells *cells);
 
 /* An overhead in one configuration, per cent; NAN: not all means are there. */
@@ -64,7 +68,8 @@ struct overhead {
 	double measured, half_width; /* half of its 95 % interval (Welch; delta method for the quotient) */
 	double published;
 };
-struct overhead cells_overhead(const struct cells *cells, size_t configuration, const struct comparison *comparison);
+struct overhead cells_overhead(
+	const struct cells *cells, size_t configuration, const struct comparison *comparison);
 
 const char *judgement_name(enum judgement judgement); /* "" for JUDGED_NOT */
 

@@ -1,5 +1,5 @@
-/* Published values: the reader of data/'s tables. The whole file is held as one text that is cut in place into
- * cells; rows keep their line, so that every complaint names it. */
+/* Published values: the reader of data/'s tables. The whole file is held as one text that is cut in place
+ * into cells; rows keep their line, so that every complaint names it. */
 #include "harness/published.h"
 #include "lib/error.h"
 #include "lib/units.h"
@@ -41,11 +41,12 @@ static int cut(const struct published_table *table, unsigned line, char *text, c
 	int count = 0;
 
 	if (strchr(text, '"'))
-		return error_set(error, "%s:%u: a quotation mark; write cells bare, without commas in them", table->name,
-			line);
+		return error_set(error, "%s:%u: a quotation mark; write cells bare, without commas in them",
+			table->name, line);
 	for (char *cell; (cell = strsep(&text, ","));) {
 		if (count == MAX_COLUMNS)
-			return error_set(error, "%s:%u: more than %d columns", table->name, line, MAX_COLUMNS);
+			return error_set(
+				error, "%s:%u: more than %d columns", table->name, line, MAX_COLUMNS);
 		cells[count++] = trimmed(cell);
 	}
 	return count;
@@ -76,7 +77,8 @@ static int take_header(struct published_table *table, unsigned line, char **cell
 			return error_set(error, "%s:%u: column %d has no name", table->name, line, i + 1);
 		for (int j = 0; j < i; j++)
 			if (!strcmp(cells[i], cells[j]))
-				return error_set(error, "%s:%u: two columns named %s", table->name, line, cells[i]);
+				return error_set(
+					error, "%s:%u: two columns named %s", table->name, line, cells[i]);
 	}
 	if (keep_row(&table->header, line, cells, count, error) < 0)
 		return -1;
@@ -84,20 +86,22 @@ static int take_header(struct published_table *table, unsigned line, char **cell
 	table->configuration = find_column(table, "configuration");
 	table->procedure = find_column(table, "procedure");
 	if (table->configuration < 0)
-		return error_set(error, "%s:%u: no column `configuration`; rows are found by it", table->name, line);
+		return error_set(
+			error, "%s:%u: no column `configuration`; rows are found by it", table->name, line);
 	return 0;
 }
 
 static int take_row(struct published_table *table, unsigned line, char **cells, int count, char **error)
 {
 	if ((size_t)count != table->columns)
-		return error_set(error, "%s:%u: %d cells, but the header (line %u) has %zu", table->name, line, count,
-			table->header.line, table->columns);
-	int twin = published_row(table, cells[table->configuration],
-		table->procedure < 0 ? NULL : cells[table->procedure]);
+		return error_set(error, "%s:%u: %d cells, but the header (line %u) has %zu", table->name,
+			line, count, table->header.line, table->columns);
+	int twin = published_row(
+		table, cells[table->configuration], table->procedure < 0 ? NULL : cells[table->procedure]);
 	if (twin >= 0)
-		return error_set(error, "%s:%u: the row of line %u again; a row is found by its name, keep one",
-			table->name, line, table->rows[twin].line);
+		return error_set(error,
+			"%s:%u: the row of line %u again; a row is found by its name, keep one", table->name,
+			line, table->rows[twin].line);
 	struct row *rows = reallocarray(table->rows, table->rows_count + 1, sizeof *rows);
 	if (!rows)
 		return error_set(error, "out of memory");
@@ -227,9 +231,10 @@ int published_column(const struct published_table *table, const char *name, char
 	if (column >= 0)
 		return column;
 	for (size_t i = 0; i < table->columns && used < sizeof known - 1; i++)
-		used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "",
-			table->header.cells[i]);
-	return error_set(error, "%s:%u: no column `%s`; it has %s", table->name, table->header.line, name, known);
+		used += (size_t)snprintf(
+			known + used, sizeof known - used, "%s%s", i ? ", " : "", table->header.cells[i]);
+	return error_set(
+		error, "%s:%u: no column `%s`; it has %s", table->name, table->header.line, name, known);
 }
 
 const char *published_text(const struct published_table *table, int row, int column)
@@ -245,7 +250,8 @@ int published_number(const struct published_table *table, int row, int column, d
 	if (!*text)
 		return 0;
 	if (unit_number(text, &number) < 0 || !isfinite(number))
-		return error_set(error, "%s:%u: column %s is `%s`, not a number; leave it empty when nothing was published",
+		return error_set(error,
+			"%s:%u: column %s is `%s`, not a number; leave it empty when nothing was published",
 			table->name, table->rows[row].line, table->header.cells[column], text);
 	*value = number;
 	return 1;

@@ -1,6 +1,7 @@
-/* Published values: a table of data/ as it was published. A file is CSV without quotes: lines that start with # are
- * comments (the first ones say the source), then a line of column names, then rows. A row is found by its column
- * `configuration`, and by `procedure` too where the table has that column. An empty cell: nothing was published. */
+/* Published values: a table of data/ as it was published. A file is CSV without quotes: lines that start with
+ * # are comments (the first ones say the source), then a line of column names, then rows. A row is found by
+ * its column `configuration`, and by `procedure` too where the table has that column. An empty cell: nothing
+ * was published. */
 #ifndef LIQUIDNET_PUBLISHED_H
 #define LIQUIDNET_PUBLISHED_H
 

@@ -1,5 +1,5 @@
-/* Records: reads trials.jsonl line by line. The file is appended to while a run lasts and may have been cut off by a
- * crash: a last line without its end is left out, any other fault is an error with its line. */
+/* Records: reads trials.jsonl line by line. The file is appended to while a run lasts and may have been cut
+ * off by a crash: a last line without its end is left out, any other fault is an error with its line. */
 #include "harness/records.h"
 #include "lib/error.h"
 #include <errno.h>
@@ -29,17 +29,19 @@ static const char *need_string(const struct place *place, const json_t *object, 
 	const char *text = json_string_value(json_object_get(object, key));
 
 	if (!text)
-		error_set(error, "%s:%u: no `%s` in the record; the file was not written by this program", place->path,
-			place->line, key);
+		error_set(error, "%s:%u: no `%s` in the record; the file was not written by this program",
+			place->path, place->line, key);
 	return text;
 }
 
-static int need_integer(const struct place *place, const json_t *object, const char *key, int64_t *value, char **error)
+static int need_integer(
+	const struct place *place, const json_t *object, const char *key, int64_t *value, char **error)
 {
 	const json_t *number = json_object_get(object, key);
 
 	if (!json_is_integer(number))
-		return error_set(error, "%s:%u: no whole number `%s` in the record", place->path, place->line, key);
+		return error_set(
+			error, "%s:%u: no whole number `%s` in the record", place->path, place->line, key);
 	*value = json_integer_value(number);
 	return 0;
 }
@@ -60,7 +62,8 @@ static int read_names(const struct place *place, const json_t *object, struct re
 
 	if (!status)
 		return -1;
-	while (c < experiment->configurations_count && strcmp(experiment->configurations[c].name, configuration))
+	while (c < experiment->configurations_count &&
+		strcmp(experiment->configurations[c].name, configuration))
 		c++;
 	if (c == experiment->configurations_count)
 		return unknown(place, "configuration", configuration, error);
@@ -71,8 +74,8 @@ static int read_names(const struct place *place, const json_t *object, struct re
 	while (s < 4 && strcmp(status_names[s], status))
 		s++;
 	if (s == 4)
-		return error_set(error, "%s:%u: status `%s`; known: valid, suspect, invalid, failed", place->path,
-			place->line, status);
+		return error_set(error, "%s:%u: status `%s`; known: valid, suspect, invalid, failed",
+			place->path, place->line, status);
 	record->configuration = c;
 	record->procedure = p;
 	record->status = (enum trial_status)s;
@@ -160,7 +163,7 @@ static int read_subflows(const struct place *place, const json_t *object, struct
 	json_array_foreach(subflows, i, subflow)
 	{
 		const char *name = need_string(place, subflow, "node", error);
-		int64_t bytes;
+		int64_t bytes = 0;
 		if (!name || need_integer(place, subflow, "unique_bytes", &bytes, error) < 0)
 			return -1;
 		const char *node = node_name(place, name);

@@ -19,9 +19,9 @@ struct record {
 	size_t configuration, procedure;
 	int64_t repeat, attempt;
 	enum trial_status status;
-	bool last; /* of its repeat: the one that counts, if it is valid or suspect */
-	char *reasons;    /* joined by "; " */
-	double *measures; /* as many as the experiment has; NAN: not in the record */
+	bool last;                       /* of its repeat: the one that counts, if it is valid or suspect */
+	char *reasons;                   /* joined by "; " */
+	double *measures;                /* as many as the experiment has; NAN: not in the record */
 	struct record_subflow *subflows; /* a node once, its subflows added up */
 	size_t subflows_count;
 };
@@ -34,10 +34,12 @@ struct records {
 	bool torn; /* the last line of the file was cut off, and is not in here */
 };
 
-/* Reads a file of records. A last line that is cut off is left out (torn). A record that would count but lacks the
- * primary measure counts as failed, and says so. 0, or -1 with *error ("FILE:LINE: ..."): a line that is no record; a
- * configuration, procedure or status that is not known. records_free is due either way. */
-int records_load(struct records *records, const struct experiment *experiment, const char *path, char **error);
+/* Reads a file of records. A last line that is cut off is left out (torn). A record that would count but
+ * lacks the primary measure counts as failed, and says so. 0, or -1 with *error ("FILE:LINE: ..."): a line
+ * that is no record; a configuration, procedure or status that is not known. records_free is due either way.
+ */
+int records_load(
+	struct records *records, const struct experiment *experiment, const char *path, char **error);
 void records_free(struct records *records);
 /* "valid", "suspect", "invalid", "failed". */
 const char *trial_status_name(enum trial_status status);

@@ -1,5 +1,6 @@
-/* Statistics. Sums are taken in two passes with a correction, so that values far from zero lose no digits (checked
- * against NIST's reference sets); the bootstrap draws from SplitMix64, which any seed starts well. */
+/* Statistics. Sums are taken in two passes with a correction, so that values far from zero lose no digits
+ * (checked against NIST's reference sets); the bootstrap draws from SplitMix64, which any seed starts well.
+ */
 #include "harness/stats.h"
 #include <math.h>
 #include <stdlib.h>
@@ -111,7 +112,8 @@ int stats_describe(const double *values, size_t n, uint64_t seed, struct stats *
 	return bootstrap(values, seed, out);
 }
 
-/* The continued fraction of the incomplete beta function (Abramowitz and Stegun, 26.5.8), by Lentz's method. */
+/* The continued fraction of the incomplete beta function (Abramowitz and Stegun, 26.5.8), by Lentz's method.
+ */
 static double beta_fraction(double a, double b, double x)
 {
 	const double tiny = 1e-300;

@@ -1,4 +1,5 @@
-/* Statistics of a handful of numbers: what a cell of a results table says about its trials. Pure functions. */
+/* Statistics of a handful of numbers: what a cell of a results table says about its trials. Pure functions.
+ */
 #ifndef LIQUIDNET_STATS_H
 #define LIQUIDNET_STATS_H
 
@@ -9,7 +10,7 @@
 struct stats {
 	size_t n;
 	double mean;
-	double sd; /* of the sample: divided by n - 1 */
+	double sd;             /* of the sample: divided by n - 1 */
 	double median, q1, q3; /* between neighbours by linear interpolation (Hyndman and Fan 1996, type 7) */
 	double min, max;
 	double ci95_low, ci95_high; /* of the mean: bootstrap, percentiles of STATS_RESAMPLES resamples */
@@ -17,7 +18,8 @@ struct stats {
 
 #define STATS_RESAMPLES 10000
 
-/* Describes n values (finite; not changed). The same seed gives the same interval. 0, or -1 when out of memory. */
+/* Describes n values (finite; not changed). The same seed gives the same interval. 0, or -1 when out of
+ * memory. */
 int stats_describe(const double *values, size_t n, uint64_t seed, struct stats *out);
 
 /* The p-quantile (0..1) of ascending values, type 7; NAN for none. */
@@ -25,15 +27,16 @@ double stats_quantile(const double *ascending, size_t n, double p);
 /* The median of n values, which are put in ascending order; NAN for none. */
 double stats_median(double *values, size_t n);
 
-/* The p-quantile (0.5 <= p < 1) of Student's t distribution with df (> 0, need not be whole) degrees of freedom. */
+/* The p-quantile (0.5 <= p < 1) of Student's t distribution with df (> 0, need not be whole) degrees of
+ * freedom. */
 double stats_t_quantile(double p, double df);
 
 /* A mean that takes part in a weighted sum of independent means. */
 struct stats_term {
 	double weight, sd, n;
 };
-/* Half the width of the 95 % interval of the sum of weight * mean: Student's t with the degrees of freedom of Welch
- * and Satterthwaite (B. L. Welch, Biometrika 34, 1947). NAN when a term has fewer than two values. */
+/* Half the width of the 95 % interval of the sum of weight * mean: Student's t with the degrees of freedom of
+ * Welch and Satterthwaite (B. L. Welch, Biometrika 34, 1947). NAN when a term has fewer than two values. */
 double stats_welch_half_width(const struct stats_term *terms, size_t count);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define MAX_COLUMNS 64
-#define MAX_PLACES 40 /* of a cell: longer texts are cut, with a dot at the end */
+#define MAX_PLACES 60 /* of a cell: longer texts are cut, with a dot at the end */
 
 struct row {
 	char *group; /* a line across all columns; no cells then */
@@ -180,8 +180,8 @@ static int choose(const struct table *table, int widths[MAX_COLUMNS], bool shown
 	return dropped;
 }
 
-static void print_cells(const struct table *table, FILE *out, const struct row *row, const int *widths,
-	const bool *shown)
+static void print_cells(
+	const struct table *table, FILE *out, const struct row *row, const int *widths, const bool *shown)
 {
 	size_t last = 0;
 
@@ -192,7 +192,8 @@ static void print_cells(const struct table *table, FILE *out, const struct row *
 		if (!shown[i])
 			continue;
 		fputs("  ", out);
-		print_padded(out, row ? cell(row, i) : table->columns[i].head, widths[i], table->columns[i].right, i == last);
+		print_padded(out, row ? cell(row, i) : table->columns[i].head, widths[i],
+			table->columns[i].right, i == last);
 	}
 }
 

@@ -1,5 +1,5 @@
-/* Table: rows of short texts, printed for people (columns aligned) or as Markdown. A fault (out of memory) is kept
- * and told once, when the table is printed. Texts are UTF-8; a character takes one place. */
+/* Table: rows of short texts, printed for people (columns aligned) or as Markdown. A fault (out of memory) is
+ * kept and told once, when the table is printed. Texts are UTF-8; a character takes one place. */
 #ifndef LIQUIDNET_TABLE_H
 #define LIQUIDNET_TABLE_H
 
@@ -13,8 +13,8 @@ struct table;
 
 struct table *table_new(void); /* NULL: out of memory, which the other functions take */
 void table_free(struct table *table);
-/* Adds a column, before the first row. Texts stand at its left or (numbers) at its right side. An `extra` column is
- * left out for people when the line would be wider than TABLE_WIDTH, the last one first. */
+/* Adds a column, before the first row. Texts stand at its left or (numbers) at its right side. An `extra`
+ * column is left out for people when the line would be wider than TABLE_WIDTH, the last one first. */
 void table_column(struct table *table, const char *head, bool right, bool extra);
 /* Begins a row; the cells that are not given stay empty. */
 void table_row(struct table *table);
