@@ -1,0 +1,13 @@
+/* Commands: the subcommands of `liquidnet`, one file each. Each takes its own words (argv[0] is its name) and returns the
+ * exit status: 0 done, 1 it ran and something failed, 2 bad input (nothing was started). */
+#ifndef LIQUIDNET_COMMANDS_H
+#define LIQUIDNET_COMMANDS_H
+
+int cmd_run(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_shell(int argc, char **argv);
+int cmd_analyze(int argc, char **argv);
+int cmd_report(int argc, char **argv);
+
+#endif
