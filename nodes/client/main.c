@@ -1,0 +1,162 @@
+/* liquidnet-client: options, configuration, what must be true of the namespace, and the order of beginning
+ * and end. */
+#include "lib/daemon.h"
+#include "lib/error.h"
+#include "lib/log.h"
+#include "nodes/client/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* 0: the kernel's own path manager, 1: ours. Newer kernels add net.mptcp.path_manager, which follows. */
+#define PM_TYPE "/proc/sys/net/mptcp/pm_type"
+
+static const struct daemon_description description = {
+	.program = "liquidnet-client",
+	.summary = "opens Multipath TCP subflows across NAT and VPN detours",
+	.default_config = "/etc/liquidnet/client.yaml",
+};
+
+static int read_pm_type(char *value, char **error)
+{
+	int fd = open(PM_TYPE, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, value, 1) != 1)
+		error_set(error, PM_TYPE ": %s; a kernel with CONFIG_MPTCP (5.19 or later) is needed",
+			strerror(errno));
+	else
+		error = NULL;
+	if (fd >= 0)
+		close(fd);
+	return error ? -1 : 0;
+}
+
+static int write_pm_type(char value, char **error)
+{
+	int fd = open(PM_TYPE, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, &value, 1) == 1;
+
+	if (!written)
+		error_set(error, PM_TYPE ": setting it to %c: %s", value, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return written ? 0 : -1;
+}
+
+/* Connections obey us only if the user-space path manager was chosen when they began. *changed: we chose it.
+ */
+static int choose_path_manager(const struct settings *settings, bool *changed, char **error)
+{
+	char value;
+
+	*changed = false;
+	if (read_pm_type(&value, error) < 0)
+		return -1;
+	if (value == '1')
+		return 0;
+	if (!settings->manage_sysctl)
+		return error_set(error,
+			"net.mptcp.pm_type is %c in this network namespace; run `sysctl -w "
+			"net.mptcp.pm_type=1` in it, or "
+			"write `manage_sysctl: true` in the configuration",
+			value);
+	if (write_pm_type('1', error) < 0)
+		return -1;
+	*changed = true;
+	log_info("path-manager", "pm_type=1 before=%c", value);
+	return 0;
+}
+
+/* One client a network namespace: two would both add subflows to each connection. Abstract sockets belong to
+ * the namespace and vanish with the process. */
+static int take_namespace(char **error)
+{
+	static const char name[] = "liquidnet-client";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path + 1, name, sizeof name - 1);
+	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof name);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0)
+		return fd;
+	error_set(error, "%s",
+		errno == EADDRINUSE ? "another liquidnet-client serves this network namespace; stop it first"
+				    : strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* mkdir -p, mode 0700 for what is made. */
+static int make_directory(const char *path, char **error)
+{
+	char *copy = strdup(path);
+	int result = copy ? 0 : -1;
+
+	for (char *slash = copy; slash && result == 0;) {
+		slash = strchr(slash + 1, '/');
+		if (slash)
+			*slash = '\0';
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+			result = error_set(error, "directory: making %s: %s", copy, strerror(errno));
+		if (slash)
+			*slash = '/';
+	}
+	free(copy);
+	return result;
+}
+
+static int run(struct daemon *daemon, const struct settings *settings, char **error)
+{
+	bool changed;
+	int status = 1, lock = take_namespace(error);
+
+	if (lock < 0)
+		return 1;
+	if (choose_path_manager(settings, &changed, error) == 0 &&
+		make_directory(settings->directory, error) == 0) {
+		struct client *client = client_new(daemon->loop, settings, error);
+		if (client)
+			status = daemon_run(daemon, client_commands, client);
+		client_free(client);
+	}
+	if (changed && write_pm_type('0', error) < 0)
+		status = 1;
+	close(lock);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon;
+	char *error = NULL;
+	int status = daemon_init(&daemon, &description, argc, argv);
+
+	if (status >= 0)
+		return status;
+	struct settings *settings = settings_load(daemon.config_path, &error);
+	if (!settings) {
+		fprintf(stderr, "%s: %s\n", description.program, error);
+		status = 2;
+	} else if (daemon.check_only) {
+		printf("%s: %u detours, limit %u: good\n", daemon.config_path, settings->count,
+			settings->paths.limit);
+		status = 0;
+	} else {
+		status = run(&daemon, settings, &error);
+		if (error)
+			log_error("failed", "error=\"%s\"", error);
+	}
+	free(error);
+	settings_free(settings);
+	daemon_free(&daemon);
+	return status;
+}

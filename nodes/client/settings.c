@@ -1,0 +1,241 @@
+/* The configuration of the client: YAML to struct settings, each error named by its line. */
+#include "nodes/client/settings.h"
+#include "lib/clock.h"
+#include "lib/detour_wire.h"
+#include "lib/error.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OPENVPN_PORT 1194
+#define FIRST_TABLE 4400
+
+static int read_address(const struct conf_node *map, struct in_addr *address, char **error)
+{
+	const char *text;
+
+	if (conf_need_string(map, "address", &text, error) < 0)
+		return -1;
+	if (inet_pton(AF_INET, text, address) != 1)
+		return conf_error(conf_child(map, "address"), error,
+			"address: '%s' is no IPv4 address; write it as 10.0.6.1", text);
+	return 0;
+}
+
+static int read_file_name(const struct conf_node *map, const char *key, const char **path, char **error)
+{
+	if (conf_need_string(map, key, path, error) < 0)
+		return -1;
+	if (access(*path, R_OK) < 0)
+		return conf_error(conf_child(map, key), error, "%s: cannot read %s: %s; make the file first",
+			key, *path, strerror(errno));
+	return 0;
+}
+
+static int read_encryption(const struct conf_node *map, enum settings_encryption *encryption, char **error)
+{
+	const char *text;
+
+	if (conf_need_string(map, "encryption", &text, error) < 0)
+		return -1;
+	if (!strcmp(text, "none"))
+		*encryption = ENCRYPTION_NONE;
+	else if (!strcmp(text, "bf-sha1"))
+		*encryption = ENCRYPTION_BF_SHA1;
+	else
+		return conf_error(conf_child(map, "encryption"), error,
+			"encryption: '%s' is not known; write none or bf-sha1, as the detour's own "
+			"configuration does",
+			text);
+	return 0;
+}
+
+static int read_nat(const struct conf_node *map, struct settings_detour *detour, char **error)
+{
+	static const char *const keys[] = {"name", "kind", "address", "port", "deadline", "renew", NULL};
+	int64_t port;
+
+	if (conf_only(map, keys, error) < 0 ||
+		conf_integer(map, "port", 1, 65535, DETOUR_WIRE_PORT, &port, error) < 0 ||
+		conf_duration(map, "deadline", 100 * NS_PER_MS, 60 * NS_PER_S, 5 * NS_PER_S,
+			&detour->deadline_ns, error) < 0 ||
+		conf_duration(
+			map, "renew", NS_PER_S, 3600 * NS_PER_S, 30 * NS_PER_S, &detour->renew_ns, error) < 0)
+		return -1;
+	detour->at.port = (uint16_t)port;
+	return 0;
+}
+
+static int read_vpn(const struct conf_node *map, unsigned index, struct settings_detour *detour, char **error)
+{
+	static const char *const keys[] = {"name", "kind", "address", "port", "certificate", "key", "peer",
+		"encryption", "device", "table", NULL};
+	int64_t port, table;
+
+	if (conf_only(map, keys, error) < 0 ||
+		conf_integer(map, "port", 1, 65535, OPENVPN_PORT, &port, error) < 0 ||
+		conf_integer(map, "table", 1, UINT32_MAX, FIRST_TABLE + index, &table, error) < 0 ||
+		read_file_name(map, "certificate", &detour->certificate, error) < 0 ||
+		read_file_name(map, "key", &detour->key, error) < 0 ||
+		read_file_name(map, "peer", &detour->peer, error) < 0 ||
+		read_encryption(map, &detour->encryption, error) < 0 ||
+		conf_string(map, "device", "tun0", &detour->device, error) < 0)
+		return -1;
+	if (!*detour->device || strlen(detour->device) >= IFNAMSIZ || strpbrk(detour->device, "/ \t\"%:"))
+		return conf_error(conf_child(map, "device"), error,
+			"device: '%s' is no name for an interface; write at most 15 characters, as in tun0",
+			detour->device);
+	/* 253..255 are the kernel's default, main and local tables. */
+	if (table >= 253 && table <= 255)
+		return conf_error(conf_child(map, "table"), error,
+			"table: %lld belongs to the system's own routing; choose another", (long long)table);
+	detour->at.port = (uint16_t)port;
+	detour->table = (uint32_t)table;
+	return 0;
+}
+
+static int check_name(const struct conf_node *map, const char *name, char **error)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+	if (*name && strlen(name) <= 64 && strspn(name, allowed) == strlen(name))
+		return 0;
+	return conf_error(conf_child(map, "name"), error,
+		"name: '%s' must have 1 to 64 letters, digits, '-' or '_'; it names files and commands",
+		name);
+}
+
+static int check_distinct(const struct conf_node *map, const struct settings *settings,
+	const struct settings_detour *detour, char **error)
+{
+	for (const struct settings_detour *other = settings->detours; other < detour; other++) {
+		if (!strcmp(other->name, detour->name))
+			return conf_error(conf_child(map, "name"), error,
+				"name: '%s' is taken by a detour above; give each its own", detour->name);
+		if (other->kind != detour->kind)
+			continue;
+		if (detour->kind == DETOUR_NAT && endpoint_equal(other->at, detour->at))
+			return conf_error(map, error,
+				"'%s' has the address and port of '%s'; remove one of them", detour->name,
+				other->name);
+		if (detour->kind == DETOUR_VPN && !strcmp(other->device, detour->device))
+			return conf_error(map, error,
+				"device: '%s' is taken by '%s'; write another, as in tun1", detour->device,
+				other->name);
+		if (detour->kind == DETOUR_VPN && other->table == detour->table)
+			return conf_error(map, error, "table: %u is taken by '%s'; write another",
+				detour->table, other->name);
+	}
+	return 0;
+}
+
+static int read_detour(const struct conf_node *map, struct settings *settings, char **error)
+{
+	struct settings_detour *detour = &settings->detours[settings->count];
+	const char *kind;
+	int result;
+
+	if (conf_expect(map, CONF_MAPPING, error) < 0 ||
+		conf_need_string(map, "name", &detour->name, error) < 0 ||
+		check_name(map, detour->name, error) < 0 || conf_need_string(map, "kind", &kind, error) < 0 ||
+		read_address(map, &detour->at.address, error) < 0)
+		return -1;
+	if (!strcmp(kind, "nat")) {
+		detour->kind = DETOUR_NAT;
+		result = read_nat(map, detour, error);
+	} else if (!strcmp(kind, "vpn")) {
+		detour->kind = DETOUR_VPN;
+		result = read_vpn(map, settings->count, detour, error);
+	} else {
+		return conf_error(
+			conf_child(map, "kind"), error, "kind: '%s' is not known; write nat or vpn", kind);
+	}
+	if (result < 0 || check_distinct(map, settings, detour, error) < 0)
+		return -1;
+	settings->count++;
+	return 0;
+}
+
+static int read_all(const struct conf_node *root, struct settings *settings, char **error)
+{
+	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_deadline",
+		"retry_first", "retry_last", "attempts", NULL};
+	const struct conf_node *detours = conf_child(root, "detours");
+	struct paths_settings *paths = &settings->paths;
+	int64_t limit, attempts;
+
+	/* The kernel allows 8 subflows besides the initial one. */
+	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
+		conf_integer(root, "limit", 0, 8, 2, &limit, error) < 0 ||
+		conf_integer(root, "attempts", 1, 1000, 5, &attempts, error) < 0 ||
+		conf_duration(root, "join_deadline", 100 * NS_PER_MS, 120 * NS_PER_S, 5 * NS_PER_S,
+			&paths->join_deadline_ns, error) < 0 ||
+		conf_duration(root, "retry_first", 10 * NS_PER_MS, 60 * NS_PER_S, NS_PER_S,
+			&paths->retry_first_ns, error) < 0 ||
+		conf_duration(root, "retry_last", 10 * NS_PER_MS, 3600 * NS_PER_S, 8 * NS_PER_S,
+			&paths->retry_last_ns, error) < 0 ||
+		conf_string(root, "directory", "/run/liquidnet/client", &settings->directory, error) < 0 ||
+		conf_bool(root, "manage_sysctl", false, &settings->manage_sysctl, error) < 0)
+		return -1;
+	if (settings->directory[0] != '/')
+		return conf_error(conf_child(root, "directory"), error,
+			"directory: '%s' is not absolute; begin it with a slash", settings->directory);
+	if (paths->retry_last_ns < paths->retry_first_ns)
+		return conf_error(conf_child(root, "retry_last"), error,
+			"retry_last: is shorter than retry_first; make it at least as long");
+	paths->limit = (unsigned)limit;
+	paths->attempts = (unsigned)attempts;
+	paths->stable_ns = 10 * NS_PER_S;
+	if (!detours)
+		return conf_error(root, error, "detours: is missing; name at least one detour");
+	if (conf_expect(detours, CONF_SEQUENCE, error) < 0)
+		return -1;
+	if (detours->children < 1 || detours->children > 64)
+		return conf_error(
+			detours, error, "detours: has %zu of them; write 1 to 64", detours->children);
+	settings->detours = calloc(detours->children, sizeof *settings->detours);
+	if (!settings->detours)
+		return error_set(error, "out of memory");
+	for (const struct conf_node *node = conf_first(detours); node; node = node->next)
+		if (read_detour(node, settings, error) < 0)
+			return -1;
+	return 0;
+}
+
+static struct settings *from_conf(struct conf *conf, char **error)
+{
+	struct settings *settings = conf ? calloc(1, sizeof *settings) : NULL;
+
+	if (!settings) {
+		conf_free(conf);
+		return NULL;
+	}
+	settings->conf = conf;
+	if (read_all(conf_root(conf), settings, error) == 0)
+		return settings;
+	settings_free(settings);
+	return NULL;
+}
+
+struct settings *settings_load(const char *path, char **error)
+{
+	return from_conf(conf_load(path, error), error);
+}
+
+struct settings *settings_parse(const char *name, const char *text, char **error)
+{
+	return from_conf(conf_parse(name, text, strlen(text), error), error);
+}
+
+void settings_free(struct settings *settings)
+{
+	if (!settings)
+		return;
+	free(settings->detours);
+	conf_free(settings->conf);
+	free(settings);
+}
