@@ -1,0 +1,40 @@
+/* Errors: see the header. */
+#include "lib/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int error_set(char **error, const char *format, ...)
+{
+	char *line = NULL;
+	va_list arguments;
+	if (!error)
+		return -1;
+	va_start(arguments, format);
+	/* The arguments may point into the old line: it goes last. */
+	if (vasprintf(&line, format, arguments) < 0)
+		line = NULL;
+	va_end(arguments);
+	free(*error);
+	*error = line;
+	return -1;
+}
+
+int error_prefix(char **error, const char *format, ...)
+{
+	char *context = NULL, *line = NULL;
+	va_list arguments;
+	if (!error)
+		return -1;
+	va_start(arguments, format);
+	if (vasprintf(&context, format, arguments) < 0)
+		context = NULL;
+	va_end(arguments);
+	if (context && asprintf(&line, "%s: %s", context, *error ? *error : "unknown error") >= 0) {
+		free(*error);
+		*error = line;
+	}
+	free(context);
+	return -1;
+}
