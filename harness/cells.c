@@ -266,7 +266,7 @@ static int find_subflow_bytes(const struct cells *cells, struct cell *cell, char
 	return 0;
 }
 
-static int fill(struct cells *cells, struct cell *cell, const char *root, char **error)
+static int fill_cell(struct cells *cells, struct cell *cell, const char *root, char **error)
 {
 	size_t count;
 	const struct record *records = records_of(cells, cell, &count);
@@ -295,7 +295,7 @@ static int fill_all(struct cells *cells, const char *root, char **error)
 		cell->difference = cell->difference_percent = NAN;
 		cell->published_text = "";
 		cell->source = -1;
-		if (fill(cells, cell, root, error) < 0)
+		if (fill_cell(cells, cell, root, error) < 0)
 			return -1;
 	}
 	if (!experiment->subflow_bytes.file)

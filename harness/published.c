@@ -12,7 +12,7 @@
 #define MAX_COLUMNS 256
 #define MAX_BYTES (4u << 20)
 
-struct row {
+struct published_line {
 	unsigned line;
 	char **cells; /* as many as the header has */
 };
@@ -20,9 +20,9 @@ struct row {
 struct published_table {
 	char *name, *text;
 	const char *source;
-	struct row header;
+	struct published_line header;
 	size_t columns;
-	struct row *rows;
+	struct published_line *rows;
 	size_t rows_count;
 	int configuration, procedure; /* columns; procedure -1: none */
 };
@@ -52,7 +52,7 @@ static int cut(const struct published_table *table, unsigned line, char *text, c
 	return count;
 }
 
-static int keep_row(struct row *row, unsigned line, char **cells, int count, char **error)
+static int keep_row(struct published_line *row, unsigned line, char **cells, int count, char **error)
 {
 	row->line = line;
 	row->cells = calloc((size_t)count, sizeof *row->cells);
@@ -102,7 +102,7 @@ static int take_row(struct published_table *table, unsigned line, char **cells, 
 		return error_set(error,
 			"%s:%u: the row of line %u again; a row is found by its name, keep one", table->name,
 			line, table->rows[twin].line);
-	struct row *rows = reallocarray(table->rows, table->rows_count + 1, sizeof *rows);
+	struct published_line *rows = reallocarray(table->rows, table->rows_count + 1, sizeof *rows);
 	if (!rows)
 		return error_set(error, "out of memory");
 	table->rows = rows;

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_COLUMNS 64
+#define TABLE_COLUMNS 64
 #define MAX_PLACES 60 /* of a cell: longer texts are cut, with a dot at the end */
 
-struct row {
+struct table_line {
 	char *group; /* a line across all columns; no cells then */
-	char *cells[MAX_COLUMNS];
+	char *cells[TABLE_COLUMNS];
 	size_t count;
 };
 
@@ -18,9 +18,9 @@ struct table {
 	struct {
 		char *head;
 		bool right, extra;
-	} columns[MAX_COLUMNS];
+	} columns[TABLE_COLUMNS];
 	size_t columns_count;
-	struct row *rows;
+	struct table_line *rows;
 	size_t rows_count;
 	bool failed;
 };
@@ -49,7 +49,7 @@ void table_column(struct table *table, const char *head, bool right, bool extra)
 {
 	if (!table)
 		return;
-	char *copy = table->columns_count < MAX_COLUMNS ? strdup(head) : NULL;
+	char *copy = table->columns_count < TABLE_COLUMNS ? strdup(head) : NULL;
 	if (!copy) {
 		table->failed = true;
 		return;
@@ -63,7 +63,7 @@ void table_row(struct table *table)
 {
 	if (!table)
 		return;
-	struct row *rows = reallocarray(table->rows, table->rows_count + 1, sizeof *rows);
+	struct table_line *rows = reallocarray(table->rows, table->rows_count + 1, sizeof *rows);
 	if (!rows) {
 		table->failed = true;
 		return;
@@ -92,7 +92,7 @@ void table_cell(struct table *table, const char *format, ...)
 	va_start(arguments, format);
 	int length = vasprintf(&text, format, arguments);
 	va_end(arguments);
-	struct row *row = &table->rows[table->rows_count - 1];
+	struct table_line *row = &table->rows[table->rows_count - 1];
 	if (length < 0 || row->count == table->columns_count) {
 		if (length >= 0)
 			free(text);
@@ -106,11 +106,13 @@ void table_number(struct table *table, double value, int decimals, bool sign)
 {
 	if (isnan(value))
 		table_cell(table, "-");
+	else if (fabs(value) < 0.5 * pow(10, -decimals)) /* no "-0.00" */
+		table_cell(table, "%.*f", decimals, 0.0);
 	else
 		table_cell(table, sign ? "%+.*f" : "%.*f", decimals, value);
 }
 
-static const char *cell(const struct row *row, size_t column)
+static const char *cell_text(const struct table_line *row, size_t column)
 {
 	return column < row->count ? row->cells[column] : "";
 }
@@ -154,14 +156,14 @@ static int width_of(const struct table *table, size_t column)
 	int width = places(table->columns[column].head);
 
 	for (size_t i = 0; i < table->rows_count; i++) {
-		int n = places(cell(&table->rows[i], column));
+		int n = places(cell_text(&table->rows[i], column));
 		width = n > width ? n : width;
 	}
 	return width > MAX_PLACES ? MAX_PLACES : width;
 }
 
 /* Which columns fit. Returns the number of those left out. */
-static int choose(const struct table *table, int widths[MAX_COLUMNS], bool shown[MAX_COLUMNS])
+static int choose(const struct table *table, int widths[TABLE_COLUMNS], bool shown[TABLE_COLUMNS])
 {
 	int total = 0, dropped = 0;
 
@@ -180,27 +182,27 @@ static int choose(const struct table *table, int widths[MAX_COLUMNS], bool shown
 	return dropped;
 }
 
-static void print_cells(
-	const struct table *table, FILE *out, const struct row *row, const int *widths, const bool *shown)
+static void print_cells(const struct table *table, FILE *out, const struct table_line *row, const int *widths,
+	const bool *shown)
 {
 	size_t last = 0;
 
 	for (size_t i = 0; i < table->columns_count; i++)
-		if (shown[i] && (!row || *cell(row, i)))
+		if (shown[i] && (!row || *cell_text(row, i)))
 			last = i;
 	for (size_t i = 0; i <= last; i++) {
 		if (!shown[i])
 			continue;
 		fputs("  ", out);
-		print_padded(out, row ? cell(row, i) : table->columns[i].head, widths[i],
+		print_padded(out, row ? cell_text(row, i) : table->columns[i].head, widths[i],
 			table->columns[i].right, i == last);
 	}
 }
 
 int table_print(const struct table *table, FILE *out, bool color)
 {
-	int widths[MAX_COLUMNS];
-	bool shown[MAX_COLUMNS];
+	int widths[TABLE_COLUMNS];
+	bool shown[TABLE_COLUMNS];
 
 	if (!table || table->failed)
 		return -1;
@@ -209,7 +211,7 @@ int table_print(const struct table *table, FILE *out, bool color)
 	print_cells(table, out, NULL, widths, shown);
 	fputs(color ? "\033[0m\n" : "\n", out);
 	for (size_t i = 0; i < table->rows_count; i++) {
-		const struct row *row = &table->rows[i];
+		const struct table_line *row = &table->rows[i];
 		if (row->group) {
 			fputs("  ", out);
 			print_places(out, row->group, TABLE_WIDTH - 2);
@@ -241,12 +243,12 @@ int table_markdown(const struct table *table, FILE *out)
 		fputs(table->columns[i].right ? "---:|" : "---|", out);
 	fputs("\n", out);
 	for (size_t i = 0; i < table->rows_count; i++) {
-		const struct row *row = &table->rows[i];
+		const struct table_line *row = &table->rows[i];
 		fputs("|", out);
 		if (row->group)
 			fprintf(out, " **%s** |", row->group);
 		for (size_t j = row->group ? 1 : 0; j < table->columns_count; j++)
-			markdown_cell(out, cell(row, j));
+			markdown_cell(out, cell_text(row, j));
 		fputs("\n", out);
 	}
 	return 0;
