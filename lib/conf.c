@@ -1,0 +1,452 @@
+/* Configuration: libyaml's parser events become a tree on one pool; each node keeps the line of its mark. */
+#include "lib/conf.h"
+
+#include "lib/error.h"
+#include "lib/pool.h"
+#include "lib/units.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#define DEPTH_MAX 64
+#define SIZE_MAX_BYTES (16u << 20)
+#define NODES_MAX 1000000
+
+struct conf {
+	struct pool *pool;
+	struct conf_node *root;
+};
+
+struct reader {
+	yaml_parser_t parser;
+	struct conf *conf;
+	const char *file;
+	size_t nodes;
+	char **error;
+};
+
+static int fault(struct reader *r, size_t line, const char *what)
+{
+	return error_set(r->error, "%s:%zu: %s", r->file, line + 1, what);
+}
+
+static int next(struct reader *r, yaml_event_t *event)
+{
+	if (yaml_parser_parse(&r->parser, event))
+		return 0;
+	const char *problem = r->parser.problem ? r->parser.problem : "unreadable";
+	size_t line = r->parser.problem_mark.line;
+	if (r->parser.error == YAML_READER_ERROR)
+		line = 0;
+	return error_set(r->error, "%s:%zu: this is not YAML: %s", r->file, line + 1, problem);
+}
+
+static struct conf_node *new_node(struct reader *r, enum conf_type type, const yaml_event_t *event,
+	struct conf_node *parent)
+{
+	struct conf_node *node = pool_alloc(r->conf->pool, 1, sizeof *node);
+	*node = (struct conf_node){.type = type, .file = r->file, .line = (unsigned)event->start_mark.line + 1,
+		.parent = parent};
+	return node;
+}
+
+static struct conf_node *read_value(struct reader *r, yaml_event_t *event, struct conf_node *parent, int depth);
+
+static const struct conf_node *same_key(const struct conf_node *map, const struct conf_node *but)
+{
+	for (const struct conf_node *one = map->first; one != but; one = one->next)
+		if (strcmp(one->key, but->key) == 0)
+			return one;
+	return NULL;
+}
+
+/* Reads the children of a sequence or mapping up to its end event. */
+static int read_children(struct reader *r, struct conf_node *parent, int depth)
+{
+	struct conf_node **tail = &parent->first;
+	for (;;) {
+		yaml_event_t event;
+		const char *key = NULL;
+		unsigned key_line = 0;
+		if (next(r, &event) < 0)
+			return -1;
+		if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT) {
+			yaml_event_delete(&event);
+			return 0;
+		}
+		if (parent->type == CONF_MAPPING) {
+			size_t line = event.start_mark.line;
+			if (event.type == YAML_SCALAR_EVENT &&
+				strlen((char *)event.data.scalar.value) == event.data.scalar.length)
+				key = pool_strdup(r->conf->pool, (char *)event.data.scalar.value);
+			yaml_event_delete(&event);
+			if (!key)
+				return fault(r, line, "a key that is no plain text; write KEY: VALUE");
+			key_line = (unsigned)line + 1;
+			if (next(r, &event) < 0)
+				return -1;
+		}
+		struct conf_node *child = read_value(r, &event, parent, depth + 1);
+		yaml_event_delete(&event);
+		if (!child)
+			return -1;
+		child->key = key;
+		child->key_line = key_line;
+		*tail = child;
+		tail = &child->next;
+		parent->children++;
+		const struct conf_node *twin = key ? same_key(parent, child) : NULL;
+		if (twin)
+			return error_set(r->error, "%s:%u: `%s` again; it stands in line %u already", r->file, key_line, key,
+				twin->key_line);
+	}
+}
+
+static struct conf_node *read_value(struct reader *r, yaml_event_t *event, struct conf_node *parent, int depth)
+{
+	struct conf_node *node = NULL;
+	size_t line = event->start_mark.line;
+	if (depth > DEPTH_MAX || ++r->nodes > NODES_MAX) {
+		fault(r, line, "nested too deep or too long");
+		return NULL;
+	}
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		if (event->data.scalar.tag || strlen((char *)event->data.scalar.value) != event->data.scalar.length) {
+			fault(r, line, "tags and NUL bytes have no meaning here");
+			return NULL;
+		}
+		node = new_node(r, CONF_SCALAR, event, parent);
+		node->value = pool_strdup(r->conf->pool, (char *)event->data.scalar.value);
+		node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+		return node;
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_MAPPING_START_EVENT:
+		if (event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor || event->data.sequence_start.tag
+							      : event->data.mapping_start.anchor || event->data.mapping_start.tag) {
+			fault(r, line, "anchors and tags have no meaning here; write the value out");
+			return NULL;
+		}
+		node = new_node(r, event->type == YAML_SEQUENCE_START_EVENT ? CONF_SEQUENCE : CONF_MAPPING, event, parent);
+		return read_children(r, node, depth) < 0 ? NULL : node;
+	case YAML_ALIAS_EVENT:
+		fault(r, line, "aliases have no meaning here; write the value out");
+		return NULL;
+	default:
+		fault(r, line, "unexpected end");
+		return NULL;
+	}
+}
+
+/* Stream start, at most one document, stream end. */
+static int read_document(struct reader *r)
+{
+	yaml_event_t event;
+	for (;;) {
+		if (next(r, &event) < 0)
+			return -1;
+		yaml_event_type_t type = event.type;
+		size_t line = event.start_mark.line;
+		if (type == YAML_STREAM_END_EVENT || type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT ||
+			type == YAML_DOCUMENT_END_EVENT) {
+			yaml_event_delete(&event);
+			if (type == YAML_STREAM_END_EVENT)
+				return 0;
+			continue;
+		}
+		if (r->conf->root) {
+			yaml_event_delete(&event);
+			return fault(r, line, "a second document; keep one in a file");
+		}
+		r->conf->root = read_value(r, &event, NULL, 0);
+		yaml_event_delete(&event);
+		if (!r->conf->root)
+			return -1;
+	}
+}
+
+struct conf *conf_parse(const char *name, const char *text, size_t length, char **error)
+{
+	struct reader r = {.error = error};
+	if (length > SIZE_MAX_BYTES) {
+		error_set(error, "%s: larger than 16 MiB; no configuration is", name);
+		return NULL;
+	}
+	if (!yaml_parser_initialize(&r.parser)) {
+		error_set(error, "%s: out of memory", name);
+		return NULL;
+	}
+	struct pool *pool = pool_new();
+	r.conf = pool_alloc(pool, 1, sizeof *r.conf);
+	r.conf->pool = pool;
+	r.file = pool_strdup(pool, name);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, length);
+	int result = read_document(&r);
+	yaml_parser_delete(&r.parser);
+	if (result < 0) {
+		conf_free(r.conf);
+		return NULL;
+	}
+	bool empty = !r.conf->root || (r.conf->root->type == CONF_SCALAR && r.conf->root->plain && !*r.conf->root->value);
+	if (empty) {
+		r.conf->root = pool_alloc(pool, 1, sizeof *r.conf->root);
+		*r.conf->root = (struct conf_node){.type = CONF_MAPPING, .file = r.file, .line = 1};
+	}
+	return r.conf;
+}
+
+struct conf *conf_load(const char *path, char **error)
+{
+	struct conf *conf = NULL;
+	struct stat about;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	size_t size = 0;
+	if (fd < 0 || fstat(fd, &about) < 0) {
+		error_set(error, "%s: %s", path, strerror(errno));
+	} else if (!S_ISREG(about.st_mode) || about.st_size > (off_t)SIZE_MAX_BYTES) {
+		error_set(error, "%s: not a file, or larger than 16 MiB", path);
+	} else {
+		ssize_t n;
+		text = malloc((size_t)about.st_size + 1);
+		while (text && size < (size_t)about.st_size && (n = read(fd, text + size, (size_t)about.st_size - size)) > 0)
+			size += (size_t)n;
+		conf = conf_parse(path, text ? text : "", size, error);
+	}
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return conf;
+}
+
+void conf_free(struct conf *conf)
+{
+	if (conf)
+		pool_free(conf->pool);
+}
+
+const struct conf_node *conf_root(const struct conf *conf)
+{
+	return conf->root;
+}
+
+const struct conf_node *conf_first(const struct conf_node *node)
+{
+	return node && node->type != CONF_SCALAR ? node->first : NULL;
+}
+
+const struct conf_node *conf_child(const struct conf_node *map, const char *key)
+{
+	if (!map || map->type != CONF_MAPPING)
+		return NULL;
+	for (const struct conf_node *one = map->first; one; one = one->next)
+		if (strcmp(one->key, key) == 0)
+			return one;
+	return NULL;
+}
+
+int conf_error(const struct conf_node *at, char **error, const char *format, ...)
+{
+	char *text = NULL;
+	va_list arguments;
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	error_set(error, "%s:%u: %s", at->file, at->key_line ? at->key_line : at->line, text ? text : format);
+	free(text);
+	return -1;
+}
+
+static const char *type_name(enum conf_type type)
+{
+	static const char *const names[] = {"a value", "a list [...]", "a mapping {KEY: VALUE}"};
+	return names[type];
+}
+
+int conf_expect(const struct conf_node *node, enum conf_type type, char **error)
+{
+	if (node->type == type)
+		return 0;
+	return conf_error(node, error, "%s%s%sshould be %s, not %s", node->key ? "`" : "", node->key ? node->key : "",
+		node->key ? "` " : "this ", type_name(type), type_name(node->type));
+}
+
+/* Levenshtein's distance, for names of ordinary length. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[64];
+	size_t n = strlen(b);
+	if (n >= 64)
+		return 64;
+	for (unsigned j = 0; j <= n; j++)
+		row[j] = j;
+	for (unsigned i = 1; *a; a++, i++) {
+		unsigned diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			unsigned above = row[j], best = diagonal + (*a != b[j - 1]);
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[n];
+}
+
+static int unknown_key(const struct conf_node *child, const char *const keys[], char **error)
+{
+	const char *nearest = NULL;
+	unsigned best = 4;
+	char known[1024] = "";
+	for (size_t i = 0; keys[i]; i++) {
+		unsigned d = distance(child->key, keys[i]);
+		if (d < best && d < strlen(child->key)) {
+			best = d;
+			nearest = keys[i];
+		}
+		size_t used = strlen(known);
+		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", keys[i]);
+	}
+	if (nearest)
+		return conf_error(child, error, "unknown key `%s`; did you mean `%s`?", child->key, nearest);
+	return conf_error(child, error, "unknown key `%s`; known here: %s", child->key, known);
+}
+
+int conf_only(const struct conf_node *map, const char *const keys[], char **error)
+{
+	if (map->type == CONF_SCALAR && !*map->value && map->plain)
+		return 0; /* `key:` with nothing behind it is an empty mapping */
+	if (conf_expect(map, CONF_MAPPING, error) < 0)
+		return -1;
+	for (const struct conf_node *child = map->first; child; child = child->next) {
+		bool known = false;
+		for (size_t i = 0; keys[i] && !known; i++)
+			known = strcmp(child->key, keys[i]) == 0;
+		if (!known)
+			return unknown_key(child, keys, error);
+	}
+	return 0;
+}
+
+/* The scalar under a key: 1 there, 0 absent, -1 error. */
+static int scalar(const struct conf_node *map, const char *key, const struct conf_node **node, char **error)
+{
+	*node = conf_child(map, key);
+	if (!*node)
+		return 0;
+	return conf_expect(*node, CONF_SCALAR, error) < 0 ? -1 : 1;
+}
+
+int conf_string(const struct conf_node *map, const char *key, const char *fallback, const char **out, char **error)
+{
+	const struct conf_node *node;
+	int there = scalar(map, key, &node, error);
+	if (there < 0)
+		return -1;
+	if (there && !*node->value && node->plain)
+		return conf_error(node, error, "`%s` has no value", key);
+	*out = there ? node->value : fallback;
+	return 0;
+}
+
+int conf_need_string(const struct conf_node *map, const char *key, const char **out, char **error)
+{
+	if (!conf_child(map, key))
+		return conf_error(map, error, "`%s` is missing; add `%s: ...`", key, key);
+	return conf_string(map, key, NULL, out, error);
+}
+
+int conf_integer(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback, int64_t *out,
+	char **error)
+{
+	const struct conf_node *node;
+	int64_t value = fallback;
+	int there = scalar(map, key, &node, error);
+	if (there > 0 && (unit_integer(node->value, &value) < 0 || value < min || value > max))
+		return conf_error(node, error, "`%s: %s` is no whole number from %" PRId64 " to %" PRId64, key, node->value, min,
+			max);
+	if (there >= 0)
+		*out = value;
+	return there < 0 ? -1 : 0;
+}
+
+int conf_number(const struct conf_node *map, const char *key, double min, double max, double fallback, double *out,
+	char **error)
+{
+	const struct conf_node *node;
+	double value = fallback;
+	int there = scalar(map, key, &node, error);
+	if (there > 0 && (unit_number(node->value, &value) < 0 || !(value >= min && value <= max)))
+		return conf_error(node, error, "`%s: %s` is no number from %g to %g", key, node->value, min, max);
+	if (there >= 0)
+		*out = value;
+	return there < 0 ? -1 : 0;
+}
+
+int conf_bool(const struct conf_node *map, const char *key, bool fallback, bool *out, char **error)
+{
+	const struct conf_node *node;
+	int there = scalar(map, key, &node, error);
+	if (there < 0)
+		return -1;
+	bool yes = there && strcmp(node->value, "true") == 0;
+	if (there && !yes && strcmp(node->value, "false") != 0)
+		return conf_error(node, error, "`%s: %s`; write true or false", key, node->value);
+	*out = there ? yes : fallback;
+	return 0;
+}
+
+int conf_rate(const struct conf_node *map, const char *key, uint64_t min, uint64_t max, uint64_t fallback, uint64_t *bps,
+	char **error)
+{
+	const struct conf_node *node;
+	uint64_t value = fallback;
+	int there = scalar(map, key, &node, error);
+	if (there > 0 && unit_rate(node->value, &value) < 0)
+		return conf_error(node, error, "`%s: %s` is no rate; write 10Mbit/s, 300kbit/s or the like", key, node->value);
+	if (there > 0 && (value < min || value > max))
+		return conf_error(node, error, "`%s: %s` is out of range; it goes from %" PRIu64 " to %" PRIu64 " bit/s", key,
+			node->value, min, max);
+	if (there >= 0)
+		*bps = value;
+	return there < 0 ? -1 : 0;
+}
+
+int conf_duration(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback, int64_t *ns,
+	char **error)
+{
+	const struct conf_node *node;
+	int64_t value = fallback;
+	int there = scalar(map, key, &node, error);
+	if (there > 0 && unit_duration(node->value, &value) < 0)
+		return conf_error(node, error, "`%s: %s` is no duration; write 5ms, 2.3s, 250us or the like", key, node->value);
+	if (there > 0 && (value < min || value > max))
+		return conf_error(node, error, "`%s: %s` is out of range; it goes from %g s to %g s", key, node->value,
+			(double)min / 1e9, (double)max / 1e9);
+	if (there >= 0)
+		*ns = value;
+	return there < 0 ? -1 : 0;
+}
+
+int conf_fraction(const struct conf_node *map, const char *key, double fallback, double *out, char **error)
+{
+	const struct conf_node *node;
+	double value = fallback;
+	int there = scalar(map, key, &node, error);
+	if (there > 0 && unit_fraction(node->value, &value) < 0)
+		return conf_error(node, error, "`%s: %s` is no share from 0 to 1; write 0.005 or 0.5%%", key, node->value);
+	if (there >= 0)
+		*out = value;
+	return there < 0 ? -1 : 0;
+}
