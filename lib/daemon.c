@@ -1,0 +1,160 @@
+/* Daemons: see the header. */
+#include "lib/daemon.h"
+
+#include "lib/error.h"
+#include "lib/log.h"
+#include "lib/units.h"
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+static void usage(FILE *out, const struct daemon_description *d)
+{
+	fprintf(out,
+		"%s: %s\n\nUsage: %s [OPTION...]\n"
+		"  --config FILE      configuration (default %s)\n"
+		"  --control SOCKET   answer questions on this unix socket\n"
+		"  --ready-fd N       say READY on this descriptor\n"
+		"  --log-level LEVEL  error, warning, info (default) or debug\n"
+		"  --check            read the configuration and end\n"
+		"  --help, --version\n",
+		d->program, d->summary, d->program, d->default_config);
+}
+
+static int bad(const struct daemon_description *d, const char *what, const char *value)
+{
+	fprintf(stderr, "%s: %s%s; see %s --help\n", d->program, what, value ? value : "", d->program);
+	return 2;
+}
+
+static int log_level(const char *name)
+{
+	static const char *const names[] = {"error", "warning", "info", "debug"};
+	for (int i = 0; i < 4; i++)
+		if (strcmp(name, names[i]) == 0)
+			return i;
+	return -1;
+}
+
+static int read_options(struct daemon *daemon, int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"control", required_argument, NULL, 's'},
+		{"ready-fd", required_argument, NULL, 'r'}, {"log-level", required_argument, NULL, 'l'},
+		{"check", no_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+	const struct daemon_description *d = daemon->description;
+	int64_t fd;
+	int level = LOG_LEVEL_INFO;
+	opterr = 0;
+	optind = 1;
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+		switch (c) {
+		case 'c':
+			daemon->config_path = optarg;
+			break;
+		case 's':
+			daemon->control_path = optarg;
+			break;
+		case 'r':
+			if (unit_integer(optarg, &fd) < 0 || fd < 0 || fd > 1 << 20)
+				return bad(d, "--ready-fd wants the number of a descriptor, not ", optarg);
+			daemon->ready_fd = (int)fd;
+			break;
+		case 'l':
+			if ((level = log_level(optarg)) < 0)
+				return bad(d, "--log-level wants error, warning, info or debug, not ", optarg);
+			break;
+		case 'k':
+			daemon->check_only = true;
+			break;
+		case 'h':
+			usage(stdout, d);
+			return 0;
+		case 'v':
+			printf("%s %s\n", d->program, LIQUIDNET_VERSION);
+			return 0;
+		default:
+			return bad(d, "no such option, or its value is missing: ", argv[optind - 1]);
+		}
+	if (optind < argc)
+		return bad(d, "takes no arguments, but got ", argv[optind]);
+	log_open(d->program, (enum log_level)level);
+	return -1;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+	struct daemon *daemon = context;
+	if (info->ssi_signo != SIGHUP)
+		return sd_event_exit(sd_event_source_get_event(source), 0);
+	if (daemon->reload)
+		daemon->reload(daemon->context);
+	else
+		log_info("reload-ignored", "reason=\"nothing to read again\"");
+	return 0;
+}
+
+int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv)
+{
+	*daemon = (struct daemon){.description = description, .config_path = description->default_config, .ready_fd = -1};
+	int status = read_options(daemon, argc, argv);
+	if (status >= 0)
+		return status;
+	static const int handled[] = {SIGTERM, SIGINT, SIGHUP};
+	sigset_t set;
+	sigemptyset(&set);
+	for (size_t i = 0; i < 3; i++)
+		sigaddset(&set, handled[i]);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || sd_event_new(&daemon->loop) < 0) {
+		log_error("no-event-loop", "errno=%d", errno);
+		return 1;
+	}
+	for (size_t i = 0; i < 3; i++)
+		if (sd_event_add_signal(daemon->loop, NULL, handled[i], on_signal, daemon) < 0) {
+			log_error("no-signals", "signal=%d", handled[i]);
+			return 1;
+		}
+	return -1;
+}
+
+static void say_ready(struct daemon *daemon)
+{
+	if (daemon->ready_fd >= 0) {
+		if (write(daemon->ready_fd, "READY\n", 6) < 0)
+			log_warning("ready-unheard", "fd=%d error=\"%s\"", daemon->ready_fd, strerror(errno));
+		close(daemon->ready_fd);
+		daemon->ready_fd = -1;
+	}
+	sd_notify(0, "READY=1");
+	log_info("ready", "pid=%d", (int)getpid());
+}
+
+int daemon_run(struct daemon *daemon, const struct control_command *table, void *context)
+{
+	char *error = NULL;
+	daemon->context = context;
+	if (daemon->control_path) {
+		daemon->control = control_open(daemon->loop, daemon->control_path, table, context, &error);
+		if (!daemon->control) {
+			fprintf(stderr, "%s: %s\n", daemon->description->program, error);
+			free(error);
+			return 2;
+		}
+	}
+	say_ready(daemon);
+	int result = sd_event_loop(daemon->loop);
+	log_info("stopped", "status=%d", result);
+	return result < 0 ? 1 : result;
+}
+
+void daemon_free(struct daemon *daemon)
+{
+	control_close(daemon->control);
+	daemon->control = NULL;
+	daemon->loop = sd_event_unref(daemon->loop);
+}
