@@ -28,15 +28,14 @@ static const struct daemon_description description = {
 static int read_pm_type(char *value, char **error)
 {
 	int fd = open(PM_TYPE, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, value, 1);
 
-	if (fd < 0 || read(fd, value, 1) != 1)
+	if (size != 1)
 		error_set(error, PM_TYPE ": %s; a kernel with CONFIG_MPTCP (5.19 or later) is needed",
-			strerror(errno));
-	else
-		error = NULL;
+			size < 0 ? strerror(errno) : "empty");
 	if (fd >= 0)
 		close(fd);
-	return error ? -1 : 0;
+	return size == 1 ? 0 : -1;
 }
 
 static int write_pm_type(char value, char **error)

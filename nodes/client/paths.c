@@ -287,7 +287,7 @@ static void serve(struct paths *paths, int64_t now, struct paths_connection *con
 		join(paths, now, connection, (unsigned)best);
 }
 
-static void fail(struct paths *paths, int64_t now, struct path *path)
+static void path_failed(struct paths *paths, int64_t now, struct path *path)
 {
 	if (path->state == PATH_UP && now - path->at >= paths->settings.stable_ns)
 		path->failures = 0;
@@ -511,7 +511,7 @@ void paths_subflow_closed(
 		connection->hold = now + HOLD_NS;
 	else if (path->state != PATH_JOINING)
 		return; /* an earlier one of this path */
-	fail(paths, now, path);
+	path_failed(paths, now, path);
 	serve(paths, now, connection);
 }
 
@@ -521,7 +521,7 @@ void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, uns
 
 	if (!connection || connection->paths[detour].state != PATH_JOINING)
 		return;
-	fail(paths, now, &connection->paths[detour]);
+	path_failed(paths, now, &connection->paths[detour]);
 	serve(paths, now, connection);
 }
 
@@ -539,7 +539,7 @@ static void tick_path(struct paths *paths, int64_t now, struct paths_connection 
 		return;
 	}
 	if (path->state == PATH_JOINING)
-		fail(paths, now, path);
+		path_failed(paths, now, path);
 	else if (paths->detours[index].kind == DETOUR_NAT)
 		ask(paths, connection, index, true);
 	else

@@ -59,7 +59,8 @@ void requests_free(struct requests *requests)
 	free(requests);
 }
 
-static struct question *find(const struct requests *requests, unsigned detour, struct endpoint remote)
+static struct question *find_question(
+	const struct requests *requests, unsigned detour, struct endpoint remote)
 {
 	struct question *question = requests->questions;
 
@@ -101,7 +102,7 @@ static void tell(const struct requests *requests, int64_t now, const struct ques
 
 void requests_ask(struct requests *requests, int64_t now, unsigned detour, struct endpoint remote, bool fresh)
 {
-	struct question *question = find(requests, detour, remote);
+	struct question *question = find_question(requests, detour, remote);
 
 	if (!requests->detours[detour].asked)
 		return;
@@ -166,7 +167,7 @@ void requests_receive(
 		requests->counters[detour].faults[fault]++;
 		return;
 	}
-	struct question *question = find(requests, (unsigned)detour,
+	struct question *question = find_question(requests, (unsigned)detour,
 		(struct endpoint){.address = message.remote, .port = message.remote_port});
 	if (question)
 		answered(requests, now, question, message.detour_port);
