@@ -253,6 +253,6 @@ int published_number(const struct published_table *table, int row, int column, d
 		return error_set(error,
 			"%s:%u: column %s is `%s`, not a number; leave it empty when nothing was published",
 			table->name, table->rows[row].line, table->header.cells[column], text);
-	*value = number;
+	*value = strtod(text, NULL); /* the same number, to the last bit; the form was checked above */
 	return 1;
 }
