@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define REDRAW_NS (200 * NS_PER_MS)
-#define BAR 20 /* places */
+#define BAR 16 /* places */
 
 struct progress {
 	FILE *out;
@@ -121,8 +121,8 @@ static void draw(struct progress *p, int64_t now)
 	memset(bar, '#', filled < BAR ? filled : BAR);
 	bar[BAR] = '\0';
 	if (localtime_r(&when, &local))
-		strftime(end, sizeof end, "%H:%M:%S", &local);
-	snprintf(line, sizeof line, "%zu/%zu [%s] %s left, ends %s; %zu running: %s", p->done, p->total, bar,
+		strftime(end, sizeof end, "%H:%M", &local);
+	snprintf(line, sizeof line, "%zu/%zu [%s] %s left, ends %s, %zu running: %s", p->done, p->total, bar,
 		progress_duration(seconds, duration), end, p->running, p->label);
 	line[p->width - 1] = '\0';
 	clear(p);

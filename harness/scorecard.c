@@ -393,6 +393,23 @@ static void remark(const struct page *page, const struct record *record)
 	note(page, text);
 }
 
+/* Remarks with a status from `least` to `most`; returns how many were shown: at most `room`. */
+static size_t remarks_of(
+	const struct page *page, enum trial_status least, enum trial_status most, size_t room)
+{
+	const struct records *records = &page->cells->records;
+	size_t shown = 0;
+
+	for (size_t i = 0; i < records->count && shown < room; i++) {
+		if (records->items[i].status < least || records->items[i].status > most)
+			continue;
+		remark(page, &records->items[i]);
+		shown++;
+	}
+	return shown;
+}
+
+/* What does not count comes first: of many remarks, those are not to be missed. */
 static void remarks(const struct page *page)
 {
 	const struct records *records = &page->cells->records;
@@ -404,13 +421,9 @@ static void remarks(const struct page *page)
 		return;
 	fputc('\n', page->out);
 	heading(page, "trials that are not valid");
-	size_t shown = 0;
-	for (size_t i = 0; i < records->count && (page->markdown || shown < REMARKS_SHOWN); i++) {
-		if (records->items[i].status == TRIAL_VALID)
-			continue;
-		remark(page, &records->items[i]);
-		shown++;
-	}
+	size_t room = page->markdown ? count : REMARKS_SHOWN;
+	size_t shown = remarks_of(page, TRIAL_INVALID, TRIAL_FAILED, room);
+	shown += remarks_of(page, TRIAL_SUSPECT, TRIAL_SUSPECT, room - shown);
 	if (shown < count) {
 		char text[64];
 		snprintf(text, sizeof text, "and %zu more: scorecard.md", count - shown);

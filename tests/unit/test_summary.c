@@ -328,6 +328,31 @@ static void judged_by_spread_and_rounding(void **state)
 	}
 }
 
+/* Thirty suspect trials, then a failed one: it is among the ten remarks that a terminal gets. */
+static void what_does_not_count_is_told_first(void **state)
+{
+	(void)state;
+	struct folder folder;
+	char records[16384] = "";
+
+	for (int i = 1; i <= 31; i++)
+		sprintf(records + strlen(records),
+			"{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"repeat\":%d,\"attempt\":1,"
+			"\"status\":\"%s\","
+			"\"reasons\":[],\"measures\":{\"receiver\":9.5}}\n",
+			i, i < 31 ? "suspect" : "failed");
+	succeed(&folder, &experiment, records);
+	assert_non_null(
+		strstr(folder.printed, "repeat 31, attempt 1: failed (not counted): no reason recorded"));
+	assert_non_null(strstr(folder.printed, "repeat 9, attempt 1: suspect"));
+	assert_null(strstr(folder.printed, "repeat 10, attempt 1: suspect"));
+	assert_non_null(strstr(folder.printed, "and 21 more: scorecard.md"));
+	char *scorecard = get(&folder, "scorecard.md");
+	assert_non_null(strstr(scorecard, "repeat 30, attempt 1: suspect"));
+	free(scorecard);
+	remove_folder(&folder);
+}
+
 static void a_torn_line_is_left_out_and_told(void **state)
 {
 	(void)state;
@@ -544,6 +569,7 @@ int main(void)
 		cmocka_unit_test(tables_for_people),
 		cmocka_unit_test(overhead_beside_published),
 		cmocka_unit_test(judged_by_spread_and_rounding),
+		cmocka_unit_test(what_does_not_count_is_told_first),
 		cmocka_unit_test(a_torn_line_is_left_out_and_told),
 		cmocka_unit_test(no_trial_at_all),
 		cmocka_unit_test(optional_procedures_show_with_records),
