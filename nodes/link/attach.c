@@ -1,0 +1,365 @@
+/* Taking over the egress of an interface, and giving it back; see attach.h. Order matters: the alias is
+ * written before the interface is changed, and the program, which diverts the traffic, comes last and goes
+ * first. */
+#include "nodes/link/attach.h"
+
+#include "lib/error.h"
+#include "lib/netns.h"
+#include "nodes/link/rtnl.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/bpf.h>
+#include <linux/ethtool.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/pkt_cls.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MARK 0x4c4e4b31        /* "LNK1": packets that we sent */
+#define FILTER_PRIORITY 0x4c4e /* our place among the filters of a clsact hook */
+#define FILTER_HANDLE 1
+/* Frames that a TAP keeps until we read them: 12 ms of small frames at 10 Gbit/s, 1.2 s of large ones at 100
+ * Mbit/s. It only fills when this process does not run. */
+#define TAP_FRAMES 10000
+#define SEND_BUFFER (4 << 20)
+#define ALIAS "liquidnet-link"
+
+/* ---- the alias, our memory across a SIGKILL */
+
+static int write_alias(const struct attachment *a)
+{
+	char text[256];
+	int n = snprintf(text, sizeof text, ALIAS " tso=%u gso=%u gro=%u segs=%u clsact=%d was=%s", a->tso,
+		a->gso, a->gro, a->gso_max_segs, a->own_clsact, a->alias);
+
+	if (n < 0 || (size_t)n >= sizeof text) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return rtnl_set_alias(a->ifindex, text);
+}
+
+/* True when the alias is ours: the settings in it are those before us. */
+static bool read_alias(struct attachment *a, const char *text)
+{
+	int clsact, end = 0;
+
+	if (sscanf(text, ALIAS " tso=%u gso=%u gro=%u segs=%u clsact=%d was=%n", &a->tso, &a->gso, &a->gro,
+		    &a->gso_max_segs, &clsact, &end) != 5 ||
+		end == 0)
+		return false;
+	a->own_clsact = clsact != 0;
+	snprintf(a->alias, sizeof a->alias, "%s", text + end);
+	return true;
+}
+
+/* ---- offloads: loss, queue and rate must see the packets of the wire, not the kernel's super-packets */
+
+static int ethtool(const char *interface, uint32_t command, uint32_t *value)
+{
+	struct ethtool_value request = {.cmd = command, .data = *value};
+	struct ifreq ifr = {.ifr_data = (void *)&request};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", interface);
+	int result = ioctl(fd, SIOCETHTOOL, &ifr);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	*value = request.data;
+	/* A device without this offload has it off. */
+	return result < 0 && errno != EOPNOTSUPP ? -1 : 0;
+}
+
+static int set_offloads(
+	const char *name, int ifindex, uint32_t tso, uint32_t gso, uint32_t gro, uint32_t segments)
+{
+	if (ethtool(name, ETHTOOL_STSO, &tso) < 0 || ethtool(name, ETHTOOL_SGSO, &gso) < 0 ||
+		ethtool(name, ETHTOOL_SGRO, &gro) < 0)
+		return -1;
+	return rtnl_set_gso_max_segs(ifindex, segments);
+}
+
+static int learn_offloads(struct attachment *a, const char *name, uint32_t segments)
+{
+	a->tso = a->gso = a->gro = 0;
+	a->gso_max_segs = segments;
+	if (ethtool(name, ETHTOOL_GTSO, &a->tso) < 0 || ethtool(name, ETHTOOL_GGSO, &a->gso) < 0)
+		return -1;
+	return ethtool(name, ETHTOOL_GGRO, &a->gro);
+}
+
+/* ---- the devices */
+
+/* A TAP without offloads: the kernel completes checksums and cuts super-packets before they come here. */
+static int open_tap(struct attachment *a, const char *interface, char **error)
+{
+	struct ifreq ifr = {.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL)};
+
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "ln-%d", a->ifindex);
+	a->tap_fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (a->tap_fd < 0)
+		return error_set(
+			error, "/dev/net/tun: %s; the link daemon needs TUN/TAP devices", strerror(errno));
+	if (ioctl(a->tap_fd, TUNSETIFF, &ifr) < 0) {
+		if (errno == EBUSY)
+			return error_set(error, "%s exists; another liquidnet-link shapes %s, stop it first",
+				ifr.ifr_name, interface);
+		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
+	}
+	a->tap_ifindex = (int)if_nametoindex(ifr.ifr_name);
+	if (a->tap_ifindex == 0 || rtnl_up_bare(a->tap_ifindex, TAP_FRAMES) < 0 ||
+		rtnl_no_queue(a->tap_ifindex) < 0)
+		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
+	return 0;
+}
+
+/* Protocol 0: it sends and never receives. Not PACKET_QDISC_BYPASS, which would hide packets from captures.
+ */
+static int open_packet(struct attachment *a, char **error)
+{
+	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = a->ifindex};
+	int mark = MARK, buffer = SEND_BUFFER;
+
+	a->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (a->packet_fd < 0 || bind(a->packet_fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+		setsockopt(a->packet_fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0 ||
+		setsockopt(a->packet_fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer) < 0)
+		return error_set(error, "packet socket: %s", strerror(errno));
+	return 0;
+}
+
+/* ---- the program */
+
+#define INSN(CODE, DST, SRC, OFF, IMM)                                                                       \
+	((struct bpf_insn){.code = (CODE), .dst_reg = (DST), .src_reg = (SRC), .off = (OFF), .imm = (IMM)})
+
+static int load_program(int tap_ifindex)
+{
+	const struct bpf_insn program[] = {
+		/* if (skb->mark != MARK) goto redirect */
+		INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(struct __sk_buff, mark), 0),
+		INSN(BPF_JMP | BPF_JNE | BPF_K, 2, 0, 4, MARK),
+		/* skb->mark = 0; pass it on to whatever filter comes next */
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0),
+		INSN(BPF_STX | BPF_MEM | BPF_W, 1, 2, offsetof(struct __sk_buff, mark), 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, TC_ACT_UNSPEC),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		/* redirect: return bpf_redirect(tap, 0) */
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, tap_ifindex),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "liquidnet_link", "Dual MIT/GPL", program,
+		sizeof program / sizeof program[0], NULL);
+}
+
+/* Creating the hook is exclusive, and so tells whose it is. */
+static int ensure_clsact(struct attachment *a, char **error)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex, .attach_point = BPF_TC_EGRESS);
+	int result = bpf_tc_hook_create(&hook);
+
+	if (result < 0 && result != -EEXIST)
+		return error_set(error, "clsact: %s; the kernel needs CONFIG_NET_CLS_ACT", strerror(-result));
+	a->own_clsact |= result == 0;
+	return 0;
+}
+
+static int attach_program(struct attachment *a, char **error)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex, .attach_point = BPF_TC_EGRESS);
+	/* Only a program of our own, left by a SIGKILL, is replaced. */
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
+		.flags = a->own_program ? BPF_TC_F_REPLACE : 0);
+
+	if (ensure_clsact(a, error) < 0)
+		return -1;
+	options.prog_fd = load_program(a->tap_ifindex);
+	if (options.prog_fd < 0)
+		return error_set(error, "BPF program: %s", strerror(errno));
+	int result = bpf_tc_attach(&hook, &options);
+	close(options.prog_fd);
+	if (result < 0)
+		return error_set(error, "BPF program on egress: %s; the kernel needs CONFIG_NET_CLS_BPF",
+			strerror(-result));
+	a->hooked = a->own_program = true;
+	return 0;
+}
+
+static void detach_program(struct attachment *a)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	if (a->own_program)
+		bpf_tc_detach(&hook, &options);
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	if (a->own_clsact)
+		bpf_tc_hook_destroy(&hook);
+	a->own_program = a->own_clsact = false;
+}
+
+/* ---- in the namespace */
+
+struct job {
+	struct attachment *attachment;
+	const char *interface;
+	char **error;
+	enum attach_result result;
+};
+
+static int open_inside(void *context)
+{
+	struct job *job = context;
+	struct attachment *a = job->attachment;
+	struct rtnl_interface state;
+
+	a->ifindex = (int)if_nametoindex(job->interface);
+	if (a->ifindex == 0) {
+		job->result = ATTACH_BAD_CONFIG;
+		return error_set(job->error, "no interface `%s` in that namespace; see `ip link` there",
+			job->interface);
+	}
+	if (rtnl_get(a->ifindex, &state) < 0)
+		return error_set(job->error, "interface state: %s", strerror(errno));
+	a->mtu = state.mtu;
+	if (open_tap(a, job->interface, job->error) < 0 || open_packet(a, job->error) < 0)
+		return -1;
+	a->marked = a->own_program = read_alias(a, state.alias);
+	if (!a->marked) {
+		snprintf(a->alias, sizeof a->alias, "%s", state.alias);
+		if (learn_offloads(a, job->interface, state.gso_max_segs) < 0)
+			return error_set(job->error, "offloads: %s", strerror(errno));
+		if (ensure_clsact(a, job->error) < 0)
+			return -1;
+		a->marked = true;
+		if (write_alias(a) < 0)
+			return error_set(job->error, "interface alias: %s", strerror(errno));
+	}
+	if (set_offloads(job->interface, a->ifindex, 0, 0, 0, 1) < 0)
+		return error_set(job->error, "offloads: %s", strerror(errno));
+	return 0;
+}
+
+static int hook_inside(void *context)
+{
+	struct job *job = context;
+	return attach_program(job->attachment, job->error);
+}
+
+static int close_inside(void *context)
+{
+	struct job *job = context;
+	struct attachment *a = job->attachment;
+	char name[IF_NAMESIZE];
+
+	/* The interface may have been renamed, or gone with its namespace. */
+	if (a->ifindex == 0 || !if_indextoname((unsigned)a->ifindex, name))
+		return 0;
+	detach_program(a);
+	if (!a->marked)
+		return 0;
+	set_offloads(name, a->ifindex, a->tso, a->gso, a->gro, a->gso_max_segs);
+	return rtnl_set_alias(a->ifindex, a->alias);
+}
+
+static int dropped_inside(void *context)
+{
+	struct rtnl_interface state;
+	struct job *job = context;
+
+	if (rtnl_get(job->attachment->tap_ifindex, &state) < 0)
+		return -1;
+	return state.tx_dropped > INT_MAX ? INT_MAX : (int)state.tx_dropped;
+}
+
+/* ---- from outside */
+
+static int open_netns(const char *netns)
+{
+	char path[PATH_MAX];
+
+	if (!netns)
+		return netns_open("/proc/self/ns/net");
+	if (strspn(netns, "0123456789") == strlen(netns)) {
+		long pid = strtol(netns, NULL, 10);
+		if (pid > 0 && pid <= INT_MAX)
+			return netns_open_pid((pid_t)pid);
+		errno = ESRCH;
+		return -1;
+	}
+	if (strchr(netns, '/'))
+		return netns_open(netns);
+	snprintf(path, sizeof path, "/run/netns/%s", netns);
+	return netns_open(path);
+}
+
+enum attach_result attachment_open(
+	struct attachment *attachment, const char *netns, const char *interface, char **error)
+{
+	struct job job = {attachment, interface, error, ATTACH_FAILED};
+
+	*attachment = ATTACHMENT_NONE;
+	libbpf_set_print(NULL); /* errors are values here, not text on standard error */
+	attachment->netns_fd = open_netns(netns);
+	if (attachment->netns_fd < 0) {
+		error_set(error, "namespace `%s`: %s", netns ? netns : "", strerror(errno));
+		return ATTACH_BAD_CONFIG;
+	}
+	errno = 0;
+	if (netns_call(attachment->netns_fd, open_inside, &job) == 0)
+		return ATTACH_OK;
+	if (error && !*error)
+		error_set(error, "namespace `%s`: %s", netns ? netns : "", strerror(errno));
+	attachment_close(attachment);
+	return job.result;
+}
+
+int attachment_hook(struct attachment *attachment, char **error)
+{
+	struct job job = {attachment, NULL, error, ATTACH_FAILED};
+
+	if (netns_call(attachment->netns_fd, hook_inside, &job) == 0)
+		return 0;
+	return error && !*error ? error_set(error, "namespace: %s", strerror(errno)) : -1;
+}
+
+void attachment_close(struct attachment *attachment)
+{
+	struct job job = {attachment, NULL, NULL, ATTACH_FAILED};
+
+	if (attachment->netns_fd < 0)
+		return;
+	netns_call(attachment->netns_fd, close_inside, &job);
+	if (attachment->tap_fd >= 0)
+		close(attachment->tap_fd);
+	if (attachment->packet_fd >= 0)
+		close(attachment->packet_fd);
+	close(attachment->netns_fd);
+	*attachment = ATTACHMENT_NONE;
+}
+
+uint64_t attachment_dropped(struct attachment *attachment)
+{
+	struct job job = {attachment, NULL, NULL, ATTACH_FAILED};
+	int dropped = netns_call(attachment->netns_fd, dropped_inside, &job);
+
+	return dropped < 0 ? 0 : (uint64_t)dropped;
+}

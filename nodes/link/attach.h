@@ -1,0 +1,42 @@
+/* Attachment: an interface whose egress belongs to us. A program on its clsact hook redirects every packet to
+ * a TAP device of ours in the same namespace, except the packets that we send ourselves (they carry a mark,
+ * which it clears). Whoever captures on the interface sees the packets after the emulation, as with a queue
+ * discipline.
+ *
+ * What was changed is written into the interface's alias, so that a start after a SIGKILL knows what was
+ * there before and puts that back in the end. */
+#ifndef LIQUIDNET_LINK_ATTACH_H
+#define LIQUIDNET_LINK_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct attachment {
+	int netns_fd; /* -1: not attached */
+	int ifindex, tap_ifindex;
+	uint32_t mtu;
+	int tap_fd;    /* read: frames that leave the interface, checksums complete; non-blocking */
+	int packet_fd; /* send: frames that go out of it */
+	bool hooked;   /* the program is in place */
+	bool marked;   /* the alias, and with it the settings below, is ours */
+	bool own_clsact;
+	bool own_program; /* a program of ours is there, from now or from before a SIGKILL */
+	uint32_t tso, gso, gro, gso_max_segs; /* before us */
+	char alias[256];                      /* before us */
+};
+#define ATTACHMENT_NONE ((struct attachment){.netns_fd = -1, .tap_fd = -1, .packet_fd = -1})
+
+enum attach_result { ATTACH_OK = 0, ATTACH_FAILED = -1, ATTACH_BAD_CONFIG = -2 };
+
+/* Prepares the TAP and the socket of an interface in a namespace (NULL: ours); nothing is redirected yet. On
+ * failure nothing is left behind; ATTACH_BAD_CONFIG when the namespace or the interface is not there. */
+enum attach_result attachment_open(
+	struct attachment *attachment, const char *netns, const char *interface, char **error);
+/* From now on the interface's packets come to tap_fd. */
+int attachment_hook(struct attachment *attachment, char **error);
+/* Puts everything back that is ours, and closes. Nothing happens where the interface has gone. */
+void attachment_close(struct attachment *attachment);
+/* Frames that the TAP dropped because we did not read them in time, since it was made. */
+uint64_t attachment_dropped(struct attachment *attachment);
+
+#endif

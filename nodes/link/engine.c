@@ -1,0 +1,414 @@
+/* The data path; see engine.h. One round sends what is due, then reads what has come. Between rounds the
+ * process sleeps until the timer or a TAP wakes it; the last `spin` before a departure it does not sleep but
+ * goes on with rounds, because a wake-up takes some tens of microseconds and no kernel makes them punctual.
+ */
+#include "nodes/link/engine.h"
+
+#include "lib/clock.h"
+#include "lib/error.h"
+#include "lib/log.h"
+#include "nodes/link/attach.h"
+#include "nodes/link/buffers.h"
+#include "nodes/link/lateness.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define ETHERNET_HEADER 14
+#define HEADERS_ROOM                                                                                         \
+	64            /* Ethernet, VLAN tags, and one byte more than can come: a full buffer is a cut frame */
+#define READ_BATCH 16 /* frames of one TAP before others, and before departures are looked at again */
+#define EVENTS 64
+/* After this long without a pause the event loop gets a turn: signals and control. */
+#define TURN_NS (2 * NS_PER_MS)
+#define TIMER UINT32_MAX
+
+struct counters {
+	uint64_t packets, bytes;           /* that came */
+	uint64_t sent_packets, sent_bytes; /* that left */
+	uint64_t lost, overflowed;         /* by the model: what the link does */
+	uint64_t unbuffered, unsent;       /* by us: what it should not do */
+	uint64_t tap_dropped;              /* of the TAP's own count: where we began */
+	struct lateness lateness;
+};
+
+struct direction {
+	const struct link_settings *link;
+	const char *interface;
+	struct attachment attachment;
+	struct model *model;
+	struct counters counters;
+	bool lame; /* an own failure was logged already */
+};
+
+struct engine {
+	const struct settings *settings;
+	struct direction *directions; /* two a link: forward, reverse */
+	int64_t *next;                /* their next departure, side by side for the search */
+	uint32_t count;
+	struct buffers buffers;
+	int epoll_fd, timer_fd;
+	int64_t armed_ns; /* 0: the timer is off */
+	bool realtime;
+	sd_event_source *source;
+};
+
+/* ---- one packet */
+
+/* A failure of the emulation, not of the link: said once a direction, counted always. */
+static void fail(struct direction *d, uint64_t *counter, const char *event, int error)
+{
+	(*counter)++;
+	if (d->lame)
+		return;
+	d->lame = true;
+	log_error(event, "link=%s interface=%s error=\"%s\"", d->link->name, d->interface, strerror(error));
+}
+
+static void send_packet(struct engine *engine, struct direction *d, const struct model_packet *packet)
+{
+	lateness_add(&d->counters.lateness, clock_now_ns() - packet->departure_ns);
+	if (send(d->attachment.packet_fd, packet->token, packet->bytes, MSG_DONTWAIT) < 0) {
+		fail(d, &d->counters.unsent, "send-failed", errno);
+	} else {
+		d->counters.sent_packets++;
+		d->counters.sent_bytes += packet->bytes;
+	}
+	buffers_put(&engine->buffers, packet->token);
+}
+
+/* Sends all that is due; returns when the next packet is. */
+static int64_t send_due(struct engine *engine, int64_t now)
+{
+	struct model_packet packet;
+	int64_t soonest = MODEL_NEVER;
+
+	for (uint32_t i = 0; i < engine->count; i++) {
+		if (engine->next[i] <= now) {
+			struct direction *d = &engine->directions[i];
+			while (model_take(d->model, now, &packet))
+				send_packet(engine, d, &packet);
+			engine->next[i] = model_next(d->model);
+		}
+		if (engine->next[i] < soonest)
+			soonest = engine->next[i];
+	}
+	return soonest;
+}
+
+/* The TAP is gone with its namespace: a descriptor that is always ready would never let us sleep again. */
+static void abandon(struct engine *engine, struct direction *d, int error)
+{
+	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, d->attachment.tap_fd, NULL);
+	log_warning("interface-gone", "link=%s interface=%s error=\"%s\"", d->link->name, d->interface,
+		strerror(error));
+}
+
+static void offer(struct engine *engine, struct direction *d, void *buffer, uint32_t bytes)
+{
+	d->counters.packets++;
+	d->counters.bytes += bytes;
+	switch (model_offer(d->model, clock_now_ns(), bytes, buffer)) {
+	case MODEL_QUEUED:
+		return;
+	case MODEL_LOST:
+		d->counters.lost++;
+		break;
+	case MODEL_OVERFLOW:
+		d->counters.overflowed++;
+		break;
+	case MODEL_NO_MEMORY:
+		fail(d, &d->counters.unbuffered, "out-of-memory", ENOMEM);
+		break;
+	}
+	buffers_put(&engine->buffers, buffer);
+}
+
+static void discard(struct direction *d)
+{
+	char nothing[1];
+	if (read(d->attachment.tap_fd, nothing, sizeof nothing) >= 0)
+		fail(d, &d->counters.unbuffered, "memory-limit-reached", ENOBUFS);
+}
+
+static void receive(struct engine *engine, uint32_t index)
+{
+	struct direction *d = &engine->directions[index];
+
+	for (int i = 0; i < READ_BATCH; i++) {
+		void *buffer = buffers_get(&engine->buffers);
+		if (!buffer) {
+			discard(d);
+			return;
+		}
+		ssize_t n = read(d->attachment.tap_fd, buffer, engine->buffers.size);
+		if (n >= ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
+			offer(engine, d, buffer, (uint32_t)n);
+			continue;
+		}
+		buffers_put(&engine->buffers, buffer);
+		if (n >= 0) {
+			fail(d, &d->counters.unbuffered, "frame-too-long", EMSGSIZE);
+			continue;
+		}
+		if (errno != EAGAIN && errno != EINTR)
+			abandon(engine, d, errno);
+		break;
+	}
+	engine->next[index] = model_next(d->model);
+}
+
+/* ---- the loop */
+
+static void arm(struct engine *engine, int64_t when)
+{
+	struct itimerspec timer = {.it_value = {when / NS_PER_S, when % NS_PER_S}};
+
+	if (when == engine->armed_ns)
+		return;
+	engine->armed_ns = when;
+	timerfd_settime(engine->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+static bool read_events(struct engine *engine)
+{
+	struct epoll_event events[EVENTS];
+	uint64_t expirations;
+	int n = epoll_wait(engine->epoll_fd, events, EVENTS, 0);
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u32 != TIMER)
+			receive(engine, events[i].data.u32);
+		else if (read(engine->timer_fd, &expirations, sizeof expirations) > 0)
+			engine->armed_ns = 0;
+	}
+	return n > 0;
+}
+
+static int serve(sd_event_source *source, int fd, uint32_t revents, void *context)
+{
+	struct engine *engine = context;
+	int64_t started = clock_now_ns(), now = started;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	for (;;) {
+		int64_t soonest = send_due(engine, now);
+		bool busy = read_events(engine);
+		now = clock_now_ns();
+		if (now - started > TURN_NS) {
+			arm(engine, started); /* passed: we are called again at once */
+			return 0;
+		}
+		if (busy || soonest <= now + engine->settings->spin_ns)
+			continue;
+		arm(engine, soonest == MODEL_NEVER ? 0 : soonest - engine->settings->spin_ns);
+		return 0;
+	}
+}
+
+/* ---- start and stop */
+
+static int add_to_epoll(struct engine *engine, int fd, uint32_t data)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = data};
+	return epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int attach_all(struct engine *engine, bool *bad_config, char **error)
+{
+	uint32_t mtu = 1500;
+
+	for (uint32_t i = 0; i < engine->count; i++) {
+		struct direction *d = &engine->directions[i];
+		const struct link_end_settings *end = &d->link->ends[i % 2];
+		enum attach_result result =
+			attachment_open(&d->attachment, end->netns, end->interface, error);
+		if (result != ATTACH_OK) {
+			*bad_config = result == ATTACH_BAD_CONFIG;
+			error_prefix(error, "link %s, interface %s", d->link->name, end->interface);
+			return error_prefix(error, "%s:%u", end->at->file, end->at->line);
+		}
+		if (d->attachment.mtu > mtu)
+			mtu = d->attachment.mtu;
+	}
+	buffers_init(&engine->buffers, mtu + HEADERS_ROOM, engine->settings->memory_bytes);
+	return 0;
+}
+
+static int hook_all(struct engine *engine, char **error)
+{
+	for (uint32_t i = 0; i < engine->count; i++) {
+		struct direction *d = &engine->directions[i];
+		if (add_to_epoll(engine, d->attachment.tap_fd, i) < 0)
+			return error_set(error, "epoll: %s", strerror(errno));
+		if (attachment_hook(&d->attachment, error) < 0)
+			return error_prefix(error, "link %s, interface %s", d->link->name, d->interface);
+	}
+	return 0;
+}
+
+static int make_models(struct engine *engine, char **error)
+{
+	for (uint32_t i = 0; i < engine->count; i++) {
+		struct direction *d = &engine->directions[i];
+		d->model = model_new(&d->link->direction[i % 2], i % 2);
+		if (!d->model)
+			return error_set(error, "no memory for link %s", d->link->name);
+		engine->next[i] = MODEL_NEVER;
+	}
+	return 0;
+}
+
+static struct engine *engine_new(const struct settings *settings)
+{
+	struct engine *engine = calloc(1, sizeof *engine);
+
+	if (!engine)
+		return NULL;
+	engine->settings = settings;
+	engine->count = (uint32_t)(2 * settings->count);
+	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	engine->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	engine->directions = calloc(engine->count, sizeof *engine->directions);
+	engine->next = calloc(engine->count, sizeof *engine->next);
+	for (uint32_t i = 0; engine->directions && i < engine->count; i++) {
+		engine->directions[i].link = &settings->links[i / 2];
+		engine->directions[i].interface = settings->links[i / 2].ends[i % 2].interface;
+		engine->directions[i].attachment = ATTACHMENT_NONE;
+	}
+	return engine;
+}
+
+struct engine *engine_start(
+	sd_event *loop, const struct settings *settings, bool realtime, bool *bad_config, char **error)
+{
+	struct engine *engine = engine_new(settings);
+
+	*bad_config = false;
+	if (!engine || !engine->directions || !engine->next || engine->epoll_fd < 0 || engine->timer_fd < 0) {
+		error_set(error, "no memory or descriptors for %zu links", settings->count);
+		engine_stop(engine);
+		return NULL;
+	}
+	engine->realtime = realtime;
+	int result = make_models(engine, error);
+	if (result == 0)
+		result = attach_all(engine, bad_config, error);
+	if (result == 0 &&
+		(add_to_epoll(engine, engine->timer_fd, TIMER) < 0 ||
+			sd_event_add_io(loop, &engine->source, engine->epoll_fd, EPOLLIN, serve, engine) < 0))
+		result = error_set(error, "event loop: %s", strerror(errno));
+	if (result == 0)
+		result = hook_all(engine, error);
+	if (result == 0)
+		return engine;
+	engine_stop(engine);
+	return NULL;
+}
+
+void engine_stop(struct engine *engine)
+{
+	if (!engine)
+		return;
+	sd_event_source_disable_unref(engine->source);
+	for (uint32_t i = 0; engine->directions && i < engine->count; i++) {
+		attachment_close(&engine->directions[i].attachment);
+		model_free(engine->directions[i].model);
+	}
+	buffers_free(&engine->buffers);
+	if (engine->epoll_fd >= 0)
+		close(engine->epoll_fd);
+	if (engine->timer_fd >= 0)
+		close(engine->timer_fd);
+	free(engine->directions);
+	free(engine->next);
+	free(engine);
+}
+
+/* ---- what others ask */
+
+static struct direction *find(const struct engine *engine, const char *link, int direction)
+{
+	for (size_t i = 0; i < engine->settings->count; i++)
+		if (strcmp(engine->settings->links[i].name, link) == 0)
+			return &engine->directions[2 * i + (size_t)direction];
+	return NULL;
+}
+
+const struct model_settings *engine_settings(const struct engine *engine, const char *link, int direction)
+{
+	const struct direction *d = find(engine, link, direction);
+	return d ? model_settings(d->model) : NULL;
+}
+
+void engine_change(
+	struct engine *engine, const char *link, int direction, const struct model_settings *settings)
+{
+	struct direction *d = find(engine, link, direction);
+	if (d)
+		model_change(d->model, settings);
+}
+
+static json_t *integer(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *settings_json(const struct model_settings *s)
+{
+	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o}", "rate_bps", integer(s->rate_bps), "delay_ns",
+		integer((uint64_t)s->delay_ns), "jitter_ns", integer((uint64_t)s->jitter_ns), "loss", s->loss,
+		"queue_packets", integer(s->queue_packets), "queue_bytes", integer(s->queue_bytes), "seed",
+		integer(s->seed));
+}
+
+static json_t *direction_json(struct direction *d)
+{
+	struct model_queue queue;
+	const struct counters *c = &d->counters;
+	uint64_t tap = attachment_dropped(&d->attachment) - c->tap_dropped;
+
+	model_queue(d->model, clock_now_ns(), &queue);
+	json_t *drops = json_pack("{s:o, s:o, s:o, s:o}", "loss", integer(c->lost), "queue",
+		integer(c->overflowed), "buffer", integer(c->unbuffered + tap), "send", integer(c->unsent));
+	json_t *queued = json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", integer(queue.packets), "bytes",
+		integer(queue.bytes), "high_packets", integer(queue.high_packets), "high_bytes",
+		integer(queue.high_bytes), "held", integer(queue.held));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interface", d->interface,
+		"settings", settings_json(model_settings(d->model)), "packets", integer(c->packets + tap),
+		"bytes", integer(c->bytes), "sent_packets", integer(c->sent_packets), "sent_bytes",
+		integer(c->sent_bytes), "drops", drops, "queue", queued, "lateness",
+		lateness_json(&c->lateness));
+}
+
+json_t *engine_status(struct engine *engine)
+{
+	json_t *links = json_array();
+
+	for (uint32_t i = 0; i + 1 < engine->count; i += 2)
+		json_array_append_new(
+			links, json_pack("{s:s, s:o, s:o}", "name", engine->directions[i].link->name,
+				       "forward", direction_json(&engine->directions[i]), "reverse",
+				       direction_json(&engine->directions[i + 1])));
+	return json_pack("{s:b, s:f, s:o, s:o}", "realtime", engine->realtime, "spin_us",
+		(double)engine->settings->spin_ns / NS_PER_US, "memory_bytes",
+		integer(engine->buffers.allocated), "links", links);
+}
+
+void engine_reset(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->count; i++) {
+		struct direction *d = &engine->directions[i];
+		memset(&d->counters, 0, sizeof d->counters);
+		d->counters.tap_dropped = attachment_dropped(&d->attachment);
+		d->lame = false;
+		model_forget_high(d->model, clock_now_ns());
+	}
+}

@@ -1,0 +1,31 @@
+/* Engine: the data path of all links of one process, in one thread. It reads frames where they leave an
+ * interface (attach.h), asks the model when they are due (model.h), and sends them then. It lives on the
+ * daemon's event loop as one source: an epoll of its own with the TAPs and one timer. */
+#ifndef LIQUIDNET_LINK_ENGINE_H
+#define LIQUIDNET_LINK_ENGINE_H
+
+#include "nodes/link/settings.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+struct engine;
+
+/* Attaches every end and begins to serve. NULL with *error; *bad_config tells whether the configuration names
+ * what is not there. `settings` must outlive the engine. */
+struct engine *engine_start(
+	sd_event *loop, const struct settings *settings, bool realtime, bool *bad_config, char **error);
+/* Gives every interface back. Packets that are held are lost. NULL-safe. */
+void engine_stop(struct engine *engine);
+
+/* {"realtime", "spin_us", "links": [{"name", "forward": {...}, "reverse": {...}}]}; see docs/link.md. */
+json_t *engine_status(struct engine *engine);
+/* Counters, high-water marks and histograms start again; what the models hold and will draw is untouched. */
+void engine_reset(struct engine *engine);
+/* The settings of one direction (0 forward, 1 reverse); NULL: no such link. */
+const struct model_settings *engine_settings(const struct engine *engine, const char *link, int direction);
+/* New settings for the packets to come. */
+void engine_change(
+	struct engine *engine, const char *link, int direction, const struct model_settings *settings);
+
+#endif

@@ -1,0 +1,150 @@
+/* liquidnet-link: emulates the links of a network on kernels without sch_netem. main reads the settings, asks
+ * for real-time priority, starts the engine, and answers on the control socket. */
+#include "lib/daemon.h"
+#include "lib/log.h"
+#include "nodes/link/engine.h"
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+/* Above threads of the machine's own that are usually at 1 or 10, below its interrupt threads (50). */
+#define PRIORITY 45
+
+static const struct daemon_description description = {
+	.program = "liquidnet-link",
+	.summary = "emulates links: rate, delay, jitter, loss and queue of each direction",
+	.default_config = "/etc/liquidnet/link.yaml",
+};
+
+/* Without real-time priority a busy core delays packets by milliseconds: it works, but whoever reads the
+ * figures must know. */
+static bool become_realtime(void)
+{
+	struct sched_param parameters = {.sched_priority = PRIORITY};
+
+	prctl(PR_SET_TIMERSLACK, 1);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+		log_warning("not-locked", "error=\"%s\" remedy=\"raise the limit of locked memory\"",
+			strerror(errno));
+	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0)
+		return true;
+	log_error("no-realtime",
+		"error=\"%s\" effect=\"packets leave milliseconds late on a busy machine\" remedy=\"run as "
+		"root, or "
+		"give it CAP_SYS_NICE\"",
+		strerror(errno));
+	return false;
+}
+
+/* Three descriptors an end, and some. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+			log_warning("descriptor-limit", "error=\"%s\"", strerror(errno));
+	}
+}
+
+static void handle_status(void *context, struct control_request *request, int count, char **words)
+{
+	(void)count;
+	(void)words;
+	control_answer(request, engine_status(context));
+}
+
+static void handle_reset(void *context, struct control_request *request, int count, char **words)
+{
+	(void)count;
+	(void)words;
+	engine_reset(context);
+	control_answer(request, json_object());
+}
+
+/* set LINK forward|reverse|both KEY=VALUE... */
+static void handle_set(void *context, struct control_request *request, int count, char **words)
+{
+	struct model_settings changed[2];
+	int first = strcmp(words[1], "reverse") == 0, last = strcmp(words[1], "forward") != 0;
+	char *error = NULL;
+
+	if (first != last && strcmp(words[1], "both") != 0) {
+		control_refuse(request, "no direction `%s`; write forward, reverse or both", words[1]);
+		return;
+	}
+	for (int i = first; i <= last; i++) {
+		const struct model_settings *now = engine_settings(context, words[0], i);
+		if (!now) {
+			control_refuse(request, "no link `%s`; see `status`", words[0]);
+			return;
+		}
+		changed[i] = *now;
+		if (settings_change(&changed[i], count - 2, words + 2, &error) < 0) {
+			control_refuse(request, "%s", error);
+			free(error);
+			return;
+		}
+	}
+	for (int i = first; i <= last; i++)
+		engine_change(context, words[0], i, &changed[i]);
+	log_info("settings-changed", "link=%s direction=%s", words[0], words[1]);
+	control_answer(request, json_object());
+}
+
+static const struct control_command commands[] = {
+	{"status", "", "settings and counters of every link", 0, 0, handle_status},
+	{"reset", "", "counters start at zero again", 0, 0, handle_reset},
+	{"set", "LINK forward|reverse|both KEY=VALUE...",
+		"changes rate, delay, jitter, loss, queue, queue_bytes or seed", 3, 9, handle_set},
+	{.name = NULL},
+};
+
+static int fail(char *error, int status)
+{
+	fprintf(stderr, "%s: %s\n", description.program, error ? error : "failed");
+	free(error);
+	return status;
+}
+
+static int serve(struct daemon *daemon, const struct settings *settings)
+{
+	bool bad_config;
+	char *error = NULL;
+
+	raise_descriptor_limit();
+	bool realtime = become_realtime();
+	struct engine *engine = engine_start(daemon->loop, settings, realtime, &bad_config, &error);
+	if (!engine)
+		return fail(error, bad_config ? 2 : 1);
+	log_info("serving", "links=%zu realtime=%s", settings->count, realtime ? "yes" : "no");
+	int status = daemon_run(daemon, commands, engine);
+	engine_stop(engine);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon;
+	char *error = NULL;
+	int status = daemon_init(&daemon, &description, argc, argv);
+
+	if (status >= 0)
+		return status;
+	struct settings *settings = settings_load(daemon.config_path, &error);
+	if (!settings)
+		status = fail(error, 2);
+	else if (daemon.check_only)
+		status = printf("%s: %zu links, correct\n", daemon.config_path, settings->count) < 0;
+	else
+		status = serve(&daemon, settings);
+	settings_free(settings);
+	daemon_free(&daemon);
+	return status;
+}

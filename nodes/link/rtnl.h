@@ -1,0 +1,23 @@
+/* The few rtnetlink requests that the link daemon needs, each on a socket of its own in the namespace that
+ * the caller is in. Functions return 0, or -1 with errno. */
+#ifndef LIQUIDNET_LINK_RTNL_H
+#define LIQUIDNET_LINK_RTNL_H
+
+#include <stdint.h>
+
+struct rtnl_interface {
+	uint32_t mtu, gso_max_segs;
+	char alias[256];
+	uint64_t tx_dropped;
+};
+
+int rtnl_get(int ifindex, struct rtnl_interface *interface);
+/* `alias` "" removes it. */
+int rtnl_set_alias(int ifindex, const char *alias);
+int rtnl_set_gso_max_segs(int ifindex, uint32_t segments);
+/* Up, without addresses of its own making, without ARP, `length` frames of queue. */
+int rtnl_up_bare(int ifindex, uint32_t length);
+/* Frames go straight to the device: no queue discipline in between. */
+int rtnl_no_queue(int ifindex);
+
+#endif

@@ -1,0 +1,38 @@
+/* Settings of the link daemon: its YAML file as checked data. docs/link.md describes the keys. */
+#ifndef LIQUIDNET_LINK_SETTINGS_H
+#define LIQUIDNET_LINK_SETTINGS_H
+
+#include "lib/conf.h"
+#include "nodes/link/model.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct link_end_settings {
+	const char *netns; /* pid, path or name of a network namespace; NULL: the daemon's own */
+	const char *interface;
+	const struct conf_node *at;
+};
+
+struct link_settings {
+	const char *name;
+	struct link_end_settings ends[2];
+	struct model_settings direction[2]; /* [0] forward: from ends[0] to ends[1]; [1] reverse */
+};
+
+struct settings {
+	struct conf *conf; /* owns every string */
+	struct link_settings *links;
+	size_t count;
+	int64_t spin_ns;       /* this long before a departure the daemon stops sleeping */
+	uint64_t memory_bytes; /* limit of all packets held */
+};
+
+/* NULL with *error (`FILE:LINE: ...`) when anything is unknown, missing or impossible. */
+struct settings *settings_load(const char *path, char **error);
+struct settings *settings_parse(const char *name, const char *text, size_t length, char **error);
+void settings_free(struct settings *settings);
+
+/* Applies words like `rate=5Mbit/s` to one direction. -1 and *error: nothing was changed. */
+int settings_change(struct model_settings *direction, int count, char **words, char **error);
+
+#endif
