@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 		return status;
 	struct settings *settings = settings_load(daemon.config_path, &error);
 	if (!settings) {
-		fprintf(stderr, "%s: %s\n", description.program, error);
+		fprintf(stderr, "%s\n", error);
 		status = 2;
 	} else if (daemon.check_only) {
 		printf("%s: %u detours, limit %u: good\n", daemon.config_path, settings->count,

@@ -44,11 +44,14 @@ static int read_encryption(const struct conf_node *map, enum settings_encryption
 		return -1;
 	if (!strcmp(text, "none"))
 		*encryption = ENCRYPTION_NONE;
-	else if (!strcmp(text, "bf-sha1"))
+	else if (!strcmp(text, "bf-cbc-sha1"))
 		*encryption = ENCRYPTION_BF_SHA1;
+	else if (!strcmp(text, "default"))
+		*encryption = ENCRYPTION_DEFAULT;
 	else
 		return conf_error(conf_child(map, "encryption"), error,
-			"encryption: '%s' is not known; write none or bf-sha1, as the detour's own "
+			"encryption: '%s' is not known; write none, bf-cbc-sha1 or default, as the detour's "
+			"own "
 			"configuration does",
 			text);
 	return 0;

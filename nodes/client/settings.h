@@ -5,7 +5,8 @@
 #include "lib/conf.h"
 #include "nodes/client/paths.h"
 
-enum settings_encryption { ENCRYPTION_NONE, ENCRYPTION_BF_SHA1 };
+/* DEFAULT: what OpenVPN negotiates by itself. */
+enum settings_encryption { ENCRYPTION_NONE, ENCRYPTION_BF_SHA1, ENCRYPTION_DEFAULT };
 
 struct settings_detour {
 	const char *name;
