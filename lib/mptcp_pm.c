@@ -191,22 +191,26 @@ static bool decode_message(const struct nlmsghdr *message, struct mptcp_pm_event
 	return is_complete(event);
 }
 
+/* Walks by itself: mnl_nlmsg_ok compares lengths as signed numbers, and a length above 2 GiB passes it. */
 size_t mptcp_pm_decode(const void *bytes, size_t size, uint16_t family_id,
 	void (*event)(void *context, const struct mptcp_pm_event *event), void *context)
 {
-	const struct nlmsghdr *message = bytes;
 	struct mptcp_pm_event decoded;
 	size_t bad = 0;
-	int left = (int)size;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	for (size_t at = 0; at < size;) {
+		const struct nlmsghdr *message = (const void *)((const uint8_t *)bytes + at);
+		size_t left = size - at;
+		if (left < sizeof *message || message->nlmsg_len < sizeof *message ||
+			message->nlmsg_len > left)
+			return bad + 1;
 		if (message->nlmsg_type == family_id && decode_message(message, &decoded))
 			event(context, &decoded);
 		else
 			bad++;
+		at += MNL_ALIGN(message->nlmsg_len);
 	}
-	/* What is left is at most the padding of the last message. */
-	return left > 0 ? bad + 1 : bad;
+	return bad;
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *context)
