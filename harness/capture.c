@@ -1,0 +1,127 @@
+/* Capture: libpcap handles opened inside their namespaces stay there; one poll loop drains them all. */
+#include "harness/capture.h"
+
+#include "lib/netns.h"
+#include <errno.h>
+#include <jansson.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (4 << 20)
+#define WAKE_MS 100
+
+struct tap {
+	const struct capture_target *target;
+	pcap_t *pcap;
+	pcap_dumper_t *dumper;
+};
+
+static int complain(const struct capture_target *target, const char *what)
+{
+	fprintf(stderr, "capture at %s (%s): %s\n", target->name, target->interface, what);
+	return -1;
+}
+
+static int activate(void *context)
+{
+	struct tap *tap = context;
+	const struct capture_target *target = tap->target;
+	char fault[PCAP_ERRBUF_SIZE];
+	tap->pcap = pcap_create(target->interface, fault);
+	if (!tap->pcap)
+		return complain(target, fault);
+	pcap_set_snaplen(tap->pcap, (int)target->snap);
+	pcap_set_promisc(tap->pcap, 0);
+	pcap_set_buffer_size(tap->pcap, BUFFER_BYTES);
+	pcap_set_timeout(tap->pcap, WAKE_MS);
+	pcap_set_tstamp_precision(tap->pcap, PCAP_TSTAMP_PRECISION_NANO);
+	if (pcap_activate(tap->pcap) < 0 || pcap_setnonblock(tap->pcap, 1, fault) < 0)
+		return complain(target, pcap_geterr(tap->pcap));
+	return 0;
+}
+
+static int open_tap(struct tap *tap, const struct capture_target *target)
+{
+	tap->target = target;
+	if (netns_call(target->netns_fd, activate, tap) < 0)
+		return -1;
+	tap->dumper = pcap_dump_open(tap->pcap, target->path);
+	return tap->dumper ? 0 : complain(target, pcap_geterr(tap->pcap));
+}
+
+static int drain(struct tap *tap)
+{
+	int n;
+	while ((n = pcap_dispatch(tap->pcap, -1, pcap_dump, (unsigned char *)tap->dumper)) > 0)
+		;
+	return n < 0 ? complain(tap->target, pcap_geterr(tap->pcap)) : 0;
+}
+
+static int loop(struct tap *taps, size_t count, int stop_fd)
+{
+	struct pollfd *p = calloc(count + 1, sizeof *p);
+	int result = 0;
+	for (size_t i = 0; i < count; i++)
+		p[i] = (struct pollfd){.fd = pcap_get_selectable_fd(taps[i].pcap), .events = POLLIN};
+	p[count] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+	while (result == 0 && !p[count].revents) {
+		if (poll(p, count + 1, -1) < 0 && errno != EINTR)
+			result = -1;
+		for (size_t i = 0; i < count && result == 0; i++)
+			if (p[i].revents)
+				result = drain(&taps[i]);
+	}
+	free(p);
+	return result;
+}
+
+/* The kernel hands over a block when it is full or its time is up: what is still on its way comes within that time. */
+static int finish(struct tap *tap, json_t *targets)
+{
+	struct pcap_stat stat = {0};
+	struct pollfd p = {.fd = pcap_get_selectable_fd(tap->pcap), .events = POLLIN};
+	int result = drain(tap);
+	while (result == 0 && poll(&p, 1, WAKE_MS + 20) > 0)
+		result = drain(tap);
+	if (pcap_stats(tap->pcap, &stat) < 0)
+		result = complain(tap->target, pcap_geterr(tap->pcap));
+	if (pcap_dump_flush(tap->dumper) < 0)
+		result = complain(tap->target, strerror(errno));
+	json_array_append_new(targets,
+		json_pack("{s:s, s:I, s:I, s:I}", "name", tap->target->name, "received", (json_int_t)stat.ps_recv, "dropped_kernel",
+			(json_int_t)stat.ps_drop, "dropped_interface", (json_int_t)stat.ps_ifdrop));
+	return result;
+}
+
+int capture_run(const struct capture_target *targets, size_t count, int ready_fd, int stop_fd, const char *result_path)
+{
+	struct tap *taps = calloc(count, sizeof *taps);
+	json_t *list = json_array();
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < count; i++)
+		result = open_tap(&taps[i], &targets[i]);
+	if (result == 0 && write(ready_fd, "READY\n", 6) < 0)
+		result = -1;
+	close(ready_fd);
+	if (result == 0)
+		result = loop(taps, count, stop_fd);
+	for (size_t i = 0; i < count && taps[i].dumper; i++)
+		if (finish(&taps[i], list) < 0)
+			result = -1;
+	json_t *report = json_pack("{s:o}", "targets", list);
+	if (json_dump_file(report, result_path, JSON_INDENT(1)) < 0)
+		result = -1;
+	json_decref(report);
+	for (size_t i = 0; i < count; i++) {
+		if (taps[i].dumper)
+			pcap_dump_close(taps[i].dumper);
+		if (taps[i].pcap)
+			pcap_close(taps[i].pcap);
+	}
+	free(taps);
+	return result < 0 ? 1 : 0;
+}

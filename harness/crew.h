@@ -1,0 +1,28 @@
+/* Crew: the trials of a plan carried through, several sandboxes at once; each ends with a record in the results. */
+#ifndef LIQUIDNET_CREW_H
+#define LIQUIDNET_CREW_H
+
+#include "harness/experiment.h"
+#include "harness/host.h"
+#include "harness/plan.h"
+#include "harness/progress.h"
+#include "harness/results.h"
+
+struct crew_options {
+	const char *root;
+	const char *backend;
+	unsigned jobs;    /* sandboxes at once */
+	unsigned retries; /* further attempts of a trial that failed or was invalid */
+	int stop_fd;      /* readable: kill what runs, begin nothing more */
+};
+
+struct crew_tally {
+	size_t good, bad; /* trials whose last attempt counts in a mean / does not */
+	bool stopped;
+};
+
+/* Runs every trial of the plan. -1 and *error only when the results cannot be written. */
+int crew_run(const struct experiment *experiment, const struct plan *plan, const struct crew_options *options,
+	struct host *host, struct results *results, struct progress *progress, struct crew_tally *tally, char **error);
+
+#endif

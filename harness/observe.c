@@ -1,0 +1,213 @@
+/* Observe: two children of the trial, ended by the closing of one pipe; their results are files of the trial's folder. */
+#include "harness/observe.h"
+
+#include "harness/capture.h"
+#include "harness/trial.h"
+#include "lib/clock.h"
+#include "lib/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Starting thresholds, validated in docs/results.md: beyond them a trial is suspect (late) or invalid (very late). */
+#define LATENESS_SUSPECT_MS 2.0
+#define LATENESS_INVALID_MS 20.0
+#define LINK_SUSPECT_US 2000.0
+#define LINK_INVALID_US 20000.0
+#define IDLE_SUSPECT_PERCENT 15.0
+
+static void result_path(const struct observer *o, const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%s.json", o->folder, name);
+}
+
+static int await_byte(int fd, int timeout_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char word[16];
+	return poll(&p, 1, timeout_ms) > 0 && read(fd, word, sizeof word) > 0 ? 0 : -1;
+}
+
+static char *capture_path(const struct observer *o, const char *point)
+{
+	char *path = NULL;
+	if (asprintf(&path, "%s/%s.pcap", o->folder, point) < 0)
+		abort();
+	for (char *at = path + strlen(o->folder) + 1; *at; at++)
+		if (*at == '/')
+			*at = '-';
+	return path;
+}
+
+static int start_captures(struct observer *o, const struct network *network, int stop_read, char **error)
+{
+	const struct experiment *e = o->experiment;
+	char result[4200];
+	int ready[2];
+	if (e->captures_count == 0)
+		return 0;
+	struct capture_target *targets = calloc(e->captures_count, sizeof *targets);
+	for (size_t i = 0; i < e->captures_count; i++) {
+		const struct capture_point *point = &e->captures[i];
+		targets[i] = (struct capture_target){.name = point->name, .netns_fd = network->netns[point->node],
+			.interface = topology_end(network->topology, point->node, point->link)->interface,
+			.snap = point->snap, .path = o->captures[i]};
+	}
+	result_path(o, "capture", result, sizeof result);
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		free(targets);
+		return error_set(error, "pipe: %s", strerror(errno));
+	}
+	o->capture_pid = fork();
+	if (o->capture_pid == 0) {
+		close(o->stop_fd);
+		close(ready[0]);
+		_exit(capture_run(targets, e->captures_count, ready[1], stop_read, result));
+	}
+	close(ready[1]);
+	free(targets);
+	int outcome = o->capture_pid < 0 || await_byte(ready[0], 10000) < 0
+			      ? error_set(error, "the captures did not start; see trial.log")
+			      : 0;
+	close(ready[0]);
+	return outcome;
+}
+
+int observe_start(struct observer *o, const struct experiment *e, const struct network *network, const char *folder,
+	char **error)
+{
+	int stop[2];
+	char result[4200];
+	*o = (struct observer){.experiment = e, .folder = folder, .stop_fd = -1};
+	o->captures = calloc(e->captures_count + 1, sizeof *o->captures);
+	for (size_t i = 0; i < e->captures_count; i++)
+		o->captures[i] = capture_path(o, e->captures[i].name);
+	if (pipe2(stop, O_CLOEXEC) < 0)
+		return error_set(error, "pipe: %s", strerror(errno));
+	o->stop_fd = stop[1];
+	int outcome = start_captures(o, network, stop[0], error);
+	result_path(o, "probe", result, sizeof result);
+	if (outcome == 0 && (o->probe_pid = fork()) == 0) {
+		close(o->stop_fd);
+		_exit(probe_run(stop[0], result));
+	}
+	close(stop[0]);
+	machine_sample_take(&o->before);
+	return outcome;
+}
+
+/* Waits for a child of ours that has been told to end. */
+static int reap(pid_t *pid, const char *what, char **error)
+{
+	int status = 0;
+	if (*pid <= 0)
+		return 0;
+	while (waitpid(*pid, &status, 0) < 0 && errno == EINTR)
+		;
+	*pid = 0;
+	return status == 0 ? 0 : error_set(error, "%s failed (wait status %#x); see trial.log", what, status);
+}
+
+static void add_file(const struct observer *o, json_t *verdict, const char *name)
+{
+	char path[4200];
+	result_path(o, name, path, sizeof path);
+	json_t *value = json_load_file(path, 0, NULL);
+	if (value)
+		json_object_set_new(verdict, name, value);
+}
+
+int observe_stop(struct observer *o, json_t *record, char **error)
+{
+	struct machine_sample after;
+	machine_sample_take(&after);
+	close(o->stop_fd);
+	o->stop_fd = -1;
+	int captured = reap(&o->capture_pid, "the capture", error);
+	int probed = reap(&o->probe_pid, "the lateness probe", error);
+	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
+	add_file(o, verdict, "capture");
+	add_file(o, verdict, "probe");
+	json_object_set_new(record, "verdict", verdict);
+	return captured < 0 || probed < 0 ? -1 : 0;
+}
+
+static void judge_threshold(json_t *record, double value, double suspect, double invalid, const char *what, const char *unit)
+{
+	if (value > invalid)
+		trial_judge(record, "invalid", "%s is %.1f %s, more than %.1f", what, value, unit, invalid);
+	else if (value > suspect)
+		trial_judge(record, "suspect", "%s is %.1f %s, more than %.1f", what, value, unit, suspect);
+}
+
+static void judge_captures(json_t *record, json_t *targets)
+{
+	json_t *target;
+	size_t i;
+	json_array_foreach(targets, i, target)
+	{
+		json_int_t dropped = json_integer_value(json_object_get(target, "dropped_kernel")) +
+				     json_integer_value(json_object_get(target, "dropped_interface"));
+		if (dropped)
+			trial_judge(record, "invalid", "the capture at %s lost %lld packets",
+				json_string_value(json_object_get(target, "name")), (long long)dropped);
+	}
+}
+
+static void judge_links(json_t *record)
+{
+	const char *name;
+	json_t *link;
+	json_object_foreach(json_object_get(record, "links"), name, link)
+	{
+		static const char *const directions[] = {"forward", "reverse"};
+		for (int i = 0; i < 2; i++) {
+			json_t *lateness = json_object_get(json_object_get(link, directions[i]), "lateness_us");
+			char what[128];
+			snprintf(what, sizeof what, "the 99th percentile of %s's lateness (%s)", name, directions[i]);
+			judge_threshold(record, json_number_value(json_object_get(lateness, "p99")), LINK_SUSPECT_US, LINK_INVALID_US,
+				what, "us");
+		}
+		if (json_is_false(json_object_get(link, "realtime")))
+			trial_judge(record, "suspect", "link %s has no real-time priority", name);
+	}
+}
+
+void observe_judge(const struct observer *o, json_t *record)
+{
+	json_t *verdict = json_object_get(record, "verdict");
+	json_t *idle = json_object_get(json_object_get(verdict, "machine"), "idle_percent");
+	(void)o;
+	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
+	judge_threshold(record, json_number_value(json_object_get(json_object_get(verdict, "probe"), "p99_ms")),
+		LATENESS_SUSPECT_MS, LATENESS_INVALID_MS, "the 99th percentile of scheduling lateness", "ms");
+	if (json_is_number(idle) && json_number_value(idle) < IDLE_SUSPECT_PERCENT)
+		trial_judge(record, "suspect", "the machine was idle %.1f %% of the time, less than %.1f", json_number_value(idle),
+			IDLE_SUSPECT_PERCENT);
+	judge_links(record);
+}
+
+void observe_abandon(struct observer *o)
+{
+	if (!o->experiment)
+		return;
+	if (o->stop_fd >= 0)
+		close(o->stop_fd);
+	o->stop_fd = -1;
+	pid_t *children[] = {&o->capture_pid, &o->probe_pid};
+	for (int i = 0; i < 2; i++)
+		if (*children[i] > 0) {
+			kill(*children[i], SIGKILL);
+			reap(children[i], "", NULL);
+		}
+	for (size_t i = 0; o->captures && i < o->experiment->captures_count; i++)
+		free(o->captures[i]);
+	free(o->captures);
+	o->captures = NULL;
+}

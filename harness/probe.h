@@ -1,0 +1,21 @@
+/* Probe: how late this machine wakes a process that asked for a time, and how busy it was: signals for the verdict. */
+#ifndef LIQUIDNET_PROBE_H
+#define LIQUIDNET_PROBE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* On each online CPU sleeps to absolute times, 2 ms apart, until stop_fd is readable or at its end; writes
+ * {"n","p50_ms","p99_ms","p999_ms","max_ms","over_1ms_percent"} to result_path. Returns an exit status. */
+int probe_run(int stop_fd, const char *result_path);
+
+struct machine_sample { /* /proc/stat's first line and the time */
+	int64_t at_ns;
+	uint64_t total, idle, steal; /* ticks */
+};
+
+void machine_sample_take(struct machine_sample *sample);
+/* {"idle_percent","steal_percent","seconds"} between two samples. */
+json_t *machine_sample_json(const struct machine_sample *before, const struct machine_sample *after);
+
+#endif
