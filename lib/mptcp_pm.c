@@ -191,7 +191,9 @@ static bool decode_message(const struct nlmsghdr *message, struct mptcp_pm_event
 	return is_complete(event);
 }
 
-/* Walks by itself: mnl_nlmsg_ok compares lengths as signed numbers, and a length above 2 GiB passes it. */
+/* Walks by itself: mnl_nlmsg_ok compares lengths as signed numbers, and a length above 2 GiB passes it; and
+ * its attributes' walk rounds an odd length up, beyond the bytes. (The kernel's are all multiples of four.)
+ */
 size_t mptcp_pm_decode(const void *bytes, size_t size, uint16_t family_id,
 	void (*event)(void *context, const struct mptcp_pm_event *event), void *context)
 {
@@ -202,7 +204,7 @@ size_t mptcp_pm_decode(const void *bytes, size_t size, uint16_t family_id,
 		const struct nlmsghdr *message = (const void *)((const uint8_t *)bytes + at);
 		size_t left = size - at;
 		if (left < sizeof *message || message->nlmsg_len < sizeof *message ||
-			message->nlmsg_len > left)
+			message->nlmsg_len > left || message->nlmsg_len % MNL_ALIGNTO)
 			return bad + 1;
 		if (message->nlmsg_type == family_id && decode_message(message, &decoded))
 			event(context, &decoded);
