@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define VISIBLE_MAX 8
+#define REPORT_FD 3
 
 static int fail(const char *what)
 {
@@ -102,7 +103,10 @@ static int inside(const struct sandbox_options *options, int report_fd, int (*bo
 	struct pollfd parent = {.fd = report_fd, .events = 0};
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&parent, 1, 0) < 0 || (parent.revents & (POLLHUP | POLLERR)))
 		return 125;
-	if (mounts(options->visible) < 0)
+	/* Of the harness's descriptors only the report stays: what it says by closing one must not depend on us. */
+	if (report_fd != REPORT_FD && dup3(report_fd, REPORT_FD, O_CLOEXEC) < 0)
+		return 125;
+	if (syscall(SYS_close_range, REPORT_FD + 1, ~0U, 0) < 0 || mounts(options->visible) < 0)
 		return 125;
 	if (sethostname("sandbox", 7) < 0 || loopback_up() < 0 || chdir("/tmp") < 0)
 		return fail("host name, loopback or /tmp"), 125;
@@ -113,7 +117,7 @@ static int inside(const struct sandbox_options *options, int report_fd, int (*bo
 	}
 	/* As process 1 a signal without a handler is ignored: harmless, the harness ends us by SIGKILL. */
 	signal(SIGPIPE, SIG_IGN);
-	return body(context, report_fd);
+	return body(context, REPORT_FD);
 }
 
 int sandbox_start(struct sandbox *sandbox, const struct sandbox_options *options, int (*body)(void *, int), void *context,

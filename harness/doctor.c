@@ -1,0 +1,245 @@
+/* Doctor: each check is one row of a table; a check fills in a state and a text. */
+#include "harness/doctor.h"
+
+#include "harness/project.h"
+#include "lib/error.h"
+#include "lib/process.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define INSTALL "run `make deps` in the project's folder"
+
+struct check {
+	const char *name;
+	bool required;
+	void (*look)(const struct check *check, struct doctor_finding *finding);
+	const char *subject; /* a path, a sysctl, a command for the try */
+	const char *remedy;
+};
+
+static void found(struct doctor_finding *f, const char *text)
+{
+	f->state = DOCTOR_OK;
+	snprintf(f->text, sizeof f->text, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+static void missing(const struct check *c, struct doctor_finding *f)
+{
+	f->state = c->required ? DOCTOR_MISSING : DOCTOR_NOTE;
+	snprintf(f->text, sizeof f->text, "%s", c->remedy);
+}
+
+static bool read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return n >= 0;
+}
+
+/* Runs a shell-free command in fresh network, mount and pid namespaces of a child; true when it ends with 0. */
+static bool try_command(const char *command)
+{
+	char copy[512], *words[32], *rest = NULL;
+	size_t count = 0;
+	snprintf(copy, sizeof copy, "%s", command);
+	for (char *w = strtok_r(copy, " ", &rest); w && count < 31; w = strtok_r(NULL, " ", &rest))
+		words[count++] = w;
+	words[count] = NULL;
+	const char *argv[40] = {"unshare", "--net", "--mount", "--fork", "--pid", "--kill-child", "--"};
+	memcpy(argv + 7, words, (count + 1) * sizeof *words);
+	struct process_options options = PROCESS_OPTIONS;
+	char *output = NULL;
+	options.argv = argv;
+	int status = process_run(&options, true, 10000, &output, NULL);
+	free(output);
+	return status == 0;
+}
+
+static void look_root(const struct check *c, struct doctor_finding *f)
+{
+	if (geteuid() == 0)
+		found(f, "yes");
+	else
+		missing(c, f);
+}
+
+static void look_kernel(const struct check *c, struct doctor_finding *f)
+{
+	struct utsname kernel;
+	(void)c;
+	uname(&kernel);
+	found(f, kernel.release);
+}
+
+static void look_file(const struct check *c, struct doctor_finding *f)
+{
+	char text[200];
+	if (!read_text(c->subject, text, sizeof text))
+		missing(c, f);
+	else
+		found(f, *text ? text : "there");
+}
+
+static void look_exists(const struct check *c, struct doctor_finding *f)
+{
+	if (access(c->subject, F_OK) == 0)
+		found(f, c->subject);
+	else
+		missing(c, f);
+}
+
+static void look_one(const struct check *c, struct doctor_finding *f)
+{
+	char text[64];
+	if (read_text(c->subject, text, sizeof text) && atoi(text) == 1)
+		found(f, "yes");
+	else
+		missing(c, f);
+}
+
+static void look_try(const struct check *c, struct doctor_finding *f)
+{
+	if (try_command(c->subject))
+		found(f, "yes");
+	else
+		missing(c, f);
+}
+
+/* A program answers when asked for its version, whatever its exit status then is. */
+static void look_program(const struct check *c, struct doctor_finding *f)
+{
+	char copy[128], *rest = NULL, *output = NULL, *error = NULL;
+	const char *argv[8];
+	size_t count = 0;
+	snprintf(copy, sizeof copy, "%s", c->subject);
+	for (char *w = strtok_r(copy, " ", &rest); w && count < 7; w = strtok_r(NULL, " ", &rest))
+		argv[count++] = w;
+	argv[count] = NULL;
+	struct process_options options = PROCESS_OPTIONS;
+	options.argv = argv;
+	if (process_run(&options, true, 5000, &output, &error) >= 0 && output)
+		found(f, output);
+	else
+		missing(c, f);
+	free(output);
+	free(error);
+}
+
+static void look_own(const struct check *c, struct doctor_finding *f)
+{
+	char path[4200];
+	snprintf(path, sizeof path, "%s/%s", project_programs(), c->subject);
+	if (access(path, X_OK) == 0)
+		found(f, "built");
+	else
+		missing(c, f);
+}
+
+/* In a child: a real-time class may be refused to us and allowed to init. */
+static void look_realtime(const struct check *c, struct doctor_finding *f)
+{
+	int status = 1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct sched_param parameter = {.sched_priority = 10};
+		_exit(sched_setscheduler(0, SCHED_FIFO, &parameter) == 0 ? 0 : 1);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (pid > 0 && status == 0)
+		found(f, "yes");
+	else
+		missing(c, f);
+}
+
+static void look_disk(const struct check *c, struct doctor_finding *f)
+{
+	struct statvfs about;
+	(void)c;
+	f->state = DOCTOR_NOTE;
+	if (statvfs(".", &about) < 0) {
+		snprintf(f->text, sizeof f->text, "unknown: %s", strerror(errno));
+		return;
+	}
+	double free_gib = (double)about.f_bavail * (double)about.f_frsize / (1 << 30);
+	f->state = free_gib >= 2 ? DOCTOR_OK : DOCTOR_NOTE;
+	snprintf(f->text, sizeof f->text, "%.1f GiB free here%s", free_gib,
+		free_gib >= 2 ? "" : "; a run of 18 trials with captures takes about 0.2 GiB");
+}
+
+static const struct check checks[] = {
+	{"root", true, look_root, NULL, "be root: sudo liquidnet ..."},
+	{"kernel", true, look_kernel, NULL, NULL},
+	{"Multipath TCP", true, look_one, "/proc/sys/net/mptcp/enabled", "use a kernel with CONFIG_MPTCP (Debian's has it) and sysctl net.mptcp.enabled=1"},
+	{"userspace path manager", true, look_file, "/proc/sys/net/mptcp/pm_type", "use Linux 5.19 or later"},
+	{"congestion controls", true, look_file, "/proc/sys/net/ipv4/tcp_available_congestion_control", "unreadable"},
+	{"namespaces", true, look_try, "true", "use a kernel with network, mount and pid namespaces, as root"},
+	{"veth", true, look_try, "ip link add dev a type veth peer name b", "use a kernel with CONFIG_VETH"},
+	{"TUN/TAP", true, look_exists, "/dev/net/tun", "modprobe tun, or use a kernel with CONFIG_TUN"},
+	{"HTB", false, look_try, "tc qdisc add dev lo root htb", "only the link daemon shapes here"},
+	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms", "not in this kernel: links are shaped by the link daemon"},
+	{"clsact", true, look_try, "tc qdisc add dev lo clsact", "use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
+	{"BPF", true, look_exists, "/proc/sys/net/core/bpf_jit_enable", "use a kernel with CONFIG_BPF_SYSCALL"},
+	{"nftables with NAT", true, look_try, "nft add table ip t; add chain ip t c { type nat hook prerouting priority 0 ; }", "use a kernel with CONFIG_NFT_NAT; " INSTALL},
+	{"pressure figures (PSI)", false, look_exists, "/proc/pressure/cpu", "boot with psi=1 for better verdicts"},
+	{"real-time priority", false, look_realtime, NULL, "not to be had: the link daemon is late under load, and trials say so"},
+	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
+	{"tc", true, look_program, "tc -V", INSTALL},
+	{"ethtool", true, look_program, "ethtool --version", INSTALL},
+	{"iperf3", true, look_program, "iperf3 --version", INSTALL},
+	{"mptcpize's library", true, look_exists, "/usr/lib/x86_64-linux-gnu/mptcpize/libmptcpwrap.so.0.0.1", "without it mptcpize silently runs plain TCP; " INSTALL},
+	{"OpenVPN", true, look_program, "openvpn --version", INSTALL},
+	{"openssl", true, look_program, "openssl version", INSTALL},
+	{"curl", false, look_program, "curl --version", INSTALL},
+	{"socat", false, look_exists, "/usr/bin/socat", INSTALL},
+	{"liquidnet-detour", true, look_own, "liquidnet-detour", "run `make`"},
+	{"liquidnet-client", true, look_own, "liquidnet-client", "run `make`"},
+	{"liquidnet-link", true, look_own, "liquidnet-link", "run `make`"},
+	{"disk", false, look_disk, NULL, NULL},
+};
+
+size_t doctor_examine(struct doctor_finding *findings, size_t room)
+{
+	size_t count = sizeof checks / sizeof *checks;
+	for (size_t i = 0; i < count && i < room; i++) {
+		findings[i] = (struct doctor_finding){.name = checks[i].name, .required = checks[i].required};
+		checks[i].look(&checks[i], &findings[i]);
+	}
+	return count < room ? count : room;
+}
+
+int doctor_require(char **error)
+{
+	if (geteuid() != 0)
+		return error_set(error, "experiments need root; run it with sudo");
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+		struct doctor_finding f = {0};
+		bool quick = checks[i].look == look_exists || checks[i].look == look_one || checks[i].look == look_own;
+		if (!checks[i].required || !quick)
+			continue;
+		checks[i].look(&checks[i], &f);
+		if (f.state == DOCTOR_MISSING)
+			return error_set(error, "this machine lacks %s: %s", checks[i].name, f.text);
+	}
+	return 0;
+}
+
+bool doctor_has_netem(void)
+{
+	static int known = -1; /* asked once a link, answered once a process: the kernel does not change under us */
+	if (known < 0)
+		known = try_command("tc qdisc add dev lo root netem delay 1ms");
+	return known;
+}
