@@ -175,49 +175,51 @@ static void arm(struct engine *engine, int64_t when)
 	timerfd_settime(engine->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
 }
 
-static bool read_events(struct engine *engine)
+/* Reads what has come; returns the soonest departure of the directions that it came for. */
+static int64_t read_events(struct engine *engine)
 {
 	struct epoll_event events[EVENTS];
-	uint64_t expirations;
+	int64_t soonest = MODEL_NEVER;
 	int n = epoll_wait(engine->epoll_fd, events, EVENTS, 0);
 
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.u32 != TIMER)
-			receive(engine, events[i].data.u32);
-		else if (read(engine->timer_fd, &expirations, sizeof expirations) > 0)
-			engine->armed_ns = 0;
+		uint32_t index = events[i].data.u32;
+		if (index == TIMER) {
+			engine->armed_ns = 0; /* it went off; edge-triggered, so nobody needs to read it */
+			continue;
+		}
+		receive(engine, index);
+		if (engine->next[index] < soonest)
+			soonest = engine->next[index];
 	}
-	return n > 0;
+	return soonest;
 }
 
 static int serve(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
 	struct engine *engine = context;
-	int64_t started = clock_now_ns(), now = started;
+	int64_t started = clock_now_ns(), now = started, soonest, came;
 
 	(void)source;
 	(void)fd;
 	(void)revents;
-	for (;;) {
-		int64_t soonest = send_due(engine, now);
-		bool busy = read_events(engine);
+	do {
+		soonest = send_due(engine, now);
+		came = read_events(engine);
+		if (came < soonest)
+			soonest = came;
 		now = clock_now_ns();
-		if (now - started > TURN_NS) {
-			arm(engine, started); /* passed: we are called again at once */
-			return 0;
-		}
-		if (busy || soonest <= now + engine->settings->spin_ns)
-			continue;
-		arm(engine, soonest == MODEL_NEVER ? 0 : soonest - engine->settings->spin_ns);
-		return 0;
-	}
+	} while (soonest <= now + engine->settings->spin_ns && now - started < TURN_NS);
+	/* What a TAP still holds wakes us at once; so does a timer whose time has passed. */
+	arm(engine, soonest == MODEL_NEVER ? 0 : soonest - engine->settings->spin_ns);
+	return 0;
 }
 
 /* ---- start and stop */
 
 static int add_to_epoll(struct engine *engine, int fd, uint32_t data)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = data};
+	struct epoll_event event = {.events = data == TIMER ? EPOLLIN | EPOLLET : EPOLLIN, .data.u32 = data};
 	return epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 

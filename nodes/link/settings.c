@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define LINKS_MAX 4096
-#define SPIN_NS (60 * NS_PER_US)
+#define SPIN_NS (80 * NS_PER_US)
 #define MEMORY_BYTES (256ULL << 20)
 
 /* The keys of a direction, which a link has too: they then hold for both. */
