@@ -43,9 +43,9 @@ static void write_commands(FILE *out, const char *device, const struct shape *sh
 		parent = "parent 1:1";
 	}
 	fprintf(out, "qdisc replace dev %s %s handle 10: netem limit %" PRIu64 " delay %" PRId64 "us", device, parent,
-		limit_packets(shape), shape->delay_ns / NS_PER_US);
+		limit_packets(shape), (int64_t)(shape->delay_ns / NS_PER_US));
 	if (shape->jitter_ns)
-		fprintf(out, " %" PRId64 "us", shape->jitter_ns / NS_PER_US);
+		fprintf(out, " %" PRId64 "us", (int64_t)(shape->jitter_ns / NS_PER_US));
 	if (shape->loss > 0)
 		fprintf(out, " loss random %.6f%%", shape->loss * 100);
 	fprintf(out, "\n");
