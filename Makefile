@@ -6,12 +6,16 @@ CLANG   ?= clang
 BUILD   ?= build
 TRIALS  ?=
 SANITIZE ?=
+V        ?=
+Q        := $(if $(V),,@)
+say       = $(if $(V),@:,@printf '  %-5s %s\n' $(1))
 
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror=implicit-function-declaration \
               -fno-omit-frame-pointer -I. $(CFLAGS) \
-              -DLIQUIDNET_VERSION='"$(shell git describe --always --dirty 2>/dev/null || echo unknown)"'
+              -DLIQUIDNET_VERSION='"$(VERSION)"'
 ifneq ($(SANITIZE),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LDFLAGS    += -fsanitize=address,undefined
@@ -50,7 +54,8 @@ build: $(PROGRAMS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(call objects,lib)
 	@rm -f $@; $(AR) rcs $@ $^
@@ -61,28 +66,33 @@ $(ANALYSIS): $(call objects,analysis)
 define node_program
 $(BUILD)/bin/liquidnet-$(1): $(call objects,nodes/$(1)) $(LIB)
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) $(LIB_LIBS)
+	$$(call say,LINK $$@)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) $(LIB_LIBS)
 endef
 $(foreach node,$(NODES),$(eval $(call node_program,$(node))))
 
 $(BUILD)/bin/liquidnet: $(call objects,harness) $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_harness) $(LIB_LIBS)
+	$(call say,LINK $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_harness) $(LIB_LIBS)
 
 # A unit test includes the .c under test and links everything else from the libraries.
 $(BUILD)/tests/%: tests/unit/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) -lcmocka \
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) -lcmocka \
 	  $(LIBS_analysis) $(LIBS_detour) $(LIBS_client) $(LIBS_link) $(LIB_LIBS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
 
 # Fuzz targets: one source that includes what it fuzzes; corpus in tests/fuzz/corpus/NAME/.
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] nodes/*/*.[ch])
 	@mkdir -p $(@D)
-	$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
+	$(call say,FUZZ $<)
+	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined -o $@ $< $(wildcard lib/*.c analysis/*.c) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
 
 unit-build: $(UNIT)
