@@ -1,0 +1,120 @@
+/* Plan: every cell as often as asked, in an order that the seed decides, seeds paired across procedures. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "harness/plan.c"
+
+static struct configuration configurations[] = {{.name = "plain"}, {.name = "loss-1"}, {.name = "loss-5"}};
+static struct procedure procedures[] = {{.name = "tcp"}, {.name = "nat"}, {.name = "vpn"}, {.name = "vpn-encrypted", .optional = true}};
+static const struct experiment experiment = {.trials = 4, .configurations = configurations, .configurations_count = 3,
+	.procedures = procedures, .procedures_count = 4};
+
+static struct plan make(struct selection selection)
+{
+	struct plan plan;
+	char *error = NULL;
+	assert_int_equal(plan_make(&plan, &experiment, &selection, &error), 0);
+	return plan;
+}
+
+static void every_cell_once_a_repeat(void **state)
+{
+	(void)state;
+	struct plan plan = make((struct selection){.seed = 7});
+	unsigned seen[3][4][5] = {0};
+	assert_int_equal(plan.count, 3 * 3 * 4);
+	for (size_t i = 0; i < plan.count; i++)
+		seen[plan.trials[i].configuration][plan.trials[i].procedure][plan.trials[i].repeat]++;
+	for (int c = 0; c < 3; c++)
+		for (int p = 0; p < 4; p++)
+			for (int r = 1; r <= 4; r++)
+				assert_int_equal(seen[c][p][r], p < 3);
+	plan_free(&plan);
+}
+
+static void the_seed_decides(void **state)
+{
+	(void)state;
+	struct plan a = make((struct selection){.seed = 7}), b = make((struct selection){.seed = 7});
+	struct plan c = make((struct selection){.seed = 8});
+	assert_memory_equal(a.trials, b.trials, a.count * sizeof *a.trials);
+	size_t moved = 0;
+	for (size_t i = 0; i < a.count; i++)
+		moved += a.trials[i].procedure != c.trials[i].procedure || a.trials[i].configuration != c.trials[i].configuration;
+	assert_true(moved > a.count / 3);
+	plan_free(&a);
+	plan_free(&b);
+	plan_free(&c);
+}
+
+static void procedures_share_their_losses(void **state)
+{
+	(void)state;
+	struct plan plan = make((struct selection){.seed = 7});
+	for (size_t i = 0; i < plan.count; i++)
+		for (size_t j = 0; j < plan.count; j++) {
+			const struct planned *a = &plan.trials[i], *b = &plan.trials[j];
+			bool same = a->configuration == b->configuration && a->repeat == b->repeat;
+			assert_int_equal(a->seed == b->seed, same);
+		}
+	plan_free(&plan);
+}
+
+static void selections_are_patterns(void **state)
+{
+	(void)state;
+	struct plan plan = make((struct selection){.configurations = "loss-*", .procedures = "vpn-encrypted,tcp", .trials = 2});
+	assert_int_equal(plan.count, 2 * 2 * 2);
+	for (size_t i = 0; i < plan.count; i++) {
+		assert_int_not_equal(plan.trials[i].configuration, 0);
+		assert_true(plan.trials[i].procedure == 0 || plan.trials[i].procedure == 3);
+	}
+	plan_free(&plan);
+}
+
+static void a_pattern_without_a_match_is_refused(void **state)
+{
+	(void)state;
+	struct plan plan;
+	char *error = NULL;
+	struct selection selection = {.procedures = "tcp,nta"};
+	assert_int_equal(plan_make(&plan, &experiment, &selection, &error), -1);
+	assert_string_equal(error, "no procedure matches `nta`; there are tcp, nat, vpn, vpn-encrypted");
+	free(error);
+	plan_free(&plan);
+}
+
+/* Every place of the order is equally likely to get every trial: chi-square over 2,000 seeds, 99.9 % bound. */
+static void the_shuffle_is_fair(void **state)
+{
+	(void)state;
+	unsigned counts[12][12] = {0};
+	for (uint64_t seed = 0; seed < 2000; seed++) {
+		struct plan plan = make((struct selection){.seed = seed, .configurations = "plain"});
+		assert_int_equal(plan.count, 12);
+		for (size_t i = 0; i < 12; i++)
+			counts[i][(plan.trials[i].repeat - 1) * 3 + plan.trials[i].procedure]++;
+		plan_free(&plan);
+	}
+	double chi = 0, expected = 2000.0 / 12;
+	for (int i = 0; i < 12; i++)
+		for (int j = 0; j < 12; j++)
+			chi += (counts[i][j] - expected) * (counts[i][j] - expected) / expected;
+	assert_true(chi < 180); /* 121 degrees of freedom: 99.9 % lies below 173.6 */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_cell_once_a_repeat),
+		cmocka_unit_test(the_seed_decides),
+		cmocka_unit_test(procedures_share_their_losses),
+		cmocka_unit_test(selections_are_patterns),
+		cmocka_unit_test(a_pattern_without_a_match_is_refused),
+		cmocka_unit_test(the_shuffle_is_fair),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
