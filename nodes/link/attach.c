@@ -26,8 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MARK 0x4c4e4b31        /* "LNK1": packets that we sent */
-#define FILTER_PRIORITY 0x4c4e /* our place among the filters of a clsact hook */
+#define MARK 0x4c4e4b31 /* "LNK1": packets that we sent */
+/* First among the filters of the hook: others see each packet once, when we send it. */
+#define FILTER_PRIORITY 1
 #define FILTER_HANDLE 1
 /* Frames that a TAP keeps until we read them: 12 ms of small frames at 10 Gbit/s, 1.2 s of large ones at 100
  * Mbit/s. It only fills when this process does not run. */
@@ -197,8 +198,10 @@ static int attach_program(struct attachment *a, char **error)
 	int result = bpf_tc_attach(&hook, &options);
 	close(options.prog_fd);
 	if (result < 0)
-		return error_set(error, "BPF program on egress: %s; the kernel needs CONFIG_NET_CLS_BPF",
-			strerror(-result));
+		return error_set(error,
+			"BPF program on egress: %s; the kernel needs CONFIG_NET_CLS_BPF, and no other filter "
+			"may have priority %d",
+			strerror(-result), FILTER_PRIORITY);
 	a->hooked = a->own_program = true;
 	return 0;
 }

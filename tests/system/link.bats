@@ -1,0 +1,438 @@
+#!/usr/bin/env bats
+# The link daemon in a network of its own: three nodes in a row, a (10.0.1.1) -- b (10.0.1.2, 10.0.2.2) -- c (10.0.2.1),
+# plain veth pairs. Each test is a function that runs inside a sandbox, which dies whole with it. Every wait is for an
+# event (a line, an answer, the end of a process) or a condition asked for again, and has a limit.
+# shellcheck disable=SC2317,SC2329 # functions are called by name, inside
+
+link_program=${BUILD:-build}/bin/liquidnet-link
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	case $link_program in /*) ;; *) link_program=$PWD/$link_program ;; esac
+	work=$BATS_TEST_TMPDIR
+	export link_program work
+}
+
+# in_sandbox FUNCTION: the network, then the function, in namespaces of their own.
+in_sandbox() {
+	timeout -k 5 "${limit:-60}" unshare --net --pid --fork --kill-child --mount --mount-proc \
+		bash -c "$(declare -f); sandbox_main $1"
+}
+
+sandbox_main() {
+	set -eEuo pipefail
+	trap '{ echo "failed: line $LINENO: $BASH_COMMAND"; tail -n 30 "$work"/*.log; } >&2' ERR
+	cd "$work"
+	network
+	"$1"
+}
+
+network() {
+	mount -t tmpfs tmpfs /run
+	local name
+	for name in a b c; do
+		ip netns add "$name"
+		ip -n "$name" link set dev lo up
+	done
+	pair a 10.0.1.1/24 b 10.0.1.2/24
+	pair c 10.0.2.1/24 b 10.0.2.2/24
+	ip -n a addr add fd00::1/64 dev a-b nodad
+	ip -n b addr add fd00::2/64 dev b-a nodad
+}
+
+pair() { # NODE ADDRESS NODE ADDRESS
+	ip link add "$1-$3" netns "$1" type veth peer name "$3-$1" netns "$3"
+	ip -n "$1" addr add "$2" dev "$1-$3"
+	ip -n "$3" addr add "$4" dev "$3-$1"
+	ip -n "$1" link set dev "$1-$3" up
+	ip -n "$3" link set dev "$3-$1" up
+}
+
+in_node() { # NODE COMMAND...
+	ip netns exec "$@"
+}
+
+# --- the daemon ---------------------------------------------------------------------------------------------------
+
+# yaml NAME NODE NODE SETTING...: one link
+yaml() {
+	printf '  - name: %s\n    ends: [{namespace: %s, interface: %s}, {namespace: /run/netns/%s, interface: %s}]\n' \
+		"$1" "$2" "$2-$3" "$3" "$3-$2"
+	printf '    %s\n' "${@:4}"
+}
+
+# start_link YAML [PREFIX...]: the daemon with these links; returns when it is READY. Its pid is in $daemon.
+start_link() {
+	local line
+	printf 'links:\n%s\n' "$1" >link.yaml
+	[ -p ready ] || mkfifo ready
+	exec {ready}<>ready
+	"${@:2}" "$link_program" --config link.yaml --control "$work/control" --ready-fd 9 9>ready 2>>link.log &
+	daemon=$!
+	read -r -t 20 -u "$ready" line
+	[ "$line" = READY ]
+	exec {ready}>&-
+}
+
+stop_link() {
+	kill -TERM "$daemon"
+	wait "$daemon"
+}
+
+control() { # COMMAND...: the answer
+	printf '%s\n' "$*" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/control"
+}
+
+status() { # JQ-FILTER: one value of the status
+	control status | jq -r "$1"
+}
+
+# until_is VALUE COMMAND...: asks again and again
+until_is() {
+	local tries
+	for ((tries = 0; tries < 1000; tries++)); do
+		[ "$("${@:2}")" != "$1" ] || return 0
+	done
+	echo "not $1 but $("${@:2}"): ${*:2}"
+	return 1
+}
+
+# await FILE PATTERN: until a line of a growing file matches
+await() {
+	timeout 20 grep -q -m 1 -e "$2" <(exec tail -n +1 -f "$1")
+}
+
+# What a node's interfaces and their queues look like, without counters.
+appearance() { # NODE INTERFACE
+	ip -n "$1" -d -j link show | jq '[.[] | del(.stats, .stats64)]'
+	tc -n "$1" qdisc show
+	tc -n "$1" filter show dev "$2" egress | sed 's/\bid [0-9]*//'
+	in_node "$1" ethtool -k "$2" | grep -v fixed
+}
+
+# --- traffic ------------------------------------------------------------------------------------------------------
+
+# goodput NODE SERVER-NODE ADDRESS OPTION...: in Mbit/s at the receiver
+goodput() {
+	local out=iperf-$1-$2 server
+	ip netns exec "$2" iperf3 -s -1 --forceflush >"$out.log" 2>&1 &
+	server=$!
+	await "$out.log" "Server listening"
+	in_node "$1" timeout 30 iperf3 -c "$3" -J "${@:4}" >"$out.json"
+	wait "$server"
+	jq -r '.end.sum_received.bits_per_second / 1e6' "$out.json"
+}
+
+# round_trip NODE ADDRESS: in microseconds, median of 21 connections to a port where nobody listens: a SYN, a RST.
+round_trip() {
+	in_node "$1" timeout 20 python3 -c '
+import socket, statistics, sys, time
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+times = []
+for _ in range(21):
+    with socket.socket(family) as s:
+        s.settimeout(5)
+        before = time.monotonic_ns()
+        if s.connect_ex((sys.argv[1], 9)) == 0:
+            sys.exit("somebody listens")
+        times.append((time.monotonic_ns() - before) // 1000)
+print(int(statistics.median(times)))' "$2"
+}
+
+# between LOW VALUE HIGH
+between() {
+	jq -en --arg l "$1" --arg v "$2" --arg h "$3" '($v | tonumber) as $v | ($l | tonumber) <= $v and $v <= ($h | tonumber)' \
+		>/dev/null || {
+		echo "$2 is not in $1..$3"
+		return 1
+	}
+}
+
+# Datagrams alone on the link: neighbours known, IPv6 off, so that the n-th packet is the n-th datagram.
+quiet() {
+	local mac
+	in_node a sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	in_node b sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	mac=$(ip -n b -j link show dev b-a | jq -r '.[0].address')
+	ip -n a neigh replace 10.0.1.2 lladdr "$mac" dev a-b nud permanent
+}
+
+# datagrams COUNT: numbered ones from a to b; those that arrive are in the file `got`.
+datagrams() {
+	rm -f got receiver.log
+	ip netns exec b socat -d -d -u UDP4-RECV:9999,rcvbuf=4000000 CREATE:got 2>receiver.log &
+	receiver=$!
+	await receiver.log "starting data transfer"
+	# shellcheck disable=SC2016
+	in_node a bash -c 'exec 3>/dev/udp/10.0.1.2/9999; for ((i = 1; i <= $1; i++)); do echo "$i" >&3; done' - "$1"
+	until_is "$1 0" status '.links[0].forward | "\(.packets) \(.queue.held)"'
+	until_is "$(status '.links[0].forward.sent_packets')" lines got
+	kill "$receiver"
+	wait "$receiver" || true
+}
+
+differ() {
+	if cmp -s "$1" "$2"; then
+		echo "$1 and $2 are the same"
+		return 1
+	fi
+}
+
+lines() {
+	wc -l <"$1"
+}
+
+# --- the tests ----------------------------------------------------------------------------------------------------
+
+# 10 Mbit/s x 1448/1514 = 9.564; the first window of a 4 s run costs a round trip or two.
+goodput_and_rtt() {
+	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 5ms' 'queue: 1000')"
+	between 9.468 "$(goodput a b 10.0.1.2 -t 4)" 9.57
+	between 10000 "$(round_trip a 10.0.1.2)" 11000
+	between 9 "$(goodput b a fd00::1 -6 -t 1)" 9.5
+	between 10000 "$(round_trip b fd00::1)" 11000
+	[ "$(status '[.links[0] | .forward, .reverse | .drops[]] | add')" = 0 ]
+	[ "$(status .realtime)" = true ]
+	[ "$(status '.links[0].forward.settings.rate_bps')" = 10000000 ]
+	between 2000000 "$(status '.links[0].forward.sent_bytes')" 7000000
+	control reset
+	[ "$(status '.links[0].forward.lateness.count')" -lt 10 ]
+	stop_link
+}
+
+@test "TCP goodput and round trip of a 10 Mbit/s, 5 ms link, IPv4 and IPv6" {
+	in_sandbox goodput_and_rtt
+}
+
+# What the receiver's interface sees has whole checksums, though the sender leaves them to its device; without the
+# daemon this very check finds wrong ones.
+wrong_checksums() {
+	ip netns exec b tcpdump -i b-a -c 30 -vvv -n -l tcp >wire.txt 2>wire.log &
+	local capture=$!
+	await wire.log "listening on"
+	goodput a b 10.0.1.2 -n 300K >/dev/null
+	wait "$capture"
+	[ "$(grep -c 'cksum 0x' wire.txt)" = 30 ]
+	grep -c 'incorrect' wire.txt || true
+}
+
+checksums() {
+	between 1 "$(wrong_checksums)" 30
+	start_link "$(yaml link2 a b 'rate: 50Mbit/s' 'delay: 1ms')"
+	[ "$(wrong_checksums)" = 0 ]
+	stop_link
+}
+
+@test "checksums are complete on the wire" {
+	in_sandbox checksums
+}
+
+losses() {
+	quiet
+	start_link "$(yaml link2 a b 'loss: 10%' 'delay: 1ms' 'seed: 42')"
+	ip netns exec a tcpdump -i a-b -n -l udp >wire.txt 2>wire.log &
+	local capture=$!
+	await wire.log "listening on"
+	datagrams 1000
+	kill "$capture"
+	wait "$capture"
+	mv got first
+	[ "$(status '.links[0].forward.drops.loss')" = $((1000 - $(lines first))) ]
+	between 870 "$(lines first)" 930
+	# A capture on the sender's own interface sees the packets after the emulation.
+	[ "$(grep -c ' UDP' wire.txt)" = "$(lines first)" ]
+	stop_link
+	start_link "$(yaml link2 a b 'loss: 10%' 'delay: 1ms' 'seed: 42')"
+	datagrams 1000
+	cmp first got
+	stop_link
+	start_link "$(yaml link2 a b 'loss: 10%' 'delay: 1ms' 'seed: 43')"
+	datagrams 1000
+	differ first got
+	stop_link
+}
+
+@test "the seed decides which packets are lost; captures see what is left" {
+	in_sandbox losses
+}
+
+# At 100 kbit/s a datagram takes 4 ms or more: of a burst, the queue holds ten, and a few leave while it is sent.
+queue_limit() {
+	quiet
+	start_link "$(yaml link2 a b 'rate: 100kbit/s' 'queue: 10')"
+	datagrams 200
+	[ "$(status '.links[0].forward.queue.high_packets')" = 10 ]
+	[ "$(status '.links[0].forward.drops.queue')" = $((200 - $(lines got))) ]
+	between 10 "$(lines got)" 30
+	head -n 10 got | cmp - <(seq 10)
+	stop_link
+}
+
+@test "the queue holds as many packets as its limit" {
+	in_sandbox queue_limit
+}
+
+two_links() {
+	local first second
+	start_link "$(yaml link1 a b 'rate: 20Mbit/s' 'delay: 2ms'
+		yaml link2 c b 'delay: 10ms' 'forward: {rate: 5Mbit/s}' 'reverse: {rate: 50Mbit/s}')"
+	goodput a b 10.0.1.2 -t 3 >first.out &
+	first=$!
+	goodput b c 10.0.2.1 -t 3 >second.out &
+	second=$!
+	wait "$first"
+	wait "$second"
+	between 18.9 "$(cat first.out)" 19.13
+	between 44 "$(cat second.out)" 47.83
+	[ "$(status '.links | map(.name) | join(" ")')" = "link1 link2" ]
+	between 4.55 "$(goodput c b 10.0.2.2 -t 2)" 4.79
+	between 20000 "$(round_trip c 10.0.2.2)" 21000
+	between 4000 "$(round_trip a 10.0.1.2)" 5000
+	stop_link
+}
+
+@test "two links at once, each direction as it was told" {
+	in_sandbox two_links
+}
+
+restores() {
+	ip -n a link set dev a-b alias "the user's own"
+	in_node a ethtool -K a-b gso off
+	tc -n b qdisc add dev b-a clsact
+	tc -n b filter add dev b-a egress protocol ip prio 7 u32 match u32 0 0 classid 1:1
+	appearance a a-b >a.before
+	appearance b b-a >b.before
+	start_link "$(yaml link2 a b 'delay: 1ms')"
+	appearance a a-b >a.during
+	differ a.before a.during
+	ip -n a -d link show dev a-b | grep -q 'gso_max_segs 1 '
+	stop_link
+	appearance a a-b | cmp - a.before
+	appearance b b-a | cmp - b.before
+}
+
+@test "SIGTERM gives the interfaces back as they were" {
+	in_sandbox restores
+}
+
+survives_sigkill() {
+	appearance a a-b >a.before
+	start_link "$(yaml link2 a b 'delay: 1ms')"
+	kill -KILL "$daemon"
+	wait "$daemon" || true
+	[ "$(ip -n a -j link show type tun | jq length)" = 0 ]
+	# Nothing passes unshaped while nobody shapes.
+	ip netns exec a timeout 5 socat -u /dev/null TCP:10.0.1.2:9,connect-timeout=0.3 2>dead.log || true
+	grep -qi 'timed out' dead.log
+	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 3ms')"
+	between 6000 "$(round_trip a 10.0.1.2)" 7000
+	stop_link
+	appearance a a-b | cmp - a.before
+}
+
+@test "SIGKILL: nothing passes unshaped; the next start replaces the remains and still restores" {
+	in_sandbox survives_sigkill
+}
+
+# refused CONFIGURATION BEGINNING: one line on standard error, status 2
+refused() {
+	local code=0
+	printf '%b' "$1" >bad.yaml
+	"$link_program" --config bad.yaml 2>bad.err || code=$?
+	[ "$code" = 2 ]
+	[ "$(grep -vc '^level=' bad.err)" = 1 ]
+	grep -q "^liquidnet-link: $2" bad.err
+}
+
+bad_configurations() {
+	local code=0 ends='    ends: [{namespace: a, interface: a-b}, {namespace: b, interface: b-a}]\n'
+	appearance a a-b >a.before
+	head -c 4096 /dev/urandom >garbage.yaml
+	"$link_program" --config garbage.yaml 2>bad.err || code=$?
+	[ "$code" = 2 ]
+	refused "links: [" "bad.yaml:"
+	refused "links:\n  - name: x\n${ends}    rate: 20Tbit/s\n" "bad.yaml:4: "
+	refused "links:\n  - name: x\n${ends}    dealy: 5ms\n" "bad.yaml:4: "
+	refused "links:\n  - name: x\n    ends: [{namespace: a, interface: a-b}, {namespace: b, interface: b-z}]\n" \
+		"bad.yaml:3: .*b-z"
+	refused "links:\n  - name: x\n    ends: [{namespace: a, interface: a-b}, {namespace: z, interface: b-a}]\n" \
+		"bad.yaml:3: .*z"
+	refused "links:\n  - name: x\n    ends: [{namespace: 999999, interface: a-b}, {namespace: b, interface: b-a}]\n" \
+		"bad.yaml:3: .*999999"
+	appearance a a-b | cmp - a.before
+	code=0
+	"$link_program" --config missing.yaml 2>bad.err || code=$?
+	[ "$code" = 2 ]
+	printf 'links:\n  - name: x\n%b' "$ends" >good.yaml
+	"$link_program" --config good.yaml --check
+	appearance a a-b | cmp - a.before
+}
+
+@test "a bad configuration is one line, status 2, and nothing is touched" {
+	in_sandbox bad_configurations
+}
+
+second_daemon() {
+	local code=0
+	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 3ms')"
+	"$link_program" --config link.yaml 2>second.err || code=$?
+	[ "$code" = 1 ]
+	grep -q 'another liquidnet-link' second.err
+	between 6000 "$(round_trip a 10.0.1.2)" 7000
+	stop_link
+}
+
+@test "a second daemon on the same interface is refused and disturbs nothing" {
+	in_sandbox second_daemon
+}
+
+changes() {
+	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 1ms')"
+	control set link2 both rate=2Mbit/s delay=4ms | jq -e .ok
+	[ "$(status '.links[0].reverse.settings | "\(.rate_bps) \(.delay_ns)"')" = "2000000 4000000" ]
+	between 1.75 "$(goodput a b 10.0.1.2 -t 2)" 1.92
+	between 8000 "$(round_trip a 10.0.1.2)" 10000
+	for words in "link9 both rate=1Mbit/s" "link2 sideways rate=1Mbit/s" "link2 both rate=1bit/s" "link2 both rate"; do
+		control "set $words" | jq -e '.ok == false and (.error | length > 0)'
+	done
+	[ "$(status '.links[0].forward.settings.rate_bps')" = 2000000 ]
+	stop_link
+}
+
+@test "settings change while it runs; bad ones are refused" {
+	in_sandbox changes
+}
+
+no_realtime() {
+	start_link "$(yaml link2 a b 'delay: 1ms')" setpriv --bounding-set -sys_nice --inh-caps -sys_nice
+	[ "$(status .realtime)" = false ]
+	grep -q 'level=error .*event=no-realtime' link.log
+	between 2000 "$(round_trip a 10.0.1.2)" 20000
+	stop_link
+}
+
+@test "without real-time priority it says so and serves" {
+	in_sandbox no_realtime
+}
+
+# A link whose devices go away must neither end the daemon nor keep it busy: with SCHED_FIFO that would take a core.
+device_gone() {
+	local before after
+	start_link "$(yaml link1 a b 'delay: 1ms'
+		yaml link2 c b 'delay: 3ms')"
+	ip -n a link delete "ln-$(ip -n a -j link show dev a-b | jq '.[0].ifindex')"
+	await link.log 'event=interface-gone'
+	ip -n a link delete dev a-b
+	read -r before _ <"/proc/$daemon/schedstat"
+	between 0.5 "$(goodput c b 10.0.2.2 -t 1 -b 1M)" 1.1
+	read -r after _ <"/proc/$daemon/schedstat"
+	between 6000 "$(round_trip c 10.0.2.2)" 7000
+	between 0 $((after - before)) 300000000
+	[ "$(grep -c interface-gone link.log)" = 1 ]
+	stop_link
+}
+
+@test "an interface that goes away disturbs no other link" {
+	in_sandbox device_gone
+}
