@@ -39,7 +39,7 @@ static int take_series(const struct measure *m, json_t *document, double *value,
 		return error_set(error, "its output has no list at `%s`", m->path);
 	json_array_foreach(list, i, item)
 	{
-		double from, to, one;
+		double from = 0, to = 0, one = 0;
 		if (take_number(item, m->from, &from, error) < 0 || take_number(item, m->to, &to, error) < 0 ||
 			take_number(item, m->amount, &one, error) < 0)
 			return -1;
