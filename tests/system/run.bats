@@ -1,0 +1,198 @@
+#!/usr/bin/env bats
+# The program liquidnet: what it refuses, that trials leave nothing behind, that a label which does not match the wire fails.
+# Trials make their own sandboxes; the one setting of the host that they change is journalled and put back.
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	PATH=${BUILD:-$PWD/build}/bin:$PATH
+	work=$BATS_TEST_TMPDIR
+}
+
+need_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
+
+# edited FROM TO: core-limited with one piece of text replaced, under its own name.
+edited() {
+	mkdir -p "$work/edited"
+	awk -v from="$1" -v to="$2" '
+		(at = index($0, from)) && !done { $0 = substr($0, 1, at - 1) to substr($0, at + length(from)); done = 1 }
+		{ print }
+		END { exit !done }' experiments/core-limited.yaml >"$work/edited/core-limited.yaml"
+	line=$(diff experiments/core-limited.yaml "$work/edited/core-limited.yaml" | sed -n '1s/[^0-9].*//p')
+	file=$work/edited/core-limited.yaml
+}
+
+# refused TEXT: one line that names the file, the line and TEXT; exit status 2; no results.
+refused() {
+	run --separate-stderr liquidnet run "$file" --results "$work/results"
+	echo "status $status: $stderr"
+	[ "$status" -eq 2 ]
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	[[ $stderr == *"$file:$line: "*"$1"* ]]
+	[ ! -e "$work/results" ]
+}
+
+@test "an unknown key is refused with the nearest known one" {
+	edited "trials: 3" "trails: 3"
+	refused "unknown key \`trails\`; did you mean \`trials\`?"
+}
+
+@test "a link that does not exist is refused with the names of those that do" {
+	edited "  link6: {rate" "  link9: {rate"
+	refused "no link \`link9\` in topology detour; its links are link1, link2"
+}
+
+@test "an impossible rate is refused" {
+	edited "all: {rate: 10Mbit/s" "all: {rate: 0Mbit/s"
+	refused "out of range"
+	edited "all: {rate: 10Mbit/s" "all: {rate: quick"
+	refused "is no rate; write 10Mbit/s"
+}
+
+@test "a node, a daemon, a workload and a measure that do not exist are refused" {
+	edited "daemons: [detour-nat, client-nat]" "daemons: [detour-nat, client-net]"
+	refused "no daemon \`client-net\`"
+	edited "    workload: mptcp" "    workload: mtcp"
+	refused "no workload \`mtcp\`"
+	edited "primary: receiver" "primary: reciever"
+	refused "no measure \`reciever\`"
+	edited "    node: detour" "    node: detuor"
+	refused "no node \`detuor\`"
+}
+
+@test "a name that nothing fills in is refused before the first trial" {
+	edited 'port: "${mapping.port}"' 'port: "${maping.port}"'
+	line=$(grep -n '^  tcp-nat:' "$file" | cut -d: -f1)
+	run --separate-stderr liquidnet run "$file" --results "$work/results"
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"$file:"*"asks nothing as \`maping\`"* ]]
+}
+
+@test "a program that is not installed is refused by name" {
+	edited "run: [iperf3, -s" "run: [iperf33, -s"
+	run --separate-stderr liquidnet run "$file" --results "$work/results"
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"$file:"*"program \`iperf33\` is not installed"* ]]
+	[ ! -e "$work/results" ]
+}
+
+@test "text that is no YAML is refused with its line" {
+	printf 'experiment: broken\nlinks: {all: [\n' >"$work/broken.yaml"
+	run --separate-stderr liquidnet run "$work/broken.yaml"
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"broken.yaml:"*"not YAML"* ]]
+}
+
+@test "a typo in an experiment's name lists the experiments" {
+	run --separate-stderr liquidnet run core-limted
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"no experiment \`core-limted\`; there are:"*"core-limited"* ]]
+}
+
+@test "bad options are refused" {
+	for option in --trials=0 --jobs=many --nonsense --seed=-4; do
+		run --separate-stderr liquidnet run core-limited "$option"
+		[ "$status" -eq 2 ]
+		[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	done
+	run --separate-stderr liquidnet run core-limited --procedures nta
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"no procedure matches \`nta\`; there are 1-subflow, nat"* ]]
+}
+
+@test "without root nothing is started" {
+	need_root
+	chmod 755 "$work"
+	run --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups env "PATH=$PATH" liquidnet run core-limited \
+		--results "$work/results"
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"root"* ]]
+	[ ! -e "$work/results" ]
+}
+
+@test "the same seed gives the same plan, another seed another" {
+	liquidnet run core-limited --dry-run --seed 5 >"$work/a"
+	liquidnet run core-limited --dry-run --seed 5 >"$work/b"
+	liquidnet run core-limited --dry-run --seed 6 >"$work/c"
+	cmp "$work/a" "$work/b"
+	! cmp -s "$work/a" "$work/c"
+	[ "$(wc -l <"$work/a")" -eq 18 ]
+}
+
+@test "the second experiment runs, two trials at once, and splitting helps" {
+	need_root
+	liquidnet run split-tcp --trials 2 --only loss-3 --results "$work/results"
+	dir=$work/results/split-tcp/latest
+	[ "$(wc -l <"$dir/trials.jsonl")" -ge 4 ]
+	split=$(awk -F, '$1 == "loss-3" && $2 == "split" { print $4 }' "$dir/summary.csv")
+	whole=$(awk -F, '$1 == "loss-3" && $2 == "end-to-end" { print $4 }' "$dir/summary.csv")
+	echo "split $split, end to end $whole"
+	awk -v a="$split" -v b="$whole" 'BEGIN { exit !(a > b) }'
+	# At once: the second of two trials began before the first had ended.
+	jq -rs 'map(select(.configuration == "loss-3")) | map([(.started | fromdate), .wall_s]) | sort
+		| .[1][0] < .[0][0] + .[0][1]' "$dir/trials.jsonl" | grep -qx true
+}
+
+@test "a label that does not match the wire fails the trial" {
+	need_root
+	edited "expect: {protocol: mptcp, at: server/link3, subflows: [client]}" \
+		"expect: {protocol: tcp, at: server/link3, subflows: [client]}"
+	sed -i 's/-t, 10,/-t, 2,/; s/window: \[0.9, 10.1\]/window: [0, 3]/; s/window: \[1, 10\]/window: [0, 1.5]/; s/^trials: 3/trials: 1\nretries: 0/' "$file"
+	run liquidnet run "$file" --procedures 1-subflow --results "$work/results"
+	[ "$status" -eq 1 ]
+	jq -e '.status == "failed" and (.reasons | any(test("MPTCP")))' "$work/results/core-limited/latest/trials.jsonl"
+}
+
+@test "a second subflow that is promised and missing fails the trial" {
+	need_root
+	edited "expect: {protocol: mptcp, at: server/link3, subflows: [client]}" \
+		"expect: {protocol: mptcp, at: server/link3, subflows: [client, detour]}"
+	sed -i 's/-t, 10,/-t, 2,/; s/window: \[0.9, 10.1\]/window: [0, 3]/; s/window: \[1, 10\]/window: [0, 1.5]/; s/^trials: 3/trials: 1\nretries: 0/' "$file"
+	run liquidnet run "$file" --procedures 1-subflow --results "$work/results"
+	[ "$status" -eq 1 ]
+	jq -e '.status == "failed" and (.reasons | any(test("subflow")))' "$work/results/core-limited/latest/trials.jsonl"
+}
+
+# What there is on this host that a run could have left: links, mounts, firewall, our processes, the setting it journals.
+inventory() {
+	ip -o link | sed 's/^[0-9]*: //; s/@.*//; s/:.*//' | sort
+	sort /proc/self/mounts
+	nft list ruleset 2>/dev/null
+	cat /proc/sys/net/ipv4/tcp_allowed_congestion_control
+}
+
+# Network namespaces that a process is in or that a file pins.
+namespaces() { lsns -t net -n -o NS | sort -u; }
+
+# await SECONDS COMMAND...: asks again until it succeeds.
+await() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		read -rt 0.05 <> <(:) || :
+	done
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+@test "SIGKILL in the middle of a trial leaves nothing behind, and results can be read" {
+	need_root
+	inventory >"$work/before"
+	namespaces >"$work/ns-before"
+	liquidnet run core-limited --procedures nat --trials 2 --results "$work/results" >"$work/out" 2>&1 &
+	pid=$!
+	# The first trial has a record and the second one moves data: the middle of a trial.
+	await 60 bash -c "[ \"\$(wc -l <'$work'/results/core-limited/latest/trials.jsonl 2>/dev/null)\" = 1 ] &&
+		ls '$work'/results/core-limited/latest/trials/0002*/client.out"
+	pgrep -P "$pid" >"$work/children"
+	kill -9 "$pid"
+	wait "$pid" || :
+	for child in $(cat "$work/children"); do await 2 gone "$child"; done
+	await 2 bash -c "! grep -qs liquidnet-$pid /sys/fs/cgroup/*/liquidnet-$pid/cgroup.events"
+	same() { inventory >"$work/after"; cmp -s "$work/before" "$work/after"; }
+	await 2 same || { diff "$work/before" "$work/after"; false; }
+	same_namespaces() { namespaces >"$work/ns-after"; cmp -s "$work/ns-before" "$work/ns-after"; }
+	await 10 same_namespaces
+	liquidnet report "$work/results/core-limited/latest" | grep -q 'nat'
+	[ "$(jq -s length "$work/results/core-limited/latest/trials.jsonl")" -eq 1 ]
+}
