@@ -23,8 +23,9 @@ static const char rules[] = "add table ip " NAT_TABLE "\n"
 			    "	}\n"
 			    "	chain postrouting {\n"
 			    "		type nat hook postrouting priority srcnat; policy accept;\n"
-			    "		ct status dnat ct original ip saddr . ct original proto-dst . ip "
-			    "daddr . tcp dport @flows masquerade\n"
+			    "		meta l4proto tcp ct status dnat "
+			    "ct original ip saddr . ct original proto-dst . ip daddr . tcp dport @flows "
+			    "masquerade\n"
 			    "	}\n"
 			    "}\n";
 
