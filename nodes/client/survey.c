@@ -109,6 +109,8 @@ static int dump(struct mnl_socket *diag, uint8_t family, struct list *list)
 	request->sdiag_family = family;
 	request->sdiag_protocol = IPPROTO_TCP;
 	request->idiag_states = 1 << TCP_ESTABLISHED;
+	/* What the upper layer protocol says comes only along with the socket's own figures. */
+	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	if (mnl_socket_sendto(diag, message, message->nlmsg_len) < 0)
 		return -1;
 	while (more > MNL_CB_STOP) {
