@@ -224,6 +224,7 @@ static void detach_program(struct attachment *a)
 struct job {
 	struct attachment *attachment;
 	const char *interface;
+	bool keep_offloads;
 	char **error;
 	enum attach_result result;
 };
@@ -256,7 +257,7 @@ static int open_inside(void *context)
 		if (write_alias(a) < 0)
 			return error_set(job->error, "interface alias: %s", strerror(errno));
 	}
-	if (set_offloads(job->interface, a->ifindex, 0, 0, 0, 1) < 0)
+	if (!job->keep_offloads && set_offloads(job->interface, a->ifindex, 0, 0, 0, 1) < 0)
 		return error_set(job->error, "offloads: %s", strerror(errno));
 	return 0;
 }
@@ -314,10 +315,10 @@ static int open_netns(const char *netns)
 	return netns_open(path);
 }
 
-enum attach_result attachment_open(
-	struct attachment *attachment, const char *netns, const char *interface, char **error)
+enum attach_result attachment_open(struct attachment *attachment, const char *netns, const char *interface,
+	bool keep_offloads, char **error)
 {
-	struct job job = {attachment, interface, error, ATTACH_FAILED};
+	struct job job = {attachment, interface, keep_offloads, error, ATTACH_FAILED};
 
 	*attachment = ATTACHMENT_NONE;
 	libbpf_set_print(NULL); /* errors are values here, not text on standard error */
@@ -337,7 +338,7 @@ enum attach_result attachment_open(
 
 int attachment_hook(struct attachment *attachment, char **error)
 {
-	struct job job = {attachment, NULL, error, ATTACH_FAILED};
+	struct job job = {attachment, NULL, false, error, ATTACH_FAILED};
 
 	if (netns_call(attachment->netns_fd, hook_inside, &job) == 0)
 		return 0;
@@ -346,7 +347,7 @@ int attachment_hook(struct attachment *attachment, char **error)
 
 void attachment_close(struct attachment *attachment)
 {
-	struct job job = {attachment, NULL, NULL, ATTACH_FAILED};
+	struct job job = {attachment, NULL, false, NULL, ATTACH_FAILED};
 
 	if (attachment->netns_fd < 0)
 		return;
@@ -361,7 +362,7 @@ void attachment_close(struct attachment *attachment)
 
 uint64_t attachment_dropped(struct attachment *attachment)
 {
-	struct job job = {attachment, NULL, NULL, ATTACH_FAILED};
+	struct job job = {attachment, NULL, false, NULL, ATTACH_FAILED};
 	int dropped = netns_call(attachment->netns_fd, dropped_inside, &job);
 
 	return dropped < 0 ? 0 : (uint64_t)dropped;

@@ -28,10 +28,12 @@ struct attachment {
 
 enum attach_result { ATTACH_OK = 0, ATTACH_FAILED = -1, ATTACH_BAD_CONFIG = -2 };
 
-/* Prepares the TAP and the socket of an interface in a namespace (NULL: ours); nothing is redirected yet. On
+/* Prepares the TAP and the socket of an interface in a namespace (NULL: ours); nothing is redirected yet. Its
+ * offloads are switched off unless `keep_offloads`: the TAP cuts super-packets into those of the wire either
+ * way, but only without them is the sender's own view (its queue, its timing) that of the wire too. On
  * failure nothing is left behind; ATTACH_BAD_CONFIG when the namespace or the interface is not there. */
-enum attach_result attachment_open(
-	struct attachment *attachment, const char *netns, const char *interface, char **error);
+enum attach_result attachment_open(struct attachment *attachment, const char *netns, const char *interface,
+	bool keep_offloads, char **error);
 /* From now on the interface's packets come to tap_fd. */
 int attachment_hook(struct attachment *attachment, char **error);
 /* Puts everything back that is ours, and closes. Nothing happens where the interface has gone. */

@@ -15,6 +15,12 @@
 /* Above threads of the machine's own that are usually at 1 or 10, below its interrupt threads (50). */
 #define PRIORITY 45
 
+struct program {
+	const char *config_path;
+	const struct settings *settings;
+	struct engine *engine;
+};
+
 static const struct daemon_description description = {
 	.program = "liquidnet-link",
 	.summary = "emulates links: rate, delay, jitter, loss and queue of each direction",
@@ -55,22 +61,27 @@ static void raise_descriptor_limit(void)
 
 static void handle_status(void *context, struct control_request *request, int count, char **words)
 {
+	struct program *program = context;
+
 	(void)count;
 	(void)words;
-	control_answer(request, engine_status(context));
+	control_answer(request, engine_status(program->engine));
 }
 
 static void handle_reset(void *context, struct control_request *request, int count, char **words)
 {
+	struct program *program = context;
+
 	(void)count;
 	(void)words;
-	engine_reset(context);
+	engine_reset(program->engine);
 	control_answer(request, json_object());
 }
 
 /* set LINK forward|reverse|both KEY=VALUE... */
 static void handle_set(void *context, struct control_request *request, int count, char **words)
 {
+	struct engine *engine = ((struct program *)context)->engine;
 	struct model_settings changed[2];
 	int first = strcmp(words[1], "reverse") == 0, last = strcmp(words[1], "forward") != 0;
 	char *error = NULL;
@@ -80,7 +91,7 @@ static void handle_set(void *context, struct control_request *request, int count
 		return;
 	}
 	for (int i = first; i <= last; i++) {
-		const struct model_settings *now = engine_settings(context, words[0], i);
+		const struct model_settings *now = engine_settings(engine, words[0], i);
 		if (!now) {
 			control_refuse(request, "no link `%s`; see `status`", words[0]);
 			return;
@@ -93,9 +104,31 @@ static void handle_set(void *context, struct control_request *request, int count
 		}
 	}
 	for (int i = first; i <= last; i++)
-		engine_change(context, words[0], i, &changed[i]);
+		engine_change(engine, words[0], i, &changed[i]);
 	log_info("settings-changed", "link=%s direction=%s", words[0], words[1]);
 	control_answer(request, json_object());
+}
+
+/* SIGHUP: the file's settings for the links that are there. Other links, other ends or another process-wide
+ * setting need a restart: an end that goes would take the packets it holds with it. */
+static void reload(void *context)
+{
+	struct program *program = context;
+	char *error = NULL;
+	struct settings *fresh = settings_load(program->config_path, &error);
+
+	if (fresh && settings_same_links(program->settings, fresh)) {
+		for (size_t i = 0; i < fresh->count; i++)
+			for (int k = 0; k < 2; k++)
+				engine_change(program->engine, fresh->links[i].name, k,
+					&fresh->links[i].direction[k]);
+		log_info("reloaded", "links=%zu", fresh->count);
+	} else {
+		log_error("reload-refused", "error=\"%s\" effect=\"the old settings go on\"",
+			fresh ? "links or their ends differ; restart for that" : error);
+	}
+	settings_free(fresh);
+	free(error);
 }
 
 static const struct control_command commands[] = {
@@ -124,7 +157,9 @@ static int serve(struct daemon *daemon, const struct settings *settings)
 	if (!engine)
 		return fail(error, bad_config ? 2 : 1);
 	log_info("serving", "links=%zu realtime=%s", settings->count, realtime ? "yes" : "no");
-	int status = daemon_run(daemon, commands, engine);
+	struct program program = {daemon->config_path, settings, engine};
+	daemon->reload = reload;
+	int status = daemon_run(daemon, commands, &program);
 	engine_stop(engine);
 	return status;
 }

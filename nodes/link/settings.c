@@ -170,7 +170,7 @@ static int check_distinct(const struct settings *settings, char **error)
 
 static int read_settings(struct settings *settings, char **error)
 {
-	static const char *const keys[] = {"links", "spin", "memory", NULL};
+	static const char *const keys[] = {"links", "spin", "memory", "keep_offloads", NULL};
 	const struct conf_node *root = conf_root(settings->conf), *links = conf_child(root, "links");
 
 	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
@@ -229,6 +229,22 @@ void settings_free(struct settings *settings)
 	free(settings->links);
 	conf_free(settings->conf);
 	free(settings);
+}
+
+bool settings_same_links(const struct settings *a, const struct settings *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct link_settings *x = &a->links[i], *y = &b->links[i];
+		if (strcmp(x->name, y->name) != 0)
+			return false;
+		for (int k = 0; k < 2; k++)
+			if (!same_netns(x->ends[k].netns, y->ends[k].netns) ||
+				strcmp(x->ends[k].interface, y->ends[k].interface) != 0)
+				return false;
+	}
+	return true;
 }
 
 int settings_change(struct model_settings *direction, int count, char **words, char **error)

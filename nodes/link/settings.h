@@ -25,12 +25,17 @@ struct settings {
 	size_t count;
 	int64_t spin_ns;       /* this long before a departure the daemon stops sleeping */
 	uint64_t memory_bytes; /* limit of all packets held */
+	bool keep_offloads;    /* leave TSO, GSO and GRO of the interfaces as they are */
 };
 
 /* NULL with *error (`FILE:LINE: ...`) when anything is unknown, missing or impossible. */
 struct settings *settings_load(const char *path, char **error);
 struct settings *settings_parse(const char *name, const char *text, size_t length, char **error);
 void settings_free(struct settings *settings);
+
+/* True when both describe the same links between the same interfaces, in the same order, whatever their
+ * settings. */
+bool settings_same_links(const struct settings *a, const struct settings *b);
 
 /* Applies words like `rate=5Mbit/s` to one direction. -1 and *error: nothing was changed. */
 int settings_change(struct model_settings *direction, int count, char **words, char **error);
