@@ -2,7 +2,8 @@
 # The detour daemon in a network of its own: two clients (10.0.1.1, 10.0.2.1), the detour between them and the server
 # (10.0.5.1). Each test is a function that runs inside a sandbox, which dies whole with it. Every wait is for an event (a
 # line, an answer, the end of a process) and has a limit.
-# shellcheck disable=SC2317,SC2329 # functions are called by name, inside
+# Functions are called by name inside; files are FIFOs or regular ones of one test; each test is a subshell.
+# shellcheck disable=SC2317,SC2329,SC2094,SC2030,SC2031
 
 detour_program=${BUILD:-build}/bin/liquidnet-detour
 plain_options=$'data-ciphers none\nauth none\nreneg-bytes 0\nreneg-sec 0'
@@ -200,7 +201,7 @@ taken_by_mapping() {
 taken_by_listener() {
 	start_detour
 	serve detour 80
-	ip netns exec detour socat TCP6-LISTEN:81,bind=[::1] - </dev/null &
+	ip netns exec detour socat 'TCP6-LISTEN:81,bind=[::1]' - </dev/null &
 	until ip netns exec detour ss -Hltn | grep -q ':81 '; do :; done
 	[ "$(ask client1 10.0.1.9 10.0.5.1 80 80)" != 80 ]
 	[ "$(ask client1 10.0.1.9 10.0.5.1 81 81)" != 81 ]
@@ -319,6 +320,7 @@ expiry() {
 	[ "$(status '"\(.mappings) \(.counters.expired)"')" = "1 1" ]
 	say a after
 	# Its flow ends, it ends.
+	# shellcheck disable=SC2154 # set by open_flow
 	kill "$a_pid"
 	wait "$a_pid" || true
 	await detour.log 'event=mapping-expired client=10.0.1.1'
@@ -457,6 +459,31 @@ reloaded() {
 }
 @test "SIGHUP takes over new limits; a bad file changes nothing" { in_sandbox reloaded; }
 
+bad_file() { # EXPECTED-LINE YAML: refused with status 2, one line, nothing started
+	local status=0
+	printf '%s\n' "$2" >"$work/bad.yaml"
+	"$detour_program" --config "$work/bad.yaml" >"$work/out" 2>&1 || status=$?
+	cat "$work/out"
+	[ "$status" = 2 ]
+	[ "$(wc -l <"$work/out")" = 1 ]
+	grep -q "bad.yaml:$1" "$work/out"
+}
+@test "bad configurations: one line with file and line, status 2" {
+	bad_file "2: .*idel" $'nat:\n  idel: 3s'
+	bad_file "1: .*subnet" $'vpn: {enabled: true}'
+	bad_file "3: .*10.8.0.1/24" $'vpn:\n  enabled: true\n  subnet: 10.8.0.1/24'
+	bad_file "1: .*10.0.0.0/33" 'nat: {allow: [10.0.0.0/33]}'
+	bad_file "1: .*empty list" 'nat: {allow: []}'
+	bad_file "1: .*max_per_client" 'nat: {max_per_client: 0}'
+	bad_file "1: .*neither" 'nat: {enabled: false}'
+	bad_file "1: .*'here'" 'listen: {address: here}'
+	bad_file "4: .*cannot read 'missing.crt'" \
+		$'vpn:\n  enabled: true\n  subnet: 10.8.0.0/24\n  certificate: missing.crt'
+}
+@test "the example configuration is good" {
+	"$detour_program" --config nodes/detour/detour.example.yaml --check
+}
+
 # --- the VPN detour -----------------------------------------------------------------------------------------------
 
 certificate() { # NAME
@@ -487,15 +514,17 @@ vpn_client() {
 	ip -n "$1" route replace 10.0.5.0/24 dev tun0
 }
 
-# seen_on_wire NODE PATTERN: 0 when the text passes in the clear between a node and its detour.
+# seen_on_wire NODE TEXT: 0 when the text passes in the clear between a node and its detour. The capture ends by itself
+# with the two packets that are long enough to have the line (there and back), not with keep-alives.
 seen_on_wire() {
-	ip netns exec "$1" tcpdump -i to-detour -U --immediate-mode -s 0 -w "$1.pcap" udp port 1194 2>"$1.tcpdump" &
+	local padding
+	printf -v padding '%0300d' 0
+	timeout 20 ip netns exec "$1" tcpdump -i to-detour -U -s 0 -c 2 -w "$1.pcap" \
+		udp port 1194 and greater 300 2>"$1.tcpdump" &
 	local capture=$!
 	await "$1.tcpdump" 'listening on'
-	say "$1" "$2" || exit 1
-	kill -INT "$capture"
-	wait "$capture"
-	[ "$(stat -c %s "$1.pcap")" -gt 200 ] || exit 1
+	say "$1" "$2$padding" || exit 1
+	wait "$capture" || exit 1
 	grep -aq "$2" "$1.pcap"
 }
 
@@ -576,7 +605,7 @@ vpn_restart() {
 
 ten_thousand() {
 	start_detour 'max_per_client: 20000'
-	local i a b escapes= text= start chunk times=()
+	local i a b escapes='' text='' first last
 	# One file of 10,000 requests for one port each, all of one client, to 10,000 remotes: half of them get another port.
 	for ((i = 0; i < 10000; i++)); do
 		a=$((i >> 8)) b=$((i & 255))
@@ -595,13 +624,13 @@ ten_thousand() {
 		done
 		echo "$EPOCHREALTIME"
 	BASH
-	timeout 50 ip netns exec client1 bash -eu blast >times
+	timeout 50 ip netns exec client1 bash -eu blast >stamps
 	[ "$(stat -c %s answers)" = 120000 ]
 	[ "$(status '"\(.mappings) \(.counters.as_proposed) \(.counters.other_port)"')" = "10000 5000 5000" ]
 	[ "$(ip netns exec detour nft -j list map ip liquidnet-detour mappings | jq '[.nftables[].map.elem? // [] | length] | add')" = 10000 ]
 	# Microseconds a mapping, the first and the last thousand, requests and answers included.
-	first=$(awk 'NR == 1 { s = $1 } NR == 2 { print int(($1 - s) * 1000) }' times)
-	last=$(awk 'NR == 10 { s = $1 } NR == 11 { print int(($1 - s) * 1000) }' times)
+	first=$(awk 'NR == 1 { s = $1 } NR == 2 { print int(($1 - s) * 1000) }' stamps)
+	last=$(awk 'NR == 10 { s = $1 } NR == 11 { print int(($1 - s) * 1000) }' stamps)
 	echo "# us a mapping: first thousand $first, last thousand $last" >&3
 	[ "$last" -lt $((3 * first + 200)) ]
 	# All of them are adopted by the next life, in one transaction.
