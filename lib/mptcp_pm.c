@@ -28,6 +28,7 @@ struct mptcp_pm {
 	uint32_t event_group;
 	uint32_t sequence;
 	uint64_t undecoded;
+	bool lost; /* events were, and those that were queued before are not all read */
 };
 
 /* ---- events ---- */
@@ -215,6 +216,9 @@ size_t mptcp_pm_decode(const void *bytes, size_t size, uint16_t family_id,
 	return bad;
 }
 
+/* The kernel tells of an overrun before it hands out what it had queued. Whoever looked at the state of
+ * things then would be misled by the old events that follow, so the caller is told when they have been read.
+ */
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct mptcp_pm *pm = context;
@@ -226,11 +230,16 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *c
 	for (int i = 0; i < 64; i++) {
 		ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
 		if (size < 0 && errno == ENOBUFS) {
-			pm->handlers.overrun(pm->handlers.context);
+			pm->lost = true;
 			continue;
 		}
-		if (size < 0)
+		if (size < 0) {
+			bool lost = pm->lost && errno == EAGAIN;
+			pm->lost = pm->lost && !lost;
+			if (lost)
+				pm->handlers.overrun(pm->handlers.context);
 			return 0; /* EAGAIN, EINTR: the loop comes back */
+		}
 		pm->undecoded += mptcp_pm_decode(
 			bytes, (size_t)size, pm->family_id, pm->handlers.event, pm->handlers.context);
 	}

@@ -2,7 +2,8 @@
 # The client daemon in a network of its own: client (10.0.1.1), server (10.0.3.1) and detour (10.0.6.1) around one router. Each
 # test is a function that runs inside a sandbox, which dies whole with it. Every wait is for an event (a line of a
 # log, an answer, the end of a process) and has a limit.
-# shellcheck disable=SC2317,SC2329 # functions are called by name, inside
+# shellcheck disable=SC2317,SC2329,SC2154 # functions are called by name, inside; start sets NAME_pid
+# shellcheck disable=SC2016,SC2034 # socat expands SOCAT_PEERADDR itself; descriptors are held open
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
@@ -400,19 +401,19 @@ stop_leaves_nothing() {
 
 # --- VPN ----------------------------------------------------------------------------------------------------------
 
-vpn_detour() {
-	printf '{name: tunnel, kind: vpn, address: 10.0.6.1, certificate: %s, key: %s, peer: %s, encryption: none, device: tun0, table: 4400}' \
-		"$work/client.crt" "$work/client.key" "$work/server.crt"
+vpn_detour() { # [ENCRYPTION]
+	printf '{name: tunnel, kind: vpn, address: 10.0.6.1, certificate: %s, key: %s, peer: %s, encryption: %s, device: tun0, table: 4400}' \
+		"$work/client.crt" "$work/client.key" "$work/server.crt" "${1-none}"
 }
 
-start_vpn_detour() {
+start_vpn_detour() { # [ENCRYPTION]
 	local side
 	for side in client server; do
 		[ -e "$side.crt" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
 			-subj "/CN=$side" -keyout "$side.key" -out "$side.crt" 2>>openssl.log
 	done
-	start_detour "nat: {enabled: false}
-vpn: {enabled: true, subnet: 10.8.0.0/24, certificate: $work/server.crt, key: $work/server.key, peers: [$work/client.crt], encryption: none, directory: $work/vpn}"
+	start_detour "nat: {enabled: true}
+vpn: {enabled: true, subnet: 10.8.0.0/24, certificate: $work/server.crt, key: $work/server.key, peers: [$work/client.crt], encryption: ${1-none}, directory: $work/vpn}"
 }
 
 @test "VPN: a subflow through the tunnel, and programs that bind to its address" { in_sandbox vpn_subflow; }
@@ -468,11 +469,7 @@ openvpn_of_client() {
 
 @test "VPN and NAT together: two subflows besides the initial one" { in_sandbox both; }
 both() {
-	local side
 	start_vpn_detour
-	stop detour
-	start_detour "nat: {enabled: true}
-vpn: {enabled: true, subnet: 10.8.0.0/24, certificate: $work/server.crt, key: $work/server.key, peers: [$work/client.crt], encryption: none, directory: $work/vpn}"
 	start_client "$nat_detour, $(vpn_detour)"
 	control client wait tunnel >wait.out
 	serve
@@ -481,6 +478,23 @@ vpn: {enabled: true, subnet: 10.8.0.0/24, certificate: $work/server.crt, key: $w
 	await client.log "$across_nat"
 	[ "$(status '.connections[0].subflows')" = 3 ]
 	stop client
+}
+
+@test "VPN: each encryption, as the log of OpenVPN has it" { in_sandbox vpn_encryption; }
+vpn_encryption() {
+	local encryption cipher
+	while read -r encryption cipher; do
+		start_vpn_detour "$encryption"
+		start_client "$(vpn_detour "$encryption")"
+		control client wait tunnel >wait.out
+		grep -q "Data Channel.*cipher '$cipher'" client/tunnel.log
+		stop client
+		stop detour
+	done <<-'EOF'
+		none \[null-cipher\]
+		bf-cbc-sha1 BF-CBC
+		default AES-256-GCM
+	EOF
 }
 
 # --- beginning and end --------------------------------------------------------------------------------------------
@@ -525,6 +539,51 @@ adopt() {
 	echoes "and again"
 	stop client
 	echoes "without it"
+}
+
+@test "when events were lost the client looks again, and is right again" { in_sandbox overrun; }
+overrun() {
+	start_fake
+	start_client
+	serve
+	open_flow
+	await client.log "$across_nat"
+	cat >storm.py <<-'EOF'
+		import socket
+		import sys
+
+		at, mptcp = ("10.0.3.1", 5202), 262
+		if sys.argv[1] == "listen":
+		    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, mptcp)
+		    listener.bind(at)
+		    listener.listen(64)
+		    print("READY", flush=True)
+		    while True:
+		        last = listener.accept()[0]
+		        last.sendall(b"x")
+		for _ in range(4000):
+		    last = socket.socket(socket.AF_INET, socket.SOCK_STREAM, mptcp)
+		    last.connect(at)
+		    last.recv(1)
+		print("READY", flush=True)
+		sys.stdin.read()
+	EOF
+	: >listen.out
+	: >storm.out
+	ip netns exec server /usr/bin/python3 storm.py listen >listen.out 2>storm.log &
+	await listen.out READY
+	kill -STOP "$client_pid"
+	mkfifo hold
+	exec {hold}<>hold
+	ip netns exec client /usr/bin/python3 storm.py connect <hold >storm.out 2>>storm.log &
+	await storm.out READY
+	kill $flow_pid
+	kill -CONT "$client_pid"
+	await client.log event=events-lost
+	# What is there now: the last connection of the storm, and none of the others.
+	[ "$(status '.counters.overruns > 0')" = true ]
+	[ "$(status '[.connections[] | .remote.port] | map(tostring) | join(" ")')" = 5202 ]
+	stop client
 }
 
 @test "the kernel's own path manager: an error with the remedy, or managed" { in_sandbox path_manager; }

@@ -16,7 +16,7 @@
 #define FAMILY 30
 
 struct seen {
-	unsigned count, overruns;
+	unsigned count, overruns, before; /* events before the overrun was told */
 	struct mptcp_pm_event last;
 };
 
@@ -29,7 +29,9 @@ static void see(void *context, const struct mptcp_pm_event *event)
 
 static void see_overrun(void *context)
 {
-	((struct seen *)context)->overruns++;
+	struct seen *seen = context;
+	seen->overruns++;
+	seen->before = seen->count;
 }
 
 static struct nlmsghdr *event_message(void *buffer, uint8_t command)
@@ -252,6 +254,8 @@ static void an_overrun_is_told_once_and_reading_goes_on(void **unused)
 	assert_int_equal(on_readable(NULL, mnl_socket_get_fd(reader), EPOLLIN, &pm), 0);
 	assert_int_equal(seen.overruns, 1);
 	assert_true(seen.count > 0 && seen.count < 100);
+	assert_int_equal(seen.before, seen.count); /* told last: what comes later is newer */
+	assert_false(pm.lost);
 	assert_int_equal(pm.undecoded, 0);
 	mnl_socket_close(reader);
 	mnl_socket_close(writer);
