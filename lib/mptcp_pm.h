@@ -63,7 +63,7 @@ struct mptcp_pm_event {
 struct mptcp_pm_handlers {
 	void (*event)(void *context, const struct mptcp_pm_event *event);
 	/* Events were lost (ENOBUFS): what the caller believes may be wrong, it must look at the kernel's
-	 * state again. */
+	 * state again. Called when every older event has been delivered. */
 	void (*overrun)(void *context);
 	void *context;
 };
