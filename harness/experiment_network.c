@@ -119,7 +119,7 @@ int read_configurations(struct experiment *e, const struct conf_node *root, char
 		c->links = pool_grow(e->pool, base, links, links + 1, sizeof *base);
 		if (item->type == CONF_SCALAR && !*item->value)
 			continue;
-		if (conf_only(item, keys, error) < 0 || conf_string(item, "title", item->key, &c->title, error) < 0 ||
+		if (conf_only(item, keys, error) < 0 || conf_string(item, "title", NULL, &c->title, error) < 0 ||
 			read_links(e, conf_child(item, "links"), c->links, error) < 0 ||
 			read_settings(e, conf_child(item, "settings"), &c->settings, &c->settings_count, error) < 0)
 			return -1;

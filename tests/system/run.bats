@@ -2,6 +2,8 @@
 # The program liquidnet: what it refuses, that trials leave nothing behind, that a label which does not match the wire fails.
 # Trials make their own sandboxes; the one setting of the host that they change is journalled and put back.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
 	PATH=${BUILD:-$PWD/build}/bin:$PATH
