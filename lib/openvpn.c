@@ -56,6 +56,7 @@ struct openvpn {
 	char line[LINE_LIMIT];
 	size_t line_length;
 	bool line_too_long;
+	char complaint[256]; /* the latest error that the running process told; "" for none */
 };
 
 static int run(struct openvpn *vpn, char **error);
@@ -128,6 +129,11 @@ static void handle_state(struct openvpn *vpn, char *text)
 	set_state(vpn, OPENVPN_UP, local);
 }
 
+static void complain(struct openvpn *vpn, const char *text)
+{
+	snprintf(vpn->complaint, sizeof vpn->complaint, "%.*s", (int)sizeof vpn->complaint - 1, text);
+}
+
 /* ">LOG:time,flags,message"; flags: F fatal, N error, W warning, I and D otherwise. */
 static void handle_log(struct openvpn *vpn, char *text)
 {
@@ -136,6 +142,8 @@ static void handle_log(struct openvpn *vpn, char *text)
 	if (!flags || !text)
 		return;
 	clean(text);
+	if (strpbrk(flags, "FN"))
+		complain(vpn, text);
 	enum log_level level = strpbrk(flags, "FNW") ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
 	log_event(level, "vpn-log", "vpn=%s text=\"%s\"", vpn->name, text);
 }
@@ -150,6 +158,7 @@ static void handle_line(struct openvpn *vpn, char *line)
 		handle_log(vpn, line + 5);
 	else if (strncmp(line, ">FATAL:", 7) == 0) {
 		clean(line);
+		complain(vpn, line + 7);
 		log_warning("vpn-fatal", "vpn=%s text=\"%s\"", vpn->name, line + 7);
 	}
 	/* Answers to our commands, and notices that we did not ask for, need nothing. */
@@ -207,7 +216,7 @@ static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *co
 /* --- the process
  * ------------------------------------------------------------------------------------------------- */
 
-/* The last line that openvpn logged: why it ended, when it ended before it could call us. */
+/* The last line that openvpn logged: why it ended, when it did so before it could tell us (bad options). */
 static void last_log_line(const struct openvpn *vpn, char *out, size_t size)
 {
 	out[0] = '\0';
@@ -271,11 +280,12 @@ static int on_process(sd_event_source *source, int fd, uint32_t revents, void *c
 	if (vpn->state == OPENVPN_UP &&
 		clock_now_ns() - vpn->up_since_ns > (int64_t)BACKOFF_LAST_US * NS_PER_US)
 		vpn->backoff_us = BACKOFF_FIRST_US;
-	char how[64], why[256];
-	last_log_line(vpn, why, sizeof why);
-	log_warning("vpn-ended", "vpn=%s how=\"%s\" restart_ms=%llu last=\"%s\"", vpn->name,
+	char how[64], last[256];
+	if (!*vpn->complaint)
+		last_log_line(vpn, last, sizeof last);
+	log_warning("vpn-ended", "vpn=%s how=\"%s\" restart_ms=%llu reason=\"%s\"", vpn->name,
 		process_status_text(vpn->process.status, how), (unsigned long long)vpn->backoff_us / 1000,
-		why);
+		*vpn->complaint ? vpn->complaint : last);
 	vpn->process = PROCESS_NONE;
 	set_state(vpn, OPENVPN_DOWN, no_address);
 	char *error = NULL;
@@ -293,6 +303,7 @@ static int run(struct openvpn *vpn, char **error)
 	const char *const argv[] = {"openvpn", "--config", vpn->options_path, NULL};
 	options.argv = argv;
 	options.die_with_parent = true;
+	vpn->complaint[0] = '\0';
 	if (process_start(&vpn->process, &options, error) < 0) {
 		vpn->process = PROCESS_NONE;
 		if (vpn->restarts)

@@ -272,7 +272,12 @@ void mapping_use(struct mapping_table *table, const struct mapping *mapping, int
 const struct mapping *mapping_idle(const struct mapping_table *table, int64_t now_ns)
 {
 	const struct entry *oldest = table->oldest;
-	return oldest && now_ns - oldest->public.used_ns >= table->limits.idle_ns ? &oldest->public : NULL;
+	return oldest && mapping_is_idle(table, &oldest->public, now_ns) ? &oldest->public : NULL;
+}
+
+bool mapping_is_idle(const struct mapping_table *table, const struct mapping *mapping, int64_t now_ns)
+{
+	return now_ns - mapping->used_ns >= table->limits.idle_ns;
 }
 
 const struct mapping *mapping_first(const struct mapping_table *table)

@@ -73,6 +73,9 @@ const struct mapping *mapping_find_remote(const struct mapping_table *table, str
 void mapping_use(struct mapping_table *table, const struct mapping *mapping, int64_t now_ns);
 /* The mapping unused for longest when it has been so for the idle time, else NULL. */
 const struct mapping *mapping_idle(const struct mapping_table *table, int64_t now_ns);
+/* Whether a mapping has been unused for the idle time: those that have are the first ones of mapping_first's
+ * order. */
+bool mapping_is_idle(const struct mapping_table *table, const struct mapping *mapping, int64_t now_ns);
 /* Takes a mapping out and frees it. */
 void mapping_remove(struct mapping_table *table, const struct mapping *mapping);
 

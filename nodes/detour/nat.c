@@ -53,48 +53,75 @@ int nat_add(struct nft_ctx *nft, const struct mapping *m, char **error)
 	return nft_run(nft, commands, error);
 }
 
-int nat_remove(struct nft_ctx *nft, const struct mapping *m, char **error)
+/* A text of commands under construction. */
+struct commands {
+	char *text;
+	size_t size;
+	FILE *out;
+};
+
+static int commands_open(struct commands *c, char **error)
 {
-	char commands[512];
-	struct texts t = texts_of(m);
-	snprintf(commands, sizeof commands,
-		"delete element ip " NAT_TABLE " mappings { %s . %u }\n"
-		"delete element ip " NAT_TABLE " flows { %s . %u . %s . %u }\n",
-		t.client, m->detour_port, t.client, m->detour_port, t.remote, m->remote_port);
-	return nft_run(nft, commands, error);
+	*c = (struct commands){0};
+	c->out = open_memstream(&c->text, &c->size);
+	return c->out ? 0 : error_set(error, "nftables: out of memory");
 }
 
+static int commands_run(struct commands *c, struct nft_ctx *nft, char **error)
+{
+	int result = fclose(c->out) == 0 ? nft_run(nft, c->text, error)
+					 : error_set(error, "nftables: out of memory");
+	free(c->text);
+	return result;
+}
+
+static void write_mapping(FILE *out, const struct mapping *m, bool with_value)
+{
+	struct texts t = texts_of(m);
+	fprintf(out, "%s . %u", t.client, m->detour_port);
+	if (with_value)
+		fprintf(out, " : %s . %u", t.remote, m->remote_port);
+	fputs(",\n", out);
+}
+
+static void write_flow(FILE *out, const struct mapping *m)
+{
+	struct texts t = texts_of(m);
+	fprintf(out, "%s . %u . %s . %u,\n", t.client, m->detour_port, t.remote, m->remote_port);
+}
+
+/* Both of these: one command an array of elements, as a command each would cost a lookup of the set each. */
 int nat_install(struct nft_ctx *nft, const struct mapping_table *table, char **error)
 {
-	char *commands = NULL;
-	size_t size;
-	FILE *out = open_memstream(&commands, &size);
-	if (!out)
-		return error_set(error, "nftables: out of memory");
-	fputs(rules, out);
-	/* One command an array of elements: a command each would cost a lookup of the set each. */
+	struct commands c;
+	if (commands_open(&c, error) < 0)
+		return -1;
+	fputs(rules, c.out);
 	if (mapping_count(table)) {
-		fputs("add element ip " NAT_TABLE " mappings {\n", out);
-		for (const struct mapping *m = mapping_first(table); m; m = mapping_next(table, m)) {
-			struct texts t = texts_of(m);
-			fprintf(out, "%s . %u : %s . %u,\n", t.client, m->detour_port, t.remote,
-				m->remote_port);
-		}
-		fputs("}\nadd element ip " NAT_TABLE " flows {\n", out);
-		for (const struct mapping *m = mapping_first(table); m; m = mapping_next(table, m)) {
-			struct texts t = texts_of(m);
-			fprintf(out, "%s . %u . %s . %u,\n", t.client, m->detour_port, t.remote,
-				m->remote_port);
-		}
-		fputs("}\n", out);
+		fputs("add element ip " NAT_TABLE " mappings {\n", c.out);
+		for (const struct mapping *m = mapping_first(table); m; m = mapping_next(table, m))
+			write_mapping(c.out, m, true);
+		fputs("}\nadd element ip " NAT_TABLE " flows {\n", c.out);
+		for (const struct mapping *m = mapping_first(table); m; m = mapping_next(table, m))
+			write_flow(c.out, m);
+		fputs("}\n", c.out);
 	}
-	if (fclose(out) != 0) {
-		free(commands);
-		return error_set(error, "nftables: out of memory");
-	}
-	int result = nft_run(nft, commands, error);
-	free(commands);
-	return result;
+	return commands_run(&c, nft, error);
+}
+
+int nat_remove(struct nft_ctx *nft, const struct mapping *const *mappings, size_t count, char **error)
+{
+	struct commands c;
+	if (commands_open(&c, error) < 0)
+		return -1;
+	fputs("delete element ip " NAT_TABLE " mappings {\n", c.out);
+	for (size_t i = 0; i < count; i++)
+		write_mapping(c.out, mappings[i], false);
+	fputs("}\ndelete element ip " NAT_TABLE " flows {\n", c.out);
+	for (size_t i = 0; i < count; i++)
+		write_flow(c.out, mappings[i]);
+	fputs("}\n", c.out);
+	return commands_run(&c, nft, error);
 }
 
 int nat_uninstall(struct nft_ctx *nft, char **error)

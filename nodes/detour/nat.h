@@ -20,5 +20,6 @@ int nat_install(struct nft_ctx *nft, const struct mapping_table *table, char **e
 /* Removes our table. */
 int nat_uninstall(struct nft_ctx *nft, char **error);
 int nat_add(struct nft_ctx *nft, const struct mapping *mapping, char **error);
-int nat_remove(struct nft_ctx *nft, const struct mapping *mapping, char **error);
+/* Removes some mappings (at least one), in one transaction: all, or on failure none. */
+int nat_remove(struct nft_ctx *nft, const struct mapping *const *mappings, size_t count, char **error);
 #endif

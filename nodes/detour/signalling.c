@@ -17,6 +17,7 @@
 
 /* Datagrams taken in one turn of the loop, so that a flood does not starve timers and the control socket. */
 #define BATCH 64
+#define END_AT_ONCE 1024
 /* Sweeps: four in an idle time, between these. */
 #define SWEEP_SHORTEST_NS (25 * NS_PER_MS)
 #define SWEEP_LONGEST_NS (30 * NS_PER_S)
@@ -224,14 +225,37 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *co
 /* --- the sweep
  * --------------------------------------------------------------------------------------------------- */
 
-static void end_mapping(struct signalling *s, const struct mapping *mapping, const char *event)
+/* Ends some mappings: in the kernel in one transaction, or, when that fails because somebody has taken one of
+ * them out before, one by one. */
+static void end_mappings(
+	struct signalling *s, const struct mapping *const *list, size_t count, const char *event)
 {
 	char *error = NULL;
-	if (nat_remove(s->nft, mapping, &error) < 0)
-		log_warning("nat-remove", "problem=\"%s\"", error);
+	bool done = nat_remove(s->nft, list, count, &error) == 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!done && nat_remove(s->nft, &list[i], 1, &error) < 0)
+			log_warning("nat-remove", "problem=\"%s\"", error);
+		log_mapping(event, list[i], list[i]->detour_port);
+		mapping_remove(s->table, list[i]);
+	}
 	free(error);
-	log_mapping(event, mapping, mapping->detour_port);
-	mapping_remove(s->table, mapping);
+}
+
+/* Ends what is idle, many at a time: ten thousand that began together also end together. */
+static void end_idle(struct signalling *s, int64_t now_ns)
+{
+	const struct mapping *list[END_AT_ONCE];
+	size_t count;
+	do {
+		count = 0;
+		for (const struct mapping *m = mapping_first(s->table);
+			m && count < END_AT_ONCE && mapping_is_idle(s->table, m, now_ns);
+			m = mapping_next(s->table, m))
+			list[count++] = m;
+		if (count)
+			end_mappings(s, list, count, "mapping-expired");
+		s->counters.expired += count;
+	} while (count == END_AT_ONCE);
 }
 
 static void on_flow(void *context, struct in_addr client, uint16_t detour_port, struct in_addr remote,
@@ -260,15 +284,10 @@ static int on_sweep(sd_event_source *source, uint64_t when, void *context)
 	(void)when;
 	s->counters.sweeps++;
 	if (mapping_count(s->table)) {
-		if (conntrack_read(s->conntrack, on_flow, s, &error) < 0) {
+		if (conntrack_read(s->conntrack, on_flow, s, &error) < 0)
 			log_error("sweep", "problem=\"%s\"", error);
-		} else {
-			const struct mapping *m;
-			while ((m = mapping_idle(s->table, clock_now_ns()))) {
-				end_mapping(s, m, "mapping-expired");
-				s->counters.expired++;
-			}
-		}
+		else
+			end_idle(s, clock_now_ns());
 	}
 	free(error);
 	sd_event_source_set_time_relative(source, (uint64_t)(sweep_period_ns(s) / NS_PER_US));
@@ -423,7 +442,7 @@ int signalling_forget(struct signalling *s, struct in_addr client, uint16_t deto
 	const struct mapping *m = mapping_find_port(s->table, client, detour_port);
 	if (!m)
 		return error_set(error, "no such mapping; `mappings` lists them");
-	end_mapping(s, m, "mapping-forgotten");
+	end_mappings(s, &m, 1, "mapping-forgotten");
 	s->counters.forgotten++;
 	return 0;
 }

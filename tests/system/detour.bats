@@ -88,9 +88,9 @@ control() { # COMMAND...: the answer
 	printf '%s\n' "$*" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/control"
 }
 
-# await FILE PATTERN: until a line of a growing file matches.
+# await FILE PATTERN: until a line of a growing file (that may not exist yet) matches.
 await() {
-	timeout 20 grep -q -m 1 -e "$2" < <(exec tail -n +1 -f "$1")
+	timeout 20 grep -q -m 1 -e "$2" < <(exec tail -n +1 -F "$1" 2>/dev/null)
 }
 
 status() { # JQ-FILTER: one value of the status
@@ -601,6 +601,25 @@ vpn_restart() {
 	in_sandbox vpn_restart
 }
 
+vpn_port_taken() {
+	local name
+	for name in detour client1 client2; do certificate "$name"; done
+	ip netns exec detour socat -d -d -u UDP-RECV:1194 OPEN:/dev/null 2>holder.log &
+	local holder=$!
+	await holder.log 'starting data transfer loop'
+	: >detour.log
+	{
+		await detour.log 'event=vpn-ended .*Address already in use'
+		kill "$holder"
+	} &
+	start_detour "$(vpn_yaml none)" # READY only when the server serves, by its second start or later
+	[ "$(status .vpn.state)" = up ]
+	[ "$(status .vpn.restarts)" -ge 1 ]
+}
+@test "VPN: a server that cannot start says why and is tried again; READY waits for it" {
+	in_sandbox vpn_port_taken
+}
+
 # --- cost ---------------------------------------------------------------------------------------------------------
 
 ten_thousand() {
@@ -633,10 +652,15 @@ ten_thousand() {
 	last=$(awk 'NR == 10 { s = $1 } NR == 11 { print int(($1 - s) * 1000) }' stamps)
 	echo "# us a mapping: first thousand $first, last thousand $last" >&3
 	[ "$last" -lt $((3 * first + 200)) ]
-	# All of them are adopted by the next life, in one transaction.
+	# All of them are adopted by the next life, and all end together, but for one that somebody has taken out.
 	kill -KILL "$daemon"
 	wait "$daemon" || true
-	start_detour 'max_per_client: 20000'
+	start_detour 'max_per_client: 20000, idle: 4s'
 	[ "$(status '"\(.mappings) \(.counters.adopted)"')" = "10000 10000" ]
+	ip netns exec detour nft 'delete element ip liquidnet-detour mappings { 10.0.1.1 . 20000 }'
+	until [ "$(status .mappings)" = 0 ]; do :; done
+	[ "$(status .counters.expired)" = 10000 ]
+	[ "$(grep -c event=nat-remove detour.log)" = 1 ]
+	[ "$(ip netns exec detour nft -j list map ip liquidnet-detour mappings | jq '[.nftables[].map.elem? // [] | length] | add')" = 0 ]
 }
 @test "ten thousand mappings: bounded time, the last as quick as the first" { limit=100 in_sandbox ten_thousand; }
