@@ -370,6 +370,14 @@ static void on_tunnel_down(void *context, unsigned detour)
 
 /* ---- beginning and end ---- */
 
+/* The control socket closes with the loop: until then everybody who waits must have an answer. */
+static int on_exit_loop(sd_event_source *source, void *context)
+{
+	(void)source;
+	waiters_refuse_all(context);
+	return 0;
+}
+
 static void make_parts(struct client *client)
 {
 	const struct settings *settings = client->settings;
@@ -407,6 +415,8 @@ static int open_channels(struct client *client, char **error)
 		return error_set(error, "opening a UDP socket: %s", strerror(errno));
 	result = sd_event_add_io(
 		client->loop, &client->socket_source, client->socket, EPOLLIN, on_datagram, client);
+	if (result >= 0)
+		result = sd_event_add_exit(client->loop, &client->exit, on_exit_loop, client);
 	if (result >= 0)
 		result = sd_event_add_time(
 			client->loop, &client->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, client);
@@ -459,10 +469,10 @@ void client_free(struct client *client)
 {
 	if (!client)
 		return;
-	waiters_refuse_all(client);
 	for (unsigned i = 0; i < client->settings->count; i++)
 		vpn_stop(client->vpns[i]);
 	mptcp_pm_close(client->pm);
+	sd_event_source_disable_unref(client->exit);
 	sd_event_source_disable_unref(client->timer);
 	sd_event_source_disable_unref(client->socket_source);
 	if (client->socket >= 0)

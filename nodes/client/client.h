@@ -34,7 +34,7 @@ struct client {
 	struct vpn **vpns; /* one a detour; NULL: not a VPN */
 	bool *answered;    /* one a detour: NAT, its last question was answered */
 	int socket;        /* of the detour protocol */
-	sd_event_source *socket_source, *timer;
+	sd_event_source *socket_source, *timer, *exit;
 	bool lost; /* events were lost: a survey is due */
 	struct waiter *waiters;
 	struct client_counters counters;
@@ -43,7 +43,8 @@ struct client {
 /* Opens everything and takes the connections that live already. NULL with *error. *settings must outlive it.
  */
 struct client *client_new(sd_event *loop, const struct settings *settings, char **error);
-/* Stops tunnels, removes routes, refuses who waits. The subflows stay with their connections. */
+/* Stops tunnels, removes routes (who waits was refused when the loop ended). The subflows stay with their
+ * connections. */
 void client_free(struct client *client);
 /* Does what the policy wants done now, and sets the timer. To be called after each event. */
 void client_settle(struct client *client);

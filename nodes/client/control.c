@@ -1,5 +1,6 @@
 /* The control commands: status, map, wait, path; and those who wait for an answer. */
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/units.h"
 #include "nodes/client/client.h"
 
@@ -338,10 +339,12 @@ static void do_wait(void *context, struct control_request *request, int count, c
 	drop_abandoned(client);
 	if (detour < 0)
 		return;
-	if (is_up(client, (unsigned)detour))
+	if (is_up(client, (unsigned)detour)) {
 		control_answer(request, detour_place(client, (unsigned)detour));
-	else
-		add_waiter(client, request)->detour = (unsigned)detour;
+		return;
+	}
+	add_waiter(client, request)->detour = (unsigned)detour;
+	log_debug("waiting", "detour=%s", words[0]);
 }
 
 static void do_path(void *context, struct control_request *request, int count, char **words)

@@ -388,9 +388,10 @@ map_refused() {
 	# Who waits when the client ends is told so.
 	control client wait detour >waited.out &
 	local waiting=$!
-	await client.log event=ready
+	await client.log event=waiting
 	stop client
-	wait $waiting || true
+	wait $waiting
+	grep -q 'the client is ending' waited.out
 	stop_leaves_nothing
 }
 
