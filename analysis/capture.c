@@ -1,0 +1,263 @@
+/* Capture: the window on the file, and the pcap format. A window of a mapped file is replaced as a whole when
+ * the next record does not fit in it, so packets of one batch never move; pages behind it are unmapped and
+ * memory stays flat. */
+#include "analysis/capture.h"
+#include "analysis/capture_internal.h"
+#include "lib/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WINDOW ((size_t)4 << 20)
+#define MAGIC_US 0xa1b2c3d4u
+#define MAGIC_NS 0xa1b23c4du
+#define MAGIC_NG 0x0a0d0d0au
+
+enum { FILE_HEADER = 24, RECORD_HEADER = 16 };
+
+static bool map_window(struct capture *capture, size_t size)
+{
+	size_t at_hand = (size_t)(capture->end - capture->cursor);
+	uint64_t position = capture->end_offset - at_hand;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t from = position & ~(page - 1);
+	uint64_t length = WINDOW + size + page;
+	if (length > capture->file_size - from)
+		length = capture->file_size - from;
+	void *map = mmap(NULL, length, PROT_READ, MAP_PRIVATE, capture->fd, (off_t)from);
+	if (map == MAP_FAILED) {
+		capture->last = true;
+		return false;
+	}
+	/* One call a window in place of a page fault every 16 pages; without it (Linux < 5.14) it is only
+	 * slower. */
+	madvise(map, length, MADV_SEQUENTIAL);
+	madvise(map, length, MADV_POPULATE_READ);
+	if (capture->map)
+		munmap(capture->map, capture->map_length);
+	capture->map = map;
+	capture->map_length = length;
+	capture->cursor = (const uint8_t *)map + (position - from);
+	capture->end = (const uint8_t *)map + length;
+	capture->end_offset = from + length;
+	capture->last = capture->end_offset == capture->file_size;
+	return true;
+}
+
+static void read_more(struct capture *capture, size_t size)
+{
+	size_t at_hand = (size_t)(capture->end - capture->cursor);
+	if (size > capture->buffer_size) {
+		uint8_t *larger = malloc(size + WINDOW);
+		if (!larger) {
+			capture->last = true;
+			return;
+		}
+		memcpy(larger, capture->cursor, at_hand);
+		free(capture->buffer);
+		capture->buffer = larger;
+		capture->buffer_size = size + WINDOW;
+	} else {
+		memmove(capture->buffer, capture->cursor, at_hand);
+	}
+	capture->cursor = capture->buffer;
+	while (at_hand < size && !capture->last) {
+		ssize_t got = read(capture->fd, capture->buffer + at_hand, capture->buffer_size - at_hand);
+		if (got > 0) {
+			at_hand += (size_t)got;
+			capture->end_offset += (uint64_t)got;
+		} else if (got == 0 || errno != EINTR) {
+			capture->last = true;
+		}
+	}
+	capture->end = capture->buffer + at_hand;
+}
+
+bool capture_need(struct capture *capture, size_t size)
+{
+	if ((size_t)(capture->end - capture->cursor) >= size)
+		return true;
+	if (capture->last)
+		return false;
+	if (capture->file_size)
+		map_window(capture, size);
+	else
+		read_more(capture, size);
+	return (size_t)(capture->end - capture->cursor) >= size;
+}
+
+bool capture_skip(struct capture *capture, uint64_t size)
+{
+	for (;;) {
+		uint64_t at_hand = (uint64_t)(capture->end - capture->cursor);
+		if (size <= at_hand) {
+			capture->cursor += size;
+			return true;
+		}
+		capture->cursor = capture->end;
+		size -= at_hand;
+		if (!capture_need(capture, 1))
+			return false;
+	}
+}
+
+void capture_malformed(struct capture *capture, bool stop)
+{
+	if (!capture->counters.malformed++)
+		capture->counters.malformed_offset =
+			capture->end_offset - (uint64_t)(capture->end - capture->cursor);
+	if (stop)
+		capture->stopped = true;
+}
+
+/* As many whole records as are at hand. */
+static size_t records_at_hand(struct capture *capture, struct capture_packet *packets, size_t max)
+{
+	const uint8_t *p = capture->cursor;
+	size_t count = 0;
+	while (count < max && capture->end - p >= RECORD_HEADER) {
+		uint32_t captured = capture_u32(capture, p + 8);
+		uint32_t original = capture_u32(capture, p + 12);
+		if (captured > CAPTURE_LONGEST || (size_t)(capture->end - p) - RECORD_HEADER < captured)
+			break;
+		packets[count].time_ns = (int64_t)capture_u32(capture, p) * 1000000000 +
+					 (int64_t)capture_u32(capture, p + 4) * capture->time_unit_ns;
+		packets[count].data = p + RECORD_HEADER;
+		packets[count].captured = captured;
+		packets[count].original = original < captured ? captured : original;
+		packets[count].link_type = capture->link_type;
+		count++;
+		p += RECORD_HEADER + captured;
+	}
+	capture->cursor = p;
+	return count;
+}
+
+static size_t next_pcap(struct capture *capture, struct capture_packet *packets, size_t max)
+{
+	for (;;) {
+		size_t count = records_at_hand(capture, packets, max);
+		if (count)
+			return count;
+		size_t size = RECORD_HEADER;
+		if (capture_need(capture, size)) {
+			uint32_t captured = capture_u32(capture, capture->cursor + 8);
+			if (captured > CAPTURE_LONGEST) {
+				capture_malformed(capture, true);
+				return 0;
+			}
+			size += captured;
+		}
+		if (!capture_need(capture, size)) {
+			capture->counters.truncated += capture->end != capture->cursor;
+			capture->stopped = true;
+			return 0;
+		}
+	}
+}
+
+size_t capture_next(struct capture *capture, struct capture_packet *packets, size_t max)
+{
+	if (capture->stopped)
+		return 0;
+	size_t count =
+		capture->is_ng ? capture_next_ng(capture, packets, max) : next_pcap(capture, packets, max);
+	capture->counters.packets += count;
+	return count;
+}
+
+/* Reads the file's first bytes: which format, byte order, time unit. */
+static int read_header(struct capture *capture, const char *path, char **error)
+{
+	if (!capture_need(capture, 4))
+		return error_set(
+			error, "%s: is empty or shorter than any capture; give a pcap or pcapng file", path);
+	uint32_t magic = capture_u32(capture, capture->cursor);
+	if (magic == MAGIC_NG) {
+		capture->is_ng = true;
+		return 0;
+	}
+	if (magic != MAGIC_US && magic != MAGIC_NS) {
+		capture->swapped = true;
+		magic = bswap_32(magic);
+	}
+	if (magic != MAGIC_US && magic != MAGIC_NS)
+		return error_set(error,
+			"%s: is no capture (it starts with 0x%08x); give a pcap or pcapng file", path,
+			bswap_32(magic));
+	if (!capture_need(capture, FILE_HEADER))
+		return error_set(error, "%s: ends within its header; capture it again", path);
+	capture->time_unit_ns = magic == MAGIC_NS ? 1 : 1000;
+	capture->link_type = (uint16_t)capture_u32(capture, capture->cursor + 20);
+	capture->cursor += FILE_HEADER;
+	return 0;
+}
+
+struct capture *capture_open(const char *path, char **error)
+{
+	struct capture *capture = calloc(1, sizeof *capture);
+	if (!capture) {
+		error_set(error, "%s: out of memory", path);
+		return NULL;
+	}
+	struct stat status;
+	bool standard_input = strcmp(path, "-") == 0;
+	capture->fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	if (capture->fd < 0 || fstat(capture->fd, &status) < 0) {
+		error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
+		capture_close(capture);
+		return NULL;
+	}
+	if (S_ISREG(status.st_mode) && !standard_input)
+		capture->file_size = (uint64_t)status.st_size;
+	if (read_header(capture, path, error) < 0) {
+		capture_close(capture);
+		return NULL;
+	}
+	return capture;
+}
+
+struct capture *capture_open_memory(const void *data, size_t size, const char *name, char **error)
+{
+	struct capture *capture = calloc(1, sizeof *capture);
+	if (!capture) {
+		error_set(error, "%s: out of memory", name);
+		return NULL;
+	}
+	capture->fd = -1;
+	capture->cursor = data;
+	capture->end = capture->cursor + size;
+	capture->end_offset = size;
+	capture->last = true;
+	if (read_header(capture, name, error) < 0) {
+		capture_close(capture);
+		return NULL;
+	}
+	return capture;
+}
+
+const struct capture_counters *capture_counters(const struct capture *capture)
+{
+	return &capture->counters;
+}
+
+const char *capture_format(const struct capture *capture)
+{
+	return capture->is_ng ? "pcapng" : "pcap";
+}
+
+void capture_close(struct capture *capture)
+{
+	if (!capture)
+		return;
+	if (capture->map)
+		munmap(capture->map, capture->map_length);
+	if (capture->fd >= 0)
+		close(capture->fd);
+	free(capture->buffer);
+	free(capture->interfaces);
+	free(capture);
+}

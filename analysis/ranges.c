@@ -1,0 +1,174 @@
+/* Ranges: see the header. */
+#include "analysis/ranges.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* An entry's wait ends: the edge reached it. */
+static void release(struct ranges *ranges, const struct range *range, int64_t now_ns)
+{
+	uint64_t bytes = range->end - range->start;
+	ranges->held -= bytes;
+	ranges->waited_bytes += bytes;
+	ranges->waited_sum += (double)bytes * (double)now_ns - range->arrivals;
+	if (now_ns - range->first_ns > ranges->waited_max_ns)
+		ranges->waited_max_ns = now_ns - range->first_ns;
+}
+
+/* The first entry that ends at or after `position`. New data mostly belongs at the end. */
+static uint32_t find(const struct ranges *ranges, uint64_t position)
+{
+	uint32_t low = 0, high = ranges->count;
+	if (high && ranges->beyond[high - 1].end < position)
+		return high;
+	if (high > 1 && ranges->beyond[high - 2].end < position)
+		return high - 1;
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		if (ranges->beyond[middle].end < position)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void remove_entries(struct ranges *ranges, uint32_t from, uint32_t to)
+{
+	memmove(ranges->beyond + from, ranges->beyond + to, (ranges->count - to) * sizeof *ranges->beyond);
+	ranges->count -= to - from;
+}
+
+static void give_up_lowest(struct ranges *ranges, int64_t now_ns)
+{
+	ranges->forgotten += ranges->beyond[0].start - ranges->edge;
+	ranges->edge = ranges->beyond[0].end;
+	release(ranges, &ranges->beyond[0], now_ns);
+	remove_entries(ranges, 0, 1);
+}
+
+/* Puts an entry before `at`. */
+static void insert(struct ranges *ranges, uint32_t at, const struct range *range, int64_t now_ns)
+{
+	if (ranges->count == ranges->capacity) {
+		uint32_t capacity = ranges->capacity ? ranges->capacity * 2 : 8;
+		struct range *more = NULL;
+		if (capacity <= RANGES_LIMIT)
+			more = realloc(ranges->beyond, capacity * sizeof *more);
+		if (more) {
+			ranges->beyond = more;
+			ranges->capacity = capacity;
+		} else if (ranges->count == 0) {
+			/* No memory for a single entry. */
+			ranges->forgotten += range->start - ranges->edge;
+			ranges->edge = range->end;
+			return;
+		} else if (at == 0) {
+			/* The new one is the lowest. */
+			ranges->forgotten += range->start - ranges->edge;
+			ranges->edge = range->end;
+			return;
+		} else {
+			give_up_lowest(ranges, now_ns);
+			at--;
+		}
+	}
+	memmove(ranges->beyond + at + 1, ranges->beyond + at, (ranges->count - at) * sizeof *ranges->beyond);
+	ranges->beyond[at] = *range;
+	ranges->count++;
+	ranges->held += range->end - range->start;
+	if (ranges->held > ranges->held_max)
+		ranges->held_max = ranges->held;
+}
+
+/* Reports the parts of [start, end) that no entry of first..last-1 covers; returns their bytes. */
+static uint64_t report(const struct ranges *ranges, uint64_t start, uint64_t end, uint32_t first,
+	uint32_t last, ranges_fresh *fresh, void *context)
+{
+	uint64_t bytes = 0, position = start;
+	for (uint32_t i = first; i <= last; i++) {
+		uint64_t until = i < last && ranges->beyond[i].start < end ? ranges->beyond[i].start : end;
+		if (position < until) {
+			bytes += until - position;
+			if (fresh)
+				fresh(context, position, until);
+		}
+		if (i < last && ranges->beyond[i].end > position)
+			position = ranges->beyond[i].end;
+	}
+	return bytes;
+}
+
+uint64_t ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, int64_t now_ns, ranges_fresh *fresh,
+	void *context)
+{
+	if (start < ranges->edge)
+		start = ranges->edge;
+	if (start >= end)
+		return 0;
+	if (start == ranges->edge && ranges->count == 0) {
+		ranges->edge = end;
+		if (fresh)
+			fresh(context, start, end);
+		return end - start;
+	}
+	uint32_t first = find(ranges, start), last = first;
+	while (last < ranges->count && ranges->beyond[last].start <= end)
+		last++;
+	uint64_t bytes = report(ranges, start, end, first, last, fresh, context);
+	struct range merged = {start, end, (double)bytes * (double)now_ns, now_ns};
+	for (uint32_t i = first; i < last; i++) {
+		const struct range *old = &ranges->beyond[i];
+		if (start == ranges->edge)
+			release(ranges, old, now_ns);
+		else
+			ranges->held -= old->end - old->start;
+		merged.start = old->start < merged.start ? old->start : merged.start;
+		merged.end = old->end > merged.end ? old->end : merged.end;
+		merged.arrivals += old->arrivals;
+		merged.first_ns = old->first_ns < merged.first_ns ? old->first_ns : merged.first_ns;
+	}
+	/* An entry is never adjacent to the edge, so `merged` starts there only when [start, end) does. */
+	if (start == ranges->edge) {
+		remove_entries(ranges, first, last);
+		ranges->edge = merged.end;
+		return bytes;
+	}
+	if (last > first) {
+		ranges->beyond[first] = merged;
+		remove_entries(ranges, first + 1, last);
+		ranges->held += merged.end - merged.start;
+		if (ranges->held > ranges->held_max)
+			ranges->held_max = ranges->held;
+		return bytes;
+	}
+	insert(ranges, first, &merged, now_ns);
+	return bytes;
+}
+
+uint64_t ranges_advance(struct ranges *ranges, uint64_t to, int64_t now_ns)
+{
+	uint64_t missing = 0, high = ranges_high(ranges);
+	uint32_t passed = 0;
+	if (to > high)
+		to = high;
+	while (passed < ranges->count && ranges->beyond[passed].start <= to) {
+		const struct range *range = &ranges->beyond[passed++];
+		missing += range->start - ranges->edge;
+		ranges->edge = range->end;
+		release(ranges, range, now_ns);
+	}
+	if (passed)
+		remove_entries(ranges, 0, passed);
+	if (ranges->edge < to) {
+		missing += to - ranges->edge;
+		ranges->edge = to;
+	}
+	return missing;
+}
+
+void ranges_free(struct ranges *ranges)
+{
+	free(ranges->beyond);
+	ranges->beyond = NULL;
+	ranges->count = ranges->capacity = 0;
+}
