@@ -27,10 +27,9 @@
 /* After this long without a pause the event loop gets a turn: signals and control. */
 #define TURN_NS (2 * NS_PER_MS)
 #define TIMER UINT32_MAX
-/* Of the time one processor has, at most a quarter is spun away, in pieces of up to 10 ms: beyond that (many
- * links, fast links) packets leave some tens of microseconds late rather than starve whoever shares the
- * processor. At 500 Mbit/s, spinning without a limit halved the goodput of a machine with two processors. */
-#define SPIN_SHARE 4
+/* Spinning is limited to a share of the time, in pieces of up to 10 ms: beyond that (many links, fast links)
+ * packets leave some tens of microseconds late rather than starve whoever shares the processor. Without a
+ * limit, a link of 100 Mbit/s took a whole one. */
 #define SPIN_CREDIT_NS (10 * NS_PER_MS)
 
 struct counters {
@@ -206,7 +205,7 @@ static int64_t read_events(struct engine *engine, bool *worked)
 
 static void give_credit(struct engine *engine, int64_t now)
 {
-	engine->credit_ns += (now - engine->credited_ns) / SPIN_SHARE;
+	engine->credit_ns += (int64_t)((double)(now - engine->credited_ns) * engine->settings->spin_share);
 	if (engine->credit_ns > SPIN_CREDIT_NS)
 		engine->credit_ns = SPIN_CREDIT_NS;
 	engine->credited_ns = now;

@@ -12,6 +12,7 @@
 
 #define LINKS_MAX 4096
 #define SPIN_NS (80 * NS_PER_US)
+#define SPIN_SHARE 0.1
 #define MEMORY_BYTES (256ULL << 20)
 
 /* The keys of a direction, which a link has too: they then hold for both. */
@@ -170,11 +171,12 @@ static int check_distinct(const struct settings *settings, char **error)
 
 static int read_settings(struct settings *settings, char **error)
 {
-	static const char *const keys[] = {"links", "spin", "memory", "keep_offloads", NULL};
+	static const char *const keys[] = {"links", "spin", "spin_share", "memory", "keep_offloads", NULL};
 	const struct conf_node *root = conf_root(settings->conf), *links = conf_child(root, "links");
 
 	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
 		conf_duration(root, "spin", 0, 10 * NS_PER_MS, SPIN_NS, &settings->spin_ns, error) < 0 ||
+		conf_fraction(root, "spin_share", SPIN_SHARE, &settings->spin_share, error) < 0 ||
 		read_size(root, "memory", 1 << 20, 1ULL << 40, MEMORY_BYTES, &settings->memory_bytes, error) <
 			0)
 		return -1;

@@ -23,7 +23,8 @@ struct settings {
 	struct conf *conf; /* owns every string */
 	struct link_settings *links;
 	size_t count;
-	int64_t spin_ns;       /* this long before a departure the daemon stops sleeping */
+	int64_t spin_ns;       /* this long before a departure the daemon stops sleeping, ... */
+	double spin_share;     /* ... at most this share of the time, 0 to 1 */
 	uint64_t memory_bytes; /* limit of all packets held */
 	bool keep_offloads;    /* leave TSO, GSO and GRO of the interfaces as they are */
 };
