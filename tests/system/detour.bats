@@ -647,10 +647,13 @@ ten_thousand() {
 	[ "$(stat -c %s answers)" = 120000 ]
 	[ "$(status '"\(.mappings) \(.counters.as_proposed) \(.counters.other_port)"')" = "10000 5000 5000" ]
 	[ "$(ip netns exec detour nft -j list map ip liquidnet-detour mappings | jq '[.nftables[].map.elem? // [] | length] | add')" = 10000 ]
-	# Microseconds a mapping, the first and the last thousand, requests and answers included.
-	first=$(awk 'NR == 1 { s = $1 } NR == 2 { print int(($1 - s) * 1000) }' stamps)
-	last=$(awk 'NR == 10 { s = $1 } NR == 11 { print int(($1 - s) * 1000) }' stamps)
-	echo "# us a mapping: first thousand $first, last thousand $last" >&3
+	# Microseconds a mapping, requests and answers included, for each thousand. Load from outside makes any of them
+	# slow, so the best of the last three stands against the worst of the first three.
+	awk 'NR > 1 { print int(($1 - s) * 1000) } { s = $1 }' stamps >costs
+	[ "$(wc -l <costs)" = 10 ]
+	first=$(head -n 3 costs | sort -n | tail -n 1)
+	last=$(tail -n 3 costs | sort -n | head -n 1)
+	echo "# us a mapping, by the thousand: $(xargs <costs)" >&3
 	[ "$last" -lt $((3 * first + 200)) ]
 	# All of them are adopted by the next life, and all end together, but for one that somebody has taken out.
 	kill -KILL "$daemon"
