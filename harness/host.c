@@ -1,11 +1,17 @@
-/* Host: the guardian, the run's cgroups, and the journal's use. */
+/* Host: the guardian, the run's cgroups, and the journal's use.
+ *
+ * The run's cgroup is <cgroup2>/liquidnet-PID-START, locked (flock) by the harness and its guardian through
+ * one open file: a folder of that name that can be locked belongs to nobody who lives, in whichever pid
+ * namespace that was. */
 #include "harness/host.h"
 
 #include "harness/journal.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,18 +19,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SANDBOXES_MAX 512
+#define GUARDIAN "liquidnet-guard"
+#define CGROUP_FORMAT "%s/liquidnet-%d-%" PRIu64
+#define EMPTY_MS 1500 /* killed processes go in milliseconds; the guardian must be gone within 2 s */
 
 struct host {
 	pid_t guardian;
-	int guardian_fd;      /* sandbox process numbers go here; its closing tells the guardian to act */
+	uint64_t start;        /* of this process: journal_start_time */
+	int guardian_fd;       /* pidfds of sandboxes go here; its closing tells the guardian to act */
+	int cgroup_fd;         /* holds the lock on the run's folder; -1: no cgroup2 */
 	char cgroup[PATH_MAX]; /* the run's folder; "" where there is no cgroup2 */
+};
+
+struct guardian { /* what the guardian keeps of the harness */
+	int sandboxes_fd, owner_fd, cgroup_fd;
+	pid_t owner;
+	uint64_t start;
+	const char *cgroup;
+	int pidfds[SANDBOXES_MAX];
+	size_t count;
 };
 
 /* The place of cgroup2, or "". */
@@ -40,6 +62,7 @@ static void find_cgroup2(char *path, size_t size)
 		fclose(in);
 }
 
+/* 0, or -1: no such file, or it refuses. */
 static int write_file(const char *folder, const char *name, const char *text)
 {
 	char path[PATH_MAX];
@@ -53,34 +76,36 @@ static int write_file(const char *folder, const char *name, const char *text)
 	return n < 0 ? -1 : 0;
 }
 
-/* Waits until a cgroup has no process: its events file tells by POLLPRI; a killed process goes in milliseconds. */
+/* Waits until a cgroup has no process: its events file tells a change by POLLPRI. */
 static void await_empty(const char *folder)
 {
 	char path[PATH_MAX], text[256];
+	int64_t deadline = clock_now_ns() + EMPTY_MS * NS_PER_MS, left;
 	if (snprintf(path, sizeof path, "%s/cgroup.events", folder) >= (int)sizeof path)
 		return;
-	for (int i = 0; i < 200; i++) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct pollfd p = {.fd = fd, .events = POLLPRI};
+	while (fd >= 0 && (left = deadline - clock_now_ns()) > 0) {
+		ssize_t n = pread(fd, text, sizeof text - 1, 0);
 		text[n > 0 ? n : 0] = 0;
-		struct pollfd p = {.fd = fd, .events = POLLPRI};
-		bool empty = n <= 0 || strstr(text, "populated 0");
-		if (!empty)
-			poll(&p, 1, 10);
-		if (fd >= 0)
-			close(fd);
-		if (empty)
-			return;
+		if (n <= 0 || strstr(text, "populated 0"))
+			break;
+		poll(&p, 1, (int)(left / NS_PER_MS) + 1);
 	}
+	if (fd >= 0)
+		close(fd);
 }
 
-/* Kills what is in the run's cgroup, then removes it and its children. */
-static void clear_cgroup(const char *folder)
+static void kill_cgroup(const char *folder)
+{
+	/* Refused before Linux 5.14: the sandboxes then end by their pidfds and their own watch. */
+	(void)write_file(folder, "cgroup.kill", "1");
+}
+
+/* Removes a cgroup that was killed, and its children. */
+static void remove_cgroup(const char *folder)
 {
 	char child[PATH_MAX];
-	if (!*folder)
-		return;
-	write_file(folder, "cgroup.kill", "1");
 	await_empty(folder);
 	DIR *list = opendir(folder);
 	struct dirent *one;
@@ -93,81 +118,221 @@ static void clear_cgroup(const char *folder)
 	rmdir(folder);
 }
 
-/* The guardian: hears of sandboxes until the harness is gone, whatever became of it. */
-static void guard(int fd, pid_t owner, uint64_t start, const char *cgroup)
+/* Makes and locks the run's cgroup. A sweep may remove it before it is locked: then once more. */
+static void own_cgroup(struct host *host, const char *root)
 {
-	int pidfds[SANDBOXES_MAX];
-	size_t count = 0;
-	pid_t pid;
-	char *error = NULL;
-	ssize_t n;
-	while ((n = read(fd, &pid, sizeof pid)) > 0 || (n < 0 && errno == EINTR)) {
-		if (n != sizeof pid)
-			continue;
-		if (count == SANDBOXES_MAX) {
-			/* Only the latest can still live: a run has at most 256 at once. */
-			close(pidfds[0]);
-			memmove(pidfds, pidfds + 1, --count * sizeof *pidfds);
-		}
-		int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-		if (pidfd >= 0)
-			pidfds[count++] = pidfd;
+	struct stat opened, named;
+	bool ours = false;
+	if (snprintf(host->cgroup, sizeof host->cgroup, CGROUP_FORMAT, root, (int)getpid(), host->start) >=
+		(int)sizeof host->cgroup)
+		host->cgroup[0] = 0;
+	for (int i = 0; *host->cgroup && !ours && i < 3; i++) {
+		if (mkdir(host->cgroup, 0755) < 0 && errno != EEXIST)
+			break; /* not ours to use (read-only) */
+		host->cgroup_fd = open(host->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		ours = host->cgroup_fd >= 0 && flock(host->cgroup_fd, LOCK_EX | LOCK_NB) == 0 &&
+		       fstat(host->cgroup_fd, &opened) == 0 && stat(host->cgroup, &named) == 0 &&
+		       opened.st_ino == named.st_ino;
+		if (!ours && host->cgroup_fd >= 0)
+			close(host->cgroup_fd);
 	}
-	for (size_t i = 0; i < count; i++)
-		syscall(SYS_pidfd_send_signal, pidfds[i], SIGKILL, NULL, 0);
-	clear_cgroup(cgroup);
-	if (journal_undo(owner, start, &error) < 0)
-		fprintf(stderr, "liquidnet: %s\n", error);
-	_exit(0);
+	if (!ours) {
+		host->cgroup[0] = 0;
+		host->cgroup_fd = -1;
+	}
 }
 
-/* The guardian outlives signals to the harness's terminal and group; it keeps no descriptor but its own. */
-static void become_guardian(int fd, pid_t owner, uint64_t start, const char *cgroup)
+/* Ends and removes what runs left whose harness and guardian were both killed: their lock is free. */
+static void sweep_cgroups(const char *root)
 {
-	setsid();
+	DIR *list = opendir(root);
+	struct dirent *one;
+	while (list && (one = readdir(list))) {
+		char path[PATH_MAX];
+		int pid, length = 0;
+		uint64_t start;
+		if (sscanf(one->d_name, "liquidnet-%d-%" SCNu64 "%n", &pid, &start, &length) != 2 ||
+			one->d_name[length] ||
+			snprintf(path, sizeof path, "%s/%s", root, one->d_name) >= (int)sizeof path)
+			continue;
+		int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			fprintf(stderr,
+				"liquidnet: a run (process %d) ended without its guardian: %s removed\n", pid,
+				path);
+			kill_cgroup(path);
+			remove_cgroup(path);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	if (list)
+		closedir(list);
+}
+
+/* Forgets the sandboxes that have ended: their pidfds are readable. */
+static void forget_ended(struct guardian *g)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < g->count; i++) {
+		struct pollfd p = {.fd = g->pidfds[i], .events = POLLIN};
+		if (poll(&p, 1, 0) > 0)
+			close(g->pidfds[i]);
+		else
+			g->pidfds[kept++] = g->pidfds[i];
+	}
+	g->count = kept;
+}
+
+/* Takes one sandbox from the harness. False: nothing there (now, or ever again). */
+static bool hear(struct guardian *g)
+{
+	char byte;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	if (recvmsg(g->sandboxes_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+		return false;
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (!header || header->cmsg_type != SCM_RIGHTS)
+		return true;
+	if (g->count == SANDBOXES_MAX)
+		forget_ended(g);
+	int pidfd;
+	memcpy(&pidfd, CMSG_DATA(header), sizeof pidfd);
+	if (g->count < SANDBOXES_MAX)
+		g->pidfds[g->count++] = pidfd;
+	else
+		close(pidfd); /* 512 alive, where a run has at most 256: its cgroup and its own watch remain
+			       */
+	return true;
+}
+
+/* Hears of sandboxes until the harness closes its end or ends, whatever else may hold a copy of that end. */
+static void await_end(struct guardian *g)
+{
+	struct pollfd p[2] = {
+		{.fd = g->sandboxes_fd, .events = POLLIN}, {.fd = g->owner_fd, .events = POLLIN}};
+	for (bool over = false; !over;) {
+		if (poll(p, 2, -1) < 0)
+			continue;
+		over = (p[0].revents & (POLLHUP | POLLERR)) || p[1].revents;
+		while (hear(g))
+			;
+	}
+}
+
+/* What is left is killed first; the settings do not wait for its end. */
+static int undo(struct guardian *g)
+{
+	char *error = NULL;
+	for (size_t i = 0; i < g->count; i++)
+		syscall(SYS_pidfd_send_signal, g->pidfds[i], SIGKILL, NULL, 0);
+	if (*g->cgroup)
+		kill_cgroup(g->cgroup);
+	int result = journal_undo(g->owner, g->start, &error);
+	if (result < 0)
+		fprintf(stderr, "liquidnet: %s\n", error);
+	free(error);
+	if (*g->cgroup)
+		remove_cgroup(g->cgroup);
+	return result;
+}
+
+/* Closes all descriptors from 3 on but these (-1: none). */
+static void keep_only(const int *keep, size_t count)
+{
+	unsigned from = STDERR_FILENO + 1;
+	for (;;) {
+		unsigned next = UINT_MAX;
+		for (size_t i = 0; i < count; i++)
+			if (keep[i] >= (int)from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next > from)
+			syscall(SYS_close_range, from, next == UINT_MAX ? UINT_MAX : next - 1, 0);
+		if (next == UINT_MAX)
+			return;
+		from = next + 1;
+	}
+}
+
+/* Shows as liquidnet-guard in ps and pgrep -f: who ends `liquidnet run` by its command line must not end us
+ * too. */
+static void take_name(void)
+{
+	static const char name[] = GUARDIAN;
+	prctl(PR_SET_NAME, name);
+	/* Where the program's constants lie below its stack, the start must move first: start <= end always
+	 * holds. */
+	unsigned long begin = (unsigned long)name, end = begin + sizeof name;
+	if (prctl(PR_SET_MM, PR_SET_MM_ARG_START, begin, 0, 0) == 0)
+		prctl(PR_SET_MM, PR_SET_MM_ARG_END, end, 0, 0);
+}
+
+/* The guardian outlives signals to the harness's terminal and group, and keeps no pipe or terminal of it
+ * open. */
+static void become_guardian(struct guardian *g)
+{
+	const int keep[] = {g->sandboxes_fd, g->owner_fd, g->cgroup_fd};
 	sigset_t all;
+	setsid();
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_NAME, "liquidnet-guard");
+	take_name();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	dup2(null, STDIN_FILENO);
-	dup2(null, STDOUT_FILENO);
-	dup2(null, STDERR_FILENO);
-	int own = dup2(fd, STDERR_FILENO + 1);
-	syscall(SYS_close_range, (unsigned)own + 1, ~0U, 0);
-	if (chdir("/") < 0)
-		_exit(1);
-	guard(own, owner, start, cgroup);
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	keep_only(keep, sizeof keep / sizeof *keep);
+	(void)!chdir("/"); /* only so as not to hold a folder */
+	await_end(g);
+	_exit(undo(g) < 0 ? 1 : 0);
+}
+
+static int start_guardian(struct host *host, char **error)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(error, "the guardian's socket: %s", strerror(errno));
+	struct guardian g = {.sandboxes_fd = pair[1],
+		.cgroup_fd = host->cgroup_fd,
+		.owner = getpid(),
+		.start = host->start,
+		.cgroup = host->cgroup};
+	g.owner_fd = (int)syscall(SYS_pidfd_open, g.owner, 0);
+	fflush(NULL);
+	host->guardian = g.owner_fd < 0 ? -1 : fork();
+	if (host->guardian == 0)
+		become_guardian(&g);
+	int fault = errno;
+	close(pair[1]);
+	if (g.owner_fd >= 0)
+		close(g.owner_fd);
+	host->guardian_fd = pair[0];
+	return host->guardian < 0 ? error_set(error, "the guardian does not start: %s", strerror(fault)) : 0;
 }
 
 struct host *host_open(char **error)
 {
-	int hear[2];
 	char root[PATH_MAX];
 	if (journal_recover(error) < 0)
 		return NULL;
 	struct host *host = calloc(1, sizeof *host);
-	find_cgroup2(root, sizeof root);
-	if (*root && snprintf(host->cgroup, sizeof host->cgroup, "%s/liquidnet-%d", root, (int)getpid()) < (int)sizeof host->cgroup &&
-		mkdir(host->cgroup, 0755) < 0 && errno != EEXIST)
-		host->cgroup[0] = 0; /* not ours to use (read-only): the run goes on without usage figures */
-	if (pipe2(hear, O_CLOEXEC) < 0) {
-		error_set(error, "pipe: %s", strerror(errno));
-		free(host);
+	if (!host) {
+		error_set(error, "no memory");
 		return NULL;
 	}
-	pid_t owner = getpid();
-	uint64_t start = journal_start_time(owner);
-	fflush(NULL);
-	host->guardian = fork();
-	if (host->guardian == 0) {
-		close(hear[1]);
-		become_guardian(hear[0], owner, start, host->cgroup);
+	*host = (struct host){
+		.guardian = -1, .guardian_fd = -1, .cgroup_fd = -1, .start = journal_start_time(getpid())};
+	find_cgroup2(root, sizeof root);
+	if (*root) {
+		sweep_cgroups(root);
+		own_cgroup(host, root);
 	}
-	close(hear[0]);
-	host->guardian_fd = hear[1];
-	if (host->guardian < 0) {
-		error_set(error, "fork: %s", strerror(errno));
+	if (start_guardian(host, error) < 0) {
 		host_close(host);
 		return NULL;
 	}
@@ -178,9 +343,17 @@ void host_close(struct host *host)
 {
 	if (!host)
 		return;
-	close(host->guardian_fd);
-	while (host->guardian > 0 && waitpid(host->guardian, NULL, 0) < 0 && errno == EINTR)
+	int status = 1;
+	if (host->guardian_fd >= 0)
+		close(host->guardian_fd);
+	while (host->guardian > 0 && waitpid(host->guardian, &status, 0) < 0 && errno == EINTR)
 		;
+	/* Somebody killed the guardian, or it failed: then it is ours to do. */
+	struct guardian g = {.owner = getpid(), .start = host->start, .cgroup = host->cgroup};
+	if (status != 0)
+		undo(&g);
+	if (host->cgroup_fd >= 0)
+		close(host->cgroup_fd);
 	free(host);
 }
 
@@ -192,8 +365,24 @@ int host_sysctl(struct host *host, const char *key, const char *value, char **er
 
 void host_sandbox_started(struct host *host, pid_t pid)
 {
-	if (write(host->guardian_fd, &pid, sizeof pid) < 0)
-		fprintf(stderr, "liquidnet: the guardian is gone: %s\n", strerror(errno));
+	/* The number becomes a descriptor here, where its process cannot have been reaped: never another's.
+	 */
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec data = {"s", 1};
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	control.header = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+	memcpy(CMSG_DATA(&control.header), &pidfd, sizeof pidfd);
+	if (pidfd < 0 || sendmsg(host->guardian_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		fprintf(stderr, "liquidnet: the guardian does not hear of process %d: %s\n", (int)pid,
+			strerror(errno));
+	if (pidfd >= 0)
+		close(pidfd);
 }
 
 static int cgroup_path(const struct host *host, const char *name, const char *file, char *path, size_t size)
@@ -211,32 +400,34 @@ int host_cgroup(struct host *host, const char *name)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static uint64_t field(const char *path, const char *line_start, const char *key)
+/* The number behind `key` in the first line that begins with `line_start`. */
+static int field(const char *path, const char *line_start, const char *key, uint64_t *value)
 {
 	char line[512];
-	uint64_t value = 0;
+	int result = -1;
 	FILE *in = fopen(path, "re");
-	while (in && fgets(line, sizeof line, in)) {
+	while (in && result < 0 && fgets(line, sizeof line, in)) {
 		char *at = strncmp(line, line_start, strlen(line_start)) == 0 ? strstr(line, key) : NULL;
 		if (at) {
-			value = strtoull(at + strlen(key), NULL, 10);
-			break;
+			*value = strtoull(at + strlen(key), NULL, 10);
+			result = 0;
 		}
 	}
 	if (in)
 		fclose(in);
-	return value;
+	return result;
 }
 
 int host_cgroup_usage(struct host *host, const char *name, uint64_t *cpu_us, uint64_t *pressure_us)
 {
-	char path[PATH_MAX];
-	if (cgroup_path(host, name, "/cpu.stat", path, sizeof path) < 0 || access(path, R_OK) < 0)
+	char cpu[PATH_MAX], pressure[PATH_MAX];
+	if (cgroup_path(host, name, "/cpu.stat", cpu, sizeof cpu) < 0 ||
+		cgroup_path(host, name, "/cpu.pressure", pressure, sizeof pressure) < 0)
 		return -1;
-	*cpu_us = field(path, "usage_usec", "usage_usec ");
-	cgroup_path(host, name, "/cpu.pressure", path, sizeof path);
-	*pressure_us = field(path, "some", "total=");
-	return 0;
+	return field(cpu, "usage_usec ", "usage_usec ", cpu_us) < 0 ||
+			       field(pressure, "some", "total=", pressure_us) < 0
+		       ? -1
+		       : 0;
 }
 
 void host_cgroup_remove(struct host *host, const char *name)
@@ -244,6 +435,7 @@ void host_cgroup_remove(struct host *host, const char *name)
 	char path[PATH_MAX];
 	if (cgroup_path(host, name, "", path, sizeof path) < 0)
 		return;
+	kill_cgroup(path);
 	await_empty(path);
 	rmdir(path);
 }

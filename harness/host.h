@@ -1,6 +1,7 @@
-/* Host: what a run changes outside its sandboxes, journalled before the change and put back after, however the run ends.
- * A guardian, a small process of its own session, waits for the run's end and then kills what is left of it, puts the
- * host's settings back and removes the journal and the cgroups. Journals of dead runs are undone at the next start. */
+/* Host: what a run changes outside its sandboxes, journalled before the change and put back after, however
+ * the run ends. A guardian, a small process of its own session, waits for the run's end and then kills what
+ * is left of it, puts the host's settings back and removes the journal and the cgroups: within 2 s. What even
+ * the guardian could not undo (both killed) is undone at the next start. */
 #ifndef LIQUIDNET_HOST_H
 #define LIQUIDNET_HOST_H
 
@@ -9,23 +10,28 @@
 
 struct host;
 
-/* Opens the journal and starts the guardian. NULL with *error. */
+/* Undoes what dead runs left (a line on standard error says so), opens the journal, starts the guardian. NULL
+ * with *error. */
 struct host *host_open(char **error);
 /* Undoes everything; the guardian ends. */
 void host_close(struct host *host);
 
-/* Sets a sysctl of the host. "+word" adds a word to a list that lacks it. Nothing is journalled or written when the
- * value is there already and no other run answers for it. Two runs at once: the last one to leave puts the original
- * back. */
+/* Sets a sysctl of the host. "+word" adds a word to a list that lacks it. Nothing is journalled or written
+ * when the value is there already and no other run answers for it. Two runs at once: the last one to leave
+ * puts the original back. */
 int host_sysctl(struct host *host, const char *key, const char *value, char **error);
 
-/* Tells the guardian of a sandbox's first process, so that it dies even if its own watch on the harness should fail. */
+/* Tells the guardian of a sandbox's first process, a child of the caller that is not reaped yet, so that it
+ * dies even if its own watch on the harness should fail. */
 void host_sandbox_started(struct host *host, pid_t pid);
 
-/* Makes a cgroup (version 2) for one sandbox. A descriptor of its folder, owned by the caller; -1 where there is none. */
+/* Makes a cgroup (version 2) for one sandbox; `name` is a file name. A descriptor of its folder for clone3's
+ * CLONE_INTO_CGROUP, owned by the caller; -1 where there is none: the run goes on without. */
 int host_cgroup(struct host *host, const char *name);
-/* Processor time used, and time in which some process waited for a processor. -1 where unknown. */
+/* Processor time used, and time in which some process waited for a processor, in microseconds. -1 where
+ * either is unknown (no cgroup2; a kernel without pressure figures): no figure is not a figure of 0. */
 int host_cgroup_usage(struct host *host, const char *name, uint64_t *cpu_us, uint64_t *pressure_us);
+/* Kills what still runs in it and removes it. Harmless twice. */
 void host_cgroup_remove(struct host *host, const char *name);
 
 #endif
