@@ -115,6 +115,8 @@ experiment-%: deps
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
 
+-include analysis/module.mk
+
 PREFIX ?= /usr/local
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/liquidnet $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
