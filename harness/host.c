@@ -260,17 +260,41 @@ static void keep_only(const int *keep, size_t count)
 	}
 }
 
+/* Where this process keeps its command line. False: unknown. */
+static bool arguments_place(char **begin, char **end)
+{
+	char text[2048];
+	unsigned long from = 0, to = 0;
+	FILE *in = fopen("/proc/self/stat", "re");
+	size_t n = in ? fread(text, 1, sizeof text - 1, in) : 0;
+	text[n] = 0;
+	if (in)
+		fclose(in);
+	/* Behind the name in parentheses come the fields from the 3rd on; arg_start is the 48th, arg_end the
+	 * 49th. */
+	char *at = strrchr(text, ')');
+	for (int i = 3; at && i <= 48; i++)
+		at = strchr(at + 1, ' ');
+	if (!at || sscanf(at, " %lu %lu", &from, &to) != 2 || !from || to <= from)
+		return false;
+	*begin = (char *)from;
+	*end = (char *)to;
+	return true;
+}
+
 /* Shows as liquidnet-guard in ps and pgrep -f: who ends `liquidnet run` by its command line must not end us
  * too. */
 static void take_name(void)
 {
-	static const char name[] = GUARDIAN;
-	prctl(PR_SET_NAME, name);
-	/* Where the program's constants lie below its stack, the start must move first: start <= end always
-	 * holds. */
-	unsigned long begin = (unsigned long)name, end = begin + sizeof name;
-	if (prctl(PR_SET_MM, PR_SET_MM_ARG_START, begin, 0, 0) == 0)
-		prctl(PR_SET_MM, PR_SET_MM_ARG_END, end, 0, 0);
+	char *begin, *end;
+	prctl(PR_SET_NAME, GUARDIAN);
+	if (!arguments_place(&begin, &end))
+		return;
+	/* Our copy of the harness's arguments: nobody here reads them again. Moving them (PR_SET_MM) takes a
+	 * capability. */
+	memset(begin, 0, (size_t)(end - begin));
+	memcpy(begin, GUARDIAN,
+		(size_t)(end - begin) < sizeof GUARDIAN ? (size_t)(end - begin) - 1 : sizeof GUARDIAN);
 }
 
 /* The guardian outlives signals to the harness's terminal and group, and keeps no pipe or terminal of it
