@@ -160,6 +160,14 @@ static void judge_captures(json_t *record, json_t *targets)
 	}
 }
 
+/* Packets that the emulator lost by its own weakness, not by the link's model. */
+static void judge_own_drops(json_t *record, const char *link, json_t *drops)
+{
+	json_int_t lost = json_integer_value(json_object_get(drops, "buffer")) + json_integer_value(json_object_get(drops, "send"));
+	if (lost)
+		trial_judge(record, "invalid", "link %s lost %lld packets that its model would have kept", link, (long long)lost);
+}
+
 static void judge_links(json_t *record)
 {
 	const char *name;
@@ -173,6 +181,7 @@ static void judge_links(json_t *record)
 			snprintf(what, sizeof what, "the 99th percentile of %s's lateness (%s)", name, directions[i]);
 			judge_threshold(record, json_number_value(json_object_get(lateness, "p99")), LINK_SUSPECT_US, LINK_INVALID_US,
 				what, "us");
+			judge_own_drops(record, name, json_object_get(json_object_get(link, directions[i]), "drops"));
 		}
 		if (json_is_false(json_object_get(link, "realtime")))
 			trial_judge(record, "suspect", "link %s has no real-time priority", name);

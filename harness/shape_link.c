@@ -84,6 +84,37 @@ static int await_ready(struct shaping *shaping, int fd, const char *log, char **
 	return error_set(error, "liquidnet-link did not become ready (%s); see %s", text, log);
 }
 
+static bool says(json_t *settings, const char *key, double wanted)
+{
+	double value = json_number_value(json_object_get(settings, key));
+	return value - wanted < 1e-9 && wanted - value < 1e-9;
+}
+
+/* What the daemon says it does is what was asked. */
+static int verify(struct shaping *shaping, char **error)
+{
+	json_t *answer = NULL, *link;
+	size_t i;
+	int result = control_call(shaping->control, "status", 5000, &answer, error);
+	json_array_foreach(json_object_get(answer, "links"), i, link)
+	{
+		const char *name = json_string_value(json_object_get(link, "name"));
+		int index = name ? topology_link(shaping->network->topology, name) : -1;
+		for (int k = 0; k < 2 && result == 0; k++) {
+			json_t *settings = json_object_get(json_object_get(link, k ? "reverse" : "forward"), "settings");
+			const struct shape *asked = index < 0 ? NULL : &shaping->links[index].direction[k];
+			if (!asked || !says(settings, "rate_bps", (double)asked->rate_bps) ||
+				!says(settings, "delay_ns", (double)asked->delay_ns) || !says(settings, "loss", asked->loss) ||
+				!says(settings, "jitter_ns", (double)asked->jitter_ns) ||
+				!says(settings, "queue_packets", asked->queue_packets))
+				result = error_set(error, "liquidnet-link was told one thing for link %s and does another; see link.yaml",
+					name ? name : "?");
+		}
+	}
+	json_decref(answer);
+	return result;
+}
+
 static int install(struct shaping *shaping, char **error)
 {
 	char config[4096], log[4096], ready_text[16];
@@ -107,7 +138,7 @@ static int install(struct shaping *shaping, char **error)
 	if (result == 0)
 		result = await_ready(shaping, ready[0], log, error);
 	close(ready[0]);
-	return result;
+	return result < 0 ? -1 : verify(shaping, error);
 }
 
 static int collect(struct shaping *shaping, json_t *into, char **error)
