@@ -241,6 +241,7 @@ static void survey_ends(struct client *client, const struct survey_subflow *list
 		next = connection->next;
 		if (!lives(list, count, token, NULL)) {
 			paths_closed(client->paths, token);
+			log_debug("connection-closed", "token=%08x", token);
 			continue;
 		}
 		for (unsigned i = 0; i < client->settings->count; i++) {

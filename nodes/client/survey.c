@@ -15,6 +15,8 @@
 struct list {
 	struct survey_subflow *items;
 	size_t count, room;
+	uint32_t *tokens; /* of connections that a program holds; sorted when complete */
+	size_t token_count, token_room;
 };
 
 struct ulp {
@@ -96,31 +98,99 @@ static int take_socket(const struct nlmsghdr *message, void *context)
 	return MNL_CB_OK;
 }
 
-static int dump(struct mnl_socket *diag, uint8_t family, struct list *list)
+static int take_token(const struct nlattr *attribute, void *context)
+{
+	struct mptcp_info info = {0};
+	size_t size = mnl_attr_get_payload_len(attribute);
+
+	if (mnl_attr_get_type(attribute) != INET_DIAG_INFO)
+		return MNL_CB_OK;
+	memcpy(&info, mnl_attr_get_payload(attribute), size < sizeof info ? size : sizeof info);
+	*(uint32_t *)context = info.mptcpi_token;
+	return MNL_CB_OK;
+}
+
+static int take_connection(const struct nlmsghdr *message, void *context)
+{
+	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(message);
+	struct list *list = context;
+	uint32_t token = 0;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof *diag || !diag->idiag_inode)
+		return MNL_CB_OK;
+	mnl_attr_parse(message, sizeof *diag, take_token, &token);
+	if (!token)
+		return MNL_CB_OK;
+	if (list->token_count == list->token_room) {
+		list->token_room = list->token_room ? 2 * list->token_room : 64;
+		list->tokens = realloc(list->tokens, list->token_room * sizeof *list->tokens);
+		if (!list->tokens)
+			abort();
+	}
+	list->tokens[list->token_count++] = token;
+	return MNL_CB_OK;
+}
+
+static int dump(struct mnl_socket *diag, uint8_t family, uint32_t protocol, uint32_t states, mnl_cb_t take,
+	struct list *list)
 {
 	_Alignas(struct nlmsghdr) uint8_t bytes[32768];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(bytes);
+	uint32_t sequence = protocol + family;
 	int more = MNL_CB_OK;
 
 	message->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	message->nlmsg_seq = family;
+	message->nlmsg_seq = sequence;
 	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(message, sizeof *request);
 	request->sdiag_family = family;
 	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = 1 << TCP_ESTABLISHED;
+	request->idiag_states = states;
 	/* What the upper layer protocol says comes only along with the socket's own figures. */
 	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+	/* MPTCP's number (262) does not fit into the header's byte. */
+	mnl_attr_put_u32(message, INET_DIAG_REQ_PROTOCOL, protocol);
 	if (mnl_socket_sendto(diag, message, message->nlmsg_len) < 0)
 		return -1;
 	while (more > MNL_CB_STOP) {
 		ssize_t size = mnl_socket_recvfrom(diag, bytes, sizeof bytes);
 		if (size < 0)
 			return -1;
-		more = mnl_cb_run(
-			bytes, (size_t)size, family, mnl_socket_get_portid(diag), take_socket, list);
+		more = mnl_cb_run(bytes, (size_t)size, sequence, mnl_socket_get_portid(diag), take, list);
 	}
 	return more;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+static void drop_orphans(struct list *list)
+{
+	size_t kept = 0;
+
+	if (list->token_count)
+		qsort(list->tokens, list->token_count, sizeof *list->tokens, by_number);
+	for (size_t i = 0; i < list->count; i++)
+		if (list->token_count && bsearch(&list->items[i].token, list->tokens, list->token_count,
+						 sizeof *list->tokens, by_number))
+			list->items[kept++] = list->items[i];
+	list->count = kept;
+}
+
+static int dump_all(struct mnl_socket *diag, struct list *list)
+{
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	const uint32_t open_states = ~(1u << TCP_CLOSE | 1u << TCP_LISTEN);
+
+	for (size_t i = 0; i < sizeof families; i++)
+		if (dump(diag, families[i], IPPROTO_MPTCP, open_states, take_connection, list) < 0 ||
+			dump(diag, families[i], IPPROTO_TCP, 1 << TCP_ESTABLISHED, take_socket, list) < 0)
+			return -1;
+	drop_orphans(list);
+	return 0;
 }
 
 int survey_take(struct survey_subflow **items, size_t *count, char **error)
@@ -129,14 +199,15 @@ int survey_take(struct survey_subflow **items, size_t *count, char **error)
 	struct list list = {0};
 	int result = -1;
 
-	if (diag && mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) == 0 && dump(diag, AF_INET, &list) >= 0 &&
-		dump(diag, AF_INET6, &list) >= 0)
-		result = 0;
+	if (diag && mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) == 0)
+		result = dump_all(diag, &list);
 	if (result < 0) {
 		error_set(error, "listing the living subflows (sock_diag): %s", strerror(errno));
 		free(list.items);
-		list = (struct list){0};
+		list.items = NULL;
+		list.count = 0;
 	}
+	free(list.tokens);
 	if (diag)
 		mnl_socket_close(diag);
 	*items = list.items;

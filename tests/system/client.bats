@@ -61,6 +61,7 @@ inside() { ip netns exec "$@"; }
 # await FILE PATTERN [N]: until the file has N (1) lines that match.
 await() {
 	local n=${3:-1}
+	: >>"$1" # who writes it may not have opened it yet
 	[ "$(timeout 20 grep -E -m "$n" -- "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
 }
 
@@ -549,6 +550,8 @@ overrun() {
 	serve
 	open_flow
 	await client.log "$across_nat"
+	local token
+	token=$(status '.connections[0].token')
 	cat >storm.py <<-'EOF'
 		import socket
 		import sys
@@ -579,8 +582,10 @@ overrun() {
 	ip netns exec client /usr/bin/python3 storm.py connect <hold >storm.out 2>>storm.log &
 	await storm.out READY
 	kill $flow_pid
+	wait $flow_pid || true
 	kill -CONT "$client_pid"
 	await client.log event=events-lost
+	await client.log "event=connection-closed token=$token"
 	# What is there now: the last connection of the storm, and none of the others.
 	[ "$(status '.counters.overruns > 0')" = true ]
 	[ "$(status '[.connections[] | .remote.port] | map(tostring) | join(" ")')" = 5202 ]
