@@ -297,21 +297,20 @@ static void take_name(void)
 		(size_t)(end - begin) < sizeof GUARDIAN ? (size_t)(end - begin) - 1 : sizeof GUARDIAN);
 }
 
-/* The guardian outlives signals to the harness's terminal and group, and keeps no pipe or terminal of it
- * open. */
+/* With all signals blocked by start_guardian: it outlives those to the harness's terminal and group; and it
+ * keeps no pipe or terminal of it open. */
 static void become_guardian(struct guardian *g)
 {
 	const int keep[] = {g->sandboxes_fd, g->owner_fd, g->cgroup_fd};
-	sigset_t all;
 	setsid();
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
 	take_name();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
 		dup2(null, fd);
 	keep_only(keep, sizeof keep / sizeof *keep);
 	(void)!chdir("/"); /* only so as not to hold a folder */
+	/* Where the harness has gone already this fails, and there is nothing to await. */
+	(void)!send(g->sandboxes_fd, "r", 1, MSG_NOSIGNAL);
 	await_end(g);
 	_exit(undo(g) < 0 ? 1 : 0);
 }
@@ -328,15 +327,28 @@ static int start_guardian(struct host *host, char **error)
 		.cgroup = host->cgroup};
 	g.owner_fd = (int)syscall(SYS_pidfd_open, g.owner, 0);
 	fflush(NULL);
+	/* Blocked before the fork: an interrupt to our group must not find a guardian that is not set up yet.
+	 */
+	sigset_t all, before;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
 	host->guardian = g.owner_fd < 0 ? -1 : fork();
 	if (host->guardian == 0)
 		become_guardian(&g);
 	int fault = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(pair[1]);
 	if (g.owner_fd >= 0)
 		close(g.owner_fd);
 	host->guardian_fd = pair[0];
-	return host->guardian < 0 ? error_set(error, "the guardian does not start: %s", strerror(fault)) : 0;
+	if (host->guardian < 0)
+		return error_set(error, "the guardian does not start: %s", strerror(fault));
+	/* Nothing of the host is changed before it stands in a session of its own. */
+	char ready;
+	ssize_t n;
+	while ((n = recv(pair[0], &ready, 1, 0)) < 0 && errno == EINTR)
+		;
+	return n == 1 ? 0 : error_set(error, "the guardian ended before it was ready");
 }
 
 struct host *host_open(char **error)

@@ -72,7 +72,8 @@ static int pidfd_of(pid_t pid)
 	return fd;
 }
 
-/* A process that only a SIGKILL ends, in a session of its own; in a cgroup when cgroup_fd is one. */
+/* A process that only a SIGKILL ends (or, where a test fails, its alarm), in a session of its own; in a
+ * cgroup when cgroup_fd is one. */
 static pid_t stubborn(int cgroup_fd)
 {
 	struct clone_args arguments = {.exit_signal = SIGCHLD};
@@ -86,7 +87,9 @@ static pid_t stubborn(int cgroup_fd)
 		return pid;
 	sigset_t all;
 	sigfillset(&all);
+	sigdelset(&all, SIGALRM);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	alarm(20);
 	setsid();
 	syscall(SYS_close_range, 0, ~0U, 0);
 	for (;;)
@@ -102,9 +105,15 @@ static void live(const char *value, int say_fd, int order_fd)
 	CHECK(host);
 	CHECK(host_sysctl(host, KEY, value, &error) == 0);
 	int cgroup = host_cgroup(host, "sandbox");
+	int closed[2];
+	CHECK(pipe2(closed, O_CLOEXEC) == 0);
 	self.told = stubborn(-1);
 	host_sandbox_started(host, self.told);
 	self.quiet = cgroup < 0 ? 0 : stubborn(cgroup);
+	/* Both have closed what they inherited, the cgroup's lock included, when the last copy of this pipe's
+	 * end is gone. */
+	close(closed[1]);
+	CHECK(read(closed[0], &byte, 1) == 0);
 	self.guardian = host->guardian;
 	strcpy(self.cgroup, host->cgroup);
 	CHECK(write(say_fd, &self, sizeof self) == sizeof self);
