@@ -1,6 +1,7 @@
 /* Capture: libpcap handles opened inside their namespaces stay there; one poll loop drains them all. */
 #include "harness/capture.h"
 
+#include "lib/clock.h"
 #include "lib/netns.h"
 #include <errno.h>
 #include <jansson.h>
@@ -13,6 +14,7 @@
 
 #define BUFFER_BYTES (4 << 20)
 #define WAKE_MS 100
+#define HANDOVER_MS (WAKE_MS + 20)
 
 struct tap {
 	const struct capture_target *target;
@@ -55,23 +57,28 @@ static int open_tap(struct tap *tap, const struct capture_target *target)
 
 static int drain(struct tap *tap)
 {
-	int n;
-	while ((n = pcap_dispatch(tap->pcap, -1, pcap_dump, (unsigned char *)tap->dumper)) > 0)
-		;
+	int n = pcap_dispatch(tap->pcap, -1, pcap_dump, (unsigned char *)tap->dumper);
 	return n < 0 ? complain(tap->target, pcap_geterr(tap->pcap)) : 0;
 }
 
-static int loop(struct tap *taps, size_t count, int stop_fd)
+/* Drains all until stop_fd (-1: none) or the deadline, whichever comes first. A set that is not drained stays
+ * readable: poll comes back to it, so that one busy interface cannot keep the others, or the end, waiting. */
+static int drain_until(struct tap *taps, size_t count, int stop_fd, int64_t deadline_ns)
 {
 	struct pollfd *p = calloc(count + 1, sizeof *p);
-	int result = 0;
-	for (size_t i = 0; i < count; i++)
+	int result = p ? 0 : -1;
+	for (size_t i = 0; p && i < count; i++)
 		p[i] = (struct pollfd){.fd = pcap_get_selectable_fd(taps[i].pcap), .events = POLLIN};
-	p[count] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
+	if (p)
+		p[count] = (struct pollfd){.fd = stop_fd, .events = POLLIN};
 	while (result == 0 && !p[count].revents) {
-		if (poll(p, count + 1, -1) < 0 && errno != EINTR)
+		int64_t left = deadline_ns - clock_now_ns();
+		if (left <= 0)
+			break;
+		int ready = poll(p, count + 1, deadline_ns == INT64_MAX ? -1 : (int)(left / NS_PER_MS) + 1);
+		if (ready < 0 && errno != EINTR)
 			result = -1;
-		for (size_t i = 0; i < count && result == 0; i++)
+		for (size_t i = 0; i < count && result == 0 && ready > 0; i++)
 			if (p[i].revents)
 				result = drain(&taps[i]);
 	}
@@ -79,44 +86,50 @@ static int loop(struct tap *taps, size_t count, int stop_fd)
 	return result;
 }
 
-/* The kernel hands over a block when it is full or its time is up: what is still on its way comes within that time. */
+/* What the kernel counted, and whether the file is whole: a full disk shows only here. */
 static int finish(struct tap *tap, json_t *targets)
 {
 	struct pcap_stat stat = {0};
-	struct pollfd p = {.fd = pcap_get_selectable_fd(tap->pcap), .events = POLLIN};
-	int result = drain(tap);
-	while (result == 0 && poll(&p, 1, WAKE_MS + 20) > 0)
-		result = drain(tap);
+	int result = 0;
 	if (pcap_stats(tap->pcap, &stat) < 0)
 		result = complain(tap->target, pcap_geterr(tap->pcap));
-	if (pcap_dump_flush(tap->dumper) < 0)
-		result = complain(tap->target, strerror(errno));
-	json_array_append_new(targets,
-		json_pack("{s:s, s:I, s:I, s:I}", "name", tap->target->name, "received", (json_int_t)stat.ps_recv, "dropped_kernel",
-			(json_int_t)stat.ps_drop, "dropped_interface", (json_int_t)stat.ps_ifdrop));
+	errno = 0;
+	if (pcap_dump_flush(tap->dumper) < 0 || ferror(pcap_dump_file(tap->dumper)))
+		result = complain(
+			tap->target, errno ? strerror(errno) : "its file could not be written whole");
+	json_array_append_new(
+		targets, json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", tap->target->name, "received",
+				 (json_int_t)stat.ps_recv, "dropped_kernel", (json_int_t)stat.ps_drop,
+				 "dropped_interface", (json_int_t)stat.ps_ifdrop, "bytes",
+				 (json_int_t)pcap_dump_ftell64(tap->dumper)));
 	return result;
 }
 
-int capture_run(const struct capture_target *targets, size_t count, int ready_fd, int stop_fd, const char *result_path)
+int capture_run(const struct capture_target *targets, size_t count, int ready_fd, int stop_fd,
+	const char *result_path)
 {
 	struct tap *taps = calloc(count, sizeof *taps);
 	json_t *list = json_array();
-	int result = 0;
+	int result = taps ? 0 : -1;
 	for (size_t i = 0; result == 0 && i < count; i++)
 		result = open_tap(&taps[i], &targets[i]);
 	if (result == 0 && write(ready_fd, "READY\n", 6) < 0)
 		result = -1;
 	close(ready_fd);
 	if (result == 0)
-		result = loop(taps, count, stop_fd);
-	for (size_t i = 0; i < count && taps[i].dumper; i++)
+		result = drain_until(taps, count, stop_fd, INT64_MAX);
+	/* The kernel hands over a block when it is full or its time is up: what is on its way now comes
+	 * within that time. */
+	if (result == 0)
+		result = drain_until(taps, count, -1, clock_now_ns() + HANDOVER_MS * NS_PER_MS);
+	for (size_t i = 0; taps && i < count && taps[i].dumper; i++)
 		if (finish(&taps[i], list) < 0)
 			result = -1;
 	json_t *report = json_pack("{s:o}", "targets", list);
 	if (json_dump_file(report, result_path, JSON_INDENT(1)) < 0)
 		result = -1;
 	json_decref(report);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; taps && i < count; i++) {
 		if (taps[i].dumper)
 			pcap_dump_close(taps[i].dumper);
 		if (taps[i].pcap)

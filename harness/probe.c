@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define PERIOD_NS (2 * NS_PER_MS)
+#define PERIOD_NS (5 * NS_PER_MS)
 #define BUCKET_NS (10 * NS_PER_US)
 #define BUCKETS 10000 /* to 100 ms; later ones count in the last */
 #define CPUS_MAX 256
@@ -66,8 +66,10 @@ static double percentile_ms(const uint64_t *buckets, uint64_t count, double shar
 
 static int write_result(const struct watcher *watchers, int cpus, const char *path)
 {
-	static uint64_t buckets[BUCKETS];
+	uint64_t *buckets = calloc(BUCKETS, sizeof *buckets);
 	uint64_t count = 0, maximum = 0, over = 0;
+	if (!buckets)
+		return -1;
 	for (int c = 0; c < cpus; c++) {
 		for (size_t i = 0; i < BUCKETS; i++) {
 			buckets[i] += watchers[c].buckets[i];
@@ -82,17 +84,30 @@ static int write_result(const struct watcher *watchers, int cpus, const char *pa
 		count ? 100.0 * (double)over / (double)count : 0);
 	int outcome = json_dump_file(result, path, JSON_INDENT(1));
 	json_decref(result);
+	free(buckets);
 	return outcome;
+}
+
+/* The CPUs that we may use, by number: a container or a machine with holes has not 0..n-1. */
+static int usable_cpus(int *cpus)
+{
+	cpu_set_t set;
+	int count = 0;
+	if (sched_getaffinity(0, sizeof set, &set) < 0)
+		return 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE && count < CPUS_MAX; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			cpus[count++] = cpu;
+	return count;
 }
 
 int probe_run(int stop_fd, const char *result_path)
 {
 	atomic_bool stop = false;
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
-	int cpus = online > CPUS_MAX ? CPUS_MAX : (int)online, started = 0;
+	int numbers[CPUS_MAX], cpus = usable_cpus(numbers), started = 0;
 	struct watcher *watchers = calloc((size_t)cpus, sizeof *watchers);
-	for (; started < cpus; started++) {
-		watchers[started].cpu = started;
+	for (; watchers && started < cpus; started++) {
+		watchers[started].cpu = numbers[started];
 		watchers[started].stop = &stop;
 		if (pthread_create(&watchers[started].thread, NULL, watch, &watchers[started]) != 0)
 			break;
@@ -103,9 +118,10 @@ int probe_run(int stop_fd, const char *result_path)
 	atomic_store(&stop, true);
 	for (int i = 0; i < started; i++)
 		pthread_join(watchers[i].thread, NULL);
-	int outcome = started < cpus ? -1 : write_result(watchers, started, result_path);
+	int outcome = !started || started < cpus ? -1 : write_result(watchers, started, result_path);
 	if (outcome < 0)
-		fprintf(stderr, "probe: %d of %d threads; %s could not be written\n", started, cpus, result_path);
+		fprintf(stderr, "probe: %d of %d threads; %s could not be written\n", started, cpus,
+			result_path);
 	free(watchers);
 	return outcome < 0 ? 1 : 0;
 }
@@ -115,8 +131,8 @@ void machine_sample_take(struct machine_sample *sample)
 	unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0, steal = 0;
 	FILE *in = fopen("/proc/stat", "re");
 	*sample = (struct machine_sample){.at_ns = clock_now_ns()};
-	if (in && fscanf(in, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &wait, &irq, &soft,
-			  &steal) == 8) {
+	if (in && fscanf(in, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle,
+			  &wait, &irq, &soft, &steal) == 8) {
 		sample->total = user + nice + system + idle + wait + irq + soft + steal;
 		sample->idle = idle + wait;
 		sample->steal = steal;
@@ -128,10 +144,12 @@ void machine_sample_take(struct machine_sample *sample)
 json_t *machine_sample_json(const struct machine_sample *before, const struct machine_sample *after)
 {
 	double total = (double)(after->total - before->total);
+	/* The kernel's count of waiting for disks may step back a little. */
+	double idle = after->idle > before->idle ? (double)(after->idle - before->idle) : 0;
+	double steal = after->steal > before->steal ? (double)(after->steal - before->steal) : 0;
 	double seconds = (double)(after->at_ns - before->at_ns) / 1e9;
-	if (total <= 0)
+	if (after->total <= before->total)
 		return json_pack("{s:f}", "seconds", seconds);
-	return json_pack("{s:f, s:f, s:f}", "seconds", seconds, "idle_percent",
-		100.0 * (double)(after->idle - before->idle) / total, "steal_percent",
-		100.0 * (double)(after->steal - before->steal) / total);
+	return json_pack("{s:f, s:f, s:f}", "seconds", seconds, "idle_percent", 100.0 * idle / total,
+		"steal_percent", 100.0 * steal / total);
 }

@@ -1,12 +1,16 @@
-/* Probe: how late this machine wakes a process that asked for a time, and how busy it was: signals for the verdict. */
+/* Probe: how late this machine wakes a process that asked for a time, and how busy it was: signals for the
+ * verdict. */
 #ifndef LIQUIDNET_PROBE_H
 #define LIQUIDNET_PROBE_H
 
 #include <jansson.h>
 #include <stdint.h>
 
-/* On each online CPU sleeps to absolute times, 2 ms apart, until stop_fd is readable or at its end; writes
- * {"n","p50_ms","p99_ms","p999_ms","max_ms","over_1ms_percent"} to result_path. Returns an exit status. */
+/* On each CPU that this process may use, sleeps to absolute times 5 ms apart until stop_fd is readable or at
+ * its end; writes
+ * {"n","p50_ms","p99_ms","p999_ms","max_ms","over_1ms_percent"} to result_path. Returns an exit status. Costs
+ * about 65 ms of processor time a CPU and 10 s (a virtual machine of two); at 2 ms it was 150 ms: both CPUs
+ * together as much as a TCP trial. 10 s on two CPUs are 4000 sleeps: p999 then rests on four of them. */
 int probe_run(int stop_fd, const char *result_path);
 
 struct machine_sample { /* /proc/stat's first line and the time */
@@ -15,7 +19,8 @@ struct machine_sample { /* /proc/stat's first line and the time */
 };
 
 void machine_sample_take(struct machine_sample *sample);
-/* {"idle_percent","steal_percent","seconds"} between two samples. */
+/* {"idle_percent","steal_percent","seconds"} between two samples; only "seconds" where /proc/stat says
+ * nothing. */
 json_t *machine_sample_json(const struct machine_sample *before, const struct machine_sample *after);
 
 #endif
