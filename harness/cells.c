@@ -244,7 +244,7 @@ static int find_subflow_bytes(const struct cells *cells, struct cell *cell, char
 	const struct published_table *table = cells->sources[cells->subflow_source].table;
 	const char *names = experiment->subflow_bytes.value;
 	int row = published_row(table, experiment->configurations[cell->configuration].name,
-		experiment->procedures[cell->procedure].name);
+		experiment->procedures[cell->procedure].subflow_row);
 	double total = 0;
 
 	if (row < 0)

@@ -165,7 +165,7 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 	struct host *host = host_open(error);
 	if (!host)
 		return 2;
-	if (prepare_host(host, e, error) < 0 || results_open(&results, o->results, e->name, e->path, error) < 0) {
+	if (prepare_host(host, e, error) < 0 || results_open(&results, o->results, e->name, e->path, e->base_path, error) < 0) {
 		host_close(host);
 		return 2;
 	}

@@ -81,9 +81,10 @@ static int check_name(const struct experiment *e, const struct conf_node *root, 
 
 static int read_head(struct experiment *e, const char *project, const struct conf_node *root, char **error)
 {
-	static const char *const keys[] = {"experiment", "title", "source", "topology", "backend", "trials", "jobs", "retries",
+	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend", "trials", "jobs", "retries",
 		"seed", "trial_limit", "host", "settings", "links", "configurations", "captures", "preparations", "daemons",
-		"workloads", "measures", "primary", "agree", "procedures", "comparisons", "subflow_bytes", NULL};
+		"workloads", "measures", "primary", "agree", "procedures", "default_procedures", "comparisons", "subflow_bytes",
+		NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *topology;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
@@ -113,7 +114,7 @@ static int read_head(struct experiment *e, const char *project, const struct con
 
 static int read_all(struct experiment *e, const char *project, char **error)
 {
-	const struct conf_node *root = conf_root(e->conf);
+	const struct conf_node *root = e->root;
 	if (read_head(e, project, root, error) < 0 ||
 		read_settings(e, conf_child(root, "settings"), &e->settings, &e->settings_count, error) < 0 ||
 		read_configurations(e, root, error) < 0 || read_captures(e, conf_child(root, "captures"), error) < 0 ||
@@ -121,6 +122,7 @@ static int read_all(struct experiment *e, const char *project, char **error)
 		read_daemons(e, conf_child(root, "daemons"), error) < 0 ||
 		read_workloads(e, conf_child(root, "workloads"), error) < 0 || read_measures(e, root, error) < 0 ||
 		read_procedures(e, conf_child(root, "procedures"), error) < 0 ||
+		read_default_procedures(e, conf_child(root, "default_procedures"), error) < 0 ||
 		read_comparisons(e, conf_child(root, "comparisons"), error) < 0)
 		return -1;
 	const struct conf_node *bytes = conf_child(root, "subflow_bytes");
@@ -133,16 +135,12 @@ static int read_all(struct experiment *e, const char *project, char **error)
 
 struct experiment *experiment_load(const char *project, const char *path, char **error)
 {
-	struct conf *conf = conf_load(path, error);
-	if (!conf)
-		return NULL;
 	struct pool *pool = pool_new();
 	struct experiment *e = pool_alloc(pool, 1, sizeof *e);
 	e->pool = pool;
-	e->conf = conf;
 	e->path = pool_strdup(pool, path);
 	e->agree[0] = e->agree[1] = -1;
-	if (read_all(e, project, error) == 0)
+	if (load_with_base(e, error) == 0 && read_all(e, project, error) == 0)
 		return e;
 	experiment_free(e);
 	return NULL;
@@ -154,5 +152,6 @@ void experiment_free(struct experiment *e)
 		return;
 	topology_free(e->topology);
 	conf_free(e->conf);
+	conf_free(e->base);
 	pool_free(e->pool);
 }

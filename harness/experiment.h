@@ -122,6 +122,7 @@ struct procedure {
 	size_t settings_count;
 	struct expect expect;
 	struct published published;
+	const char *subflow_row; /* the `procedure` of its row in the experiment's subflow_bytes; its own name by default */
 	bool optional; /* not in a run unless named */
 	const struct conf_node *at;
 };
@@ -142,9 +143,10 @@ struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) pe
 };
 
 struct experiment {
-	struct conf *conf;
+	struct conf *conf, *base; /* base: of the experiment that this one is a variation of, or NULL */
+	const struct conf_node *root;
 	struct pool *pool;
-	const char *path, *name, *title, *source;
+	const char *path, *base_path, *name, *title, *source; /* base_path: NULL without a base */
 	struct topology *topology;
 	const struct setting *settings; /* of every configuration */
 	size_t settings_count;

@@ -214,9 +214,9 @@ static int find_parts(const struct experiment *e, const struct conf_node *map, s
 int read_procedures(struct experiment *e, const struct conf_node *map, char **error)
 {
 	static const char *const keys[] = {"title", "daemons", "ask", "workload", "with", "settings", "expect", "published",
-		"optional", NULL};
+		"subflow_row", "optional", NULL};
 	if (!map || map->children == 0)
-		return conf_error(conf_root(e->conf), error, "no procedures; add `procedures`");
+		return conf_error(e->root, error, "no procedures; add `procedures`");
 	if (conf_expect(map, CONF_MAPPING, error) < 0)
 		return -1;
 	e->procedures = pool_alloc(e->pool, map->children, sizeof *e->procedures);
@@ -225,6 +225,7 @@ int read_procedures(struct experiment *e, const struct conf_node *map, char **er
 		p->name = item->key;
 		p->at = item;
 		if (conf_only(item, keys, error) < 0 || conf_string(item, "title", item->key, &p->title, error) < 0 ||
+			conf_string(item, "subflow_row", item->key, &p->subflow_row, error) < 0 ||
 			conf_bool(item, "optional", false, &p->optional, error) < 0 ||
 			read_strings(e, conf_child(item, "daemons"), &p->daemons, &p->daemons_count, error) < 0 ||
 			find_parts(e, item, p, error) < 0 || read_asks(e, conf_child(item, "ask"), p, error) < 0 ||
@@ -245,6 +246,24 @@ static int procedure_named(const struct experiment *e, const struct conf_node *a
 			return 0;
 		}
 	return conf_error(at, error, "no procedure `%s`", at->type == CONF_SCALAR ? at->value : "?");
+}
+
+/* default_procedures: [NAME, ...]: those of a run that names none; without it, all that are not optional. */
+int read_default_procedures(struct experiment *e, const struct conf_node *list, char **error)
+{
+	int index;
+	if (!list)
+		return 0;
+	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	for (size_t i = 0; i < e->procedures_count; i++)
+		e->procedures[i].optional = true;
+	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
+		if (procedure_named(e, item, &index, error) < 0)
+			return -1;
+		e->procedures[index].optional = false;
+	}
+	return 0;
 }
 
 int read_comparisons(struct experiment *e, const struct conf_node *list, char **error)

@@ -4,6 +4,9 @@
 
 #include "harness/experiment.h"
 
+/* experiment_base.c: loads the file and, where it names one, its base; sets conf, base, base_path and root. */
+int load_with_base(struct experiment *e, char **error);
+
 /* experiment_network.c: what surrounds the programs. */
 int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out, size_t *count,
 	char **error);
@@ -20,6 +23,7 @@ int read_workloads(struct experiment *e, const struct conf_node *map, char **err
 /* experiment_procedures.c: procedures, and what is made of their results. */
 int read_measures(struct experiment *e, const struct conf_node *root, char **error);
 int read_procedures(struct experiment *e, const struct conf_node *map, char **error);
+int read_default_procedures(struct experiment *e, const struct conf_node *list, char **error);
 int read_comparisons(struct experiment *e, const struct conf_node *list, char **error);
 
 /* experiment_check.c: every template can be filled in, for every procedure. */

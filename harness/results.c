@@ -68,18 +68,32 @@ static void point_latest(const char *parent, const char *folder)
 		unlink(temporary);
 }
 
-int results_open(struct results *r, const char *base, const char *name, const char *experiment_path, char **error)
+static int copy_experiment(const struct results *r, const char *experiment_path, const char *base_path, char **error)
+{
+	char path[PATH_MAX + 64];
+	snprintf(path, sizeof path, "%s/experiment.yaml", r->folder);
+	if (copy_file(experiment_path, path, error) < 0)
+		return -1;
+	if (!base_path)
+		return 0;
+	const char *slash = strrchr(base_path, '/');
+	if (snprintf(path, sizeof path, "%s/%s", r->folder, slash ? slash + 1 : base_path) >= (int)sizeof path)
+		return error_set(error, "%s: the path is too long", r->folder);
+	return copy_file(base_path, path, error);
+}
+
+int results_open(struct results *r, const char *place, const char *name, const char *experiment_path,
+	const char *base_path, char **error)
 {
 	char absolute[PATH_MAX], parent[PATH_MAX], path[PATH_MAX + 64];
 	r->log_fd = -1;
-	if (make_folder(base, error) < 0)
+	if (make_folder(place, error) < 0)
 		return -1;
-	if (!realpath(base, absolute) || snprintf(parent, sizeof parent, "%s/%s", absolute, name) >= (int)sizeof parent)
-		return error_set(error, "%s: %s", base, strerror(errno));
+	if (!realpath(place, absolute) || snprintf(parent, sizeof parent, "%s/%s", absolute, name) >= (int)sizeof parent)
+		return error_set(error, "%s: %s", place, strerror(errno));
 	if (make_folder(parent, error) < 0 || make_run_folder(r, parent, error) < 0)
 		return -1;
-	snprintf(path, sizeof path, "%s/experiment.yaml", r->folder);
-	if (copy_file(experiment_path, path, error) < 0)
+	if (copy_experiment(r, experiment_path, base_path, error) < 0)
 		return -1;
 	snprintf(path, sizeof path, "%s/trials.jsonl", r->folder);
 	r->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

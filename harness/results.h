@@ -11,8 +11,10 @@ struct results {
 	int log_fd;        /* trials.jsonl */
 };
 
-/* Makes BASE/NAME/TIME (UTC), copies the experiment file into it, moves `latest`. */
-int results_open(struct results *results, const char *base, const char *name, const char *experiment_path, char **error);
+/* Makes PLACE/NAME/TIME (UTC), copies the experiment file into it as experiment.yaml, and its base (NULL: none) under the
+ * base's own name; moves `latest`. */
+int results_open(struct results *results, const char *place, const char *name, const char *experiment_path,
+	const char *base_path, char **error);
 /* Makes the folder of a trial and writes its path. */
 int results_trial_folder(const struct results *results, const char *label, char *path, size_t size, char **error);
 /* Appends one record as one line; on return it has reached the disk. */

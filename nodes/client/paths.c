@@ -426,6 +426,7 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 	if (find(paths, token))
 		return PATHS_KNOWN;
 	struct paths_connection *connection = add(paths, token, local, remote);
+	connection->hold = now + paths->settings.join_after_ns;
 	for (unsigned i = 0; i < paths->count; i++) {
 		if (paths->detours[i].kind == DETOUR_NAT)
 			ask(paths, connection, i, false);
@@ -508,7 +509,7 @@ void paths_subflow_closed(
 		return;
 	struct path *path = &connection->paths[index];
 	if (path->state == PATH_UP && endpoint_equal(path->local, local))
-		connection->hold = now + HOLD_NS;
+		connection->hold = connection->hold > now + HOLD_NS ? connection->hold : now + HOLD_NS;
 	else if (path->state != PATH_JOINING)
 		return; /* an earlier one of this path */
 	path_failed(paths, now, path);

@@ -43,6 +43,7 @@ struct paths_detour {
 struct paths_settings {
 	unsigned limit;    /* detour subflows of a connection */
 	unsigned attempts; /* subflows in a row that may fail, of one connection across one detour; >= 1 */
+	int64_t join_after_ns;    /* no detour subflow earlier than this after a connection was established */
 	int64_t join_deadline_ns; /* a subflow that is not established by then has failed */
 	int64_t retry_first_ns;   /* back-off: first pause; doubles */
 	int64_t retry_last_ns;    /* longest pause */

@@ -165,8 +165,8 @@ static int read_detour(const struct conf_node *map, struct settings *settings, c
 
 static int read_all(const struct conf_node *root, struct settings *settings, char **error)
 {
-	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_deadline",
-		"retry_first", "retry_last", "attempts", NULL};
+	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_after",
+		"join_deadline", "retry_first", "retry_last", "attempts", NULL};
 	const struct conf_node *detours = conf_child(root, "detours");
 	struct paths_settings *paths = &settings->paths;
 	int64_t limit, attempts;
@@ -175,6 +175,7 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
 		conf_integer(root, "limit", 0, 8, 2, &limit, error) < 0 ||
 		conf_integer(root, "attempts", 1, 1000, 5, &attempts, error) < 0 ||
+		conf_duration(root, "join_after", 0, 3600 * NS_PER_S, 0, &paths->join_after_ns, error) < 0 ||
 		conf_duration(root, "join_deadline", 100 * NS_PER_MS, 120 * NS_PER_S, 5 * NS_PER_S,
 			&paths->join_deadline_ns, error) < 0 ||
 		conf_duration(root, "retry_first", 10 * NS_PER_MS, 60 * NS_PER_S, NS_PER_S,

@@ -109,6 +109,25 @@ static void up_across_a(struct paths *paths, int64_t now)
 
 /* ---- asking ---- */
 
+static void joins_late_when_told_so(void **unused)
+{
+	struct paths_settings settings = defaults;
+	struct paths_detour detour = {DETOUR_VPN, at("10.0.8.1", 1194)};
+	(void)unused;
+	settings.join_after_ns = 1700 * MS;
+	struct paths *paths = paths_new(&settings, &detour, 1);
+	paths_tunnel_up(paths, 0, 0, at("10.8.0.2", 0).address, 7);
+	establish(paths, SEC);
+	expect_nothing(paths);
+	assert_int_equal(paths_deadline(paths), 2700 * MS);
+	paths_tick(paths, 2699 * MS);
+	expect_nothing(paths);
+	paths_tick(paths, 2700 * MS);
+	expect(paths, PATHS_CREATE, 0);
+	expect_nothing(paths);
+	paths_free(paths);
+}
+
 static void asks_every_nat_detour_when_established(void **unused)
 {
 	struct paths *paths = four(2);
@@ -1008,6 +1027,7 @@ static void bad_configurations_are_refused_by_line(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(joins_late_when_told_so),
 		cmocka_unit_test(asks_every_nat_detour_when_established),
 		cmocka_unit_test(asks_even_when_tunnels_fill_the_limit),
 		cmocka_unit_test(an_answer_opens_a_subflow_to_the_detour),

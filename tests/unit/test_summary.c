@@ -33,14 +33,17 @@ static struct measure measures[] = {
 static const int both[] = {0, 1}, one[] = {0};
 static struct procedure procedures[] = {
 	{.name = "tcp",
+		.subflow_row = "tcp",
 		.title = "TCP",
 		.expect = {.subflows = one, .subflows_count = 1},
 		.published = {"a.csv", "tcp", "tcp_sd", "trials"}},
 	{.name = "nat",
+		.subflow_row = "nat",
 		.title = "a NAT detour",
 		.expect = {.subflows = both, .subflows_count = 2},
 		.published = {"b.csv", "nat", NULL, NULL}},
 	{.name = "encrypted",
+		.subflow_row = "encrypted",
 		.title = "only if named",
 		.optional = true,
 		.published = {"a.csv", "encrypted", NULL, NULL}},
