@@ -1,82 +1,112 @@
 """Builds a topology and hands its nodes over.
 
-    python3 -I -S driver.py TOPOLOGY              build; print one line of JSON; live until standard input closes
-    python3 -I -S driver.py --describe TOPOLOGY   print the same without process ids; build nothing, need no root
-    python3 -I -S driver.py --list                the topologies' names
+    python3 -I -S driver.py TOPOLOGY [--parameters JSON]     build; print one line of JSON; live until standard input closes
+    python3 -I -S driver.py --describe TOPOLOGY [...]        print the same without process ids; build nothing, need no root
+    python3 -I -S driver.py --list                           the topologies' names
 
-Links are bare veth pairs: who starts the driver shapes each interface's egress. In a sandbox (the driver is a child of
-process 1) nothing is taken down: its owner kills it whole. Elsewhere the driver takes down what it built. Errors are one line
-on standard error, exit status 2.
+Links are bare veth pairs: who starts the driver shapes each interface's egress, and sets the nodes' sysctls. Nothing is
+taken down, in a sandbox or outside: everything is inside the nodes' namespaces, and those go when the driver ends, however it
+ends, as soon as no process of others is left in them. Errors are one line on standard error, exit status 2.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-NOT_TOPOLOGIES = {"driver", "links"}
+NOT_TOPOLOGIES = ("driver.py", "links.py", "network.py")
+USAGE = "usage: driver.py [--describe] TOPOLOGY [--parameters JSON] | --list"
 
 
-def refuse(text: str) -> None:
+def refuse(text: str) -> NoReturn:
     sys.stderr.write(f"driver.py: {text}\n")
     sys.exit(2)
 
 
 def known() -> list[str]:
-    names = (name[:-3] for name in os.listdir(HERE) if name.endswith(".py"))
-    return sorted(name for name in names if name not in NOT_TOPOLOGIES)
+    files = (name for name in os.listdir(HERE) if name.endswith(".py") and name not in NOT_TOPOLOGIES)
+    return sorted(name[:-3] for name in files)
 
 
-def load(name: str) -> Any:
+def load(name: str, parameters: dict[str, Any]) -> Any:
+    """The topology as an object. Runs its file as `mn --custom` does."""
     if name not in known():
         refuse(f"no topology `{name}`; there are: {', '.join(known())}")
-    return importlib.import_module(name).TOPOLOGY
+    path = os.path.join(HERE, name + ".py")
+    names: dict[str, Any] = {"__name__": name}
+    with open(path, encoding="utf-8") as file:
+        exec(compile(file.read(), path, "exec"), names)
+    if name not in names.get("topos", {}):
+        refuse(f"{path}: defines no topos = {{'{name}': ...}}")
+    topology = names["topos"][name](**parameters)
+    if topology.shape:
+        refuse("bw, delay, jitter, loss and max_queue_size are for `mn`; here, shape the interfaces after the network is up")
+    return topology
 
 
-def build(topology: Any) -> Any:
-    import mininet.net
-    from mininet.log import setLogLevel
-
-    setLogLevel("error")
-    mininet.net.fixLimits = lambda: None  # raises the host's limits: not ours to change, and impossible in a sandbox
-    net = mininet.net.Mininet(topology(), controller=None, waitConnected=False)
-    net.build()
-    for node in net.hosts:
-        node.settle()
-    return net
+def parsed(arguments: list[str]) -> tuple[str, bool, dict[str, Any]]:
+    """The topology's name, whether to describe only, the parameters."""
+    names, describe, parameters = [], False, {}
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
+        if argument == "--describe":
+            describe = True
+        elif argument == "--parameters" and left:
+            text = left.pop(0)
+            try:
+                parameters = json.loads(text)
+            except ValueError as error:
+                refuse(f"--parameters {text}: {error}")
+            if not isinstance(parameters, dict):
+                refuse(f"--parameters {text}: is no JSON object; write '{{\"name\": value}}'")
+        elif argument.startswith("-"):
+            refuse(f"unknown option {argument}; {USAGE}")
+        else:
+            names.append(argument)
+    if len(names) != 1:
+        refuse(USAGE)
+    return names[0], describe, parameters
 
 
 def main(arguments: list[str]) -> None:
-    sys.path[:0] = [HERE]
-    if sys.flags.no_site:
-        sys.path.append("/usr/lib/python3/dist-packages")
     if arguments == ["--list"]:
         print("\n".join(known()))
         return
-    describe = arguments[:1] == ["--describe"]
-    names = arguments[1:] if describe else arguments
-    if len(names) != 1:
-        refuse("usage: driver.py [--describe] TOPOLOGY | --list")
-    topology = load(names[0])
-    description = topology.describe(names[0])
+    if arguments == ["--help"]:
+        print(__doc__.strip())
+        return
+    name, describe, parameters = parsed(arguments)
+    sys.path.insert(0, HERE)
+    if sys.flags.no_site:
+        sys.path.append("/usr/lib/python3/dist-packages")
+    topology = load(name, parameters)
+    description = topology.describe(name)
     if describe:
         print(json.dumps(description))
         return
     if os.geteuid() != 0:
         refuse("building a network needs root")
-    net = build(topology)
-    for node in net.hosts:
+    from network import build
+
+    network = build(topology)
+    for node in network.hosts:
         description["nodes"][node.name]["pid"] = node.pid
     print(json.dumps(description), flush=True)
-    sys.stdin.buffer.read()
-    if os.getppid() == 1 and os.getpid() < 1000:
-        os._exit(0)
-    net.stop()
+    while os.read(0, 4096):
+        pass
+    os._exit(0)  # at once: there is nothing to take down
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except SystemExit as error:  # Refused carries a text, refuse() a status
+        refuse(error.code) if isinstance(error.code, str) else sys.exit(error.code)
+    except ImportError as error:
+        refuse(f"{error}; install Debian's packages mininet and iproute2")
+    except Exception as error:
+        refuse(f"{type(error).__name__}: {error}")

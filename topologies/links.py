@@ -1,84 +1,177 @@
-"""What the topologies share: routed nodes with named links and addresses, and a link class for plain `mn` that says so when
-the kernel cannot shape as asked (Mininet's own prints tc's complaint and goes on without delay or loss)."""
+"""What the topologies share: nodes with addresses and static routes, links with names.
+
+A topology is a subclass of RoutedTopo that lays its nodes and links out; `mn` builds it from that, and so does driver.py.
+Under `mn`, links take Mininet's shaping parameters, but refuse what the kernel cannot do: Mininet's own link prints tc's
+complaint and goes on without delay or loss.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mininet.link import Link, TCIntf
 from mininet.node import Node
 from mininet.topo import Topo
 
+INTERFACE_NAME_MAX = 15  # IFNAMSIZ without its zero
+BW_MAX = TCIntf.bwParamMax  # Mbit/s; above it Mininet ignores the rate
+
+
+class Refused(SystemExit):
+    """What was asked cannot be built. The message is one line: where, what, remedy.
+
+    A SystemExit, because `mn` answers any other exception by killing programs and deleting interfaces by name, all over the
+    host. What was built so far goes with the process: it has no life outside the nodes' namespaces.
+    """
+
+
+def check_shape(where: str, name: str, value: Any) -> None:
+    """Refuses what Mininet ignores or tc misunderstands. bw in Mbit/s, loss in per cent, max_queue_size in packets."""
+    if name in ("delay", "jitter"):
+        # A bare number would be microseconds to tc.
+        if not re.fullmatch(r"\d+(\.\d+)?(us|ms|s)", str(value)):
+            raise Refused(f"{where}: {name}={value} is no time; write 5ms")
+        return
+    low, high, kinds = {
+        "bw": (0.001, BW_MAX, (int, float)),
+        "loss": (0, 100, (int, float)),
+        "max_queue_size": (1, 10**9, (int,)),
+    }[name]
+    if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+        raise Refused(f"{where}: {name}={value} is out of range; {name} is a number from {low} to {high}")
+
 
 class ShapedIntf(TCIntf):
-    """A TCIntf whose tc commands must succeed."""
+    """An interface whose tc commands must succeed, and whose queue counts packets of the wire."""
 
     def tc(self, cmd: str, tc: str = "tc") -> str:
-        output = super().tc(cmd, tc)
-        if "Error" in output or "Invalid" in output or "unknown" in output.lower() or "RTNETLINK" in output:
-            raise RuntimeError(
-                f"{self}: this kernel cannot shape the link as asked: `{cmd % (tc, self)}` says: {output.strip()}; "
-                "use a kernel with sch_netem, or `liquidnet run`, which brings a link emulator of its own"
+        command = cmd % (tc, self)
+        output, _, status = self.cmd(f"{command}; echo $?").strip().rpartition("\n")
+        if status.strip() != "0":
+            says = " ".join(output.split())
+            raise Refused(
+                f"{self}: this kernel cannot shape the link as asked: `{command}` says: {says}; take a kernel with "
+                "sch_netem, or `liquidnet shell` and `liquidnet run`, which bring a link emulator of their own"
             )
-        return output
+        return output if " show " in command else ""
+
+    @staticmethod
+    def delayCmds(parent: str, max_queue_size: int | None = None, **netem: Any) -> tuple[list[str], str]:
+        """A queue limit alone needs no netem."""
+        if max_queue_size is not None and not any(netem.values()):
+            return [f"%s qdisc add dev %s {parent} handle 10: pfifo limit {max_queue_size}"], " parent 10:1 "
+        return TCIntf.delayCmds(parent, max_queue_size=max_queue_size, **netem)
+
+    def config(self, **params: Any) -> dict[str, Any] | None:
+        result = super().config(**params)
+        # Otherwise a queue of 20 packets holds 20 super-packets; TCP builds those above the qdisc unless told by gso_max_segs.
+        self.cmd(f"ethtool -K {self} tso off gso off; ip link set dev {self} gso_max_segs 1")
+        return result
 
 
 class ShapedLink(Link):
-    """A link with Mininet's parameters (bw, delay, loss, max_queue_size) that refuses what it cannot do."""
+    """A link with Mininet's bw, delay, jitter, loss and max_queue_size, in both directions."""
 
     def __init__(self, node1: Node, node2: Node, **params: Any) -> None:
         super().__init__(node1, node2, cls1=ShapedIntf, cls2=ShapedIntf, **params)
 
 
-class Host(Node):
-    """A node with static routes; a router forwards as well."""
+class RoutedHost(Node):
+    """A node of plain `mn` with static routes; a router forwards as well."""
 
-    def config(self, routes: list[str] | None = None, forward: bool = False, **params: Any) -> dict[str, Any]:
-        result = super().config(**params)
+    def config(self, routes: tuple[str, ...] = (), forward: bool = False, **params: Any) -> dict[str, Any]:
+        result = super().config(**params)  # called when every link is there, with its addresses
         commands = ["echo 1 > /proc/sys/net/ipv4/ip_forward"] if forward else []
-        commands += [f"ip route add {route}" for route in routes or []]
-        self.pending = " && ".join(commands)
+        commands += [f"ip route add {route}" for route in routes]
+        for command in commands:
+            output = self.cmd(command).strip()
+            if output:
+                raise Refused(f"{self.name}: `{command}` says: {' '.join(output.split())}")
         return result
-
-    def settle(self) -> None:
-        """Routes need the addresses of every interface: they follow when all links are there."""
-        if self.pending:
-            output = self.cmd(self.pending)
-            if output.strip():
-                raise RuntimeError(f"{self.name}: `{self.pending}` says: {output.strip()}")
-            self.pending = ""
 
 
 class RoutedTopo(Topo):
-    """A topology of nodes {name: {"routes": [...], "forward": bool}} and links {name: ((node, address), (node, address))}.
+    """A topology of hosts, routers and links. A subclass overrides layout(); its keyword arguments are the topology's parameters.
 
-    Interfaces are called NODE-LINK. Shaping parameters, given to the constructor, go to every link (plain `mn` only)."""
+    Interfaces are called NODE-LINK. `mn` may give shaping parameters as well: bw=10 for all links, link2.bw=10 for one.
+    """
 
-    NODES: dict[str, dict[str, Any]] = {}
-    LINKS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {}
+    SHAPE = ("bw", "delay", "jitter", "loss", "max_queue_size")
 
-    def build(self, **shape: Any) -> None:
-        for name, about in self.NODES.items():
-            self.addNode(name, cls=Host, ip=None, inNamespace=True, **about)
-        for link, ((left, left_address), (right, right_address)) in self.LINKS.items():
-            options: dict[str, Any] = {"cls": ShapedLink, **shape} if shape else {}
-            self.addLink(
-                left,
-                right,
-                intfName1=f"{left}-{link}",
-                intfName2=f"{right}-{link}",
-                params1={"ip": left_address},
-                params2={"ip": right_address},
-                **options,
-            )
+    def layout(self) -> None:
+        """Calls host(), router() and link()."""
+        raise NotImplementedError
 
-    @classmethod
-    def describe(cls, topology: str) -> dict[str, Any]:
-        """Nodes, interfaces and links by name: what the driver prints, without process ids."""
-        nodes: dict[str, Any] = {name: {"interfaces": {}} for name in cls.NODES}
-        links: dict[str, Any] = {}
-        for link, ends in cls.LINKS.items():
-            for node, address in ends:
-                nodes[node]["interfaces"][f"{node}-{link}"] = {"link": link, "address": address}
-            links[link] = {"ends": [{"node": node, "interface": f"{node}-{link}"} for node, _ in ends]}
-        return {"topology": topology, "nodes": nodes, "links": links}
+    def host(self, name: str, *routes: str) -> None:
+        """A host with routes as `ip route add` takes them."""
+        self._node(name, routes, forward=False)
+
+    def router(self, name: str, *routes: str) -> None:
+        """A host that forwards."""
+        self._node(name, routes, forward=True)
+
+    def link(self, name: str, left: tuple[str, str], right: tuple[str, str]) -> None:
+        """A link between two nodes that exist: (node, address/prefix length) each."""
+        interfaces = []
+        if name in self.described_links:
+            raise Refused(f"link {name}: there are two of that name")
+        for node, address in (left, right):
+            interface = f"{node}-{name}"
+            if node not in self.described_nodes:
+                raise Refused(f"link {name}: no node `{node}`; add it before its links")
+            if len(interface) > INTERFACE_NAME_MAX:
+                raise Refused(f"link {name}: {interface} has more than {INTERFACE_NAME_MAX} characters; shorten a name")
+            if not re.fullmatch(r"\d+\.\d+\.\d+\.\d+/\d+", address):
+                raise Refused(f"link {name}: {address} is no address; write 10.0.1.1/24")
+            self.described_nodes[node]["interfaces"][interface] = {"link": name, "address": address}
+            interfaces.append({"node": node, "interface": interface})
+        self.described_links[name] = {"ends": interfaces}
+        shape = {**self.shape.get("", {}), **self.shape.get(name, {})}
+        if "jitter" in shape and "delay" not in shape:
+            raise Refused(f"link {name}: jitter needs a delay")
+        self.addLink(
+            left[0],
+            right[0],
+            intfName1=interfaces[0]["interface"],
+            intfName2=interfaces[1]["interface"],
+            params1={"ip": left[1]},
+            params2={"ip": right[1]},
+            **({"cls": ShapedLink, **shape} if shape else {}),
+        )
+
+    def describe(self, topology: str) -> dict[str, Any]:
+        """Nodes, interfaces and links by name, in the order of layout(): what the driver prints, without process ids."""
+        return {"topology": topology, "nodes": self.described_nodes, "links": self.described_links}
+
+    def build(self, *unnamed: Any, **parameters: Any) -> None:
+        """Called by Mininet with the parameters of the command line."""
+        self.described_nodes: dict[str, dict[str, Any]] = {}
+        self.described_links: dict[str, dict[str, Any]] = {}
+        self.shape: dict[str, dict[str, Any]] = {}  # by link; "" is every link
+        code = self.layout.__func__.__code__
+        known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        own = {name: value for name, value in parameters.items() if name in known}
+        for name, value in parameters.items():
+            link, _, quantity = name.rpartition(".")
+            if name in own:
+                continue
+            if quantity not in self.SHAPE:
+                raise Refused(
+                    f"no parameter `{name}`; the topology's own are: {', '.join(known) or 'none'}; under `mn` also "
+                    f"{', '.join(self.SHAPE)} for every link, and LINK.bw and so on for one"
+                )
+            check_shape(f"link {link}" if link else "every link", quantity, value)
+            self.shape.setdefault(link, {})[quantity] = value
+        if unnamed:
+            raise Refused(f"parameter {unnamed[0]} has no name; write NAME={unnamed[0]}")
+        self.layout(**own)
+        for link in self.shape:
+            if link and link not in self.described_links:
+                raise Refused(f"no link `{link}`; there are: {', '.join(self.described_links)}")
+
+    def _node(self, name: str, routes: tuple[str, ...], forward: bool) -> None:
+        if name in self.described_nodes:
+            raise Refused(f"node {name}: there are two of that name")
+        self.described_nodes[name] = {"interfaces": {}}
+        self.addNode(name, cls=RoutedHost, ip=None, routes=routes, forward=forward)
