@@ -6,11 +6,15 @@
 #include "lib/process.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <linux/bpf.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,7 +52,8 @@ static bool read_text(const char *path, char *text, size_t size)
 	return n >= 0;
 }
 
-/* Runs a shell-free command in fresh network, mount and pid namespaces of a child; true when it ends with 0. */
+/* Runs a shell-free command in fresh network, mount and pid namespaces of a child; true when it ends with 0.
+ */
 static bool try_command(const char *command)
 {
 	char copy[512], *words[32], *rest = NULL;
@@ -98,6 +103,52 @@ static void look_exists(const struct check *c, struct doctor_finding *f)
 		found(f, c->subject);
 	else
 		missing(c, f);
+}
+
+/* The first file that matches a pattern: libraries live in a folder named after the architecture. */
+static void look_glob(const struct check *c, struct doctor_finding *f)
+{
+	glob_t paths;
+	if (glob(c->subject, 0, NULL, &paths) == 0) {
+		found(f, paths.gl_pathv[0]);
+		globfree(&paths);
+	} else {
+		missing(c, f);
+	}
+}
+
+/* A program that is only looked for: it has no cheap way to say its version. */
+static void look_path(const struct check *c, struct doctor_finding *f)
+{
+	char path[4200];
+	const char *all = getenv("PATH");
+	for (const char *at = all ? all : "/usr/sbin:/usr/bin:/sbin:/bin"; *at; at += strspn(at, ":")) {
+		int length = (int)strcspn(at, ":");
+		snprintf(path, sizeof path, "%.*s/%s", length, at, c->subject);
+		if (access(path, X_OK) == 0) {
+			found(f, path);
+			return;
+		}
+		at += length;
+	}
+	missing(c, f);
+}
+
+/* The smallest map there is: whether the kernel has the system call and lets us. */
+static void look_bpf(const struct check *c, struct doctor_finding *f)
+{
+	union bpf_attr map;
+	memset(&map, 0, sizeof map);
+	map.map_type = BPF_MAP_TYPE_ARRAY;
+	map.key_size = map.value_size = sizeof(uint32_t);
+	map.max_entries = 1;
+	int fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof map);
+	if (fd >= 0) {
+		close(fd);
+		found(f, "yes");
+	} else {
+		missing(c, f);
+	}
 }
 
 static void look_one(const struct check *c, struct doctor_finding *f)
@@ -170,45 +221,64 @@ static void look_disk(const struct check *c, struct doctor_finding *f)
 	(void)c;
 	f->state = DOCTOR_NOTE;
 	if (statvfs(".", &about) < 0) {
-		snprintf(f->text, sizeof f->text, "unknown: %s", strerror(errno));
+		snprintf(f->text, sizeof f->text, "unknown: %s; change to a folder that can be read",
+			strerror(errno));
 		return;
 	}
 	double free_gib = (double)about.f_bavail * (double)about.f_frsize / (1 << 30);
 	f->state = free_gib >= 2 ? DOCTOR_OK : DOCTOR_NOTE;
 	snprintf(f->text, sizeof f->text, "%.1f GiB free here%s", free_gib,
-		free_gib >= 2 ? "" : "; a run of 18 trials with captures takes about 0.2 GiB");
+		free_gib >= 2 ? ""
+			      : "; a run of 18 trials with captures takes about 0.2 GiB: free some, or use "
+				"--results");
 }
 
+/* clang-format off: a row a line */
 static const struct check checks[] = {
 	{"root", true, look_root, NULL, "be root: sudo liquidnet ..."},
 	{"kernel", true, look_kernel, NULL, NULL},
-	{"Multipath TCP", true, look_one, "/proc/sys/net/mptcp/enabled", "use a kernel with CONFIG_MPTCP (Debian's has it) and sysctl net.mptcp.enabled=1"},
+	{"Multipath TCP", true, look_one, "/proc/sys/net/mptcp/enabled",
+		"use a kernel with CONFIG_MPTCP (Debian's has it) and sysctl net.mptcp.enabled=1"},
 	{"userspace path manager", true, look_file, "/proc/sys/net/mptcp/pm_type", "use Linux 5.19 or later"},
-	{"congestion controls", true, look_file, "/proc/sys/net/ipv4/tcp_available_congestion_control", "unreadable"},
-	{"namespaces", true, look_try, "true", "use a kernel with network, mount and pid namespaces, as root"},
+	{"congestion controls", true, look_file, "/proc/sys/net/ipv4/tcp_available_congestion_control",
+		"mount /proc; use a kernel with CONFIG_INET"},
+	{"namespaces", true, look_try, "true",
+		"use a kernel with network, mount and pid namespaces, as root"},
 	{"veth", true, look_try, "ip link add dev a type veth peer name b", "use a kernel with CONFIG_VETH"},
 	{"TUN/TAP", true, look_exists, "/dev/net/tun", "modprobe tun, or use a kernel with CONFIG_TUN"},
-	{"HTB", false, look_try, "tc qdisc add dev lo root htb", "only the link daemon shapes here"},
-	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms", "not in this kernel: links are shaped by the link daemon"},
-	{"clsact", true, look_try, "tc qdisc add dev lo clsact", "use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
-	{"BPF", true, look_exists, "/proc/sys/net/core/bpf_jit_enable", "use a kernel with CONFIG_BPF_SYSCALL"},
-	{"nftables with NAT", true, look_try, "nft add table ip t; add chain ip t c { type nat hook prerouting priority 0 ; }", "use a kernel with CONFIG_NFT_NAT; " INSTALL},
-	{"pressure figures (PSI)", false, look_exists, "/proc/pressure/cpu", "boot with psi=1 for better verdicts"},
-	{"real-time priority", false, look_realtime, NULL, "not to be had: the link daemon is late under load, and trials say so"},
+	{"HTB", false, look_try, "tc qdisc add dev lo root htb",
+		"not in this kernel: links are shaped by the link daemon; for netem use a kernel with "
+		"CONFIG_NET_SCH_HTB"},
+	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
+		"not in this kernel: links are shaped by the link daemon; nothing to do, or use a kernel "
+		"with CONFIG_NET_SCH_NETEM"},
+	{"clsact", true, look_try, "tc qdisc add dev lo clsact",
+		"use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
+	{"BPF", true, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
+	{"nftables with NAT", true, look_try,
+		"nft add table ip t; add chain ip t c { type nat hook prerouting priority 0 ; }",
+		"use a kernel with CONFIG_NFT_NAT; " INSTALL},
+	{"pressure figures (PSI)", false, look_exists, "/proc/pressure/cpu",
+		"verdicts do without them; boot with psi=1 to have them"},
+	{"real-time priority", false, look_realtime, NULL,
+		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and "
+		"cpu.rt_runtime_us of the cgroup"},
 	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
 	{"tc", true, look_program, "tc -V", INSTALL},
 	{"ethtool", true, look_program, "ethtool --version", INSTALL},
 	{"iperf3", true, look_program, "iperf3 --version", INSTALL},
-	{"mptcpize's library", true, look_exists, "/usr/lib/x86_64-linux-gnu/mptcpize/libmptcpwrap.so.0.0.1", "without it mptcpize silently runs plain TCP; " INSTALL},
+	{"mptcpize's library", true, look_glob, "/usr/lib/*/mptcpize/libmptcpwrap.so.0.0.1",
+		"without it mptcpize silently runs plain TCP; " INSTALL},
 	{"OpenVPN", true, look_program, "openvpn --version", INSTALL},
 	{"openssl", true, look_program, "openssl version", INSTALL},
 	{"curl", false, look_program, "curl --version", INSTALL},
-	{"socat", false, look_exists, "/usr/bin/socat", INSTALL},
+	{"socat", false, look_path, "socat", INSTALL},
 	{"liquidnet-detour", true, look_own, "liquidnet-detour", "run `make`"},
 	{"liquidnet-client", true, look_own, "liquidnet-client", "run `make`"},
 	{"liquidnet-link", true, look_own, "liquidnet-link", "run `make`"},
 	{"disk", false, look_disk, NULL, NULL},
 };
+/* clang-format on */
 
 size_t doctor_examine(struct doctor_finding *findings, size_t room)
 {
@@ -226,7 +296,9 @@ int doctor_require(char **error)
 		return error_set(error, "experiments need root; run it with sudo");
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		struct doctor_finding f = {0};
-		bool quick = checks[i].look == look_exists || checks[i].look == look_one || checks[i].look == look_own;
+		bool quick = checks[i].look == look_exists || checks[i].look == look_glob ||
+			     checks[i].look == look_one || checks[i].look == look_bpf ||
+			     checks[i].look == look_own;
 		if (!checks[i].required || !quick)
 			continue;
 		checks[i].look(&checks[i], &f);
@@ -238,7 +310,8 @@ int doctor_require(char **error)
 
 bool doctor_has_netem(void)
 {
-	static int known = -1; /* asked once a link, answered once a process: the kernel does not change under us */
+	static int known =
+		-1; /* asked once a link, answered once a process: the kernel does not change under us */
 	if (known < 0)
 		known = try_command("tc qdisc add dev lo root netem delay 1ms");
 	return known;
