@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FINDINGS_MAX 64
 
@@ -44,6 +45,10 @@ int cmd_doctor(int argc, char **argv)
 	}
 	for (size_t i = 0; i < count; i++)
 		printf("%-8s %-24s %s\n", states[findings[i].state], findings[i].name, findings[i].text);
-	printf(lacking ? "\nExperiments cannot run here: %zu missing.\n" : "\nExperiments can run here.\n", lacking);
+	if (!lacking)
+		printf("\nExperiments can run here.\n");
+	else
+		printf("\nExperiments cannot run here: %zu missing.%s\n", lacking,
+			geteuid() == 0 ? "" : " Without root the kernel cannot be tried: ask again as root.");
 	return lacking ? 1 : 0;
 }
