@@ -49,17 +49,19 @@ int read_strings(struct experiment *e, const struct conf_node *list, const char 
 	return 0;
 }
 
-static int read_host(struct experiment *e, const struct conf_node *map, char **error)
+int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count, char **error)
 {
 	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
 		return -1;
 	struct pair *pairs = pool_alloc(e->pool, (map ? map->children : 0) + 1, sizeof *pairs);
+	size_t n = 0;
 	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
 		if (conf_expect(item, CONF_SCALAR, error) < 0)
 			return -1;
-		pairs[e->host_settings_count++] = (struct pair){item->key, item->value};
+		pairs[n++] = (struct pair){item->key, item->value};
 	}
-	e->host_settings = pairs;
+	*out = pairs;
+	*count = n;
 	return 0;
 }
 
@@ -109,7 +111,7 @@ static int read_head(struct experiment *e, const char *project, const struct con
 		free(reason);
 		return -1;
 	}
-	return read_host(e, conf_child(root, "host"), error);
+	return read_pairs(e, conf_child(root, "host"), &e->host_settings, &e->host_settings_count, error);
 }
 
 static int read_all(struct experiment *e, const char *project, char **error)

@@ -167,20 +167,6 @@ static int read_published(const struct conf_node *map, struct published *p, char
 	return 0;
 }
 
-static int read_with(struct experiment *e, const struct conf_node *map, struct procedure *p, char **error)
-{
-	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
-		return -1;
-	struct pair *pairs = pool_alloc(e->pool, (map ? map->children : 0) + 1, sizeof *pairs);
-	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
-		if (conf_expect(item, CONF_SCALAR, error) < 0)
-			return -1;
-		pairs[p->with_count++] = (struct pair){item->key, item->value};
-	}
-	p->with = pairs;
-	return 0;
-}
-
 static int find_parts(const struct experiment *e, const struct conf_node *map, struct procedure *p, char **error)
 {
 	const char *workload;
@@ -229,7 +215,7 @@ int read_procedures(struct experiment *e, const struct conf_node *map, char **er
 			conf_bool(item, "optional", false, &p->optional, error) < 0 ||
 			read_strings(e, conf_child(item, "daemons"), &p->daemons, &p->daemons_count, error) < 0 ||
 			find_parts(e, item, p, error) < 0 || read_asks(e, conf_child(item, "ask"), p, error) < 0 ||
-			read_with(e, conf_child(item, "with"), p, error) < 0 ||
+			read_pairs(e, conf_child(item, "with"), &p->with, &p->with_count, error) < 0 ||
 			read_settings(e, conf_child(item, "settings"), &p->settings, &p->settings_count, error) < 0 ||
 			read_expect(e, conf_child(item, "expect"), &p->expect, error) < 0 ||
 			read_published(conf_child(item, "published"), &p->published, error) < 0)

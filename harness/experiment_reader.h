@@ -34,6 +34,8 @@ int check_templates(const struct experiment *e, char **error);
 int read_node(const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error);
 /* A sequence of scalars as a NULL-ended array on the pool. `list` NULL: an empty array. */
 int read_strings(struct experiment *e, const struct conf_node *list, const char ***out, size_t *count, char **error);
+/* {KEY: VALUE} of scalars as an array on the pool. `map` NULL: none. */
+int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count, char **error);
 /* "known names are a, b, c" for messages, on the pool. */
 const char *known_names(struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count);
 

@@ -5,35 +5,18 @@
 # shellcheck disable=SC2317,SC2329,SC2154 # functions are called by name, inside; start sets NAME_pid
 # shellcheck disable=SC2016,SC2034 # socat expands SOCAT_PEERADDR itself; descriptors are held open
 
+load sandbox
+
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	programs=${BUILD:-build}/bin
-	case $programs in /*) ;; *) programs=$PWD/$programs ;; esac
+	sandbox_setup
 	fake=$PWD/tests/system/fake_detour.py
-	work=$BATS_TEST_TMPDIR
 	nat_detour="{name: detour, kind: nat, address: 10.0.6.1}"
 	across_nat='event=subflow-established .* remote=10.0.6.1:'
 	across_tunnel='event=subflow-established .* local=10.8.0.[0-9]*:[0-9]* remote=10.0.3.1:5201'
-	export programs fake work nat_detour across_nat across_tunnel
-}
-
-# in_sandbox FUNCTION: the network, then the function, in namespaces of their own.
-in_sandbox() {
-	timeout -k 5 "${limit:-60}" unshare --net --pid --fork --kill-child --mount --mount-proc \
-		bash -c "$(declare -f); sandbox_main $1"
-}
-
-sandbox_main() {
-	set -eEuo pipefail
-	trap 'echo "failed: line $LINENO: $BASH_COMMAND"; tail -n 30 "$work"/*.log 2>/dev/null' ERR
-	cd "$work"
-	network
-	"$1"
+	export fake nat_detour across_nat across_tunnel
 }
 
 network() {
-	mount -t tmpfs tmpfs /run
 	local name
 	for name in client router detour server; do
 		ip netns add "$name"

@@ -3,37 +3,20 @@
 # (10.0.5.1). Each test is a function that runs inside a sandbox, which dies whole with it. Every wait is for an event (a
 # line, an answer, the end of a process) and has a limit.
 # Functions are called by name inside; files are FIFOs or regular ones of one test; each test is a subshell.
-# shellcheck disable=SC2317,SC2329,SC2094,SC2030,SC2031
+# shellcheck disable=SC2154,SC2317,SC2329,SC2094,SC2030,SC2031
 
-detour_program=${BUILD:-build}/bin/liquidnet-detour
 plain_options=$'data-ciphers none\nauth none\nreneg-bytes 0\nreneg-sec 0'
 
+load sandbox
+
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	case $detour_program in /*) ;; *) detour_program=$PWD/$detour_program ;; esac
-	work=$BATS_TEST_TMPDIR
-	export detour_program work plain_options
-}
-
-# in_sandbox FUNCTION: the network, then the function, in namespaces of their own.
-in_sandbox() {
-	timeout -k 5 "${limit:-60}" unshare --net --pid --fork --kill-child --mount --mount-proc \
-		bash -c "$(declare -f); sandbox_main $1"
-}
-
-sandbox_main() {
-	set -eEuo pipefail
-	test_name=$1
-	trap 'echo "failed in $test_name: $BASH_COMMAND"; tail -n 30 "$work"/*.log 2>/dev/null' ERR
-	cd "$work"
-	: >detour.log
-	network
-	"$1"
+	sandbox_setup
+	detour_program=$programs/liquidnet-detour
+	export detour_program plain_options
 }
 
 network() {
-	mount -t tmpfs tmpfs /run
+	: >"$work/detour.log"
 	local name
 	for name in client1 client2 detour server; do
 		ip netns add "$name"

@@ -2,34 +2,17 @@
 # The link daemon in a network of its own: three nodes in a row, a (10.0.1.1) -- b (10.0.1.2, 10.0.2.2) -- c (10.0.2.1),
 # plain veth pairs. Each test is a function that runs inside a sandbox, which dies whole with it. Every wait is for an
 # event (a line, an answer, the end of a process) or a condition asked for again, and has a limit.
-# shellcheck disable=SC2317,SC2329 # functions are called by name, inside
+# shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
 
-link_program=${BUILD:-build}/bin/liquidnet-link
+load sandbox
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	case $link_program in /*) ;; *) link_program=$PWD/$link_program ;; esac
-	work=$BATS_TEST_TMPDIR
-	export link_program work
-}
-
-# in_sandbox FUNCTION: the network, then the function, in namespaces of their own.
-in_sandbox() {
-	timeout -k 5 "${limit:-60}" unshare --net --pid --fork --kill-child --mount --mount-proc \
-		bash -c "$(declare -f); sandbox_main $1"
-}
-
-sandbox_main() {
-	set -eEuo pipefail
-	trap '{ echo "failed: line $LINENO: $BASH_COMMAND"; tail -n 30 "$work"/*.log; } >&2' ERR
-	cd "$work"
-	network
-	"$1"
+	sandbox_setup
+	link_program=$programs/liquidnet-link
+	export link_program
 }
 
 network() {
-	mount -t tmpfs tmpfs /run
 	local name
 	for name in a b c; do
 		ip netns add "$name"

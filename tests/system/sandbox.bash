@@ -1,0 +1,30 @@
+# What the daemons' system tests share. A test is a function that runs inside a sandbox: namespaces of its own, which die whole
+# with it. The file that loads this has a function `network` that builds its nodes. Every wait is for an event (a line, an
+# answer, the end of a process) or a condition asked for again, and has a limit.
+# shellcheck shell=bash
+
+# sandbox_setup: for setup(); afterwards $programs is the folder of the daemons and $work the test's own.
+sandbox_setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	programs=${BUILD:-build}/bin
+	case $programs in /*) ;; *) programs=$PWD/$programs ;; esac
+	work=$BATS_TEST_TMPDIR
+	export programs work
+}
+
+# in_sandbox FUNCTION: the network, then the function, in namespaces of their own; at most $limit seconds (60).
+in_sandbox() {
+	timeout -k 5 "${limit:-60}" unshare --net --pid --fork --kill-child --mount --mount-proc \
+		bash -c "$(declare -f); sandbox_main $1"
+}
+
+sandbox_main() {
+	set -eEuo pipefail
+	test_name=$1
+	trap '{ echo "failed in $test_name, line $LINENO: $BASH_COMMAND"; tail -n 30 "$work"/*.log 2>/dev/null || :; } >&2' ERR
+	cd "$work"
+	mount -t tmpfs tmpfs /run
+	network
+	"$1"
+}
