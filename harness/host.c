@@ -282,8 +282,8 @@ static bool arguments_place(char **begin, char **end)
 	return true;
 }
 
-/* Shows as liquidnet-guard in ps and pgrep -f: who ends `liquidnet run` by its command line must not end us
- * too. */
+/* Shows as liquidnet-guard in ps and pgrep -f (cut where the arguments were shorter): who ends `liquidnet
+ * run` by its command line must not end us too. */
 static void take_name(void)
 {
 	char *begin, *end;
