@@ -266,12 +266,55 @@ static int find_subflow_bytes(const struct cells *cells, struct cell *cell, char
 	return 0;
 }
 
+/* A cell is shown when something was measured in it, or the run meant to. */
+static bool is_planned(const struct cells *cells, const struct cell *cell)
+{
+	const struct experiment *experiment = cells->experiment;
+	const char *configuration = experiment->configurations[cell->configuration].name;
+	const char *procedure = experiment->procedures[cell->procedure].name;
+	size_t length = strlen(configuration);
+	json_t *one;
+	size_t i;
+
+	if (!cells->planned)
+		return !experiment->procedures[cell->procedure].optional;
+	json_array_foreach(cells->planned, i, one)
+	{
+		const char *name = json_string_value(one);
+		if (name && strncmp(name, configuration, length) == 0 && name[length] == '/' &&
+			strcmp(name + length + 1, procedure) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void load_plan(struct cells *cells, const char *results_dir)
+{
+	char path[4200];
+
+	if (snprintf(path, sizeof path, "%s/provenance.json", results_dir) >= (int)sizeof path)
+		return;
+	json_t *provenance = json_load_file(path, 0, NULL), *planned = json_object_get(provenance, "cells");
+	cells->planned = json_is_array(planned) ? json_incref(planned) : NULL;
+	json_decref(provenance);
+}
+
+bool cells_comparable(const struct cells *cells, size_t configuration, const struct comparison *comparison)
+{
+	const struct cell *row = &cells->cells[configuration * cells->experiment->procedures_count];
+	bool shown = row[comparison->of].shown;
+
+	for (size_t i = 0; i < comparison->against_count; i++)
+		shown = shown && row[comparison->against[i]].shown;
+	return shown;
+}
+
 static int fill_cell(struct cells *cells, struct cell *cell, const char *root, char **error)
 {
 	size_t count;
 	const struct record *records = records_of(cells, cell, &count);
 
-	cell->shown = count || !cells->experiment->procedures[cell->procedure].optional;
+	cell->shown = count || is_planned(cells, cell);
 	count_statuses(cell, records, count);
 	if (describe(cells, cell, records, count) < 0 || describe_subflows(cells, cell, records, count) < 0)
 		return error_set(error, "out of memory");
@@ -322,6 +365,7 @@ struct cells *cells_load(
 	}
 	cells->experiment = experiment;
 	cells->subflow_source = -1;
+	load_plan(cells, results_dir);
 	int result = records_load(&cells->records, experiment, path, error);
 	free(path);
 	if (result == 0) {
@@ -341,6 +385,7 @@ void cells_free(struct cells *cells)
 {
 	if (!cells)
 		return;
+	json_decref(cells->planned);
 	for (size_t i = 0; i < cells->count; i++) {
 		free(cells->cells[i].means);
 		free(cells->cells[i].subflows);

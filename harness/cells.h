@@ -7,6 +7,7 @@
 #ifndef LIQUIDNET_CELLS_H
 #define LIQUIDNET_CELLS_H
 
+#include <stdbool.h>
 #include "harness/experiment.h"
 #include "harness/published.h"
 #include "harness/records.h"
@@ -53,6 +54,7 @@ struct cells {
 	size_t count;
 	struct cell_source *sources;
 	size_t sources_count;
+	json_t *planned;        /* "CONFIGURATION/PROCEDURE" of the run's plan (provenance.json), or NULL: not known */
 	int subflow_source;     /* index of sources, or -1 */
 	struct records records; /* those that are not valid are remarks of the summary */
 };
@@ -68,6 +70,8 @@ struct overhead {
 	double measured, half_width; /* half of its 95 % interval (Welch; delta method for the quotient) */
 	double published;
 };
+/* Whether every procedure that the comparison needs is shown in that configuration. */
+bool cells_comparable(const struct cells *cells, size_t configuration, const struct comparison *comparison);
 struct overhead cells_overhead(
 	const struct cells *cells, size_t configuration, const struct comparison *comparison);
 

@@ -131,6 +131,22 @@ static json_t *machine(void)
 		(json_int_t)info.totalram * info.mem_unit);
 }
 
+/* The plan's cells, each once: the summary shows these even when nothing was measured in them. */
+static json_t *planned_cells(const struct experiment *e, const struct plan *plan)
+{
+	json_t *cells = json_array();
+	bool *seen = calloc(e->configurations_count * e->procedures_count + 1, sizeof *seen);
+	for (size_t i = 0; i < plan->count; i++) {
+		size_t cell = plan->trials[i].configuration * e->procedures_count + plan->trials[i].procedure;
+		if (!seen[cell])
+			json_array_append_new(cells, json_sprintf("%s/%s", e->configurations[plan->trials[i].configuration].name,
+							     e->procedures[plan->trials[i].procedure].name));
+		seen[cell] = true;
+	}
+	free(seen);
+	return cells;
+}
+
 json_t *provenance_take(const struct experiment *e, const struct plan *plan, int64_t seed, int argc, char **argv)
 {
 	struct utsname kernel;
@@ -143,9 +159,9 @@ json_t *provenance_take(const struct experiment *e, const struct plan *plan, int
 	json_array_append_new(words, json_string("liquidnet"));
 	for (int i = 0; i < argc; i++)
 		json_array_append_new(words, json_string(argv[i]));
-	json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:{s:s, s:s, s:s}, s:o, s:o, s:o}", "experiment", e->name,
+	json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:{s:s, s:s, s:s}, s:o, s:o, s:o}", "experiment", e->name,
 		"started", started, "liquidnet", LIQUIDNET_VERSION, "command", words, "seed", (json_int_t)seed, "trials",
-		(json_int_t)plan->count, "kernel", "release", kernel.release, "version", kernel.version, "machine", kernel.machine,
+		(json_int_t)plan->count, "cells", planned_cells(e, plan), "kernel", "release", kernel.release, "version", kernel.version, "machine", kernel.machine,
 		"machine", machine(), "tools", tools(), "host_sysctls", host_sysctls());
 	return all;
 }

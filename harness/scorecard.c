@@ -291,7 +291,11 @@ static int comparisons(const struct page *page)
 	const struct experiment *experiment = page->cells->experiment;
 	struct table *table;
 
-	if (!experiment->comparisons_count)
+	size_t comparable = 0;
+	for (size_t c = 0; c < experiment->configurations_count; c++)
+		for (size_t i = 0; i < experiment->comparisons_count; i++)
+			comparable += cells_comparable(page->cells, c, &experiment->comparisons[i]);
+	if (!comparable)
 		return 0;
 	fputc('\n', page->out);
 	heading(page, "overhead, per cent");
@@ -306,7 +310,8 @@ static int comparisons(const struct page *page)
 	for (size_t c = 0; c < experiment->configurations_count; c++) {
 		group(page, table, c);
 		for (size_t i = 0; i < experiment->comparisons_count; i++)
-			comparison_row(page, table, c, &experiment->comparisons[i]);
+			if (cells_comparable(page->cells, c, &experiment->comparisons[i]))
+				comparison_row(page, table, c, &experiment->comparisons[i]);
 	}
 	if (show(page, table) < 0)
 		return -1;
