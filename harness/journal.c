@@ -107,7 +107,8 @@ static void each_journal(void (*fn)(void *context, pid_t owner, uint64_t start, 
 		closedir(folder);
 }
 
-struct search { /* what the other live runs say of a key */
+struct search { /* what the other runs say of a key */
+	bool alive; /* only the live ones */
 	pid_t but;
 	uint64_t but_start;
 	const char *key;
@@ -119,15 +120,15 @@ static void look(void *context, pid_t owner, uint64_t start, json_t *entries)
 {
 	struct search *s = context;
 	const char *original = json_string_value(json_object_get(entries, s->key));
-	if ((owner == s->but && start == s->but_start) || !original || journal_start_time(owner) != start)
+	if ((owner == s->but && start == s->but_start) || !original || (s->alive && journal_start_time(owner) != start))
 		return;
 	snprintf(s->original, sizeof s->original, "%s", original);
 	s->found = true;
 }
 
-static struct search others(pid_t owner, uint64_t start, const char *key)
+static struct search others(pid_t owner, uint64_t start, const char *key, bool alive)
 {
-	struct search s = {.but = owner, .but_start = start, .key = key};
+	struct search s = {.alive = alive, .but = owner, .but_start = start, .key = key};
 	each_journal(look, &s);
 	return s;
 }
@@ -164,7 +165,8 @@ static int set_locked(pid_t owner, const char *key, const char *value, char **er
 	if (sysctl_read(key, now, sizeof now, error) < 0)
 		return -1;
 	bool there = *value == '+' ? has_word(now, value + 1) : strcmp(now, value) == 0;
-	struct search other = others(owner, start, key);
+	/* A dead run's too: until its guardian has the lock, what is there now is its value and not the original. */
+	struct search other = others(owner, start, key, false);
 	if (there && !other.found)
 		return 0;
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
@@ -202,7 +204,7 @@ static int undo_locked(pid_t owner, uint64_t start, char **error)
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
 	json_t *entries = json_load_file(path, 0, NULL);
 	json_object_foreach(entries, key, value)
-		if (!others(owner, start, key).found && sysctl_write(key, json_string_value(value), error) < 0)
+		if (!others(owner, start, key, true).found && sysctl_write(key, json_string_value(value), error) < 0)
 			result = -1;
 	json_decref(entries);
 	if (unlink(path) < 0 && errno != ENOENT)

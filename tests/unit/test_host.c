@@ -396,6 +396,23 @@ static void pid_reuse(void)
 	json_decref(entries);
 }
 
+/* Between a run's death and its guardian's turn another run asks for the same: it must keep it, and then restore. */
+static void asked_for_while_another_dies(void)
+{
+	struct host *host = host_open(NULL);
+	CHECK(host);
+	struct owner a = start_owner("7");
+	CHECK(kill(a.guardian, SIGSTOP) == 0);
+	kill_group(&a);
+	CHECK(host_sysctl(host, KEY, "7", NULL) == 0);
+	CHECK(kill(a.guardian, SIGCONT) == 0);
+	CHECK(ends(a.guardian_fd));
+	CHECK(is(KEY, "7"));
+	host_close(host);
+	CHECK(is(KEY, "1"));
+	CHECK(journals() == 0);
+}
+
 /* The kernel's list is the whole machine's: a file stands in for it here. */
 static void word_of_a_list(void)
 {
@@ -489,6 +506,7 @@ APART(guardian_is_lean)
 APART(two_runs)
 APART(guardian_killed_then_normal_end)
 APART(power_cut)
+APART(asked_for_while_another_dies)
 APART(pid_reuse)
 APART(word_of_a_list)
 APART(refusals)
@@ -504,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_two_runs),
 		cmocka_unit_test(test_guardian_killed_then_normal_end),
 		cmocka_unit_test(test_power_cut),
+		cmocka_unit_test(test_asked_for_while_another_dies),
 		cmocka_unit_test(test_pid_reuse),
 		cmocka_unit_test(test_word_of_a_list),
 		cmocka_unit_test(test_refusals),
