@@ -2,6 +2,7 @@
 #include "harness/doctor.h"
 
 #include "harness/project.h"
+#include "harness/shape.h"
 #include "lib/error.h"
 #include "lib/process.h"
 #include <errno.h>
@@ -52,18 +53,12 @@ static bool read_text(const char *path, char *text, size_t size)
 	return n >= 0;
 }
 
-/* Runs a shell-free command in fresh network, mount and pid namespaces of a child; true when it ends with 0.
- */
+/* Runs a line of shell, one of this file's constants, in fresh network, mount and pid namespaces of a child;
+ * true when it ends with 0. */
 static bool try_command(const char *command)
 {
-	char copy[512], *words[32], *rest = NULL;
-	size_t count = 0;
-	snprintf(copy, sizeof copy, "%s", command);
-	for (char *w = strtok_r(copy, " ", &rest); w && count < 31; w = strtok_r(NULL, " ", &rest))
-		words[count++] = w;
-	words[count] = NULL;
-	const char *argv[40] = {"unshare", "--net", "--mount", "--fork", "--pid", "--kill-child", "--"};
-	memcpy(argv + 7, words, (count + 1) * sizeof *words);
+	const char *const argv[] = {"unshare", "--net", "--mount", "--fork", "--pid", "--kill-child", "--",
+		"sh", "-c", command, NULL};
 	struct process_options options = PROCESS_OPTIONS;
 	char *output = NULL;
 	options.argv = argv;
@@ -86,15 +81,6 @@ static void look_kernel(const struct check *c, struct doctor_finding *f)
 	(void)c;
 	uname(&kernel);
 	found(f, kernel.release);
-}
-
-static void look_file(const struct check *c, struct doctor_finding *f)
-{
-	char text[200];
-	if (!read_text(c->subject, text, sizeof text))
-		missing(c, f);
-	else
-		found(f, *text ? text : "there");
 }
 
 static void look_exists(const struct check *c, struct doctor_finding *f)
@@ -134,21 +120,74 @@ static void look_path(const struct check *c, struct doctor_finding *f)
 	missing(c, f);
 }
 
-/* The smallest map there is: whether the kernel has the system call and lets us. */
+/* "return 0" for a network interface: loaded, never attached. */
 static void look_bpf(const struct check *c, struct doctor_finding *f)
 {
-	union bpf_attr map;
-	memset(&map, 0, sizeof map);
-	map.map_type = BPF_MAP_TYPE_ARRAY;
-	map.key_size = map.value_size = sizeof(uint32_t);
-	map.max_entries = 1;
-	int fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof map);
+	const struct bpf_insn program[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+	union bpf_attr load;
+	memset(&load, 0, sizeof load);
+	load.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+	load.insns = (uintptr_t)program;
+	load.insn_cnt = sizeof program / sizeof *program;
+	load.license = (uintptr_t) "Dual MIT/GPL";
+	int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
 	if (fd >= 0) {
 		close(fd);
-		found(f, "yes");
+		found(f, "a program loads");
 	} else {
 		missing(c, f);
 	}
+}
+
+/* pm_type holds a number that says nothing to a reader; newer kernels name the managers. */
+static void look_path_manager(const struct check *c, struct doctor_finding *f)
+{
+	char text[128];
+	if (read_text("/proc/sys/net/mptcp/available_path_managers", text, sizeof text) &&
+		strstr(text, "userspace"))
+		found(f, "yes (net.mptcp.path_manager)");
+	else if (read_text("/proc/sys/net/mptcp/pm_type", text, sizeof text))
+		found(f, "yes (net.mptcp.pm_type)");
+	else
+		missing(c, f);
+}
+
+static void look_congestion(const struct check *c, struct doctor_finding *f)
+{
+	char available[100], allowed[100], text[240];
+	if (!read_text(c->subject, available, sizeof available)) {
+		missing(c, f);
+		return;
+	}
+	read_text("/proc/sys/net/ipv4/tcp_allowed_congestion_control", allowed, sizeof allowed);
+	snprintf(text, sizeof text, "%s; allowed to all: %s", available, allowed);
+	found(f, text);
+}
+
+static void look_cgroup2(const struct check *c, struct doctor_finding *f)
+{
+	char line[1024], place[512], kind[64];
+	FILE *in = fopen("/proc/self/mounts", "re");
+	missing(c, f);
+	while (in && f->state != DOCTOR_OK && fgets(line, sizeof line, in))
+		if (sscanf(line, "%*s %511s %63s", place, kind) == 2 && strcmp(kind, "cgroup2") == 0)
+			found(f, place);
+	if (in)
+		fclose(in);
+}
+
+static void look_backends(const struct check *c, struct doctor_finding *f)
+{
+	char text[200] = "";
+	for (size_t i = 0; shape_backends[i]; i++)
+		if (shape_backends[i]->available())
+			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? ", " : "",
+				shape_backends[i]->name);
+	if (*text)
+		found(f, text);
+	else
+		missing(c, f);
 }
 
 static void look_one(const struct check *c, struct doctor_finding *f)
@@ -239,31 +278,52 @@ static const struct check checks[] = {
 	{"kernel", true, look_kernel, NULL, NULL},
 	{"Multipath TCP", true, look_one, "/proc/sys/net/mptcp/enabled",
 		"use a kernel with CONFIG_MPTCP (Debian's has it) and sysctl net.mptcp.enabled=1"},
-	{"userspace path manager", true, look_file, "/proc/sys/net/mptcp/pm_type", "use Linux 5.19 or later"},
-	{"congestion controls", true, look_file, "/proc/sys/net/ipv4/tcp_available_congestion_control",
+	{"userspace path manager", true, look_path_manager, NULL, "use Linux 5.19 or later"},
+	{"congestion controls", true, look_congestion, "/proc/sys/net/ipv4/tcp_available_congestion_control",
 		"mount /proc; use a kernel with CONFIG_INET"},
 	{"namespaces", true, look_try, "true",
 		"use a kernel with network, mount and pid namespaces, as root"},
 	{"veth", true, look_try, "ip link add dev a type veth peer name b", "use a kernel with CONFIG_VETH"},
-	{"TUN/TAP", true, look_exists, "/dev/net/tun", "modprobe tun, or use a kernel with CONFIG_TUN"},
+	{"TUN/TAP", true, look_try, "ip tuntap add dev t mode tun",
+		"modprobe tun, or use a kernel with CONFIG_TUN"},
 	{"HTB", false, look_try, "tc qdisc add dev lo root htb",
 		"not in this kernel: links are shaped by the link daemon; for netem use a kernel with "
 		"CONFIG_NET_SCH_HTB"},
 	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
 		"not in this kernel: links are shaped by the link daemon; nothing to do, or use a kernel "
 		"with CONFIG_NET_SCH_NETEM"},
-	{"clsact", true, look_try, "tc qdisc add dev lo clsact",
+	{"user namespaces", false, look_try, "unshare --user true",
+		"root does without them; sysctl user.max_user_namespaces allows them"},
+	{"clsact and cls_bpf", true, look_try,
+		"tc qdisc add dev lo clsact && tc filter add dev lo egress bpf bytecode '1,6 0 0 0,'",
 		"use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
 	{"BPF", true, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
-	{"nftables with NAT", true, look_try,
-		"nft add table ip t; add chain ip t c { type nat hook prerouting priority 0 ; }",
+	{"shaping back ends", true, look_backends, NULL,
+		"neither netem nor the link daemon serves: run `make`"},
+	{"nftables with NAT maps", true, look_try,
+		"nft 'add table ip t; add map ip t m { type ipv4_addr . inet_service : ipv4_addr . "
+		"inet_service ; }; "
+		"add chain ip t c { type nat hook prerouting priority dstnat ; }; "
+		"add rule ip t c meta l4proto tcp dnat ip to ip saddr . tcp dport map @m'",
 		"use a kernel with CONFIG_NFT_NAT; " INSTALL},
+	{"connection tracking", true, look_try,
+		"nft 'add table ip t; add chain ip t c { type filter hook input priority 0 ; }; "
+		"add rule ip t c ct state established accept'",
+		"use a kernel with CONFIG_NF_CONNTRACK and CONFIG_NFT_CT"},
+	{"cgroup2", false, look_cgroup2, NULL,
+		"trials have no figures of their own; mount -t cgroup2 none /sys/fs/cgroup"},
 	{"pressure figures (PSI)", false, look_exists, "/proc/pressure/cpu",
 		"verdicts do without them; boot with psi=1 to have them"},
 	{"real-time priority", false, look_realtime, NULL,
 		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and "
 		"cpu.rt_runtime_us of the cgroup"},
 	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
+	{"Mininet can be imported", true, look_try, "/usr/bin/python3 -I -c 'import mininet.net'",
+		"/usr/bin/python3 -c 'import mininet.net' says why; " INSTALL},
+	{"tcpdump", false, look_path, "tcpdump", "captures do without it; to look at them: " INSTALL},
+	{"mptcpize", true, look_path, "mptcpize", INSTALL},
+	{"ip", true, look_path, "ip", INSTALL},
+	{"nft", true, look_path, "nft", INSTALL},
 	{"tc", true, look_program, "tc -V", INSTALL},
 	{"ethtool", true, look_program, "ethtool --version", INSTALL},
 	{"iperf3", true, look_program, "iperf3 --version", INSTALL},
@@ -296,9 +356,9 @@ int doctor_require(char **error)
 		return error_set(error, "experiments need root; run it with sudo");
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
 		struct doctor_finding f = {0};
-		bool quick = checks[i].look == look_exists || checks[i].look == look_glob ||
-			     checks[i].look == look_one || checks[i].look == look_bpf ||
-			     checks[i].look == look_own;
+		bool quick = checks[i].look == look_exists || checks[i].look == look_path ||
+			     checks[i].look == look_glob || checks[i].look == look_one ||
+			     checks[i].look == look_bpf || checks[i].look == look_own;
 		if (!checks[i].required || !quick)
 			continue;
 		checks[i].look(&checks[i], &f);
