@@ -47,9 +47,9 @@ class PipeNode(Node):
         for line in self.shell.stdout:
             if line == f"{DONE}0\n":
                 return
-            output += line
             if line.startswith(DONE):
                 break
+            output += line
         raise Refused(f"node {self.name}: {' '.join(output.split())}")
 
     def settle(self) -> None:
@@ -60,6 +60,16 @@ class PipeNode(Node):
         lines += [f"route add {route}" for route in self.params["routes"]]
         forward = "echo 1 > /proc/sys/net/ipv4/ip_forward && " if self.params["forward"] else ""
         self.run(f"{forward}ip -batch - <<'END'\n" + "\n".join(lines) + "\nEND")
+
+    def await_links(self) -> None:
+        """Starts to wait for the interfaces: the kernel lets packets out a moment after both ends of a link are up."""
+        interfaces = " ".join(self.intfNames())
+        self.run(
+            f"tries=0; for name in {interfaces}; do\n"
+            "until read -r state </sys/class/net/$name/operstate && [ $state = up ]; do\n"
+            "tries=$((tries + 1)); [ $tries -lt 2000 ] || { echo $name stays $state; exit 1; }\n"
+            "sleep 0.001; done; done"  # no event to wait for without a program a node; it takes about a millisecond
+        )
 
 
 class LaterIntf(Intf):
@@ -85,18 +95,21 @@ class Network(mininet.net.Mininet):
         for node in self.hosts:
             node.finish()  # its namespace exists
         lines = []
-        for link in self.links:
+        for i, link in enumerate(self.links, start=1000):
+            # The kernel reports a link whose ends have the same index up to a second later: no two have.
             left, right = (
-                f"name {end} address {end.mac} netns {end.node.pid}" for end in (link.intf1, link.intf2)
+                f"name {end} index {2 * i + side} address {end.mac} netns {end.node.pid}"
+                for side, end in enumerate((link.intf1, link.intf2))
             )
             lines.append(f"link add {left} type veth peer {right}\n")
         made = subprocess.run(["ip", "-batch", "-"], input="".join(lines), capture_output=True, text=True, check=False)
         if made.returncode != 0:
             raise Refused(f"links: {' '.join(made.stderr.split())}")
-        for node in self.hosts:
-            node.settle()
-        for node in self.hosts:
-            node.finish()
+        for step in (PipeNode.settle, PipeNode.await_links):
+            for node in self.hosts:
+                step(node)
+            for node in self.hosts:
+                node.finish()
 
 
 def build(topology: Topo) -> Network:

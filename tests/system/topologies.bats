@@ -1,0 +1,420 @@
+#!/usr/bin/env bats
+# The topologies, built by the driver and by plain `mn`. What builds a network runs inside a sandbox, which dies whole with it.
+# Every wait is for an event and has a limit.
+# shellcheck disable=SC2317,SC2329,SC2154 # functions are called by name, inside; stderr is bats'
+# shellcheck disable=SC2030,SC2031,SC2016 # each test is a subshell; backquotes belong to messages
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	work=$BATS_TEST_TMPDIR
+	folder=$PWD/topologies
+	export work folder
+}
+
+driver() { /usr/bin/python3 -I -S "$folder/driver.py" "$@"; }
+
+# in_sandbox FUNCTION [ARGUMENT...]
+in_sandbox() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	run --separate-stderr timeout -k 5 "${limit:-60}" unshare --net --pid --fork --kill-child --mount --mount-proc \
+		bash -c "$(declare -f); sandbox_main $*"
+	printf '%s\n' "status $status" "$output" "$stderr"
+	[ "$status" = 0 ]
+}
+
+sandbox_main() {
+	set -eEuo pipefail
+	trap 'echo "failed: $BASH_COMMAND"' ERR
+	mount --bind "$work" /mnt
+	mount -t tmpfs tmpfs /tmp
+	mount -t tmpfs tmpfs /run
+	work=/mnt
+	cd "$work"
+	"$@"
+}
+
+# --- the driver ---------------------------------------------------------------------------------------------------
+
+# start_driver ARGUMENT...: builds; the line is in $network, the process in $driver_pid; closing descriptor 8 ends it.
+start_driver() {
+	mkfifo in out
+	/usr/bin/python3 -I -S "$folder/driver.py" "$@" <in >out 2>driver.log &
+	driver_pid=$!
+	exec 8>in 9<out
+	read -r -t 20 -u 9 network || { cat driver.log; return 1; }
+}
+
+pid_of() { jq -er ".nodes.\"$1\".pid" <<<"$network"; }
+
+inside() { nsenter -t "$(pid_of "$1")" -n "${@:2}"; }
+
+gone() { # PID...: waits until none of these processes is left
+	local pid
+	for pid; do timeout 10 tail --pid="$pid" -f /dev/null; done
+}
+
+# hops NODE ADDRESS...: who answers to UDP datagrams with TTL 1, 2, ... up to each address, a line an address.
+hops() {
+	nsenter -t "$(pid_of "$1")" -n /usr/bin/python3 -I -S - "${@:2}" <<-'END'
+		import select, socket, sys
+		IP_RECVERR = 11
+		for address in sys.argv[1:]:
+		    seen = []
+		    while len(seen) < 8 and seen[-1:] != [address]:
+		        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+		        s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, len(seen) + 1)
+		        s.connect((address, 33434))
+		        s.send(b"?")
+		        poll = select.poll()
+		        poll.register(s, 0)
+		        if not poll.poll(3000):
+		            seen.append("lost")
+		            break
+		        _, control, _, _ = s.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+		        data = control[0][2]  # sock_extended_err, then the address of who complains
+		        seen.append(socket.inet_ntoa(data[20:24]))
+		    print(*seen)
+	END
+}
+
+unlimited_answers() { # the kernel answers a peer with six errors at once, then one a second
+	local node
+	for node in $(jq -r '.nodes | keys[]' <<<"$network"); do
+		inside "$node" sh -c 'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit'
+	done
+}
+
+# same TEXT TEXT: for what is clearer as a difference
+same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
+
+@test "--list names the topologies" {
+	run driver --list
+	[ "$status" = 0 ]
+	[ "$output" = $'detour\nrelay' ]
+}
+
+table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | map("\(.node) \(.interface)") | join(" "))"),
+	(.nodes | to_entries[] | .key as $node | .value.interfaces | to_entries[] | "\($node) \(.key) \(.value.link) \(.value.address)")'; }
+
+@test "detour: names and addresses as documented" {
+	same "$(driver --describe detour | table)" "$(cat <<-'END'
+		detour
+		link1 client client-link1 r1 r1-link1
+		link2 r1 r1-link2 r2 r2-link2
+		link3 server server-link3 r2 r2-link3
+		link4 r1 r1-link4 r3 r3-link4
+		link5 r3 r3-link5 r2 r2-link5
+		link6 detour detour-link6 r3 r3-link6
+		client client-link1 link1 10.0.1.1/24
+		r1 r1-link1 link1 10.0.1.2/24
+		r1 r1-link2 link2 10.0.2.1/24
+		r1 r1-link4 link4 10.0.4.1/24
+		r2 r2-link2 link2 10.0.2.2/24
+		r2 r2-link3 link3 10.0.3.2/24
+		r2 r2-link5 link5 10.0.5.2/24
+		r3 r3-link4 link4 10.0.4.2/24
+		r3 r3-link5 link5 10.0.5.1/24
+		r3 r3-link6 link6 10.0.6.2/24
+		detour detour-link6 link6 10.0.6.1/24
+		server server-link3 link3 10.0.3.1/24
+	END
+	)"
+}
+
+@test "relay: names and addresses as documented" {
+	same "$(driver --describe relay | table)" "$(cat <<-'END'
+		relay
+		access client client-access relay relay-access
+		backbone relay relay-backbone server server-backbone
+		client client-access access 10.1.1.1/24
+		relay relay-access access 10.1.1.2/24
+		relay relay-backbone backbone 10.1.2.1/24
+		server server-backbone backbone 10.1.2.2/24
+	END
+	)"
+}
+
+@test "--describe needs no root, builds nothing, and is quick; building needs root" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	local nobody took best began described as_nobody public
+	nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	best=1000000
+	for _ in 1 2 3 4 5; do
+		began=${EPOCHREALTIME/./}
+		described=$(driver --describe detour)
+		took=$((${EPOCHREALTIME/./} - began))
+		[ "$took" -ge "$best" ] || best=$took
+	done
+	echo "best of five: $best us"
+	[ "$best" -lt 150000 ]
+	# A copy, as the folder may be where only root may go.
+	public=$(mktemp -d /tmp/topologies.XXXXXX)
+	cp "$folder"/*.py "$public"
+	chmod -R a+rX "$public"
+	run --separate-stderr "${nobody[@]}" /usr/bin/python3 -I -S "$public/driver.py" --describe detour
+	as_nobody=$output
+	run --separate-stderr "${nobody[@]}" /usr/bin/python3 -I -S "$public/driver.py" detour
+	rm -r "$public"
+	same "$as_nobody" "$described"
+	[ "$status" = 2 ]
+	[ "$stderr" = "driver.py: building a network needs root" ]
+}
+
+as_described() {
+	local topology
+	for topology in detour relay; do
+		start_driver "$topology"
+		same "$(jq -S 'del(.nodes[].pid)' <<<"$network")" "$(driver --describe "$topology" | jq -S .)"
+		# What the line says is what the kernel has, and the kernel has nothing more.
+		for node in $(jq -r '.nodes | keys[]' <<<"$network"); do
+			same "$(inside "$node" ip -json address | jq -r '
+				.[] | select(.ifname != "lo") | "\(.ifname) \(.operstate) \(.addr_info[] | select(.family == "inet") | "\(.local)/\(.prefixlen)")"' |
+				sort)" \
+				"$(jq -r ".nodes.\"$node\".interfaces | to_entries[] | \"\(.key) UP \(.value.address)\"" <<<"$network" | sort)"
+		done
+		exec 8>&- 9<&-
+		wait "$driver_pid"
+		rm in out
+	done
+}
+
+@test "what --describe says is what is built" { in_sandbox as_described; }
+
+detour_paths() {
+	start_driver detour
+	unlimited_answers
+	same "$(hops client 10.0.3.1 10.0.6.1)" $'10.0.1.2 10.0.2.2 10.0.3.1\n10.0.1.2 10.0.4.2 10.0.6.1'
+	same "$(hops server 10.0.1.1 10.0.6.1)" $'10.0.3.2 10.0.2.1 10.0.1.1\n10.0.3.2 10.0.5.1 10.0.6.1'
+	same "$(hops detour 10.0.1.1 10.0.3.1)" $'10.0.6.2 10.0.4.1 10.0.1.1\n10.0.6.2 10.0.5.2 10.0.3.1'
+}
+
+@test "detour: the default path is link 2, the detour is reached over links 4 and 5" { in_sandbox detour_paths; }
+
+relay_path() {
+	start_driver relay
+	same "$(hops client 10.1.2.2)" "10.1.1.2 10.1.2.2"
+	same "$(hops server 10.1.1.1)" "10.1.2.1 10.1.1.1"
+}
+
+@test "relay: client and server reach each other through the relay" { in_sandbox relay_path; }
+
+everyone() {
+	start_driver detour
+	unlimited_answers
+	local node addresses answers
+	for node in $(jq -r '.nodes | keys[]' <<<"$network"); do
+		mapfile -t addresses < <(jq -r ".nodes | del(.\"$node\") | .[].interfaces[].address | sub(\"/.*\"; \"\")" <<<"$network")
+		answers=$(hops "$node" "${addresses[@]}" | awk '{print $NF}')
+		same "$answers" "$(printf '%s\n' "${addresses[@]}")"
+	done
+	same "$(for node in client r1 r2 r3 detour server; do inside "$node" cat /proc/sys/net/ipv4/ip_forward; done | tr '\n' ' ')" "0 1 1 1 1 0 "
+}
+
+@test "detour: every node reaches every address; routers and the detour forward" { in_sandbox everyone; }
+
+ends() {
+	local before nodes
+	before=$(ip -brief link)
+	start_driver detour
+	same "$(ip -brief link)" "$before"
+	mapfile -t nodes < <(jq -r '.nodes[].pid' <<<"$network")
+	[ "${#nodes[@]}" = 6 ]
+	kill -0 "${nodes[@]}"
+	exec 8>&-
+	wait "$driver_pid" # exit status 0
+	gone "${nodes[@]}"
+	if read -r -t 5 -u 9; then false; fi # it said one line only
+	[ ! -s driver.log ]
+	exec 9<&-
+	rm in out
+
+	start_driver detour
+	mapfile -t nodes < <(jq -r '.nodes[].pid' <<<"$network")
+	kill -KILL "$driver_pid"
+	wait "$driver_pid" || [ $? = 137 ]
+	gone "${nodes[@]}"
+	same "$(ip -brief link)" "$before"
+}
+
+@test "the network goes with the driver: at the end of its input, and when it is killed" { in_sandbox ends; }
+
+# refused TEXT ARGUMENT...: one line that ends with TEXT, status 2
+refused() {
+	run --separate-stderr driver "${@:2}"
+	echo "status $status: $stderr"
+	[ "$status" = 2 ]
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "driver.py: "*"$1"* ]]
+}
+
+@test "bad arguments: one line, status 2" {
+	refused "no topology \`detuor\`; there are: detour, relay" detuor
+	refused "no topology \`../driver\`; there are" --describe ../driver
+	refused "no topology \`links\`; there are" links
+	refused "usage: driver.py"
+	refused "usage: driver.py" detour relay
+	refused "unknown option --descibe" --descibe detour
+	refused "unknown option --parameters" detour --parameters
+	refused "--parameters {x: Expecting" detour --parameters '{x'
+	refused "is no JSON object" detour --parameters '[1]'
+	refused "no parameter \`leaves\`" --describe detour --parameters '{"leaves": 3}'
+	refused "are for \`mn\`" --describe detour --parameters '{"bw": 10}'
+}
+
+# --- another topology ---------------------------------------------------------------------------------------------
+
+# copied: the topologies in a folder of their own, to add to
+copied() {
+	mkdir "$work/topologies"
+	cp "$folder"/*.py "$work/topologies"
+	folder=$work/topologies
+}
+
+# star: the example of the documentation beside the others
+star() {
+	copied
+	sed -n '/^```python$/,/^```$/p' docs/topologies.md | sed '1d;$d' >"$folder/star.py"
+}
+
+star_paths() {
+	folder=/mnt/topologies
+	start_driver star --parameters '{"leaves": 5}'
+	same "$(hops leaf1 10.2.5.1)" "10.2.1.2 10.2.5.1"
+	same "$(jq -r '.nodes | keys_unsorted | join(" ")' <<<"$network")" "hub leaf1 leaf2 leaf3 leaf4 leaf5"
+}
+
+@test "the documentation's example: described, built with a parameter" {
+	star
+	[ "$(driver --list)" = $'detour\nrelay\nstar' ]
+	[ "$(driver --describe star | jq '.nodes | length')" = 4 ]
+	[ "$(driver --describe star --parameters '{"leaves": 2}' | jq -c '.links | keys')" = '["spoke1","spoke2"]' ]
+	refused "no parameter \`leafs\`; the topology's own are: leaves;" --describe star --parameters '{"leafs": 2}'
+	in_sandbox star_paths
+}
+
+# broken FROM TO TEXT: the example with one mistake
+broken() {
+	sed "s|$1|$2|" "$work/star.py" >"$folder/star.py"
+	if cmp -s "$work/star.py" "$folder/star.py"; then false; fi
+	refused "$3" --describe star
+}
+
+bad_route() {
+	folder=/mnt/topologies
+	local status=0
+	driver star </dev/null >out 2>driver.log || status=$?
+	same "$status" 2
+	[ ! -s out ]
+	same "$(wc -l <driver.log)" 1
+	grep -q '^driver.py: node leaf1: .*Command failed' driver.log
+}
+
+@test "mistakes in a topology: one line that says where" {
+	star
+	cp "$folder/star.py" "$work"
+	broken '"spoke{i}"' '"muchtoolong{i}"' "link muchtoolong1: leaf1-muchtoolong1 has more than 15 characters"
+	broken '("hub", ' '("hib", ' "link spoke1: no node \`hib\`"
+	broken '"leaf{i}", f"default' '"leaf", f"default' "link spoke1: no node \`leaf1\`"
+	broken '"spoke{i}"' '"spoke"' "link spoke: there are two of that name"
+	broken '"10.2.{i}.1/24"' '"10.2.{i}.1"' "10.2.1.1 is no address; write 10.0.1.1/24"
+	broken '{"star": StarTopo}' '{}' "defines no topos = {'star': ...}"
+	broken 'self.router("hub")' 'self.ruter("hub")' "no attribute 'ruter'"
+	sed 's|default via 10.2.{i}.2|default via 10.9.9.9|' "$work/star.py" >"$folder/star.py"
+	in_sandbox bad_route
+}
+
+# --- plain Mininet ------------------------------------------------------------------------------------------------
+
+# mininet TOPO: mn with commands on standard input; output in mn.log
+mininet() {
+	mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts
+	mount --bind /dev/pts/ptmx /dev/ptmx
+	mn --custom "$folder/detour.py" --topo "$1" --controller none >mn.log 2>&1
+}
+
+plain() {
+	mininet detour <<-'END'
+		server socat -T 10 TCP-LISTEN:8080,reuseaddr SYSTEM:'echo hello from $SOCAT_PEERADDR' &
+		client socat -T 10 - TCP:10.0.3.1:8080,retry=50,interval=0.1 </dev/null
+		client ip route get 10.0.3.1
+		r1 ip route get 10.0.6.1
+		detour cat /proc/sys/net/ipv4/ip_forward
+		r1 tc qdisc show dev r1-link2
+	END
+	cat mn.log
+	grep -q 'hello from 10.0.1.1' mn.log
+	grep -q '10.0.3.1 via 10.0.1.2 dev client-link1 src 10.0.1.1' mn.log
+	grep -q '10.0.6.1 via 10.0.4.2 dev r1-link4' mn.log
+	grep -q '^mininet> 1[[:space:]]*$' mn.log
+	grep -q 'qdisc noqueue' mn.log
+	grep -q '^completed in' mn.log
+}
+
+@test "plain mn builds the topology with its routes" { in_sandbox plain; }
+
+rates() {
+	mininet detour,bw=20,max_queue_size=50,link2.bw=10,link2.max_queue_size=20 <<-'END'
+		r1 tc class show dev r1-link1; tc qdisc show dev r1-link1
+		r2 tc class show dev r2-link2; tc qdisc show dev r2-link2
+		r2 ip -d link show dev r2-link2
+	END
+	cat mn.log
+	same "$(grep -oE 'rate [0-9]+Mbit|limit [0-9]+p|gso_max_segs [0-9]+' mn.log | tr '\n' ' ')" \
+		"rate 20Mbit limit 50p rate 10Mbit limit 20p gso_max_segs 1 "
+}
+
+@test "plain mn: rates and queue limits, of all links and of one" { in_sandbox rates; }
+
+delayed() {
+	local status=0 netem=
+	if tc qdisc add dev lo root netem delay 1ms 2>/dev/null; then netem=1; fi
+	touch /tmp/of-another.log # mn's clean-up would delete it
+	mininet detour,bw=10,delay=5ms,link2.loss=0.5 <<-'END' || status=$?
+		r1 tc qdisc show dev r1-link2
+		r3 tc qdisc show dev r3-link5
+	END
+	cat mn.log
+	[ -e /tmp/of-another.log ]
+	if [ -n "$netem" ]; then
+		same "$status" 0
+		same "$(grep -cE 'qdisc netem .*delay 5(\.0)?ms' mn.log)" 2
+		same "$(grep -cE 'qdisc netem .*loss 0\.5%' mn.log)" 1
+	else
+		same "$status" 1
+		grep -q '^.*-link[1-6]: this kernel cannot shape the link as asked: `tc .*netem delay 5ms.* take a kernel with sch_netem' mn.log
+		if grep -qE 'mininet>|Traceback|Cleaning up' mn.log; then false; fi
+	fi
+}
+
+@test "plain mn: delay and loss are done, or refused where the kernel lacks netem" { in_sandbox delayed; }
+
+parameters() {
+	local each says status
+	mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts
+	while IFS=' ' read -r each says; do
+		status=0
+		mn --custom "$folder/detour.py" --topo "$each" --controller none </dev/null >mn.log 2>&1 || status=$?
+		cat mn.log
+		same "$status" 1
+		grep -qF -e "$says" mn.log
+		if grep -qE 'Traceback|Cleaning up|Adding hosts' mn.log; then false; fi
+	done <<-'END'
+		detour,delay=5 every link: delay=5 is no time; write 5ms
+		detour,link3.delay=soon link link3: delay=soon is no time; write 5ms
+		detour,bw=0 every link: bw=0 is out of range
+		detour,bw=2000 every link: bw=2000 is out of range
+		detour,loss=101 every link: loss=101 is out of range
+		detour,max_queue_size=0 every link: max_queue_size=0 is out of range
+		detour,max_queue_size=1.5 every link: max_queue_size=1.5 is out of range
+		detour,jitter=1ms link link1: jitter needs a delay
+		detour,link9.bw=10 no link `link9`; there are: link1,
+		detour,bandwidth=10 no parameter `bandwidth`; the topology's own are: none; under `mn` also bw,
+		detour,10 parameter 10 has no name
+	END
+}
+
+@test "plain mn: parameters that Mininet would ignore or misread are refused" { in_sandbox parameters; }
