@@ -180,7 +180,7 @@ static int read_options(int argc, char **argv, struct shell *shell, char **error
 
 static int run(const struct shell *shell, char **error)
 {
-	const char *visible[] = {project_root(), NULL};
+	const char *visible[] = {project_root(), project_programs(), NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = -1, .stdio = 1};
 	struct sandbox sandbox;
 	struct host *host = doctor_require(error) < 0 ? NULL : host_open(error);

@@ -2,6 +2,7 @@
  * ends without a record, or outlives the trial's limit, is a failed trial with that reason. */
 #include "harness/crew.h"
 
+#include "harness/project.h"
 #include "harness/sandbox.h"
 #include "harness/trial.h"
 #include "lib/clock.h"
@@ -60,7 +61,7 @@ static int seat_trial(struct crew *crew, struct seat *seat, const struct planned
 		e->procedures[planned->procedure].name, planned->repeat);
 	if (results_trial_folder(crew->results, seat->label, seat->trial.folder, sizeof seat->trial.folder, error) < 0)
 		return -1;
-	const char *visible[] = {crew->options->root, crew->results->folder, NULL};
+	const char *visible[] = {crew->options->root, project_programs(), crew->results->folder, NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = host_cgroup(crew->host, seat->label)};
 	int result = sandbox_start(&seat->sandbox, &options, trial_body, &seat->trial, error);
 	if (options.cgroup_fd >= 0)

@@ -169,6 +169,8 @@ static int set_locked(pid_t owner, const char *key, const char *value, char **er
 	struct search other = others(owner, start, key, false);
 	if (there && !other.found)
 		return 0;
+	if (!there && *value != '+' && others(owner, start, key, true).found)
+		return error_set(error, "host setting %s: another run needs `%s` and this one `%s`; wait for its end", key, now, value);
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
 	json_t *entries = json_load_file(path, 0, NULL);
 	entries = entries ? entries : json_object();
