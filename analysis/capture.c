@@ -1,51 +1,22 @@
-/* Capture: the window on the file, and the pcap format. A window of a mapped file is replaced as a whole when
- * the next record does not fit in it, so packets of one batch never move; pages behind it are unmapped and
- * memory stays flat. */
+/* Capture: the window on the file, and the pcap format. The window is a buffer that read(2) fills: from the
+ * page cache that took 12.5 ns a packet of 111 bytes where mapping took 17 (by faults) to 21
+ * (MADV_POPULATE_READ); pipes work alike, and a file that shrinks meanwhile cannot raise SIGBUS. The window
+ * moves only between batches, so packets of one never do. */
 #include "analysis/capture.h"
 #include "analysis/capture_internal.h"
 #include "lib/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW ((size_t)4 << 20)
+/* Small enough to stay in the second-level cache while it is read. */
+#define WINDOW ((size_t)256 << 10)
 #define MAGIC_US 0xa1b2c3d4u
 #define MAGIC_NS 0xa1b23c4du
 #define MAGIC_NG 0x0a0d0d0au
 
 enum { FILE_HEADER = 24, RECORD_HEADER = 16 };
-
-static bool map_window(struct capture *capture, size_t size)
-{
-	size_t at_hand = (size_t)(capture->end - capture->cursor);
-	uint64_t position = capture->end_offset - at_hand;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t from = position & ~(page - 1);
-	uint64_t length = WINDOW + size + page;
-	if (length > capture->file_size - from)
-		length = capture->file_size - from;
-	void *map = mmap(NULL, length, PROT_READ, MAP_PRIVATE, capture->fd, (off_t)from);
-	if (map == MAP_FAILED) {
-		capture->last = true;
-		return false;
-	}
-	/* One call a window in place of a page fault every 16 pages; without it (Linux < 5.14) it is only
-	 * slower. */
-	madvise(map, length, MADV_SEQUENTIAL);
-	madvise(map, length, MADV_POPULATE_READ);
-	if (capture->map)
-		munmap(capture->map, capture->map_length);
-	capture->map = map;
-	capture->map_length = length;
-	capture->cursor = (const uint8_t *)map + (position - from);
-	capture->end = (const uint8_t *)map + length;
-	capture->end_offset = from + length;
-	capture->last = capture->end_offset == capture->file_size;
-	return true;
-}
 
 static void read_more(struct capture *capture, size_t size)
 {
@@ -56,7 +27,8 @@ static void read_more(struct capture *capture, size_t size)
 			capture->last = true;
 			return;
 		}
-		memcpy(larger, capture->cursor, at_hand);
+		if (at_hand)
+			memcpy(larger, capture->cursor, at_hand);
 		free(capture->buffer);
 		capture->buffer = larger;
 		capture->buffer_size = size + WINDOW;
@@ -70,6 +42,7 @@ static void read_more(struct capture *capture, size_t size)
 			at_hand += (size_t)got;
 			capture->end_offset += (uint64_t)got;
 		} else if (got == 0 || errno != EINTR) {
+			capture->read_error = got < 0 ? errno : 0;
 			capture->last = true;
 		}
 	}
@@ -82,10 +55,7 @@ bool capture_need(struct capture *capture, size_t size)
 		return true;
 	if (capture->last)
 		return false;
-	if (capture->file_size)
-		map_window(capture, size);
-	else
-		read_more(capture, size);
+	read_more(capture, size);
 	return (size_t)(capture->end - capture->cursor) >= size;
 }
 
@@ -172,7 +142,10 @@ size_t capture_next(struct capture *capture, struct capture_packet *packets, siz
 /* Reads the file's first bytes: which format, byte order, time unit. */
 static int read_header(struct capture *capture, const char *path, char **error)
 {
-	if (!capture_need(capture, 4))
+	bool enough = capture_need(capture, 4);
+	if (capture->read_error)
+		return error_set(error, "%s: cannot be read: %s", path, strerror(capture->read_error));
+	if (!enough)
 		return error_set(
 			error, "%s: is empty or shorter than any capture; give a pcap or pcapng file", path);
 	uint32_t magic = capture_u32(capture, capture->cursor);
@@ -203,16 +176,13 @@ struct capture *capture_open(const char *path, char **error)
 		error_set(error, "%s: out of memory", path);
 		return NULL;
 	}
-	struct stat status;
 	bool standard_input = strcmp(path, "-") == 0;
 	capture->fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-	if (capture->fd < 0 || fstat(capture->fd, &status) < 0) {
+	if (capture->fd < 0) {
 		error_set(error, "%s: cannot be opened: %s", path, strerror(errno));
 		capture_close(capture);
 		return NULL;
 	}
-	if (S_ISREG(status.st_mode) && !standard_input)
-		capture->file_size = (uint64_t)status.st_size;
 	if (read_header(capture, path, error) < 0) {
 		capture_close(capture);
 		return NULL;
@@ -253,8 +223,6 @@ void capture_close(struct capture *capture)
 {
 	if (!capture)
 		return;
-	if (capture->map)
-		munmap(capture->map, capture->map_length);
 	if (capture->fd >= 0)
 		close(capture->fd);
 	free(capture->buffer);

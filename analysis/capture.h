@@ -1,6 +1,5 @@
-/* Capture: packets out of pcap and pcapng files, both byte orders, any time resolution, link types mixed.
- * Files are mapped a window at a time, pipes are read; libpcap refuses mixed link types and costs a copy and
- * a call a packet. */
+/* Capture: packets out of pcap and pcapng, files and pipes, both byte orders, any time resolution, link types
+ * mixed. libpcap refuses mixed link types and costs a call a packet. */
 #ifndef LIQUIDNET_ANALYSIS_CAPTURE_H
 #define LIQUIDNET_ANALYSIS_CAPTURE_H
 

@@ -33,9 +33,7 @@ struct capture {
 	size_t interface_count;
 	struct capture_counters counters;
 	int fd;
-	void *map;
-	size_t map_length;
-	uint64_t file_size;
+	int read_error; /* errno of the read that ended the file, or 0 */
 	uint8_t *buffer;
 	size_t buffer_size;
 };

@@ -15,11 +15,12 @@ static void delivered(struct tracker *tracker, struct data_direction *data, uint
 		return;
 	data->delivered += bytes;
 	data->last_ns = now_ns;
-	int64_t since = now_ns - data->first_ns;
-	for (size_t i = 0; i < tracker->options->window_count; i++)
+	for (size_t i = 0; i < tracker->options->window_count; i++) {
+		int64_t since = now_ns - data->first_ns;
 		if (since >= tracker->window_ns[i][0] && since < tracker->window_ns[i][1])
 			data->window_bytes[i] += bytes;
-	if (tracker->step_ns > 0 && now_ns >= 0) {
+	}
+	if (tracker->step_ns > 0) {
 		uint64_t *value =
 			series_at(&data->series, (size_t)(now_ns / tracker->step_ns), &tracker->budget);
 		if (value)
@@ -40,7 +41,6 @@ static uint64_t arrived(
 			data->seen.edge = data->acked = start;
 		data->based = true;
 	}
-	data->bytes += length;
 	if (start < ORIGIN) {
 		uint64_t outside = end < ORIGIN ? length : ORIGIN - start;
 		data->before_bytes += outside;
@@ -49,7 +49,8 @@ static uint64_t arrived(
 	uint64_t before = data->seen.edge;
 	uint64_t fresh = ranges_add(&data->seen, start, end, now_ns, NULL, NULL);
 	delivered(tracker, data, before, now_ns);
-	data->reinjected_bytes += length - fresh;
+	if (__builtin_expect(length != fresh, 0))
+		data->reinjected_bytes += length - fresh;
 	return length - fresh;
 }
 
@@ -75,13 +76,15 @@ static void map_bytes(struct tracker *tracker, struct flow *flow, unsigned direc
 	uint64_t data_start = mapping->data + (start - mapping->start), data_end = data_start + (end - start);
 	if (data_end > DATA_LAST || data_end < data_start) {
 		from->malformed_mappings++;
+		from->unmapped_bytes += end - start;
 		return;
 	}
-	from->mapped_bytes += end - start;
-	from->reinjected_bytes += arrived(tracker, data, data_start, data_end, now_ns);
-	if (data_end > from->mapped_high)
-		from->mapped_high = data_end;
-	if (tracker->step_ns > 0 && now_ns >= 0) {
+	uint64_t again = arrived(tracker, data, data_start, data_end, now_ns);
+	if (__builtin_expect(again != 0, 0))
+		from->reinjected_bytes += again;
+	if (tracker->step_ns > 0) {
+		if (data_end > from->mapped_high)
+			from->mapped_high = data_end;
 		uint64_t *value =
 			series_at(&from->data_series, (size_t)(now_ns / tracker->step_ns), &tracker->budget);
 		if (value)
@@ -139,7 +142,7 @@ void data_fresh(struct tracker *tracker, struct flow *flow, unsigned direction, 
 {
 	struct connection *connection = flow->connection;
 	struct flow_direction *from = &flow->direction[direction];
-	if (tracker->step_ns > 0 && now_ns >= 0) {
+	if (tracker->step_ns > 0) {
 		uint64_t *value =
 			series_at(&from->bytes_series, (size_t)(now_ns / tracker->step_ns), &tracker->budget);
 		if (value)
@@ -171,7 +174,7 @@ static void map_kept(struct tracker *tracker, struct flow *flow, unsigned direct
 {
 	struct ranges *kept = flow->direction[direction].unmapped;
 	for (uint32_t i = 0; i < kept->count; i++) {
-		struct range *range = &kept->beyond[i];
+		struct range *range = &kept->list->beyond[i];
 		uint64_t start = range->start > mapping->start ? range->start : mapping->start;
 		uint64_t end = range->end < mapping->end ? range->end : mapping->end;
 		if (start >= end)
@@ -187,8 +190,8 @@ static void map_kept(struct tracker *tracker, struct flow *flow, unsigned direct
 	}
 	uint32_t left = 0;
 	for (uint32_t i = 0; i < kept->count; i++)
-		if (kept->beyond[i].start < kept->beyond[i].end)
-			kept->beyond[left++] = kept->beyond[i];
+		if (kept->list->beyond[i].start < kept->list->beyond[i].end)
+			kept->list->beyond[left++] = kept->list->beyond[i];
 	kept->count = left;
 }
 
@@ -202,7 +205,8 @@ void data_map(struct tracker *tracker, struct flow *flow, unsigned direction, co
 		newest->end = mapping->end;
 	} else if (mapping->start < newest->start || mapping->end > newest->end ||
 		   mapping->data - mapping->start != newest->data - newest->start) {
-		if (newest->end > newest->start) {
+		/* One whose bytes have all been seen has done its work. */
+		if (newest->end > newest->start && newest->end > from->seen.edge) {
 			if (!from->older)
 				from->older = calloc(MAPPINGS, sizeof *from->older);
 			if (from->older)

@@ -140,7 +140,7 @@ static void make_key6(struct segment *segment, const uint8_t *ip, const uint8_t 
 }
 
 /* The TCP header and on: `at_hand` bytes captured, `length` by the IP header. */
-static enum decode_result decode_tcp(
+static inline enum decode_result decode_tcp(
 	const uint8_t *tcp, uint32_t at_hand, uint32_t length, struct segment *segment)
 {
 	if (length < TCP_HEADER)
@@ -163,7 +163,7 @@ static enum decode_result decode_tcp(
 	return DECODE_TCP;
 }
 
-static enum decode_result decode_ipv4(
+static inline enum decode_result decode_ipv4(
 	const uint8_t *ip, uint32_t captured, uint32_t original, struct segment *segment)
 {
 	if (captured < 20)
@@ -260,12 +260,16 @@ enum decode_result decode_packet(const struct capture_packet *packet, struct seg
 {
 	const uint8_t *ip;
 	uint32_t captured, original;
+	segment->time_ns = packet->time_ns;
+	/* By far the most: IPv4 on Ethernet. */
+	if (packet->link_type == LINK_ETHERNET && packet->captured > 14 &&
+		get16(packet->data + 12) == ETHER_IPV4 && packet->data[14] >> 4 == 4)
+		return decode_ipv4(packet->data + 14, packet->captured - 14, packet->original - 14, segment);
 	enum decode_result result = decode_link(packet, &ip, &captured, &original);
 	if (result != DECODE_TCP)
 		return result;
 	if (captured == 0)
 		return original ? DECODE_CUT : DECODE_MALFORMED;
-	segment->time_ns = packet->time_ns;
 	if (ip[0] >> 4 == 4)
 		return decode_ipv4(ip, captured, original, segment);
 	if (ip[0] >> 4 == 6)

@@ -39,6 +39,7 @@ enum decode_result {
 	DECODE_CUT,       /* the snap length cuts the headers */
 	DECODE_MALFORMED, /* lengths that cannot be */
 	DECODE_LINK,      /* a link type that is not known */
+	DECODE_RESULTS,
 };
 
 enum decode_result decode_packet(const struct capture_packet *packet, struct segment *segment);

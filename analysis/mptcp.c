@@ -223,9 +223,7 @@ static uint64_t data_position(const struct data_direction *data, uint64_t number
 {
 	if (is_64)
 		return number - data->base + ORIGIN;
-	uint64_t near = ranges_high(&data->seen);
-	if (near < data->acked)
-		near = data->acked;
+	uint64_t near = data->seen.edge > data->acked ? data->seen.edge : data->acked;
 	return unwrap((uint32_t)data->base, (uint32_t)number, near);
 }
 

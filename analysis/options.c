@@ -33,7 +33,7 @@ uint64_t option_u64(const uint8_t *p)
 }
 
 /* RFC 8684, section 3.3: the length follows from the flags; a checksum adds two bytes to a mapping. */
-static bool parse_dss(const uint8_t *option, unsigned length, struct dss *dss)
+static inline bool parse_dss(const uint8_t *option, unsigned length, struct dss *dss)
 {
 	if (length < 4)
 		return false;
@@ -175,6 +175,15 @@ void options_parse(const uint8_t *options, unsigned length, bool cut, struct tcp
 		result->echo = get32(p + 8);
 		result->present = OPTION_TIMESTAMP;
 		p += 12;
+		/* And most of MPTCP go on. */
+		if (end - p >= 4 && p[0] == KIND_MPTCP && p[2] >> 4 == MPTCP_DSS && p[1] >= 4 &&
+			p[1] <= end - p && parse_dss(p, p[1], &result->dss)) {
+			result->mptcp_bytes = p[1];
+			result->present = OPTION_TIMESTAMP | OPTION_DSS | OPTION_MPTCP;
+			p += p[1];
+			if (end - p == 2 && p[0] == KIND_NOP && p[1] == KIND_NOP)
+				return;
+		}
 	}
 	while (p < end) {
 		if (*p == KIND_END)

@@ -1,5 +1,6 @@
 /* Ranges: see the header. */
 #include "analysis/ranges.h"
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,24 +8,24 @@
 static void release(struct ranges *ranges, const struct range *range, int64_t now_ns)
 {
 	uint64_t bytes = range->end - range->start;
-	ranges->held -= bytes;
-	ranges->waited_bytes += bytes;
-	ranges->waited_sum += (double)bytes * (double)now_ns - range->arrivals;
-	if (now_ns - range->first_ns > ranges->waited_max_ns)
-		ranges->waited_max_ns = now_ns - range->first_ns;
+	ranges->list->held -= bytes;
+	ranges->list->waited_bytes += bytes;
+	ranges->list->waited_sum += (double)bytes * (double)now_ns - range->arrivals;
+	if (now_ns - range->first_ns > ranges->list->waited_max_ns)
+		ranges->list->waited_max_ns = now_ns - range->first_ns;
 }
 
 /* The first entry that ends at or after `position`. New data mostly belongs at the end. */
 static uint32_t find(const struct ranges *ranges, uint64_t position)
 {
 	uint32_t low = 0, high = ranges->count;
-	if (high && ranges->beyond[high - 1].end < position)
+	if (high && ranges->list->beyond[high - 1].end < position)
 		return high;
-	if (high > 1 && ranges->beyond[high - 2].end < position)
+	if (high > 1 && ranges->list->beyond[high - 2].end < position)
 		return high - 1;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
-		if (ranges->beyond[middle].end < position)
+		if (ranges->list->beyond[middle].end < position)
 			low = middle + 1;
 		else
 			high = middle;
@@ -34,50 +35,62 @@ static uint32_t find(const struct ranges *ranges, uint64_t position)
 
 static void remove_entries(struct ranges *ranges, uint32_t from, uint32_t to)
 {
-	memmove(ranges->beyond + from, ranges->beyond + to, (ranges->count - to) * sizeof *ranges->beyond);
+	memmove(ranges->list->beyond + from, ranges->list->beyond + to,
+		(ranges->count - to) * sizeof *ranges->list->beyond);
 	ranges->count -= to - from;
 }
 
 static void give_up_lowest(struct ranges *ranges, int64_t now_ns)
 {
-	ranges->forgotten += ranges->beyond[0].start - ranges->edge;
-	ranges->edge = ranges->beyond[0].end;
-	release(ranges, &ranges->beyond[0], now_ns);
+	ranges->list->forgotten += ranges->list->beyond[0].start - ranges->edge;
+	ranges->edge = ranges->list->beyond[0].end;
+	release(ranges, &ranges->list->beyond[0], now_ns);
 	remove_entries(ranges, 0, 1);
 }
 
-/* Puts an entry before `at`. */
+static bool make_room(struct ranges *ranges)
+{
+	if (ranges->count < ranges->capacity)
+		return true;
+	uint32_t capacity = ranges->capacity ? ranges->capacity * 2 : 8;
+	if (capacity > RANGES_LIMIT)
+		return false;
+	struct range_list *more = realloc(ranges->list, sizeof *more + capacity * sizeof *more->beyond);
+	if (!more)
+		return false;
+	if (!ranges->list)
+		memset(more, 0, sizeof *more);
+	ranges->list = more;
+	ranges->capacity = capacity;
+	return true;
+}
+
+static void count_held(struct ranges *ranges, uint64_t bytes)
+{
+	ranges->list->held += bytes;
+	if (ranges->list->held > ranges->list->held_max)
+		ranges->list->held_max = ranges->list->held;
+}
+
+/* Puts an entry before `at`; without room the lowest hole is given up, which may be the one before the new
+ * entry. */
 static void insert(struct ranges *ranges, uint32_t at, const struct range *range, int64_t now_ns)
 {
-	if (ranges->count == ranges->capacity) {
-		uint32_t capacity = ranges->capacity ? ranges->capacity * 2 : 8;
-		struct range *more = NULL;
-		if (capacity <= RANGES_LIMIT)
-			more = realloc(ranges->beyond, capacity * sizeof *more);
-		if (more) {
-			ranges->beyond = more;
-			ranges->capacity = capacity;
-		} else if (ranges->count == 0) {
-			/* No memory for a single entry. */
-			ranges->forgotten += range->start - ranges->edge;
+	if (!make_room(ranges)) {
+		if (at == 0) {
+			if (ranges->list)
+				ranges->list->forgotten += range->start - ranges->edge;
 			ranges->edge = range->end;
 			return;
-		} else if (at == 0) {
-			/* The new one is the lowest. */
-			ranges->forgotten += range->start - ranges->edge;
-			ranges->edge = range->end;
-			return;
-		} else {
-			give_up_lowest(ranges, now_ns);
-			at--;
 		}
+		give_up_lowest(ranges, now_ns);
+		at--;
 	}
-	memmove(ranges->beyond + at + 1, ranges->beyond + at, (ranges->count - at) * sizeof *ranges->beyond);
-	ranges->beyond[at] = *range;
+	struct range *beyond = ranges->list->beyond;
+	memmove(beyond + at + 1, beyond + at, (ranges->count - at) * sizeof *beyond);
+	beyond[at] = *range;
 	ranges->count++;
-	ranges->held += range->end - range->start;
-	if (ranges->held > ranges->held_max)
-		ranges->held_max = ranges->held;
+	count_held(ranges, range->end - range->start);
 }
 
 /* Reports the parts of [start, end) that no entry of first..last-1 covers; returns their bytes. */
@@ -86,42 +99,37 @@ static uint64_t report(const struct ranges *ranges, uint64_t start, uint64_t end
 {
 	uint64_t bytes = 0, position = start;
 	for (uint32_t i = first; i <= last; i++) {
-		uint64_t until = i < last && ranges->beyond[i].start < end ? ranges->beyond[i].start : end;
+		uint64_t until =
+			i < last && ranges->list->beyond[i].start < end ? ranges->list->beyond[i].start : end;
 		if (position < until) {
 			bytes += until - position;
 			if (fresh)
 				fresh(context, position, until);
 		}
-		if (i < last && ranges->beyond[i].end > position)
-			position = ranges->beyond[i].end;
+		if (i < last && ranges->list->beyond[i].end > position)
+			position = ranges->list->beyond[i].end;
 	}
 	return bytes;
 }
 
-uint64_t ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, int64_t now_ns, ranges_fresh *fresh,
-	void *context)
+uint64_t ranges_add_anywhere(struct ranges *ranges, uint64_t start, uint64_t end, int64_t now_ns,
+	ranges_fresh *fresh, void *context)
 {
 	if (start < ranges->edge)
 		start = ranges->edge;
 	if (start >= end)
 		return 0;
-	if (start == ranges->edge && ranges->count == 0) {
-		ranges->edge = end;
-		if (fresh)
-			fresh(context, start, end);
-		return end - start;
-	}
 	uint32_t first = find(ranges, start), last = first;
-	while (last < ranges->count && ranges->beyond[last].start <= end)
+	while (last < ranges->count && ranges->list->beyond[last].start <= end)
 		last++;
 	uint64_t bytes = report(ranges, start, end, first, last, fresh, context);
 	struct range merged = {start, end, (double)bytes * (double)now_ns, now_ns};
 	for (uint32_t i = first; i < last; i++) {
-		const struct range *old = &ranges->beyond[i];
+		const struct range *old = &ranges->list->beyond[i];
 		if (start == ranges->edge)
 			release(ranges, old, now_ns);
 		else
-			ranges->held -= old->end - old->start;
+			ranges->list->held -= old->end - old->start;
 		merged.start = old->start < merged.start ? old->start : merged.start;
 		merged.end = old->end > merged.end ? old->end : merged.end;
 		merged.arrivals += old->arrivals;
@@ -134,11 +142,9 @@ uint64_t ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, int64_t
 		return bytes;
 	}
 	if (last > first) {
-		ranges->beyond[first] = merged;
+		ranges->list->beyond[first] = merged;
 		remove_entries(ranges, first + 1, last);
-		ranges->held += merged.end - merged.start;
-		if (ranges->held > ranges->held_max)
-			ranges->held_max = ranges->held;
+		count_held(ranges, merged.end - merged.start);
 		return bytes;
 	}
 	insert(ranges, first, &merged, now_ns);
@@ -151,8 +157,8 @@ uint64_t ranges_advance(struct ranges *ranges, uint64_t to, int64_t now_ns)
 	uint32_t passed = 0;
 	if (to > high)
 		to = high;
-	while (passed < ranges->count && ranges->beyond[passed].start <= to) {
-		const struct range *range = &ranges->beyond[passed++];
+	while (passed < ranges->count && ranges->list->beyond[passed].start <= to) {
+		const struct range *range = &ranges->list->beyond[passed++];
 		missing += range->start - ranges->edge;
 		ranges->edge = range->end;
 		release(ranges, range, now_ns);
@@ -168,7 +174,7 @@ uint64_t ranges_advance(struct ranges *ranges, uint64_t to, int64_t now_ns)
 
 void ranges_free(struct ranges *ranges)
 {
-	free(ranges->beyond);
-	ranges->beyond = NULL;
+	free(ranges->list);
+	ranges->list = NULL;
 	ranges->count = ranges->capacity = 0;
 }

@@ -17,16 +17,22 @@ struct range {
 	int64_t first_ns;
 };
 
-struct ranges {
-	uint64_t edge; /* everything below has been seen, or was given up */
-	struct range *beyond;
-	uint32_t count, capacity;
+/* Made when something is out of order for the first time. */
+struct range_list {
 	uint64_t held; /* bytes beyond holes now */
 	uint64_t held_max;
 	uint64_t waited_bytes; /* bytes that waited beyond a hole until it was filled */
 	double waited_sum;     /* byte x ns */
 	int64_t waited_max_ns;
 	uint64_t forgotten; /* bytes of holes given up */
+	struct range beyond[];
+};
+
+/* All zero is a good start (edge: the first byte). */
+struct ranges {
+	uint64_t edge; /* everything below has been seen, or was given up */
+	struct range_list *list;
+	uint32_t count, capacity;
 };
 
 typedef void ranges_fresh(void *context, uint64_t start, uint64_t end);
@@ -34,13 +40,24 @@ typedef void ranges_fresh(void *context, uint64_t start, uint64_t end);
 /* The highest byte seen, plus one. */
 static inline uint64_t ranges_high(const struct ranges *ranges)
 {
-	return ranges->count ? ranges->beyond[ranges->count - 1].end : ranges->edge;
+	return ranges->count ? ranges->list->beyond[ranges->count - 1].end : ranges->edge;
 }
 
 /* Marks [start, end) as seen at now_ns; calls `fresh` (may be NULL) for each part that had not been, in
  * order; returns their bytes. The list may be full or memory short: then holes are given up. */
-uint64_t ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, int64_t now_ns, ranges_fresh *fresh,
-	void *context);
+uint64_t ranges_add_anywhere(struct ranges *ranges, uint64_t start, uint64_t end, int64_t now_ns,
+	ranges_fresh *fresh, void *context);
+
+static inline uint64_t ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, int64_t now_ns,
+	ranges_fresh *fresh, void *context)
+{
+	if (__builtin_expect(start != ranges->edge || ranges->count, 0))
+		return ranges_add_anywhere(ranges, start, end, now_ns, fresh, context);
+	ranges->edge = end;
+	if (fresh && end > start)
+		fresh(context, start, end);
+	return end - start;
+}
 
 /* Moves the edge to `to` at least (no further than the highest byte seen); returns the bytes of the holes
  * passed over. */

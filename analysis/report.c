@@ -70,8 +70,10 @@ static void put_retransmissions(json_t *json, const struct flow_direction *from)
 	put_count(json, "out_of_order_packets", from->out_of_order_packets);
 }
 
-static json_t *direction_json(const struct tracker *tracker, const struct flow_direction *from, bool mptcp)
+static json_t *direction_json(const struct tracker *tracker, const struct flow *flow, unsigned direction)
 {
+	const struct flow_direction *from = &flow->direction[direction], *peer = &flow->direction[!direction];
+	bool mptcp = flow->connection->mptcp;
 	json_t *json = json_object();
 	uint64_t unique = from->payload_bytes - from->retransmitted_bytes;
 	put_count(json, "packets", from->packets);
@@ -89,7 +91,9 @@ static json_t *direction_json(const struct tracker *tracker, const struct flow_d
 	put_count(json, "dsack_packets", from->dsack_packets);
 	put_count(json, "zero_windows", from->zero_windows);
 	put_count(json, "keepalives", from->keepalives);
-	put_count(json, "window_max_bytes", from->window_max);
+	/* RFC 7323, section 2.2: scaled when both SYNs said so. */
+	bool scaled = from->window_scale != 255 && peer->window_scale != 255;
+	put_count(json, "window_max_bytes", (uint64_t)from->window_max << (scaled ? from->window_scale : 0));
 	put_count(json, "syn_packets", from->syn_packets);
 	put_count(json, "header_bytes", from->header_bytes);
 	put_count(json, "tcp_option_bytes", from->option_bytes);
@@ -111,7 +115,7 @@ static json_t *direction_json(const struct tracker *tracker, const struct flow_d
 	put(json, "rtt", delays_json(&from->rtt));
 	put(json, "rtt_timestamp", delays_json(&from->rtt_stamp));
 	if (mptcp) {
-		put_count(json, "mapped_bytes", from->mapped_bytes);
+		put_count(json, "mapped_bytes", flow->copy_of ? 0 : unique - from->unmapped_bytes);
 		put_count(json, "unmapped_bytes", from->unmapped_bytes);
 		put_count(json, "reinjected_bytes", from->reinjected_bytes);
 		put_count(json, "malformed_mappings", from->malformed_mappings);
@@ -148,7 +152,6 @@ static void put_token(json_t *json, const char *name, bool known, uint32_t token
 
 static json_t *subflow_json(const struct tracker *tracker, const struct flow *flow)
 {
-	const struct connection *connection = flow->connection;
 	json_t *json = json_object();
 	bool flipped = flow->flipped;
 	put_count(json, "index", flow->index);
@@ -162,7 +165,8 @@ static json_t *subflow_json(const struct tracker *tracker, const struct flow *fl
 	put_token(json, "join_token", flow->has_address_id, flow->join_token);
 	put_time(json, "first_packet_s", flow->first_ns);
 	put_time(json, "established_s", flow->established_ns);
-	put_time(json, "last_packet_s", flow->last_ns);
+	int64_t last[2] = {flow->direction[0].last_ns, flow->direction[1].last_ns};
+	put_time(json, "last_packet_s", last[0] > last[1] ? last[0] : last[1]);
 	put_time(json, "ended_s", flow->ended_ns);
 	put_time(json, "handshake_s", between(flow->syn_ns, flow->established_ns));
 	put_time(json, "handshake_syn_to_syn_ack_s", between(flow->syn_ns, flow->syn_ack_ns));
@@ -174,8 +178,8 @@ static json_t *subflow_json(const struct tracker *tracker, const struct flow *fl
 		!strcmp(how, "open")                ? NULL
 		: flow->closed_by_server != flipped ? "server"
 						    : "client");
-	put(json, "forward", direction_json(tracker, &flow->direction[flipped], connection->mptcp));
-	put(json, "reverse", direction_json(tracker, &flow->direction[!flipped], connection->mptcp));
+	put(json, "forward", direction_json(tracker, flow, flipped));
+	put(json, "reverse", direction_json(tracker, flow, !flipped));
 	return json;
 }
 
@@ -225,7 +229,8 @@ static json_t *event_json(const struct event *event)
 static json_t *data_json(const struct tracker *tracker, const struct data_direction *data)
 {
 	json_t *json = json_object();
-	const struct ranges *seen = &data->seen;
+	static const struct range_list none = {0};
+	const struct range_list *seen = data->seen.list ? data->seen.list : &none;
 	int64_t first = data->started ? data->first_ns : -1;
 	put_count(json, "delivered_bytes", data->delivered);
 	put_time(json, "first_data_s", first);
@@ -316,14 +321,14 @@ json_t *report_file(const struct tracker *tracker, const struct capture *capture
 	put(json, "link_types", link_types_json(counters));
 	put_count(json, "packets", records->packets);
 	put_count(json, "truncated", records->truncated);
-	put_count(json, "malformed", records->malformed + counters->malformed);
+	put_count(json, "malformed", records->malformed + counters->decoded[DECODE_MALFORMED]);
 	put(json, "malformed_record_offset",
 		records->malformed ? json_integer((json_int_t)records->malformed_offset) : json_null());
-	put_count(json, "tcp_packets", counters->tcp);
-	put_count(json, "other_packets", counters->other);
-	put_count(json, "fragments", counters->fragments);
-	put_count(json, "cut_headers", counters->cut);
-	put_count(json, "unknown_link_packets", counters->unknown_link);
+	put_count(json, "tcp_packets", counters->decoded[DECODE_TCP]);
+	put_count(json, "other_packets", counters->decoded[DECODE_OTHER]);
+	put_count(json, "fragments", counters->decoded[DECODE_FRAGMENT]);
+	put_count(json, "cut_headers", counters->decoded[DECODE_CUT]);
+	put_count(json, "unknown_link_packets", counters->decoded[DECODE_LINK]);
 	put_count(json, "malformed_options", counters->malformed_options);
 	put_count(json, "cut_options", counters->cut_options);
 	put_count(json, "series_dropped", tracker->budget.dropped);

@@ -7,50 +7,34 @@
 
 enum { BATCH = 32 };
 
-static void count(struct counters *counters, enum decode_result result)
+static void prefetch(const void *from, size_t bytes)
 {
-	switch (result) {
-	case DECODE_TCP:
-		counters->tcp++;
-		break;
-	case DECODE_OTHER:
-		counters->other++;
-		break;
-	case DECODE_FRAGMENT:
-		counters->fragments++;
-		break;
-	case DECODE_CUT:
-		counters->cut++;
-		break;
-	case DECODE_MALFORMED:
-		counters->malformed++;
-		break;
-	case DECODE_LINK:
-		counters->unknown_link++;
-		break;
+	for (size_t i = 0; i < bytes; i += 64)
+		__builtin_prefetch((const char *)from + i, 1);
+}
+
+/* The flow that a segment most likely belongs to, by its hash alone: a wrong guess costs nothing but time. */
+static const struct flow *guess(const struct tracker *tracker, const struct segment *segment)
+{
+	return tracker->slots[segment->hash & tracker->slot_mask].flow;
+}
+
+/* Asks for the cache lines that tcp_segment will touch, and no more: what does not fit in the first-level
+ * cache together would push out the rest of the batch. */
+static void prefetch_state(const struct flow *flow, const struct segment *segment)
+{
+	unsigned direction = segment->from_second != flow->client_is_second;
+	const struct flow_direction *from = &flow->direction[direction], *peer = &flow->direction[!direction];
+	const struct connection *connection = flow->connection;
+	prefetch(peer, 64);
+	prefetch(&connection->mptcp, 1);
+	prefetch(&connection->data[connection_direction(flow, !direction)], DATA_HOT_BYTES);
+	if (segment->payload) {
+		prefetch(from, DIRECTION_HOT_BYTES);
+		prefetch(&connection->data[connection_direction(flow, direction)], DATA_HOT_BYTES);
+	} else {
+		prefetch(from, 128);
 	}
-}
-
-/* Asks for the cache lines that tcp_segment will touch. A guess by the hash: a wrong one costs nothing but
- * time. */
-static void prefetch_flow(const struct tracker *tracker, const struct segment *segment)
-{
-	const struct flow_slot *slot = &tracker->slots[segment->hash & tracker->slot_mask];
-	if (!slot->number)
-		return;
-	const char *flow = (const char *)tracker_flow(tracker, slot->number - 1);
-	for (size_t i = 0; i < sizeof(struct flow); i += 64)
-		__builtin_prefetch(flow + i);
-}
-
-static void prefetch_connection(const struct tracker *tracker, const struct segment *segment)
-{
-	const struct flow_slot *slot = &tracker->slots[segment->hash & tracker->slot_mask];
-	if (!slot->number)
-		return;
-	const char *connection = (const char *)tracker_flow(tracker, slot->number - 1)->connection;
-	for (size_t i = 0; i < sizeof(struct connection); i += 64)
-		__builtin_prefetch(connection + i);
 }
 
 static void take_batch(struct tracker *tracker, const struct capture_packet *packets, size_t size)
@@ -64,7 +48,7 @@ static void take_batch(struct tracker *tracker, const struct capture_packet *pac
 		if (packets[i].time_ns > tracker->end_ns)
 			tracker->end_ns = packets[i].time_ns;
 		enum decode_result result = decode_packet(&packets[i], &segments[found]);
-		count(&tracker->counters, result);
+		tracker->counters.decoded[result]++;
 		if (result == DECODE_TCP) {
 			/* Times of several interfaces may be out of order; none is before the first. */
 			if (segments[found].time_ns < tracker->start_ns)
@@ -74,9 +58,12 @@ static void take_batch(struct tracker *tracker, const struct capture_packet *pac
 		}
 	}
 	for (size_t i = 0; i < found; i++)
-		prefetch_flow(tracker, &segments[i]);
-	for (size_t i = 0; i < found; i++)
-		prefetch_connection(tracker, &segments[i]);
+		prefetch(guess(tracker, &segments[i]), 64);
+	for (size_t i = 0; i < found; i++) {
+		const struct flow *flow = guess(tracker, &segments[i]);
+		if (flow)
+			prefetch_state(flow, &segments[i]);
+	}
 	for (size_t i = 0; i < found; i++) {
 		struct flow *flow = tracker_find(tracker, &segments[i]);
 		if (flow)

@@ -12,6 +12,7 @@
 #include "analysis/measures.h"
 #include "analysis/options.h"
 #include "analysis/ranges.h"
+#include <stddef.h>
 
 /* A multiple of 2^32, so that the lower half of a position is the wire's number less the base; far from 0, so
  * that what lies before the first byte is still positive. */
@@ -33,54 +34,64 @@ enum recovery {
 	RECOVERY_KINDS
 };
 
-/* One direction of a flow: what its sender sent, and how the other side acknowledged it. The first lines are
- * what every packet touches. */
+/* One direction of a flow: what its sender sent, and how the other side acknowledged it. Ordered by who
+ * touches it, a cache line each, since waiting for memory is most of the work. */
 struct flow_direction {
-	uint64_t packets, payload_packets, payload_bytes, retransmitted_bytes;
-	uint64_t header_bytes, option_bytes, mptcp_bytes;
-	struct ranges seen;
-	uint64_t acked;  /* highest position acknowledged by the other side */
-	uint64_t sacked; /* highest position that the other side's SACK blocks named */
-	uint32_t base;   /* wire sequence number of ORIGIN */
+	/* With every packet of the other side. */
+	uint64_t acked;           /* highest position acknowledged by the other side */
+	uint32_t base;            /* wire sequence number of ORIGIN */
+	uint32_t stamp;           /* the timestamp whose echo ends the sample under way */
+	uint64_t rtt_end;         /* the position whose acknowledgement ends the RTT sample under way */
+	int64_t rtt_ns, stamp_ns; /* when the samples under way began */
+	int64_t last_ack_ns;      /* last advance of `acked` */
+	uint32_t duplicate_run;   /* duplicate ACKs since `acked` moved */
+	uint16_t last_window, window_max; /* as sent; window_max: of segments without SYN */
+	bool started;                     /* base is known */
+	bool rtt_armed, stamp_armed;
+	uint8_t recovery; /* of enum recovery: the sender's, as far as seen */
+	bool fin, reset;
+	uint8_t window_scale; /* 255: none sent */
+	bool has_mptcp;
+
+	/* With every packet of this side. */
+	uint64_t packets, header_bytes, option_bytes, mptcp_bytes;
+	int64_t last_ns;
+	int64_t newest_ns; /* time of the segment with the highest position */
+	uint32_t dss_packets, payload_packets;
 	uint32_t
 		mapping_base; /* subflow sequence number of ORIGIN in DSS mappings: 1 when the SYN was seen */
-	uint32_t last_window; /* as sent */
-	uint32_t duplicate_run; /* duplicate ACKs since `acked` moved */
-	bool started;           /* base is known */
-	bool fin, reset;
-	bool rtt_armed, stamp_armed;
-	uint8_t window_scale;              /* 255: none sent */
-	uint8_t recovery;                  /* of enum recovery: the sender's, as far as seen */
-	int64_t last_data_ns, last_ack_ns; /* last payload sent; last advance of `acked` */
-	uint64_t rtt_end; /* the position whose acknowledgement ends the RTT sample under way */
-	int64_t rtt_ns, stamp_ns;
-	uint32_t stamp;        /* the timestamp whose echo ends the sample under way */
 	uint32_t newest_stamp; /* of the segment with the highest position */
-	int64_t newest_ns;     /* its time */
-	int64_t smoothed_rtt_ns, least_rtt_ns;
-	uint64_t recovery_end;
+
+	/* With payload. */
+	uint64_t payload_bytes;
+	int64_t last_data_ns;
+	struct ranges seen;
 	struct mapping mapping; /* the newest */
-	uint64_t mapped_bytes, reinjected_bytes, mapped_high;
 
 	/* Rare. */
+	uint64_t sacked; /* highest position that the other side's SACK blocks named */
+	uint64_t retransmitted_bytes, reinjected_bytes;
+	int64_t smoothed_rtt_ns, least_rtt_ns;
+	uint64_t recovery_end;
 	struct mapping
 		*older; /* ring of MAPPINGS, made with the second mapping that does not extend the first */
 	uint32_t older_next;
 	struct ranges *unmapped; /* bytes that came before their mapping */
-	uint64_t unmapped_bytes;
+	uint64_t unmapped_bytes, mapped_high;
 	struct series bytes_series, data_series;
 	struct delays rtt, rtt_stamp;
-	uint64_t fin_position;
-	uint64_t retransmitted_packets, spurious_packets, recovered_packets, out_of_order_packets,
-		before_packets;
+	uint64_t retransmitted_packets, spurious_packets, recovered_packets, out_of_order_packets;
 	uint64_t kind[RECOVERY_KINDS]; /* retransmitted and recovered packets by kind */
 	uint64_t duplicate_acks, sack_packets, dsack_packets, zero_windows, keepalives, syn_packets;
-	uint64_t window_max, malformed_options, cut_options, dss_packets, join_packets, malformed_mappings;
-	uint64_t uncaptured_bytes;
+	uint64_t malformed_options, cut_options, join_packets, malformed_mappings;
 	uint16_t mss; /* 0: none sent */
-	bool sack_permitted, timestamps, has_mptcp;
-	int64_t first_ns, last_ns, first_data_ns;
-};
+	bool sack_permitted, timestamps;
+	int64_t first_ns, first_data_ns;
+} __attribute__((aligned(64)));
+
+/* What tcp_segment touches of a direction in most packets: to be asked for ahead. */
+enum { DIRECTION_HOT_BYTES = 192 };
+_Static_assert(offsetof(struct flow_direction, sacked) <= DIRECTION_HOT_BYTES, "three cache lines");
 
 struct connection;
 
@@ -105,18 +116,23 @@ struct flow {
 };
 
 struct data_direction {
+	/* With every packet: one cache line. */
 	struct ranges seen;
 	uint64_t base; /* data sequence number of ORIGIN */
+	uint64_t acked;
+	uint64_t delivered; /* bytes in order; holes that a data ACK passed are in it, and in uncaptured */
+	int64_t last_ns;
 	bool numbered; /* base is known: by the keys, or from the first mapping seen */
 	bool based;    /* ORIGIN is the connection's first byte, not only the first seen */
 	bool started, finished;
-	uint64_t acked;
-	uint64_t delivered; /* bytes in order; holes that a data ACK passed are in it, and in uncaptured */
-	int64_t first_ns, last_ns;
-	uint64_t bytes, reinjected_bytes, uncaptured_bytes, before_bytes;
+
+	int64_t first_ns;
+	uint64_t reinjected_bytes, uncaptured_bytes, before_bytes;
 	uint64_t window_bytes[ANALYSIS_WINDOWS];
 	struct series series;
-};
+} __attribute__((aligned(64)));
+
+enum { DATA_HOT_BYTES = 64 };
 
 struct event {
 	int64_t time_ns;
@@ -133,6 +149,7 @@ struct event {
 enum fallback { FALLBACK_NONE, FALLBACK_NO_REPLY, FALLBACK_NO_MAPPING, FALLBACK_INFINITE, FALLBACK_FAIL };
 
 struct connection {
+	struct data_direction data[2];
 	bool mptcp;        /* negotiated, or options seen that only a negotiated one has */
 	bool requested;    /* the client's SYN carried MP_CAPABLE */
 	bool option_seen;  /* any MPTCP option, on any packet */
@@ -145,7 +162,6 @@ struct connection {
 	uint32_t token[2];
 	struct flow **flows;
 	uint32_t flow_count, flow_capacity;
-	struct data_direction data[2];
 	struct event *events;
 	uint32_t event_count;
 	uint64_t events_dropped;
@@ -161,11 +177,12 @@ struct token {
 };
 
 struct flow_slot {
-	uint32_t hash, number; /* number: flow's index + 1; 0: free */
+	struct flow *flow; /* NULL: free */
+	uint32_t hash;
 };
 
 struct counters {
-	uint64_t tcp, other, fragments, cut, malformed, unknown_link;
+	uint64_t decoded[DECODE_RESULTS]; /* packets by enum decode_result */
 	uint64_t malformed_options, cut_options;
 	uint64_t link_packets[512]; /* by link type; the last for all above */
 };
@@ -188,7 +205,7 @@ struct tracker {
 	bool out_of_memory;
 };
 
-enum { FLOW_BLOCK = 64 };
+enum { FLOW_BLOCK = 1024 };
 
 static inline struct flow *tracker_flow(const struct tracker *tracker, uint32_t index)
 {

@@ -224,10 +224,16 @@ static void payload(struct tracker *tracker, struct flow *flow, unsigned directi
 	from->payload_bytes += segment->payload;
 	if (__builtin_expect(start == ORIGIN, 0))
 		check_first_data(flow, from, segment, start);
-	if (__builtin_expect(from->first_data_ns < 0, 0))
+	if (__builtin_expect(from->payload_packets == 1, 0))
 		from->first_data_ns = now_ns;
 	struct fresh_context context = {tracker, flow, direction, now_ns};
-	uint64_t fresh_bytes = ranges_add(&from->seen, start, end, now_ns, fresh, &context);
+	uint64_t fresh_bytes = segment->payload;
+	if (__builtin_expect(start == from->seen.edge && !from->seen.count, 1)) {
+		from->seen.edge = end;
+		data_fresh(tracker, flow, direction, start, end, now_ns);
+	} else {
+		fresh_bytes = ranges_add_anywhere(&from->seen, start, end, now_ns, fresh, &context);
+	}
 	if (start >= high) {
 		from->newest_ns = now_ns;
 		from->newest_stamp = options->present & OPTION_TIMESTAMP ? options->timestamp : 0;
@@ -247,19 +253,15 @@ static void payload(struct tracker *tracker, struct flow *flow, unsigned directi
 	from->last_data_ns = now_ns;
 }
 
-static void window(struct flow *flow, struct flow_direction *from, const struct flow_direction *peer,
-	const struct segment *segment)
+static void window(struct flow_direction *from, const struct segment *segment)
 {
-	uint64_t bytes = segment->window;
-	/* RFC 7323, section 2.2: scaled when both SYNs said so, never in a SYN. */
-	if (!(segment->flags & TCP_SYN) && from->window_scale != 255 && peer->window_scale != 255)
-		bytes <<= from->window_scale;
-	if (bytes > from->window_max)
-		from->window_max = bytes;
+	/* RFC 7323, section 2.2: never scaled in a SYN; those are left out, the rest is scaled in the report.
+	 */
+	if (!(segment->flags & TCP_SYN) && segment->window > from->window_max)
+		from->window_max = segment->window;
 	if (segment->window == 0 && !(segment->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
 		from->zero_windows++;
 	from->last_window = segment->window;
-	(void)flow;
 }
 
 static void ending(struct flow *flow, unsigned direction, const struct segment *segment, int64_t now_ns)
@@ -287,8 +289,8 @@ void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segmen
 	from->header_bytes += segment->header_bytes;
 	from->option_bytes += segment->options_sent;
 	from->mptcp_bytes += options.mptcp_bytes;
-	flow->last_ns = from->last_ns = now_ns;
-	if (__builtin_expect(from->first_ns < 0, 0))
+	from->last_ns = now_ns;
+	if (__builtin_expect(from->packets == 1, 0))
 		from->first_ns = now_ns;
 	if (__builtin_expect(options.malformed, 0)) {
 		from->malformed_options += options.malformed;
@@ -312,7 +314,7 @@ void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segmen
 	}
 	if (segment->payload)
 		payload(tracker, flow, direction, segment, &options, now_ns);
-	window(flow, from, &flow->direction[!direction], segment);
+	window(from, segment);
 	if (__builtin_expect(segment->flags & (TCP_FIN | TCP_RST), 0))
 		ending(flow, direction, segment, now_ns);
 }

@@ -3,6 +3,7 @@
 #include "analysis/state.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { FIRST_SLOTS = 1024, FIRST_TOKENS = 64 };
 
@@ -51,7 +52,7 @@ void tracker_free(struct tracker *tracker)
 		free_direction(&flow->direction[1]);
 	}
 	for (uint32_t i = 0; i < tracker->block_count; i++)
-		free(tracker->blocks[i]);
+		munmap(tracker->blocks[i], FLOW_BLOCK * sizeof(struct flow));
 	for (struct connection *connection = tracker->first, *next; connection; connection = next) {
 		next = connection->next;
 		for (unsigned i = 0; i < 2; i++) {
@@ -77,9 +78,10 @@ void data_reset(struct data_direction *data)
 
 struct connection *tracker_new_connection(struct tracker *tracker)
 {
-	struct connection *connection = calloc(1, sizeof *connection);
+	struct connection *connection = aligned_alloc(64, sizeof *connection);
 	if (!connection)
 		return NULL;
+	memset(connection, 0, sizeof *connection);
 	connection->version = -1;
 	data_reset(&connection->data[0]);
 	data_reset(&connection->data[1]);
@@ -124,10 +126,10 @@ static bool grow_slots(struct tracker *tracker)
 		return false;
 	for (uint32_t i = 0; i <= tracker->slot_mask; i++) {
 		const struct flow_slot *old = &tracker->slots[i];
-		if (!old->number)
+		if (!old->flow)
 			continue;
 		uint32_t at = old->hash & mask;
-		while (slots[at].number)
+		while (slots[at].flow)
 			at = (at + 1) & mask;
 		slots[at] = *old;
 	}
@@ -144,10 +146,12 @@ static struct flow *allocate(struct tracker *tracker)
 		if (!blocks)
 			return NULL;
 		tracker->blocks = blocks;
-		struct flow *block = aligned_alloc(64, FLOW_BLOCK * sizeof *block);
-		if (!block)
+		/* Mapped: what is not used costs nothing, and large pages spare most address translations. */
+		struct flow *block = mmap(NULL, FLOW_BLOCK * sizeof *block, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (block == MAP_FAILED)
 			return NULL;
-		memset(block, 0, FLOW_BLOCK * sizeof *block);
+		madvise(block, FLOW_BLOCK * sizeof *block, MADV_HUGEPAGE);
 		blocks[tracker->block_count++] = block;
 	}
 	struct flow *flow = tracker_flow(tracker, tracker->flow_count);
@@ -177,7 +181,6 @@ static struct flow *new_flow(struct tracker *tracker, const struct segment *segm
 		return NULL;
 	}
 	flow->key = segment->key;
-	flow->hash = segment->hash;
 	flow->syn_ns = flow->syn_ack_ns = flow->established_ns = flow->ended_ns = -1;
 	flow->first_ns = segment->time_ns - tracker->start_ns;
 	if ((segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
@@ -210,24 +213,24 @@ static bool opens_new_flow(const struct flow *flow, const struct segment *segmen
 struct flow *tracker_find(struct tracker *tracker, const struct segment *segment)
 {
 	uint32_t at = segment->hash & tracker->slot_mask;
-	for (; tracker->slots[at].number; at = (at + 1) & tracker->slot_mask) {
+	for (; tracker->slots[at].flow; at = (at + 1) & tracker->slot_mask) {
 		struct flow_slot *slot = &tracker->slots[at];
 		if (slot->hash != segment->hash)
 			continue;
-		struct flow *flow = tracker_flow(tracker, slot->number - 1);
+		struct flow *flow = slot->flow;
 		if (memcmp(&flow->key, &segment->key, sizeof flow->key) != 0)
 			continue;
 		if (__builtin_expect((segment->flags & TCP_SYN) && opens_new_flow(flow, segment), 0)) {
 			flow = new_flow(tracker, segment);
 			if (flow)
-				slot->number = flow->index + 1;
+				slot->flow = flow;
 		}
 		return flow;
 	}
 	struct flow *flow = new_flow(tracker, segment);
 	if (!flow)
 		return NULL;
-	tracker->slots[at] = (struct flow_slot){segment->hash, flow->index + 1};
+	tracker->slots[at] = (struct flow_slot){flow, segment->hash};
 	if (tracker->flow_count > tracker->slot_mask / 2 && !grow_slots(tracker) &&
 		tracker->flow_count == tracker->slot_mask)
 		tracker->out_of_memory = true;
