@@ -7,11 +7,11 @@
 #ifndef LIQUIDNET_CELLS_H
 #define LIQUIDNET_CELLS_H
 
-#include <stdbool.h>
 #include "harness/experiment.h"
 #include "harness/published.h"
 #include "harness/records.h"
 #include "harness/stats.h"
+#include <stdbool.h>
 
 /* A judgement of the difference between a mean and what was published. */
 enum judgement { JUDGED_NOT, JUDGED_SAME, JUDGED_LOWER, JUDGED_HIGHER };
@@ -54,7 +54,8 @@ struct cells {
 	size_t count;
 	struct cell_source *sources;
 	size_t sources_count;
-	json_t *planned;        /* "CONFIGURATION/PROCEDURE" of the run's plan (provenance.json), or NULL: not known */
+	json_t *planned; /* "CONFIGURATION/PROCEDURE" of the run's plan (provenance.json), or NULL: not known
+			  */
 	int subflow_source;     /* index of sources, or -1 */
 	struct records records; /* those that are not valid are remarks of the summary */
 };

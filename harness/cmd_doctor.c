@@ -15,9 +15,9 @@ static void print_json(const struct doctor_finding *findings, size_t count)
 {
 	json_t *all = json_array();
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:s}", "name", findings[i].name, "state",
-						    states[findings[i].state], "required", findings[i].required, "text",
-						    findings[i].text));
+		json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:s}", "name", findings[i].name,
+						   "state", states[findings[i].state], "required",
+						   findings[i].required, "text", findings[i].text));
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	printf("\n");
 	json_decref(all);
@@ -28,7 +28,8 @@ int cmd_doctor(int argc, char **argv)
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		printf("Usage: liquidnet doctor [--json]\n"
-		       "Says what this machine has, what it lacks and what to do. Exit status 0: experiments can run.\n");
+		       "Says what this machine has, what it lacks and what to do. Exit status 0: experiments "
+		       "can run.\n");
 		return 0;
 	}
 	if (argc > 1 && !json) {

@@ -16,7 +16,8 @@ static int list_one(void *context, const char *name, const char *path)
 		size_t procedures = 0;
 		for (size_t i = 0; i < e->procedures_count; i++)
 			procedures += !e->procedures[i].optional;
-		printf("%-20s %3zu x %-3zu x %-4u %s\n", name, e->configurations_count, procedures, e->trials, e->title);
+		printf("%-20s %3zu x %-3zu x %-4u %s\n", name, e->configurations_count, procedures, e->trials,
+			e->title);
 		experiment_free(e);
 		return 0;
 	}
@@ -38,7 +39,8 @@ static int describe(const char *name)
 	printf("%s: %s\n", e->name, e->title);
 	if (e->source)
 		printf("source: %s\n", e->source);
-	printf("topology: %s; %u trials a cell; %u at once\n\nconfigurations:\n", e->topology->name, e->trials, e->jobs);
+	printf("topology: %s; %u trials a cell; %u at once\n\nconfigurations:\n", e->topology->name,
+		e->trials, e->jobs);
 	for (size_t i = 0; i < e->configurations_count; i++)
 		printf("  %-28s %s\n", e->configurations[i].name,
 			e->configurations[i].title ? e->configurations[i].title : "");

@@ -1,4 +1,5 @@
-/* liquidnet run: an experiment from file to tables. Everything that can be refused is refused before anything starts. */
+/* liquidnet run: an experiment from file to tables. Everything that can be refused is refused before anything
+ * starts. */
 #include "harness/commands.h"
 #include "harness/crew.h"
 #include "harness/doctor.h"
@@ -40,7 +41,8 @@ static const char help[] =
 	"  --backend NAME          shape every link with netem or link (default: the first that serves)\n"
 	"  --results DIR           where results go (default: results)\n"
 	"  --dry-run               check everything, print the plan, start nothing\n"
-	"\nExit status: 0 every trial counts, 1 some do not, 2 bad input (nothing was started), 130 stopped.\n";
+	"\nExit status: 0 every trial counts, 1 some do not, 2 bad input (nothing was started), 130 "
+	"stopped.\n";
 
 static int bad(const char *what, const char *value)
 {
@@ -155,17 +157,21 @@ static int signals(void)
 }
 
 /* Runs a checked plan. Returns the exit status. */
-static int carry_out(const struct experiment *e, const struct plan *plan, const struct run_options *o, int argc, char **argv,
-	char **error)
+static int carry_out(const struct experiment *e, const struct plan *plan, const struct run_options *o,
+	int argc, char **argv, char **error)
 {
 	struct results results = {.log_fd = -1};
 	struct crew_tally tally = {0};
-	struct crew_options options = {.root = project_root(), .backend = o->backend, .jobs = (unsigned)o->jobs,
-		.retries = e->retries, .stop_fd = signals()};
+	struct crew_options options = {.root = project_root(),
+		.backend = o->backend,
+		.jobs = (unsigned)o->jobs,
+		.retries = e->retries,
+		.stop_fd = signals()};
 	struct host *host = host_open(error);
 	if (!host)
 		return 2;
-	if (prepare_host(host, e, error) < 0 || results_open(&results, o->results, e->name, e->path, e->base_path, error) < 0) {
+	if (prepare_host(host, e, error) < 0 ||
+		results_open(&results, o->results, e->name, e->path, e->base_path, error) < 0) {
 		host_close(host);
 		return 2;
 	}
@@ -180,7 +186,8 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 	results_close(&results);
 	if (result == 0) {
 		printf("\n");
-		result = summary_make(e, project_root(), results.folder, stdout, isatty(STDOUT_FILENO), error);
+		result =
+			summary_make(e, project_root(), results.folder, stdout, isatty(STDOUT_FILENO), error);
 	}
 	printf("\nResults: %s\n", results.folder);
 	close(options.stop_fd);

@@ -1,4 +1,5 @@
-/* liquidnet shell: an experiment's network, shaped and set as for a trial, its daemons running, and a shell in a node. */
+/* liquidnet shell: an experiment's network, shaped and set as for a trial, its daemons running, and a shell
+ * in a node. */
 #include "harness/commands.h"
 #include "harness/doctor.h"
 #include "harness/find.h"
@@ -32,7 +33,8 @@ struct shell {
 
 static const char help[] =
 	"Usage: liquidnet shell EXPERIMENT [OPTION...] [-- COMMAND ...]\n"
-	"Builds the experiment's network, starts the daemons of a procedure, and opens a shell in a node; everything goes\n"
+	"Builds the experiment's network, starts the daemons of a procedure, and opens a shell in a node; "
+	"everything goes\n"
 	"when the shell ends. With a command: runs that instead.\n\n"
 	"  --node NODE             default: the topology's first\n"
 	"  --configuration NAME    default: the first\n"
@@ -44,8 +46,8 @@ static void name_nodes(const struct network *network)
 	char text[2048] = "";
 	for (size_t i = 0; i < network->topology->nodes_count; i++) {
 		size_t used = strlen(text);
-		snprintf(text + used, sizeof text - used, "%s%s=%d", i ? " " : "", network->topology->nodes[i],
-			(int)network->pids[i]);
+		snprintf(text + used, sizeof text - used, "%s%s=%d", i ? " " : "",
+			network->topology->nodes[i], (int)network->pids[i]);
 	}
 	setenv("LIQUIDNET_NODES", text, 1);
 }
@@ -56,7 +58,8 @@ static int open_shell(const struct shell *shell, const struct network *network)
 	char prompt[128], path[8192];
 	const char *node = network->topology->nodes[shell->node];
 	snprintf(prompt, sizeof prompt, "%s:\\w# ", node);
-	snprintf(path, sizeof path, "%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", project_programs());
+	snprintf(path, sizeof path, "%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		project_programs());
 	pid_t pid = fork();
 	if (pid == 0) {
 		if (setns(network->netns[shell->node], CLONE_NEWNET) < 0)
@@ -68,7 +71,8 @@ static int open_shell(const struct shell *shell, const struct network *network)
 			execvp(shell->command[0], shell->command);
 		else
 			execl("/bin/bash", "bash", "--norc", "-i", (char *)NULL);
-		fprintf(stderr, "liquidnet shell: %s: %s\n", shell->command ? shell->command[0] : "bash", strerror(errno));
+		fprintf(stderr, "liquidnet shell: %s: %s\n", shell->command ? shell->command[0] : "bash",
+			strerror(errno));
 		_exit(127);
 	}
 	int status = 0;
@@ -79,19 +83,25 @@ static int open_shell(const struct shell *shell, const struct network *network)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-static int set_up(const struct shell *shell, struct network *network, struct shaping *shaping, struct stage *stage,
-	struct pool *pool, char **error)
+static int set_up(const struct shell *shell, struct network *network, struct shaping *shaping,
+	struct stage *stage, struct pool *pool, char **error)
 {
 	const struct experiment *e = shell->experiment;
 	int64_t deadline = clock_now_ns() + e->trial_limit_ns;
 	if (network_build(network, project_root(), e->topology, deadline, error) < 0 ||
 		settings_apply(network, e->settings, e->settings_count, error) < 0 ||
-		settings_apply(network, shell->configuration->settings, shell->configuration->settings_count, error) < 0 ||
-		settings_apply(network, shell->procedure->settings, shell->procedure->settings_count, error) < 0)
+		settings_apply(network, shell->configuration->settings, shell->configuration->settings_count,
+			error) < 0 ||
+		settings_apply(network, shell->procedure->settings, shell->procedure->settings_count, error) <
+			0)
 		return -1;
-	*shaping = (struct shaping){.network = network, .links = shell->configuration->links, .folder = "/tmp",
-		.chosen = pool_alloc(pool, e->topology->links_count + 1, sizeof *shaping->chosen), .seed = e->seed};
-	if (shape_choose(e->topology, shaping->links, e->backend, shaping->chosen, error) < 0 || shape_install(shaping, error) < 0)
+	*shaping = (struct shaping){.network = network,
+		.links = shell->configuration->links,
+		.folder = "/tmp",
+		.chosen = pool_alloc(pool, e->topology->links_count + 1, sizeof *shaping->chosen),
+		.seed = e->seed};
+	if (shape_choose(e->topology, shaping->links, e->backend, shaping->chosen, error) < 0 ||
+		shape_install(shaping, error) < 0)
 		return -1;
 	if (mkdir("/tmp/scratch", 0700) < 0)
 		return error_set(error, "/tmp/scratch: %s", strerror(errno));
@@ -109,7 +119,8 @@ static int body(void *context, int report_fd)
 	char *error = NULL, path[8192];
 	(void)report_fd;
 	signal(SIGINT, SIG_IGN);
-	snprintf(path, sizeof path, "%s:%s", project_programs(), getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
+	snprintf(path, sizeof path, "%s:%s", project_programs(),
+		getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
 	setenv("PATH", path, 1);
 	if (set_up(shell, &network, &shaping, &stage, pool, &error) < 0) {
 		fprintf(stderr, "liquidnet shell: %s\n", error);
@@ -117,15 +128,17 @@ static int body(void *context, int report_fd)
 	}
 	name_nodes(&network);
 	if (!shell->command)
-		fprintf(stderr, "In node %s of %s (%s, %s); `exit` takes everything down.\n", network.topology->nodes[shell->node],
-			shell->experiment->name, shell->configuration->name, shell->procedure->name);
+		fprintf(stderr, "In node %s of %s (%s, %s); `exit` takes everything down.\n",
+			network.topology->nodes[shell->node], shell->experiment->name,
+			shell->configuration->name, shell->procedure->name);
 	int status = open_shell(shell, &network);
 	stage_stop(&stage);
 	shape_stop(&shaping);
 	return status;
 }
 
-static int choose(struct shell *shell, const char *node, const char *configuration, const char *procedure, char **error)
+static int choose(
+	struct shell *shell, const char *node, const char *configuration, const char *procedure, char **error)
 {
 	const struct experiment *e = shell->experiment;
 	shell->configuration = configuration ? NULL : &e->configurations[0];
@@ -138,7 +151,8 @@ static int choose(struct shell *shell, const char *node, const char *configurati
 			shell->procedure = &e->procedures[i];
 	shell->node = node ? topology_node(e->topology, node) : 0;
 	if (!shell->configuration || !shell->procedure || shell->node < 0)
-		return error_set(error, "no such node, configuration or procedure; `liquidnet list %s` lists them", e->name);
+		return error_set(error,
+			"no such node, configuration or procedure; `liquidnet list %s` lists them", e->name);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
-/* Commands: the subcommands of `liquidnet`, one file each. Each takes its own words (argv[0] is its name) and returns the
- * exit status: 0 done, 1 it ran and something failed, 2 bad input (nothing was started). */
+/* Commands: the subcommands of `liquidnet`, one file each. Each takes its own words (argv[0] is its name) and
+ * returns the exit status: 0 done, 1 it ran and something failed, 2 bad input (nothing was started). */
 #ifndef LIQUIDNET_COMMANDS_H
 #define LIQUIDNET_COMMANDS_H
 

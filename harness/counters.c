@@ -46,7 +46,8 @@ json_t *counters_read(const struct network *network, char **error)
 		json_t *of_node = json_object();
 		json_object_set_new(all, network->topology->nodes[i], of_node);
 		if (netns_call(network->netns[i], read_netstat, of_node) < 0) {
-			error_set(error, "the counters of node %s cannot be read", network->topology->nodes[i]);
+			error_set(
+				error, "the counters of node %s cannot be read", network->topology->nodes[i]);
 			json_decref(all);
 			return NULL;
 		}
@@ -58,11 +59,11 @@ const char *counters_find(json_t *counters, const char *prefix, const char *part
 {
 	const char *name, *key;
 	json_t *of_node, *value;
-	json_object_foreach(counters, name, of_node)
-		json_object_foreach(of_node, key, value)
-			if (strncmp(key, prefix, strlen(prefix)) == 0 && strstr(key, part)) {
-				*node = name;
-				return key;
-			}
+	json_object_foreach(counters, name, of_node) json_object_foreach(
+		of_node, key, value) if (strncmp(key, prefix, strlen(prefix)) == 0 && strstr(key, part))
+	{
+		*node = name;
+		return key;
+	}
 	return NULL;
 }

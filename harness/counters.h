@@ -6,7 +6,8 @@
 
 /* {NODE: {"MPTcpExtMPCapableSYNTX": 2, ...}} for every node; only counters that are not zero. */
 json_t *counters_read(const struct network *network, char **error);
-/* The first counter of a node's object whose name begins with `prefix` and contains `part`; NULL when all are zero. */
+/* The first counter of a node's object whose name begins with `prefix` and contains `part`; NULL when all are
+ * zero. */
 const char *counters_find(json_t *counters, const char *prefix, const char *part, const char **node);
 
 #endif

@@ -1,5 +1,5 @@
-/* Crew: one poll loop over the reports of the sandboxes that run. A sandbox reports one line, its record, and ends; one that
- * ends without a record, or outlives the trial's limit, is a failed trial with that reason. */
+/* Crew: one poll loop over the reports of the sandboxes that run. A sandbox reports one line, its record, and
+ * ends; one that ends without a record, or outlives the trial's limit, is a failed trial with that reason. */
 #include "harness/crew.h"
 
 #include "harness/project.h"
@@ -51,18 +51,26 @@ static void show(struct crew *crew, const char *label)
 }
 
 /* Starts a trial in a free seat; `attempt` counts from 1. */
-static int seat_trial(struct crew *crew, struct seat *seat, const struct planned *planned, unsigned attempt, char **error)
+static int seat_trial(
+	struct crew *crew, struct seat *seat, const struct planned *planned, unsigned attempt, char **error)
 {
 	const struct experiment *e = crew->experiment;
 	*seat = (struct seat){.taken = true};
-	seat->trial = (struct trial){.experiment = e, .planned = planned, .number = ++crew->number, .attempt = attempt,
-		.backend = crew->options->backend, .root = crew->options->root};
-	snprintf(seat->label, sizeof seat->label, "%04u-%s-%s-%u", crew->number, e->configurations[planned->configuration].name,
-		e->procedures[planned->procedure].name, planned->repeat);
-	if (results_trial_folder(crew->results, seat->label, seat->trial.folder, sizeof seat->trial.folder, error) < 0)
+	seat->trial = (struct trial){.experiment = e,
+		.planned = planned,
+		.number = ++crew->number,
+		.attempt = attempt,
+		.backend = crew->options->backend,
+		.root = crew->options->root};
+	snprintf(seat->label, sizeof seat->label, "%04u-%s-%s-%u", crew->number,
+		e->configurations[planned->configuration].name, e->procedures[planned->procedure].name,
+		planned->repeat);
+	if (results_trial_folder(
+		    crew->results, seat->label, seat->trial.folder, sizeof seat->trial.folder, error) < 0)
 		return -1;
 	const char *visible[] = {crew->options->root, project_programs(), crew->results->folder, NULL};
-	struct sandbox_options options = {.visible = visible, .cgroup_fd = host_cgroup(crew->host, seat->label)};
+	struct sandbox_options options = {
+		.visible = visible, .cgroup_fd = host_cgroup(crew->host, seat->label)};
 	int result = sandbox_start(&seat->sandbox, &options, trial_body, &seat->trial, error);
 	if (options.cgroup_fd >= 0)
 		close(options.cgroup_fd);
@@ -83,7 +91,8 @@ static void add_usage(struct crew *crew, const struct seat *seat, json_t *record
 		json_object_set_new(record, "cpu_s", json_real((double)cpu_us / 1e6));
 		json_t *verdict = json_object_get(record, "verdict");
 		if (verdict && wall > 0)
-			json_object_set_new(verdict, "pressure_percent", json_real((double)pressure_us / 1e4 / wall));
+			json_object_set_new(
+				verdict, "pressure_percent", json_real((double)pressure_us / 1e4 / wall));
 	}
 	host_cgroup_remove(crew->host, seat->label);
 }
@@ -98,9 +107,11 @@ static json_t *take_record(struct crew *crew, struct seat *seat)
 	if (record)
 		return record;
 	if (late)
-		snprintf(reason, sizeof reason, "it outlived its limit of %.0f s and was killed", (double)crew->experiment->trial_limit_ns / 1e9);
+		snprintf(reason, sizeof reason, "it outlived its limit of %.0f s and was killed",
+			(double)crew->experiment->trial_limit_ns / 1e9);
 	else
-		snprintf(reason, sizeof reason, "its sandbox ended without a record (wait status %#x); see trial.log", status);
+		snprintf(reason, sizeof reason,
+			"its sandbox ended without a record (wait status %#x); see trial.log", status);
 	return trial_record(&seat->trial, reason);
 }
 
@@ -115,7 +126,8 @@ static int finish(struct crew *crew, struct seat *seat, char **error)
 	int result = results_append(crew->results, record, error);
 	bool again = bad && attempt <= crew->options->retries && !crew->stopping;
 	if (status && strcmp(status, "valid") != 0)
-		progress_note(crew->progress, "%s: %s: %s%s", seat->label, status, reason ? reason : "?", again ? " (again)" : "");
+		progress_note(crew->progress, "%s: %s: %s%s", seat->label, status, reason ? reason : "?",
+			again ? " (again)" : "");
 	if (!again) {
 		crew->tally->good += !bad;
 		crew->tally->bad += bad;
@@ -149,7 +161,8 @@ static int read_report(struct crew *crew, struct seat *seat, char **error)
 static int fill_seats(struct crew *crew, char **error)
 {
 	for (size_t i = 0; i < crew->options->jobs && crew->next < crew->plan->count && !crew->stopping; i++)
-		if (!crew->seats[i].taken && seat_trial(crew, &crew->seats[i], &crew->plan->trials[crew->next++], 1, error) < 0)
+		if (!crew->seats[i].taken &&
+			seat_trial(crew, &crew->seats[i], &crew->plan->trials[crew->next++], 1, error) < 0)
 			return -1;
 	return 0;
 }
@@ -164,7 +177,8 @@ static int serve(struct crew *crew, char **error)
 	for (size_t i = 0; i < crew->options->jobs; i++)
 		if (crew->seats[i].taken) {
 			of[count] = i;
-			p[count++] = (struct pollfd){.fd = crew->seats[i].sandbox.report_fd, .events = POLLIN};
+			p[count++] =
+				(struct pollfd){.fd = crew->seats[i].sandbox.report_fd, .events = POLLIN};
 		}
 	int n = poll(p, count, 1000);
 	if (n < 0 && errno != EINTR)
@@ -174,7 +188,8 @@ static int serve(struct crew *crew, char **error)
 	for (nfds_t i = 1; i < count; i++) {
 		struct seat *seat = &crew->seats[of[i]];
 		bool over = clock_now_ns() >= seat->deadline_ns;
-		if (n > 0 && p[i].revents ? read_report(crew, seat, error) < 0 : over && finish(crew, seat, error) < 0)
+		if (n > 0 && p[i].revents ? read_report(crew, seat, error) < 0
+					  : over && finish(crew, seat, error) < 0)
 			return -1;
 	}
 	show(crew, NULL);
@@ -193,10 +208,17 @@ static void abandon(struct crew *crew)
 }
 
 int crew_run(const struct experiment *experiment, const struct plan *plan, const struct crew_options *options,
-	struct host *host, struct results *results, struct progress *progress, struct crew_tally *tally, char **error)
+	struct host *host, struct results *results, struct progress *progress, struct crew_tally *tally,
+	char **error)
 {
-	struct crew crew = {.experiment = experiment, .plan = plan, .options = options, .host = host, .results = results,
-		.progress = progress, .tally = tally, .seats = calloc(options->jobs, sizeof *crew.seats)};
+	struct crew crew = {.experiment = experiment,
+		.plan = plan,
+		.options = options,
+		.host = host,
+		.results = results,
+		.progress = progress,
+		.tally = tally,
+		.seats = calloc(options->jobs, sizeof *crew.seats)};
 	*tally = (struct crew_tally){0};
 	int running = 0;
 	do {

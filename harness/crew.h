@@ -1,4 +1,5 @@
-/* Crew: the trials of a plan carried through, several sandboxes at once; each ends with a record in the results. */
+/* Crew: the trials of a plan carried through, several sandboxes at once; each ends with a record in the
+ * results. */
 #ifndef LIQUIDNET_CREW_H
 #define LIQUIDNET_CREW_H
 
@@ -23,6 +24,7 @@ struct crew_tally {
 
 /* Runs every trial of the plan. -1 and *error only when the results cannot be written. */
 int crew_run(const struct experiment *experiment, const struct plan *plan, const struct crew_options *options,
-	struct host *host, struct results *results, struct progress *progress, struct crew_tally *tally, char **error);
+	struct host *host, struct results *results, struct progress *progress, struct crew_tally *tally,
+	char **error);
 
 #endif

@@ -1,5 +1,5 @@
-/* Doctor: what this machine has and lacks. Kernel features are tried in namespaces of a child that ends: the machine is
- * left as it was. */
+/* Doctor: what this machine has and lacks. Kernel features are tried in namespaces of a child that ends: the
+ * machine is left as it was. */
 #ifndef LIQUIDNET_DOCTOR_H
 #define LIQUIDNET_DOCTOR_H
 
@@ -11,7 +11,7 @@ enum doctor_state { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_MISSING };
 struct doctor_finding {
 	const char *name;
 	enum doctor_state state;
-	bool required; /* experiments cannot run without it */
+	bool required;  /* experiments cannot run without it */
 	char text[256]; /* what was found; what to do */
 };
 

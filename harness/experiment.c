@@ -13,7 +13,8 @@ static const char *node_name(const struct experiment *e, size_t i)
 	return e->topology->nodes[i];
 }
 
-const char *known_names(struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count)
+const char *known_names(
+	struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count)
 {
 	char *text = pool_strdup(e->pool, "");
 	for (size_t i = 0; i < count; i++)
@@ -21,19 +22,22 @@ const char *known_names(struct experiment *e, const char *(*name)(const struct e
 	return text;
 }
 
-int read_node(const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error)
+int read_node(
+	const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error)
 {
 	const char *name;
 	if (conf_need_string(map, key, &name, error) < 0)
 		return -1;
 	*node = topology_node(e->topology, name);
 	if (*node < 0)
-		return conf_error(conf_child(map, key), error, "no node `%s` in topology %s; its nodes are %s", name,
-			e->topology->name, known_names((struct experiment *)e, node_name, e->topology->nodes_count));
+		return conf_error(conf_child(map, key), error,
+			"no node `%s` in topology %s; its nodes are %s", name, e->topology->name,
+			known_names((struct experiment *)e, node_name, e->topology->nodes_count));
 	return 0;
 }
 
-int read_strings(struct experiment *e, const struct conf_node *list, const char ***out, size_t *count, char **error)
+int read_strings(
+	struct experiment *e, const struct conf_node *list, const char ***out, size_t *count, char **error)
 {
 	if (list && conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
@@ -49,7 +53,8 @@ int read_strings(struct experiment *e, const struct conf_node *list, const char 
 	return 0;
 }
 
-int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count, char **error)
+int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count,
+	char **error)
 {
 	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
 		return -1;
@@ -71,22 +76,25 @@ static int check_name(const struct experiment *e, const struct conf_node *root, 
 	const char *slash = strrchr(e->path, '/');
 	const char *base = slash ? slash + 1 : e->path;
 	size_t length = strcspn(base, ".");
-	if (strspn(e->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != strlen(e->name) ||
+	if (strspn(e->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
+			strlen(e->name) ||
 		!*e->name)
 		return conf_error(conf_child(root, "experiment"), error,
 			"`%s` is no name for an experiment; use letters, digits, - and _", e->name);
-	if (strcmp(base, "experiment.yaml") != 0 && (strlen(e->name) != length || memcmp(base, e->name, length) != 0))
+	if (strcmp(base, "experiment.yaml") != 0 &&
+		(strlen(e->name) != length || memcmp(base, e->name, length) != 0))
 		return conf_error(conf_child(root, "experiment"), error,
-			"the experiment is called `%s` and its file %s; give both the same name", e->name, base);
+			"the experiment is called `%s` and its file %s; give both the same name", e->name,
+			base);
 	return 0;
 }
 
 static int read_head(struct experiment *e, const char *project, const struct conf_node *root, char **error)
 {
-	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend", "trials", "jobs", "retries",
-		"seed", "trial_limit", "host", "settings", "links", "configurations", "captures", "preparations", "daemons",
-		"workloads", "measures", "primary", "agree", "procedures", "default_procedures", "comparisons", "subflow_bytes",
-		NULL};
+	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
+		"trials", "jobs", "retries", "seed", "trial_limit", "host", "settings", "links",
+		"configurations", "captures", "preparations", "daemons", "workloads", "measures", "primary",
+		"agree", "procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *topology;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
@@ -97,7 +105,8 @@ static int read_head(struct experiment *e, const char *project, const struct con
 		conf_integer(root, "jobs", 1, 256, 1, &jobs, error) < 0 ||
 		conf_integer(root, "retries", 0, 100, 1, &retries, error) < 0 ||
 		conf_integer(root, "seed", 0, INT64_MAX, 1, &seed, error) < 0 ||
-		conf_duration(root, "trial_limit", NS_PER_S, 86400 * NS_PER_S, 180 * NS_PER_S, &e->trial_limit_ns, error) < 0 ||
+		conf_duration(root, "trial_limit", NS_PER_S, 86400 * NS_PER_S, 180 * NS_PER_S,
+			&e->trial_limit_ns, error) < 0 ||
 		conf_need_string(root, "topology", &topology, error) < 0)
 		return -1;
 	e->trials = (unsigned)trials;
@@ -119,17 +128,20 @@ static int read_all(struct experiment *e, const char *project, char **error)
 	const struct conf_node *root = e->root;
 	if (read_head(e, project, root, error) < 0 ||
 		read_settings(e, conf_child(root, "settings"), &e->settings, &e->settings_count, error) < 0 ||
-		read_configurations(e, root, error) < 0 || read_captures(e, conf_child(root, "captures"), error) < 0 ||
+		read_configurations(e, root, error) < 0 ||
+		read_captures(e, conf_child(root, "captures"), error) < 0 ||
 		read_preparations(e, conf_child(root, "preparations"), error) < 0 ||
 		read_daemons(e, conf_child(root, "daemons"), error) < 0 ||
-		read_workloads(e, conf_child(root, "workloads"), error) < 0 || read_measures(e, root, error) < 0 ||
+		read_workloads(e, conf_child(root, "workloads"), error) < 0 ||
+		read_measures(e, root, error) < 0 ||
 		read_procedures(e, conf_child(root, "procedures"), error) < 0 ||
 		read_default_procedures(e, conf_child(root, "default_procedures"), error) < 0 ||
 		read_comparisons(e, conf_child(root, "comparisons"), error) < 0)
 		return -1;
 	const struct conf_node *bytes = conf_child(root, "subflow_bytes");
 	static const char *const keys[] = {"file", "columns", NULL};
-	if (bytes && (conf_only(bytes, keys, error) < 0 || conf_need_string(bytes, "file", &e->subflow_bytes.file, error) < 0 ||
+	if (bytes && (conf_only(bytes, keys, error) < 0 ||
+			     conf_need_string(bytes, "file", &e->subflow_bytes.file, error) < 0 ||
 			     conf_need_string(bytes, "columns", &e->subflow_bytes.value, error) < 0))
 		return -1;
 	return check_templates(e, error);

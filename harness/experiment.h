@@ -1,8 +1,9 @@
-/* Experiment: one YAML file as checked data. Everything that a trial does is said here by name: nodes and links of
- * the topology, settings, daemons, workloads, measures, what the wire must show, what was published. The harness
- * knows no system: a new one is a new file, not a new case.
+/* Experiment: one YAML file as checked data. Everything that a trial does is said here by name: nodes and
+ * links of the topology, settings, daemons, workloads, measures, what the wire must show, what was published.
+ * The harness knows no system: a new one is a new file, not a new case.
  *
- * Texts marked "template" may hold ${...}, filled in when the trial runs (template.h). All strings belong to `conf`. */
+ * Texts marked "template" may hold ${...}, filled in when the trial runs (template.h). All strings belong to
+ * `conf`. */
 #ifndef LIQUIDNET_EXPERIMENT_H
 #define LIQUIDNET_EXPERIMENT_H
 
@@ -15,7 +16,7 @@
 
 /* One direction of a link, the same model for every back end. */
 struct shape {
-	uint64_t rate_bps;      /* 0: not limited */
+	uint64_t rate_bps; /* 0: not limited */
 	int64_t delay_ns;
 	int64_t jitter_ns;      /* uniform, +- */
 	double loss;            /* Bernoulli, 0..1 */
@@ -43,12 +44,12 @@ struct program {
 	const char **argv;  /* templates, NULL-ended */
 	const char *config; /* template of a configuration file (${config} is its path), or NULL */
 	enum ready_kind ready;
-	int ready_port;          /* READY_LISTEN: a TCP port that listens in the node */
-	const char *ready_text;  /* READY_OUTPUT: a line of its output that contains this */
-	int64_t within_ns;       /* to become ready, or (a workload's main program) to end */
-	bool main;               /* the workload lasts until it ends, with exit status 0 */
-	bool ends;               /* ends by itself after the main program: its output is whole only then */
-	const char **needs;      /* preparations, NULL-ended */
+	int ready_port;         /* READY_LISTEN: a TCP port that listens in the node */
+	const char *ready_text; /* READY_OUTPUT: a line of its output that contains this */
+	int64_t within_ns;      /* to become ready, or (a workload's main program) to end */
+	bool main;              /* the workload lasts until it ends, with exit status 0 */
+	bool ends;              /* ends by itself after the main program: its output is whole only then */
+	const char **needs;     /* preparations, NULL-ended */
 	const struct conf_node *at;
 };
 
@@ -80,12 +81,14 @@ enum measure_kind { MEASURE_VALUE, MEASURE_SERIES, MEASURE_CAPTURE };
 struct measure {
 	const char *name, *unit;
 	enum measure_kind kind;
-	const char *program;  /* VALUE, SERIES: of the workload */
-	int capture;          /* CAPTURE: bytes delivered in order at the data level, data connection, client to server */
-	const char *path;     /* VALUE: dotted path; SERIES: path of the array */
+	const char *program; /* VALUE, SERIES: of the workload */
+	int capture; /* CAPTURE: bytes delivered in order at the data level, data connection, client to server
+		      */
+	const char *path;               /* VALUE: dotted path; SERIES: path of the array */
 	const char *from, *to, *amount; /* SERIES: dotted paths in an item */
-	double window[2];     /* SERIES, CAPTURE: items that start at or after [0] and end at or before [1], seconds */
-	double scale;         /* times the value, or times amount per second */
+	double window[2]; /* SERIES, CAPTURE: items that start at or after [0] and end at or before [1],
+			     seconds */
+	double scale;     /* times the value, or times amount per second */
 };
 
 enum expect_protocol { EXPECT_ANY, EXPECT_TCP, EXPECT_MPTCP };
@@ -93,20 +96,23 @@ enum expect_protocol { EXPECT_ANY, EXPECT_TCP, EXPECT_MPTCP };
 /* What the wire must show; a trial that shows something else failed. */
 struct expect {
 	enum expect_protocol protocol;
-	int capture;           /* index, -1: none */
-	const int *subflows;   /* nodes whose addresses the data connection's subflows come from, as seen there */
+	int capture; /* index, -1: none */
+	const int
+		*subflows; /* nodes whose addresses the data connection's subflows come from, as seen there */
 	size_t subflows_count;
-	int tunnel_capture;    /* -1: no tunnel is promised */
-	int tunnel_port;       /* UDP */
+	int tunnel_capture; /* -1: no tunnel is promised */
+	int tunnel_port;    /* UDP */
 	const char *tunnel_pattern;
 	bool tunnel_readable;
 };
 
-struct pair { const char *key, *value; };
+struct pair {
+	const char *key, *value;
+};
 
 struct published { /* where the published value of a procedure stands; the row is the configuration's name */
-	const char *file;            /* NULL: nothing published */
-	const char *value, *sd, *n;  /* columns; sd and n may be NULL */
+	const char *file;           /* NULL: nothing published */
+	const char *value, *sd, *n; /* columns; sd and n may be NULL */
 };
 
 struct procedure {
@@ -122,14 +128,15 @@ struct procedure {
 	size_t settings_count;
 	struct expect expect;
 	struct published published;
-	const char *subflow_row; /* the `procedure` of its row in the experiment's subflow_bytes; its own name by default */
-	bool optional; /* not in a run unless named */
+	const char *subflow_row; /* the `procedure` of its row in the experiment's subflow_bytes; its own name
+				    by default */
+	bool optional;           /* not in a run unless named */
 	const struct conf_node *at;
 };
 
 struct configuration {
 	const char *name, *title;
-	struct link_shape *links; /* topology->links_count entries */
+	struct link_shape *links;       /* topology->links_count entries */
 	const struct setting *settings; /* its own, besides the experiment's */
 	size_t settings_count;
 	const struct conf_node *at;
@@ -154,7 +161,8 @@ struct experiment {
 	unsigned trials, jobs, retries;
 	uint64_t seed;
 	int64_t trial_limit_ns; /* the longest that a trial may take */
-	const struct pair *host_settings; /* sysctls of the host, journalled and put back; "+word" adds a word */
+	const struct pair
+		*host_settings; /* sysctls of the host, journalled and put back; "+word" adds a word */
 	size_t host_settings_count;
 	struct configuration *configurations;
 	size_t configurations_count;
@@ -171,15 +179,16 @@ struct experiment {
 	struct measure *measures; /* [primary] is the table's */
 	size_t measures_count;
 	size_t primary;
-	int agree[2];  /* two measures that must agree, or -1 */
+	int agree[2]; /* two measures that must agree, or -1 */
 	double agree_within;
 	struct comparison *comparisons;
 	size_t comparisons_count;
 	struct published subflow_bytes; /* .file; .value: columns "a,b" in the order of expect.subflows */
 };
 
-/* Reads and checks an experiment file against its topology. Nothing of the machine is touched but the topology's
- * description. NULL with *error ("FILE:LINE: ...") on the first fault. `root`: the project's folder. */
+/* Reads and checks an experiment file against its topology. Nothing of the machine is touched but the
+ * topology's description. NULL with *error ("FILE:LINE: ...") on the first fault. `root`: the project's
+ * folder. */
 struct experiment *experiment_load(const char *root, const char *path, char **error);
 void experiment_free(struct experiment *experiment);
 

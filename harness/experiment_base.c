@@ -1,6 +1,6 @@
-/* Experiment, its base: `base: FILE` (beside the file) makes an experiment a variation of another. Mappings are merged key by
- * key, what the variation says wins; lists and values are replaced whole, and so are `configurations`, which are what a
- * variation varies. Every node keeps its own file and line. */
+/* Experiment, its base: `base: FILE` (beside the file) makes an experiment a variation of another. Mappings
+ * are merged key by key, what the variation says wins; lists and values are replaced whole, and so are
+ * `configurations`, which are what a variation varies. Every node keeps its own file and line. */
 #include "harness/experiment_reader.h"
 
 #include "lib/error.h"
@@ -40,7 +40,10 @@ static struct conf_node *merge(struct pool *pool, const struct conf_node *base, 
 	for (const struct conf_node *one = base->first; one; one = one->next) {
 		const struct conf_node *own = conf_child(over, one->key);
 		bool whole = own && !base->parent && !base->key && strcmp(one->key, "configurations") == 0;
-		append(merged, &tail, whole ? copy(pool, own) : own ? merge(pool, one, own) : copy(pool, one));
+		append(merged, &tail,
+			whole ? copy(pool, own)
+			: own ? merge(pool, one, own)
+			      : copy(pool, one));
 	}
 	for (const struct conf_node *one = conf_first(over); one; one = one->next)
 		if (!conf_child(base, one->key))

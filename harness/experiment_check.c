@@ -1,5 +1,5 @@
-/* Experiment, the check of its templates: each is filled in once for every procedure that uses it, so that a wrong name
- * is an error of the file and not of the fortieth trial. */
+/* Experiment, the check of its templates: each is filled in once for every procedure that uses it, so that a
+ * wrong name is an error of the file and not of the fortieth trial. */
 #include "harness/experiment_reader.h"
 
 #include "harness/names.h"
@@ -22,7 +22,8 @@ static int check_preparations(struct names *names, const struct program *p, char
 	const struct experiment *e = names->experiment;
 	for (const char **need = p->needs; *need; need++)
 		for (size_t i = 0; i < e->preparations_count; i++)
-			for (const char ***c = e->preparations[i].commands; strcmp(e->preparations[i].name, *need) == 0 && *c; c++)
+			for (const char ***c = e->preparations[i].commands;
+				strcmp(e->preparations[i].name, *need) == 0 && *c; c++)
 				for (const char **word = *c; *word; word++)
 					if (check_text(names, *word, p->at, error) < 0)
 						return -1;
@@ -43,7 +44,8 @@ static int check_program(const struct names *base, const struct program *p, bool
 	return 0;
 }
 
-static int check_procedure(const struct experiment *e, const struct procedure *p, struct pool *pool, char **error)
+static int check_procedure(
+	const struct experiment *e, const struct procedure *p, struct pool *pool, char **error)
 {
 	struct names names = {.experiment = e, .procedure = p, .pool = pool, .scratch = "?", .seed = "?"};
 	for (size_t i = 0; i < p->asks_count; i++)
@@ -51,7 +53,8 @@ static int check_procedure(const struct experiment *e, const struct procedure *p
 			return -1;
 	for (size_t i = 0; i < e->daemons_count; i++)
 		for (size_t d = 0; d < p->daemons_count; d++)
-			if (strcmp(e->daemons[i].name, p->daemons[d]) == 0 && check_program(&names, &e->daemons[i], true, error) < 0)
+			if (strcmp(e->daemons[i].name, p->daemons[d]) == 0 &&
+				check_program(&names, &e->daemons[i], true, error) < 0)
 				return -1;
 	const struct workload *w = &e->workloads[p->workload];
 	for (size_t i = 0; i < w->programs_count; i++)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 /* settings: {all: {KEY: VALUE}, NODE: {KEY: VALUE}}; what is said of a node wins over what is said of all. */
-int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out, size_t *count,
-	char **error)
+int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out,
+	size_t *count, char **error)
 {
 	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
 		return -1;
@@ -23,15 +23,19 @@ int read_settings(struct experiment *e, const struct conf_node *map, const struc
 			if ((strcmp(of->key, "all") == 0) != all)
 				continue;
 			if (!all && (node = topology_node(e->topology, of->key)) < 0)
-				return conf_error(of, error, "no node `%s` in topology %s", of->key, e->topology->name);
+				return conf_error(
+					of, error, "no node `%s` in topology %s", of->key, e->topology->name);
 			if (conf_expect(of, CONF_MAPPING, error) < 0)
 				return -1;
 			for (const struct conf_node *item = conf_first(of); item; item = item->next) {
 				if (conf_expect(item, CONF_SCALAR, error) < 0)
 					return -1;
-				if (strncmp(item->key, "net.", 4) != 0 || strstr(item->key, "..") || strchr(item->key, '/'))
+				if (strncmp(item->key, "net.", 4) != 0 || strstr(item->key, "..") ||
+					strchr(item->key, '/'))
 					return conf_error(item, error,
-						"`%s` is no sysctl of a network namespace; it begins with `net.`", item->key);
+						"`%s` is no sysctl of a network namespace; it begins with "
+						"`net.`",
+						item->key);
 				settings[n++] = (struct setting){node, item->key, item->value, item};
 			}
 		}
@@ -45,7 +49,8 @@ static int read_shape(const struct conf_node *map, struct shape *shape, char **e
 	int64_t queue;
 	if (conf_rate(map, "rate", 1000, 100000000000, shape->rate_bps, &shape->rate_bps, error) < 0 ||
 		conf_duration(map, "delay", 0, 60 * NS_PER_S, shape->delay_ns, &shape->delay_ns, error) < 0 ||
-		conf_duration(map, "jitter", 0, 60 * NS_PER_S, shape->jitter_ns, &shape->jitter_ns, error) < 0 ||
+		conf_duration(map, "jitter", 0, 60 * NS_PER_S, shape->jitter_ns, &shape->jitter_ns, error) <
+			0 ||
 		conf_fraction(map, "loss", shape->loss, &shape->loss, error) < 0 ||
 		conf_integer(map, "queue", 1, 1000000, shape->queue_packets, &queue, error) < 0)
 		return -1;
@@ -58,7 +63,8 @@ static int read_shape(const struct conf_node *map, struct shape *shape, char **e
 
 static int read_link(const struct conf_node *map, struct link_shape *link, char **error)
 {
-	static const char *const keys[] = {"rate", "delay", "jitter", "loss", "queue", "forward", "reverse", NULL};
+	static const char *const keys[] = {
+		"rate", "delay", "jitter", "loss", "queue", "forward", "reverse", NULL};
 	if (conf_only(map, keys, error) < 0)
 		return -1;
 	link->shaped = true;
@@ -66,14 +72,16 @@ static int read_link(const struct conf_node *map, struct link_shape *link, char 
 		const struct conf_node *own = conf_child(map, i ? "reverse" : "forward");
 		if (read_shape(map, &link->direction[i], error) < 0)
 			return -1;
-		if (own && (conf_only(own, keys, error) < 0 || read_shape(own, &link->direction[i], error) < 0))
+		if (own &&
+			(conf_only(own, keys, error) < 0 || read_shape(own, &link->direction[i], error) < 0))
 			return -1;
 	}
 	return 0;
 }
 
 /* links: {all: SHAPE, LINK: SHAPE} on top of what `links` already says. */
-static int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)
+static int read_links(
+	struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)
 {
 	const struct topology *topology = e->topology;
 	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
@@ -89,9 +97,10 @@ static int read_links(struct experiment *e, const struct conf_node *map, struct 
 		if (link < 0) {
 			char *names = pool_strdup(e->pool, "");
 			for (size_t i = 0; i < topology->links_count; i++)
-				names = pool_printf(e->pool, "%s%s%s", names, i ? ", " : "", topology->links[i].name);
-			return conf_error(item, error, "no link `%s` in topology %s; its links are %s", item->key, topology->name,
-				names);
+				names = pool_printf(
+					e->pool, "%s%s%s", names, i ? ", " : "", topology->links[i].name);
+			return conf_error(item, error, "no link `%s` in topology %s; its links are %s",
+				item->key, topology->name, names);
 		}
 		if (read_link(item, &links[link], error) < 0)
 			return -1;
@@ -119,9 +128,11 @@ int read_configurations(struct experiment *e, const struct conf_node *root, char
 		c->links = pool_grow(e->pool, base, links, links + 1, sizeof *base);
 		if (item->type == CONF_SCALAR && !*item->value)
 			continue;
-		if (conf_only(item, keys, error) < 0 || conf_string(item, "title", NULL, &c->title, error) < 0 ||
+		if (conf_only(item, keys, error) < 0 ||
+			conf_string(item, "title", NULL, &c->title, error) < 0 ||
 			read_links(e, conf_child(item, "links"), c->links, error) < 0 ||
-			read_settings(e, conf_child(item, "settings"), &c->settings, &c->settings_count, error) < 0)
+			read_settings(
+				e, conf_child(item, "settings"), &c->settings, &c->settings_count, error) < 0)
 			return -1;
 	}
 	return 0;
@@ -143,18 +154,21 @@ int read_captures(struct experiment *e, const struct conf_node *map, char **erro
 		point->name = item->key;
 		point->node = topology_node(e->topology, node);
 		point->link = link ? topology_link(e->topology, link) : -1;
-		if (point->node < 0 || point->link < 0 || !topology_end(e->topology, point->node, point->link))
-			return conf_error(item, error, "`%s` is no place of topology %s; write NODE/LINK, a node and a link of its",
+		if (point->node < 0 || point->link < 0 ||
+			!topology_end(e->topology, point->node, point->link))
+			return conf_error(item, error,
+				"`%s` is no place of topology %s; write NODE/LINK, a node and a link of its",
 				item->key, e->topology->name);
-		if (conf_only(item, keys, error) < 0 || conf_integer(item, "snap", 64, 65535, 128, &snap, error) < 0)
+		if (conf_only(item, keys, error) < 0 ||
+			conf_integer(item, "snap", 64, 65535, 128, &snap, error) < 0)
 			return -1;
 		point->snap = (uint32_t)snap;
 	}
 	return 0;
 }
 
-int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required, int *index,
-	char **error)
+int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required,
+	int *index, char **error)
 {
 	const char *name;
 	*index = -1;
@@ -165,5 +179,7 @@ int capture_named(const struct experiment *e, const struct conf_node *map, const
 	for (size_t i = 0; i < e->captures_count; i++)
 		if (strcmp(e->captures[i].name, name) == 0)
 			*index = (int)i;
-	return *index >= 0 ? 0 : conf_error(conf_child(map, key), error, "`%s` is not captured; add it to `captures`", name);
+	return *index >= 0 ? 0
+			   : conf_error(conf_child(map, key), error,
+				     "`%s` is not captured; add it to `captures`", name);
 }

@@ -11,11 +11,13 @@ static int read_window(const struct conf_node *map, double window[2], char **err
 	const struct conf_node *list = conf_child(map, "window");
 	char *end;
 	if (!list || list->type != CONF_SEQUENCE || list->children != 2)
-		return conf_error(list ? list : map, error, "no window; write window: [FROM, TO], in seconds");
+		return conf_error(
+			list ? list : map, error, "no window; write window: [FROM, TO], in seconds");
 	const struct conf_node *item = conf_first(list);
 	for (int i = 0; i < 2; i++, item = item->next) {
 		window[i] = item->type == CONF_SCALAR ? strtod(item->value, &end) : 0;
-		if (item->type != CONF_SCALAR || end == item->value || *end || !(window[i] >= 0 && window[i] < 1e6))
+		if (item->type != CONF_SCALAR || end == item->value || *end ||
+			!(window[i] >= 0 && window[i] < 1e6))
 			return conf_error(item, error, "a window's ends are numbers of seconds");
 	}
 	return window[0] < window[1] ? 0 : conf_error(list, error, "the window ends before it begins");
@@ -23,16 +25,18 @@ static int read_window(const struct conf_node *map, double window[2], char **err
 
 static int read_measure(struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
 {
-	static const char *const keys[] = {"unit", "program", "capture", "value", "series", "from", "to", "amount", "window",
-		"scale", NULL};
+	static const char *const keys[] = {"unit", "program", "capture", "value", "series", "from", "to",
+		"amount", "window", "scale", NULL};
 	m->name = map->key;
 	if (conf_only(map, keys, error) < 0 || conf_need_string(map, "unit", &m->unit, error) < 0 ||
 		conf_number(map, "scale", -1e300, 1e300, 1, &m->scale, error) < 0)
 		return -1;
 	if (conf_child(map, "capture")) {
 		m->kind = MEASURE_CAPTURE;
-		return capture_named(e, map, "capture", true, &m->capture, error) < 0 || read_window(map, m->window, error) < 0 ? -1
-																: 0;
+		return capture_named(e, map, "capture", true, &m->capture, error) < 0 ||
+				       read_window(map, m->window, error) < 0
+			       ? -1
+			       : 0;
 	}
 	if (conf_need_string(map, "program", &m->program, error) < 0)
 		return -1;
@@ -40,9 +44,12 @@ static int read_measure(struct experiment *e, const struct conf_node *map, struc
 		return conf_need_string(map, "value", &m->path, error);
 	m->kind = MEASURE_SERIES;
 	if (!conf_child(map, "series"))
-		return conf_error(map, error, "measure `%s` names neither `value` nor `series` nor `capture`", m->name);
-	if (conf_need_string(map, "series", &m->path, error) < 0 || conf_need_string(map, "from", &m->from, error) < 0 ||
-		conf_need_string(map, "to", &m->to, error) < 0 || conf_need_string(map, "amount", &m->amount, error) < 0 ||
+		return conf_error(
+			map, error, "measure `%s` names neither `value` nor `series` nor `capture`", m->name);
+	if (conf_need_string(map, "series", &m->path, error) < 0 ||
+		conf_need_string(map, "from", &m->from, error) < 0 ||
+		conf_need_string(map, "to", &m->to, error) < 0 ||
+		conf_need_string(map, "amount", &m->amount, error) < 0 ||
 		read_window(map, m->window, error) < 0)
 		return -1;
 	return 0;
@@ -55,7 +62,8 @@ static int measure_named(const struct experiment *e, const struct conf_node *at,
 			*index = (int)i;
 			return 0;
 		}
-	return conf_error(at, error, "no measure `%s`; add it to `measures`", at->type == CONF_SCALAR ? at->value : "?");
+	return conf_error(at, error, "no measure `%s`; add it to `measures`",
+		at->type == CONF_SCALAR ? at->value : "?");
 }
 
 int read_measures(struct experiment *e, const struct conf_node *root, char **error)
@@ -78,7 +86,8 @@ int read_measures(struct experiment *e, const struct conf_node *root, char **err
 		return 0;
 	static const char *const keys[] = {"measures", "within", NULL};
 	const struct conf_node *pair = conf_child(agree, "measures");
-	if (conf_only(agree, keys, error) < 0 || conf_fraction(agree, "within", 0.005, &e->agree_within, error) < 0)
+	if (conf_only(agree, keys, error) < 0 ||
+		conf_fraction(agree, "within", 0.005, &e->agree_within, error) < 0)
 		return -1;
 	if (!pair || pair->type != CONF_SEQUENCE || pair->children != 2)
 		return conf_error(agree, error, "write agree: {measures: [A, B], within: 0.5%%}");
@@ -97,15 +106,18 @@ static int read_asks(struct experiment *e, const struct conf_node *list, struct 
 	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
 		struct ask *ask = &asks[p->asks_count++];
 		bool known = false;
-		if (conf_only(item, keys, error) < 0 || conf_need_string(item, "daemon", &ask->daemon, error) < 0 ||
+		if (conf_only(item, keys, error) < 0 ||
+			conf_need_string(item, "daemon", &ask->daemon, error) < 0 ||
 			conf_need_string(item, "command", &ask->command, error) < 0 ||
 			conf_need_string(item, "as", &ask->as, error) < 0 ||
-			conf_duration(item, "within", NS_PER_MS, 3600 * NS_PER_S, 10 * NS_PER_S, &ask->within_ns, error) < 0)
+			conf_duration(item, "within", NS_PER_MS, 3600 * NS_PER_S, 10 * NS_PER_S,
+				&ask->within_ns, error) < 0)
 			return -1;
 		for (size_t i = 0; i < p->daemons_count; i++)
 			known |= strcmp(p->daemons[i], ask->daemon) == 0;
 		if (!known)
-			return conf_error(item, error, "daemon `%s` does not run in procedure `%s`", ask->daemon, p->name);
+			return conf_error(item, error, "daemon `%s` does not run in procedure `%s`",
+				ask->daemon, p->name);
 	}
 	p->asks = asks;
 	return 0;
@@ -115,7 +127,8 @@ static int read_tunnel(struct experiment *e, const struct conf_node *map, struct
 {
 	static const char *const keys[] = {"at", "port", "pattern", "readable", NULL};
 	int64_t port;
-	if (conf_only(map, keys, error) < 0 || capture_named(e, map, "at", true, &x->tunnel_capture, error) < 0 ||
+	if (conf_only(map, keys, error) < 0 ||
+		capture_named(e, map, "at", true, &x->tunnel_capture, error) < 0 ||
 		conf_integer(map, "port", 1, 65535, 1194, &port, error) < 0 ||
 		conf_need_string(map, "pattern", &x->tunnel_pattern, error) < 0 ||
 		conf_bool(map, "readable", true, &x->tunnel_readable, error) < 0)
@@ -138,7 +151,8 @@ static int read_expect(struct experiment *e, const struct conf_node *map, struct
 	else if (strcmp(protocol, "mptcp") == 0)
 		x->protocol = EXPECT_MPTCP;
 	else if (strcmp(protocol, "any") != 0)
-		return conf_error(conf_child(map, "protocol"), error, "`%s` is no protocol; write tcp, mptcp or any", protocol);
+		return conf_error(conf_child(map, "protocol"), error,
+			"`%s` is no protocol; write tcp, mptcp or any", protocol);
 	const struct conf_node *subflows = conf_child(map, "subflows"), *tunnel = conf_child(map, "tunnel");
 	if (capture_named(e, map, "at", x->protocol != EXPECT_ANY || subflows, &x->capture, error) < 0)
 		return -1;
@@ -161,13 +175,15 @@ static int read_published(const struct conf_node *map, struct published *p, char
 	if (!map)
 		return 0;
 	if (conf_only(map, keys, error) < 0 || conf_need_string(map, "file", &p->file, error) < 0 ||
-		conf_need_string(map, "value", &p->value, error) < 0 || conf_string(map, "sd", NULL, &p->sd, error) < 0 ||
+		conf_need_string(map, "value", &p->value, error) < 0 ||
+		conf_string(map, "sd", NULL, &p->sd, error) < 0 ||
 		conf_string(map, "n", NULL, &p->n, error) < 0)
 		return -1;
 	return 0;
 }
 
-static int find_parts(const struct experiment *e, const struct conf_node *map, struct procedure *p, char **error)
+static int find_parts(
+	const struct experiment *e, const struct conf_node *map, struct procedure *p, char **error)
 {
 	const char *workload;
 	if (conf_need_string(map, "workload", &workload, error) < 0)
@@ -177,7 +193,8 @@ static int find_parts(const struct experiment *e, const struct conf_node *map, s
 		if (strcmp(e->workloads[i].name, workload) == 0)
 			p->workload = (int)i;
 	if (p->workload < 0)
-		return conf_error(conf_child(map, "workload"), error, "no workload `%s`; add it to `workloads`", workload);
+		return conf_error(conf_child(map, "workload"), error,
+			"no workload `%s`; add it to `workloads`", workload);
 	const struct conf_node *item = conf_first(conf_child(map, "daemons"));
 	for (size_t d = 0; d < p->daemons_count; d++, item = item->next) {
 		bool known = false;
@@ -189,9 +206,11 @@ static int find_parts(const struct experiment *e, const struct conf_node *map, s
 	for (size_t i = 0; i < e->measures_count; i++) {
 		bool known = !e->measures[i].program;
 		for (size_t j = 0; j < e->workloads[p->workload].programs_count; j++)
-			known |= e->measures[i].program && strcmp(e->workloads[p->workload].programs[j].name, e->measures[i].program) == 0;
+			known |= e->measures[i].program && strcmp(e->workloads[p->workload].programs[j].name,
+								   e->measures[i].program) == 0;
 		if (!known)
-			return conf_error(map, error, "workload `%s` has no program `%s`, which measure `%s` reads", workload,
+			return conf_error(map, error,
+				"workload `%s` has no program `%s`, which measure `%s` reads", workload,
 				e->measures[i].program, e->measures[i].name);
 	}
 	return 0;
@@ -199,8 +218,8 @@ static int find_parts(const struct experiment *e, const struct conf_node *map, s
 
 int read_procedures(struct experiment *e, const struct conf_node *map, char **error)
 {
-	static const char *const keys[] = {"title", "daemons", "ask", "workload", "with", "settings", "expect", "published",
-		"subflow_row", "optional", NULL};
+	static const char *const keys[] = {"title", "daemons", "ask", "workload", "with", "settings",
+		"expect", "published", "subflow_row", "optional", NULL};
 	if (!map || map->children == 0)
 		return conf_error(e->root, error, "no procedures; add `procedures`");
 	if (conf_expect(map, CONF_MAPPING, error) < 0)
@@ -210,13 +229,17 @@ int read_procedures(struct experiment *e, const struct conf_node *map, char **er
 		struct procedure *p = &e->procedures[e->procedures_count++];
 		p->name = item->key;
 		p->at = item;
-		if (conf_only(item, keys, error) < 0 || conf_string(item, "title", item->key, &p->title, error) < 0 ||
+		if (conf_only(item, keys, error) < 0 ||
+			conf_string(item, "title", item->key, &p->title, error) < 0 ||
 			conf_string(item, "subflow_row", item->key, &p->subflow_row, error) < 0 ||
 			conf_bool(item, "optional", false, &p->optional, error) < 0 ||
-			read_strings(e, conf_child(item, "daemons"), &p->daemons, &p->daemons_count, error) < 0 ||
-			find_parts(e, item, p, error) < 0 || read_asks(e, conf_child(item, "ask"), p, error) < 0 ||
+			read_strings(e, conf_child(item, "daemons"), &p->daemons, &p->daemons_count, error) <
+				0 ||
+			find_parts(e, item, p, error) < 0 ||
+			read_asks(e, conf_child(item, "ask"), p, error) < 0 ||
 			read_pairs(e, conf_child(item, "with"), &p->with, &p->with_count, error) < 0 ||
-			read_settings(e, conf_child(item, "settings"), &p->settings, &p->settings_count, error) < 0 ||
+			read_settings(e, conf_child(item, "settings"), &p->settings, &p->settings_count,
+				error) < 0 ||
 			read_expect(e, conf_child(item, "expect"), &p->expect, error) < 0 ||
 			read_published(conf_child(item, "published"), &p->published, error) < 0)
 			return -1;
@@ -264,7 +287,8 @@ int read_comparisons(struct experiment *e, const struct conf_node *list, char **
 		if (conf_only(item, keys, error) < 0 || conf_need_string(item, "name", &c->name, error) < 0)
 			return -1;
 		if (!of || !against || against->type != CONF_SEQUENCE || against->children == 0)
-			return conf_error(item, error, "write {name: TEXT, of: PROCEDURE, against: [PROCEDURE, ...]}");
+			return conf_error(
+				item, error, "write {name: TEXT, of: PROCEDURE, against: [PROCEDURE, ...]}");
 		int *indices = pool_alloc(e->pool, against->children, sizeof *indices);
 		if (procedure_named(e, of, &c->of, error) < 0)
 			return -1;

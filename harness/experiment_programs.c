@@ -24,7 +24,8 @@ int read_preparations(struct experiment *e, const struct conf_node *map, char **
 			if (read_strings(e, command, &p->commands[n++], &words, error) < 0)
 				return -1;
 			if (words == 0)
-				return conf_error(command, error, "an empty command; write [PROGRAM, ARGUMENT, ...]");
+				return conf_error(
+					command, error, "an empty command; write [PROGRAM, ARGUMENT, ...]");
 		}
 	}
 	return 0;
@@ -41,7 +42,8 @@ static int read_ready(const struct conf_node *map, struct program *p, char **err
 	if (!ready)
 		return 0;
 	if (p->ready == READY_DESCRIPTOR)
-		return conf_error(ready, error, "`ready` and ${ready} both; the program says READY itself, drop `ready`");
+		return conf_error(ready, error,
+			"`ready` and ${ready} both; the program says READY itself, drop `ready`");
 	if (conf_only(ready, keys, error) < 0 || ready->children != 1)
 		return *error ? -1 : conf_error(ready, error, "write {listen: PORT} or {output: TEXT}");
 	int64_t port;
@@ -60,7 +62,8 @@ static int check_needs(const struct experiment *e, const struct conf_node *list,
 		for (size_t i = 0; i < e->preparations_count; i++)
 			known |= strcmp(e->preparations[i].name, need->value) == 0;
 		if (!known)
-			return conf_error(need, error, "no preparation `%s`; add it to `preparations`", need->value);
+			return conf_error(
+				need, error, "no preparation `%s`; add it to `preparations`", need->value);
 	}
 	return 0;
 }
@@ -72,9 +75,11 @@ static int read_program(struct experiment *e, const struct conf_node *map, struc
 	const struct conf_node *run = conf_child(map, "run"), *needs = conf_child(map, "needs");
 	if (!run)
 		return conf_error(map, error, "no `run`; write run: [PROGRAM, ARGUMENT, ...]");
-	if (read_node(e, map, "node", &p->node, error) < 0 || read_strings(e, run, &p->argv, &words, error) < 0 ||
+	if (read_node(e, map, "node", &p->node, error) < 0 ||
+		read_strings(e, run, &p->argv, &words, error) < 0 ||
 		conf_string(map, "config", NULL, &p->config, error) < 0 ||
-		conf_duration(map, "within", NS_PER_MS, 86400 * NS_PER_S, 20 * NS_PER_S, &p->within_ns, error) < 0 ||
+		conf_duration(map, "within", NS_PER_MS, 86400 * NS_PER_S, 20 * NS_PER_S, &p->within_ns,
+			error) < 0 ||
 		read_strings(e, needs, &p->needs, NULL, error) < 0 || check_needs(e, needs, error) < 0)
 		return -1;
 	if (words == 0)
@@ -94,14 +99,17 @@ int read_daemons(struct experiment *e, const struct conf_node *map, char **error
 		if (conf_only(item, keys, error) < 0 || read_program(e, item, p, error) < 0)
 			return -1;
 		if (p->ready == READY_NONE)
-			return conf_error(item, error, "nothing says when daemon `%s` is ready; pass ${ready} or add `ready`", p->name);
+			return conf_error(item, error,
+				"nothing says when daemon `%s` is ready; pass ${ready} or add `ready`",
+				p->name);
 	}
 	return 0;
 }
 
 static int read_workload(struct experiment *e, const struct conf_node *list, struct workload *w, char **error)
 {
-	static const char *const keys[] = {"name", "node", "run", "config", "ready", "within", "needs", "main", "ends", NULL};
+	static const char *const keys[] = {
+		"name", "node", "run", "config", "ready", "within", "needs", "main", "ends", NULL};
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
 	w->name = list->key;
@@ -110,13 +118,15 @@ static int read_workload(struct experiment *e, const struct conf_node *list, str
 	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
 		struct program *p = &w->programs[w->programs_count++];
 		if (conf_only(item, keys, error) < 0 || conf_need_string(item, "name", &p->name, error) < 0 ||
-			conf_bool(item, "main", false, &p->main, error) < 0 || conf_bool(item, "ends", false, &p->ends, error) < 0 ||
+			conf_bool(item, "main", false, &p->main, error) < 0 ||
+			conf_bool(item, "ends", false, &p->ends, error) < 0 ||
 			read_program(e, item, p, error) < 0)
 			return -1;
 		mains += p->main;
 	}
 	if (mains != 1)
-		return conf_error(list, error, "workload `%s` has %zu main programs; mark one with `main: true`", w->name, mains);
+		return conf_error(list, error,
+			"workload `%s` has %zu main programs; mark one with `main: true`", w->name, mains);
 	return 0;
 }
 

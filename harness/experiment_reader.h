@@ -4,16 +4,17 @@
 
 #include "harness/experiment.h"
 
-/* experiment_base.c: loads the file and, where it names one, its base; sets conf, base, base_path and root. */
+/* experiment_base.c: loads the file and, where it names one, its base; sets conf, base, base_path and root.
+ */
 int load_with_base(struct experiment *e, char **error);
 
 /* experiment_network.c: what surrounds the programs. */
-int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out, size_t *count,
-	char **error);
+int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out,
+	size_t *count, char **error);
 int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
 int read_captures(struct experiment *e, const struct conf_node *map, char **error);
-int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required, int *index,
-	char **error);
+int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required,
+	int *index, char **error);
 
 /* experiment_programs.c: preparations, daemons, workloads. */
 int read_preparations(struct experiment *e, const struct conf_node *map, char **error);
@@ -31,12 +32,16 @@ int check_templates(const struct experiment *e, char **error);
 
 /* Helpers. */
 /* A node's name under `key`, which must be there, as an index. */
-int read_node(const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error);
+int read_node(
+	const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error);
 /* A sequence of scalars as a NULL-ended array on the pool. `list` NULL: an empty array. */
-int read_strings(struct experiment *e, const struct conf_node *list, const char ***out, size_t *count, char **error);
+int read_strings(
+	struct experiment *e, const struct conf_node *list, const char ***out, size_t *count, char **error);
 /* {KEY: VALUE} of scalars as an array on the pool. `map` NULL: none. */
-int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count, char **error);
+int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count,
+	char **error);
 /* "known names are a, b, c" for messages, on the pool. */
-const char *known_names(struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count);
+const char *known_names(
+	struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count);
 
 #endif

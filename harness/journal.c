@@ -1,5 +1,5 @@
-/* Journal: files journal-PID-START.json, {KEY: ORIGINAL}. A run that changes what another live run changed takes over that
- * run's original, so that whoever leaves last puts the true one back. */
+/* Journal: files journal-PID-START.json, {KEY: ORIGINAL}. A run that changes what another live run changed
+ * takes over that run's original, so that whoever leaves last puts the true one back. */
 #include "harness/journal.h"
 
 #include "lib/error.h"
@@ -29,10 +29,13 @@ uint64_t journal_start_time(pid_t pid)
 	size_t n = fread(text, 1, sizeof text - 1, in);
 	text[n] = 0;
 	fclose(in);
-	/* The name in parentheses may hold anything: fields are counted from behind it; the start is the 22nd. */
+	/* The name in parentheses may hold anything: fields are counted from behind it; the start is the
+	 * 22nd. */
 	char *at = strrchr(text, ')'), state;
-	if (!at || sscanf(at + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
-			   &start) != 2)
+	if (!at || sscanf(at + 1,
+			   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+			   "%" SCNu64,
+			   &state, &start) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : start;
 }
@@ -88,7 +91,8 @@ static int sysctl_write(const char *key, const char *value, char **error)
 }
 
 /* Calls fn for each journal, with the lock held. */
-static void each_journal(void (*fn)(void *context, pid_t owner, uint64_t start, json_t *entries), void *context)
+static void each_journal(
+	void (*fn)(void *context, pid_t owner, uint64_t start, json_t *entries), void *context)
 {
 	DIR *folder = opendir(JOURNAL_FOLDER);
 	struct dirent *one;
@@ -107,7 +111,7 @@ static void each_journal(void (*fn)(void *context, pid_t owner, uint64_t start, 
 		closedir(folder);
 }
 
-struct search { /* what the other runs say of a key */
+struct search {     /* what the other runs say of a key */
 	bool alive; /* only the live ones */
 	pid_t but;
 	uint64_t but_start;
@@ -120,7 +124,8 @@ static void look(void *context, pid_t owner, uint64_t start, json_t *entries)
 {
 	struct search *s = context;
 	const char *original = json_string_value(json_object_get(entries, s->key));
-	if ((owner == s->but && start == s->but_start) || !original || (s->alive && journal_start_time(owner) != start))
+	if ((owner == s->but && start == s->but_start) || !original ||
+		(s->alive && journal_start_time(owner) != start))
 		return;
 	snprintf(s->original, sizeof s->original, "%s", original);
 	s->found = true;
@@ -140,8 +145,8 @@ static int store(const char *path, json_t *entries, char **error)
 	snprintf(temporary, sizeof temporary, "%s.new", path);
 	char *text = json_dumps(entries, JSON_INDENT(1));
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	bool good = text && fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0 &&
-		    rename(temporary, path) == 0;
+	bool good = text && fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) &&
+		    fsync(fd) == 0 && rename(temporary, path) == 0;
 	int fault = errno;
 	if (fd >= 0)
 		close(fd);
@@ -153,7 +158,8 @@ static bool has_word(const char *list, const char *word)
 {
 	size_t length = strlen(word);
 	for (const char *at = list; (at = strstr(at, word)); at += length)
-		if ((at == list || at[-1] == ' ' || at[-1] == '\t') && (!at[length] || at[length] == ' ' || at[length] == '\t'))
+		if ((at == list || at[-1] == ' ' || at[-1] == '\t') &&
+			(!at[length] || at[length] == ' ' || at[length] == '\t'))
 			return true;
 	return false;
 }
@@ -165,12 +171,15 @@ static int set_locked(pid_t owner, const char *key, const char *value, char **er
 	if (sysctl_read(key, now, sizeof now, error) < 0)
 		return -1;
 	bool there = *value == '+' ? has_word(now, value + 1) : strcmp(now, value) == 0;
-	/* A dead run's too: until its guardian has the lock, what is there now is its value and not the original. */
+	/* A dead run's too: until its guardian has the lock, what is there now is its value and not the
+	 * original. */
 	struct search other = others(owner, start, key, false);
 	if (there && !other.found)
 		return 0;
 	if (!there && *value != '+' && others(owner, start, key, true).found)
-		return error_set(error, "host setting %s: another run needs `%s` and this one `%s`; wait for its end", key, now, value);
+		return error_set(error,
+			"host setting %s: another run needs `%s` and this one `%s`; wait for its end", key,
+			now, value);
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
 	json_t *entries = json_load_file(path, 0, NULL);
 	entries = entries ? entries : json_object();
@@ -188,7 +197,8 @@ static int set_locked(pid_t owner, const char *key, const char *value, char **er
 int journal_set(pid_t owner, const char *key, const char *value, char **error)
 {
 	if (strncmp(key, "net.", 4) != 0 || strstr(key, "..") || strchr(key, '/'))
-		return error_set(error, "host setting `%s`: only sysctls that begin with `net.` are changed", key);
+		return error_set(
+			error, "host setting `%s`: only sysctls that begin with `net.` are changed", key);
 	int fd = lock(error);
 	if (fd < 0)
 		return -1;
@@ -205,9 +215,9 @@ static int undo_locked(pid_t owner, uint64_t start, char **error)
 	int result = 0;
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
 	json_t *entries = json_load_file(path, 0, NULL);
-	json_object_foreach(entries, key, value)
-		if (!others(owner, start, key, true).found && sysctl_write(key, json_string_value(value), error) < 0)
-			result = -1;
+	json_object_foreach(entries, key, value) if (!others(owner, start, key, true).found &&
+						     sysctl_write(key, json_string_value(value), error) < 0)
+		result = -1;
 	json_decref(entries);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return error_set(error, "%s: %s", path, strerror(errno));
@@ -235,7 +245,9 @@ static void recover_one(void *context, pid_t owner, uint64_t start, json_t *entr
 	(void)entries;
 	if (journal_start_time(owner) == start)
 		return;
-	fprintf(stderr, "liquidnet: a run (process %d) ended without putting the host's settings back: done now\n", (int)owner);
+	fprintf(stderr,
+		"liquidnet: a run (process %d) ended without putting the host's settings back: done now\n",
+		(int)owner);
 	if (undo_locked(owner, start, r->error) < 0)
 		r->result = -1;
 }

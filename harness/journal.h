@@ -1,4 +1,5 @@
-/* Journal: which sysctls of the host a run changed, and their values before; one file a run under /run/liquidnet. */
+/* Journal: which sysctls of the host a run changed, and their values before; one file a run under
+ * /run/liquidnet. */
 #ifndef LIQUIDNET_JOURNAL_H
 #define LIQUIDNET_JOURNAL_H
 
@@ -13,10 +14,11 @@
 int journal_recover(char **error);
 /* Sets KEY for the run of process `owner` (this process): the original value reaches the disk first. */
 int journal_set(pid_t owner, const char *key, const char *value, char **error);
-/* Puts back what `owner`, started at `start` (journal_start_time), changed and no other live run still wants; removes its
- * journal. */
+/* Puts back what `owner`, started at `start` (journal_start_time), changed and no other live run still wants;
+ * removes its journal. */
 int journal_undo(pid_t owner, uint64_t start, char **error);
-/* When a process started, in clock ticks since boot: tells a process from a later one of the same number. 0: no such. */
+/* When a process started, in clock ticks since boot: tells a process from a later one of the same number. 0:
+ * no such. */
 uint64_t journal_start_time(pid_t pid);
 
 #endif

@@ -1,4 +1,5 @@
-/* liquidnet: the table of its subcommands. `liquidnet NAME ...` runs the program liquidnet-NAME where one is installed. */
+/* liquidnet: the table of its subcommands. `liquidnet NAME ...` runs the program liquidnet-NAME where one is
+ * installed. */
 #include "harness/commands.h"
 #include "harness/project.h"
 

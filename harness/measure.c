@@ -14,7 +14,8 @@ json_t *measure_path(json_t *value, const char *path)
 			return NULL;
 		memcpy(name, path, length);
 		name[length] = 0;
-		value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10)) : json_object_get(value, name);
+		value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10))
+					     : json_object_get(value, name);
 		path += length + (path[length] == '.');
 	}
 	return value;
@@ -40,7 +41,8 @@ static int take_series(const struct measure *m, json_t *document, double *value,
 	json_array_foreach(list, i, item)
 	{
 		double from = 0, to = 0, one = 0;
-		if (take_number(item, m->from, &from, error) < 0 || take_number(item, m->to, &to, error) < 0 ||
+		if (take_number(item, m->from, &from, error) < 0 ||
+			take_number(item, m->to, &to, error) < 0 ||
 			take_number(item, m->amount, &one, error) < 0)
 			return -1;
 		if (from < m->window[0] || to > m->window[1])
@@ -50,7 +52,8 @@ static int take_series(const struct measure *m, json_t *document, double *value,
 		used++;
 	}
 	if (used == 0 || time <= 0)
-		return error_set(error, "no item of `%s` lies between %g s and %g s", m->path, m->window[0], m->window[1]);
+		return error_set(error, "no item of `%s` lies between %g s and %g s", m->path, m->window[0],
+			m->window[1]);
 	*value = amount / time * m->scale;
 	return 0;
 }
@@ -69,8 +72,9 @@ int measure_read(const struct measure *m, const char *output_path, double *value
 {
 	json_error_t fault;
 	json_t *document = json_load_file(output_path, 0, &fault);
-	int result = document ? measure_take(m, document, value, error)
-			      : error_set(error, "its output is no JSON (line %d: %s)", fault.line, fault.text);
+	int result =
+		document ? measure_take(m, document, value, error)
+			 : error_set(error, "its output is no JSON (line %d: %s)", fault.line, fault.text);
 	json_decref(document);
 	return result < 0 ? error_prefix(error, "measure %s of program %s", m->name, m->program) : 0;
 }

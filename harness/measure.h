@@ -7,7 +7,8 @@
 
 /* The value at a dotted path ("end.sum.bytes", "intervals.0"), or NULL; borrowed. */
 json_t *measure_path(json_t *value, const char *path);
-/* A VALUE or SERIES measure of a program's JSON output (a file). -1 and *error when the output has no such number. */
+/* A VALUE or SERIES measure of a program's JSON output (a file). -1 and *error when the output has no such
+ * number. */
 int measure_read(const struct measure *measure, const char *output_path, double *value, char **error);
 /* The same of a parsed document: pure. */
 int measure_take(const struct measure *measure, json_t *document, double *value, char **error);

@@ -26,7 +26,8 @@ static const char *address(const struct names *names, const char *place, char **
 	}
 	const struct topology_end *end = n >= 0 && l >= 0 ? topology_end(topology, n, l) : NULL;
 	if (!end || !*end->address) {
-		error_set(error, "`${address:%s}` is no place of topology %s; write ${address:NODE/LINK}", place, topology->name);
+		error_set(error, "`${address:%s}` is no place of topology %s; write ${address:NODE/LINK}",
+			place, topology->name);
 		return NULL;
 	}
 	return end->address;
@@ -65,10 +66,12 @@ static const char *answer(const struct names *names, const char *name, const cha
 			return json_string_value(value);
 		if (json_is_integer(value))
 			return pool_printf(names->pool, "%lld", (long long)json_integer_value(value));
-		error_set(error, "the answer of daemon %s to `%s` has no field `%s`", p->asks[i].daemon, p->asks[i].command, dot + 1);
+		error_set(error, "the answer of daemon %s to `%s` has no field `%s`", p->asks[i].daemon,
+			p->asks[i].command, dot + 1);
 		return NULL;
 	}
-	error_set(error, "`${%s}`: procedure `%s` asks nothing as `%.*s`", name, p->name, (int)(dot - name), name);
+	error_set(error, "`${%s}`: procedure `%s` asks nothing as `%.*s`", name, p->name, (int)(dot - name),
+		name);
 	return NULL;
 }
 

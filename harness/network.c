@@ -51,7 +51,8 @@ static int open_nodes(struct network *network, json_t *description, char **error
 		network->netns[i] = -1;
 	json_t *nodes = json_object_get(description, "nodes");
 	for (size_t i = 0; i < topology->nodes_count; i++) {
-		network->pids[i] = (pid_t)json_integer_value(json_object_get(json_object_get(nodes, topology->nodes[i]), "pid"));
+		network->pids[i] = (pid_t)json_integer_value(
+			json_object_get(json_object_get(nodes, topology->nodes[i]), "pid"));
 		network->netns[i] = network->pids[i] > 0 ? netns_open_pid(network->pids[i]) : -1;
 		if (network->netns[i] < 0)
 			return error_set(error, "network: node %s was not built", topology->nodes[i]);
@@ -59,8 +60,8 @@ static int open_nodes(struct network *network, json_t *description, char **error
 	return 0;
 }
 
-int network_build(struct network *network, const char *root, const struct topology *topology, int64_t deadline_ns,
-	char **error)
+int network_build(struct network *network, const char *root, const struct topology *topology,
+	int64_t deadline_ns, char **error)
 {
 	int in[2], out[2];
 	char driver[4096];
@@ -79,13 +80,14 @@ int network_build(struct network *network, const char *root, const struct topolo
 	network->driver_stdin = in[1];
 	char *line = started == 0 ? read_line(out[0], deadline_ns) : NULL;
 	if (started == 0 && !line)
-		error_set(error, "network: the driver of topology %s said nothing (%s); see network.log", topology->name,
-			strerror(errno));
+		error_set(error, "network: the driver of topology %s said nothing (%s); see network.log",
+			topology->name, strerror(errno));
 	close(out[0]);
 	json_t *description = line ? json_loads(line, 0, NULL) : NULL;
 	int result = description ? open_nodes(network, description, error) : -1;
 	if (line && !description)
-		error_set(error, "network: the driver of topology %s said `%.80s`, which is no JSON", topology->name, line);
+		error_set(error, "network: the driver of topology %s said `%.80s`, which is no JSON",
+			topology->name, line);
 	json_decref(description);
 	free(line);
 	return result;

@@ -14,8 +14,8 @@ struct network {
 };
 
 /* Builds it; waits until it is up. The description that the driver prints must agree with `topology`. */
-int network_build(struct network *network, const char *root, const struct topology *topology, int64_t deadline_ns,
-	char **error);
+int network_build(struct network *network, const char *root, const struct topology *topology,
+	int64_t deadline_ns, char **error);
 /* Frees what we hold; the nodes live as long as the sandbox. */
 void network_free(struct network *network);
 

@@ -1,4 +1,5 @@
-/* Observe: two children of the trial, ended by the closing of one pipe; their results are files of the trial's folder. */
+/* Observe: two children of the trial, ended by the closing of one pipe; their results are files of the
+ * trial's folder. */
 #include "harness/observe.h"
 
 #include "harness/capture.h"
@@ -15,7 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Starting thresholds, validated in docs/results.md: beyond them a trial is suspect (late) or invalid (very late). */
+/* Starting thresholds, validated in docs/results.md: beyond them a trial is suspect (late) or invalid (very
+ * late). */
 #define LATENESS_SUSPECT_MS 2.0
 #define LATENESS_INVALID_MS 20.0
 #define LINK_SUSPECT_US 2000.0
@@ -55,9 +57,11 @@ static int start_captures(struct observer *o, const struct network *network, int
 	struct capture_target *targets = calloc(e->captures_count, sizeof *targets);
 	for (size_t i = 0; i < e->captures_count; i++) {
 		const struct capture_point *point = &e->captures[i];
-		targets[i] = (struct capture_target){.name = point->name, .netns_fd = network->netns[point->node],
+		targets[i] = (struct capture_target){.name = point->name,
+			.netns_fd = network->netns[point->node],
 			.interface = topology_end(network->topology, point->node, point->link)->interface,
-			.snap = point->snap, .path = o->captures[i]};
+			.snap = point->snap,
+			.path = o->captures[i]};
 	}
 	result_path(o, "capture", result, sizeof result);
 	if (pipe2(ready, O_CLOEXEC) < 0) {
@@ -79,8 +83,8 @@ static int start_captures(struct observer *o, const struct network *network, int
 	return outcome;
 }
 
-int observe_start(struct observer *o, const struct experiment *e, const struct network *network, const char *folder,
-	char **error)
+int observe_start(struct observer *o, const struct experiment *e, const struct network *network,
+	const char *folder, char **error)
 {
 	int stop[2];
 	char result[4200];
@@ -138,7 +142,8 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 	return captured < 0 || probed < 0 ? -1 : 0;
 }
 
-static void judge_threshold(json_t *record, double value, double suspect, double invalid, const char *what, const char *unit)
+static void judge_threshold(
+	json_t *record, double value, double suspect, double invalid, const char *what, const char *unit)
 {
 	if (value > invalid)
 		trial_judge(record, "invalid", "%s is %.1f %s, more than %.1f", what, value, unit, invalid);
@@ -163,9 +168,11 @@ static void judge_captures(json_t *record, json_t *targets)
 /* Packets that the emulator lost by its own weakness, not by the link's model. */
 static void judge_own_drops(json_t *record, const char *link, json_t *drops)
 {
-	json_int_t lost = json_integer_value(json_object_get(drops, "buffer")) + json_integer_value(json_object_get(drops, "send"));
+	json_int_t lost = json_integer_value(json_object_get(drops, "buffer")) +
+			  json_integer_value(json_object_get(drops, "send"));
 	if (lost)
-		trial_judge(record, "invalid", "link %s lost %lld packets that its model would have kept", link, (long long)lost);
+		trial_judge(record, "invalid", "link %s lost %lld packets that its model would have kept",
+			link, (long long)lost);
 }
 
 static void judge_links(json_t *record)
@@ -176,12 +183,15 @@ static void judge_links(json_t *record)
 	{
 		static const char *const directions[] = {"forward", "reverse"};
 		for (int i = 0; i < 2; i++) {
-			json_t *lateness = json_object_get(json_object_get(link, directions[i]), "lateness_us");
+			json_t *lateness =
+				json_object_get(json_object_get(link, directions[i]), "lateness_us");
 			char what[128];
-			snprintf(what, sizeof what, "the 99th percentile of %s's lateness (%s)", name, directions[i]);
-			judge_threshold(record, json_number_value(json_object_get(lateness, "p99")), LINK_SUSPECT_US, LINK_INVALID_US,
-				what, "us");
-			judge_own_drops(record, name, json_object_get(json_object_get(link, directions[i]), "drops"));
+			snprintf(what, sizeof what, "the 99th percentile of %s's lateness (%s)", name,
+				directions[i]);
+			judge_threshold(record, json_number_value(json_object_get(lateness, "p99")),
+				LINK_SUSPECT_US, LINK_INVALID_US, what, "us");
+			judge_own_drops(
+				record, name, json_object_get(json_object_get(link, directions[i]), "drops"));
 		}
 		if (json_is_false(json_object_get(link, "realtime")))
 			trial_judge(record, "suspect", "link %s has no real-time priority", name);
@@ -194,11 +204,12 @@ void observe_judge(const struct observer *o, json_t *record)
 	json_t *idle = json_object_get(json_object_get(verdict, "machine"), "idle_percent");
 	(void)o;
 	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
-	judge_threshold(record, json_number_value(json_object_get(json_object_get(verdict, "probe"), "p99_ms")),
+	judge_threshold(record,
+		json_number_value(json_object_get(json_object_get(verdict, "probe"), "p99_ms")),
 		LATENESS_SUSPECT_MS, LATENESS_INVALID_MS, "the 99th percentile of scheduling lateness", "ms");
 	if (json_is_number(idle) && json_number_value(idle) < IDLE_SUSPECT_PERCENT)
-		trial_judge(record, "suspect", "the machine was idle %.1f %% of the time, less than %.1f", json_number_value(idle),
-			IDLE_SUSPECT_PERCENT);
+		trial_judge(record, "suspect", "the machine was idle %.1f %% of the time, less than %.1f",
+			json_number_value(idle), IDLE_SUSPECT_PERCENT);
 	judge_links(record);
 }
 

@@ -1,5 +1,6 @@
-/* Observe: what watches a trial while its workload runs: the captures, the lateness probe, the machine's own figures; and
- * the verdict that they allow on whether the machine was able to emulate the trial faithfully. */
+/* Observe: what watches a trial while its workload runs: the captures, the lateness probe, the machine's own
+ * figures; and the verdict that they allow on whether the machine was able to emulate the trial faithfully.
+ */
 #ifndef LIQUIDNET_OBSERVE_H
 #define LIQUIDNET_OBSERVE_H
 
@@ -11,18 +12,20 @@
 struct observer {
 	const struct experiment *experiment;
 	const char *folder;
-	char **captures;  /* path of each capture, by capture index; owned */
+	char **captures; /* path of each capture, by capture index; owned */
 	pid_t capture_pid, probe_pid;
 	int stop_fd; /* closing it ends both */
 	struct machine_sample before;
 };
 
 /* Starts captures and probe; returns when every capture is active. */
-int observe_start(struct observer *observer, const struct experiment *experiment, const struct network *network,
-	const char *folder, char **error);
-/* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one failed. */
+int observe_start(struct observer *observer, const struct experiment *experiment,
+	const struct network *network, const char *folder, char **error);
+/* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one
+ * failed. */
 int observe_stop(struct observer *observer, json_t *record, char **error);
-/* Judges the record by the signals that were collected (links' lateness included). Thresholds: docs/results.md. */
+/* Judges the record by the signals that were collected (links' lateness included). Thresholds:
+ * docs/results.md. */
 void observe_judge(const struct observer *observer, json_t *record);
 /* Ends what still runs, whatever happened; frees. Harmless twice or before a start. */
 void observe_abandon(struct observer *observer);

@@ -23,7 +23,8 @@ static uint64_t text_hash(const char *text)
 }
 
 /* Marks what a comma-separated list of patterns matches; each must match something. */
-static int match(const char *patterns, const char *const *names, size_t count, const char *what, bool *marks, char **error)
+static int match(const char *patterns, const char *const *names, size_t count, const char *what, bool *marks,
+	char **error)
 {
 	char *copy = strdup(patterns), *rest = NULL;
 	int result = 0;
@@ -43,8 +44,8 @@ static int match(const char *patterns, const char *const *names, size_t count, c
 	return result;
 }
 
-static int select_cells(const struct experiment *e, const struct selection *s, bool *configurations, bool *procedures,
-	char **error)
+static int select_cells(const struct experiment *e, const struct selection *s, bool *configurations,
+	bool *procedures, char **error)
 {
 	const char **names = calloc(e->configurations_count + e->procedures_count, sizeof *names);
 	int result = 0;
@@ -53,7 +54,8 @@ static int select_cells(const struct experiment *e, const struct selection *s, b
 		configurations[i] = !s->configurations;
 	}
 	if (s->configurations)
-		result = match(s->configurations, names, e->configurations_count, "configuration", configurations, error);
+		result = match(s->configurations, names, e->configurations_count, "configuration",
+			configurations, error);
 	for (size_t i = 0; i < e->procedures_count; i++) {
 		names[i] = e->procedures[i].name;
 		procedures[i] = !s->procedures && !e->procedures[i].optional;
@@ -64,17 +66,20 @@ static int select_cells(const struct experiment *e, const struct selection *s, b
 	return result;
 }
 
-static void fill(struct plan *plan, const struct experiment *e, const struct selection *s, const bool *configurations,
-	const bool *procedures)
+static void fill(struct plan *plan, const struct experiment *e, const struct selection *s,
+	const bool *configurations, const bool *procedures)
 {
 	unsigned trials = s->trials ? s->trials : e->trials;
-	plan->trials = calloc(e->configurations_count * e->procedures_count * trials + 1, sizeof *plan->trials);
+	plan->trials =
+		calloc(e->configurations_count * e->procedures_count * trials + 1, sizeof *plan->trials);
 	for (unsigned repeat = 1; repeat <= trials; repeat++)
 		for (unsigned c = 0; c < e->configurations_count; c++)
 			for (unsigned p = 0; p < e->procedures_count; p++)
 				if (configurations[c] && procedures[p])
 					plan->trials[plan->count++] = (struct planned){c, p, repeat,
-						plan_mix(s->seed ^ text_hash(e->configurations[c].name) ^ repeat) >> 1};
+						plan_mix(s->seed ^ text_hash(e->configurations[c].name) ^
+							 repeat) >>
+							1};
 }
 
 /* Fisher-Yates. Multiplication instead of the remainder: no bias worth naming at these sizes. */

@@ -1,4 +1,5 @@
-/* Plan: an experiment's trials in their order. Pure: the same experiment, selection and seed give the same plan. */
+/* Plan: an experiment's trials in their order. Pure: the same experiment, selection and seed give the same
+ * plan. */
 #ifndef LIQUIDNET_PLAN_H
 #define LIQUIDNET_PLAN_H
 
@@ -7,8 +8,8 @@
 struct planned {
 	unsigned configuration, procedure;
 	unsigned repeat; /* 1..trials, within its cell */
-	uint64_t seed;   /* of the trial: of its configuration and repeat, not of its procedure, so that procedures meet the
-			    same losses */
+	uint64_t seed;   /* of the trial: of its configuration and repeat, not of its procedure, so that
+			    procedures meet the   same losses */
 };
 
 struct selection {
@@ -23,9 +24,10 @@ struct plan {
 	size_t count;
 };
 
-/* Makes the plan: every cell `trials` times, in an order shuffled by the seed. A pattern that matches nothing is an error
- * that lists the names. */
-int plan_make(struct plan *plan, const struct experiment *experiment, const struct selection *selection, char **error);
+/* Makes the plan: every cell `trials` times, in an order shuffled by the seed. A pattern that matches nothing
+ * is an error that lists the names. */
+int plan_make(struct plan *plan, const struct experiment *experiment, const struct selection *selection,
+	char **error);
 void plan_free(struct plan *plan);
 
 /* The well-mixed value behind every seed (splitmix64's finaliser). */

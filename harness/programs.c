@@ -15,14 +15,23 @@
 #define STOP_GRACE_MS 3000
 #define END_GRACE_NS (20 * NS_PER_S)
 
-void stage_init(struct stage *stage, struct pool *pool, const struct experiment *e, const struct procedure *procedure,
-	const struct network *network, const char *folder, const char *scratch, const char *seed, int64_t deadline_ns)
+void stage_init(struct stage *stage, struct pool *pool, const struct experiment *e,
+	const struct procedure *procedure, const struct network *network, const char *folder,
+	const char *scratch, const char *seed, int64_t deadline_ns)
 {
-	*stage = (struct stage){.experiment = e, .procedure = procedure, .network = network, .folder = folder,
+	*stage = (struct stage){.experiment = e,
+		.procedure = procedure,
+		.network = network,
+		.folder = folder,
 		.deadline_ns = deadline_ns};
-	stage->names = (struct names){.experiment = e, .procedure = procedure, .pool = pool, .scratch = scratch,
-		.seed = seed, .answers = json_object()};
-	stage->running = pool_alloc(pool, procedure->daemons_count + e->workloads[procedure->workload].programs_count + 1,
+	stage->names = (struct names){.experiment = e,
+		.procedure = procedure,
+		.pool = pool,
+		.scratch = scratch,
+		.seed = seed,
+		.answers = json_object()};
+	stage->running = pool_alloc(pool,
+		procedure->daemons_count + e->workloads[procedure->workload].programs_count + 1,
 		sizeof *stage->running);
 	stage->prepared = pool_alloc(pool, e->preparations_count + 1, sizeof *stage->prepared);
 }
@@ -143,8 +152,8 @@ static int launch(struct stage *stage, const struct program *program, bool daemo
 	if (result == 0) {
 		stage->count++;
 		int64_t deadline = earlier(stage->deadline_ns, clock_now_ns() + program->within_ns);
-		result = ready_await(program, &r->process, ready[0], stage->network->netns[program->node], r->output, deadline,
-			error);
+		result = ready_await(program, &r->process, ready[0], stage->network->netns[program->node],
+			r->output, deadline, error);
 	}
 	if (ready[0] >= 0)
 		close(ready[0]);
@@ -158,7 +167,8 @@ int stage_daemons(struct stage *stage, char **error)
 		for (size_t i = 0; i < e->daemons_count; i++)
 			if (strcmp(e->daemons[i].name, stage->procedure->daemons[d]) == 0 &&
 				launch(stage, &e->daemons[i], true, error) < 0)
-				return error_prefix(error, "daemon %s (log: %s.log)", e->daemons[i].name, e->daemons[i].name);
+				return error_prefix(error, "daemon %s (log: %s.log)", e->daemons[i].name,
+					e->daemons[i].name);
 	return 0;
 }
 
@@ -174,7 +184,8 @@ int stage_asks(struct stage *stage, char **error)
 				control = stage->running[r].control;
 		int64_t within = earlier(ask->within_ns, stage->deadline_ns - clock_now_ns());
 		if (!line || control_call(control, line, (int)(within / NS_PER_MS), &answer, error) < 0)
-			return error_prefix(error, "daemon %s, asked `%s`", ask->daemon, line ? line : ask->command);
+			return error_prefix(
+				error, "daemon %s, asked `%s`", ask->daemon, line ? line : ask->command);
 		json_object_set_new(stage->names.answers, ask->as, answer);
 	}
 	return 0;
@@ -201,7 +212,9 @@ int stage_workload(struct stage *stage, char **error)
 			return error_prefix(error, "workload program %s", w->programs[i].name);
 	struct running *end = &stage->running[stage->count];
 	for (struct running *r = first; r < end; r++)
-		if (r->program->main && await_end(r, earlier(stage->deadline_ns, clock_now_ns() + r->program->within_ns), error) < 0)
+		if (r->program->main &&
+			await_end(r, earlier(stage->deadline_ns, clock_now_ns() + r->program->within_ns),
+				error) < 0)
 			return -1;
 	for (struct running *r = first; r < end; r++)
 		if (r->program->ends && !r->program->main &&
@@ -216,8 +229,9 @@ bool stage_alive(struct stage *stage, char **error)
 	for (size_t i = 0; i < stage->count; i++) {
 		struct running *r = &stage->running[i];
 		if (r->control[0] && process_wait(&r->process, 0) == 1) {
-			error_set(error, "daemon %s ended during the trial with %s (log: %s.log)", r->program->name,
-				process_status_text(r->process.status, text), r->program->name);
+			error_set(error, "daemon %s ended during the trial with %s (log: %s.log)",
+				r->program->name, process_status_text(r->process.status, text),
+				r->program->name);
 			return false;
 		}
 	}

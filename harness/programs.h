@@ -1,5 +1,6 @@
-/* Programs: daemons and workloads of a trial, started in their nodes in order, each awaited until it is ready. A
- * program's output goes to files of the trial's folder: NAME.out, NAME.log, NAME.yaml (its configuration). */
+/* Programs: daemons and workloads of a trial, started in their nodes in order, each awaited until it is
+ * ready. A program's output goes to files of the trial's folder: NAME.out, NAME.log, NAME.yaml (its
+ * configuration). */
 #ifndef LIQUIDNET_PROGRAMS_H
 #define LIQUIDNET_PROGRAMS_H
 
@@ -27,8 +28,8 @@ struct stage { /* what runs in one trial */
 
 /* Makes an empty stage; `scratch` is a private folder that exists. Everything allocated hangs on `pool`. */
 void stage_init(struct stage *stage, struct pool *pool, const struct experiment *experiment,
-	const struct procedure *procedure, const struct network *network, const char *folder, const char *scratch,
-	const char *seed, int64_t deadline_ns);
+	const struct procedure *procedure, const struct network *network, const char *folder,
+	const char *scratch, const char *seed, int64_t deadline_ns);
 /* Starts the procedure's daemons and asks its questions. */
 int stage_daemons(struct stage *stage, char **error);
 int stage_asks(struct stage *stage, char **error);

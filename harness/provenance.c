@@ -16,7 +16,8 @@
 /* Whether a program is an executable: a path as it is, a name beside us or in the usual places. */
 static bool program_exists(const char *name)
 {
-	static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+	static const char *const folders[] = {
+		"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
 	char path[PATH_MAX];
 	if (strchr(name, '/'))
 		return access(name, X_OK) == 0;
@@ -37,7 +38,9 @@ static int check_program(const struct program *p, char **error)
 		names[1] = p->argv[2];
 	for (int i = 0; i < 2 && names[i]; i++)
 		if (!strstr(names[i], "${") && !program_exists(names[i]))
-			return conf_error(p->at, error, "program `%s` is not installed; run `make` in the project's folder (it installs what is missing)",
+			return conf_error(p->at, error,
+				"program `%s` is not installed; run `make` in the project's folder (it "
+				"installs what is missing)",
 				names[i]);
 	return 0;
 }
@@ -48,7 +51,8 @@ int check_programs(const struct experiment *e, const struct plan *plan, char **e
 		const struct procedure *p = &e->procedures[plan->trials[i].procedure];
 		for (size_t d = 0; d < p->daemons_count; d++)
 			for (size_t k = 0; k < e->daemons_count; k++)
-				if (strcmp(e->daemons[k].name, p->daemons[d]) == 0 && check_program(&e->daemons[k], error) < 0)
+				if (strcmp(e->daemons[k].name, p->daemons[d]) == 0 &&
+					check_program(&e->daemons[k], error) < 0)
 					return -1;
 		const struct workload *w = &e->workloads[p->workload];
 		for (size_t k = 0; k < w->programs_count; k++)
@@ -74,8 +78,9 @@ static void add_version(json_t *into, const char *name, const char *const *argv)
 
 static json_t *tools(void)
 {
-	static const char *const asked[][5] = {{"iperf3", "iperf3", "--version"}, {"openvpn", "openvpn", "--version"},
-		{"tc", "tc", "-V"}, {"nft", "nft", "--version"}, {"curl", "curl", "--version"}, {"socat", "socat", "-V"},
+	static const char *const asked[][5] = {{"iperf3", "iperf3", "--version"},
+		{"openvpn", "openvpn", "--version"}, {"tc", "tc", "-V"}, {"nft", "nft", "--version"},
+		{"curl", "curl", "--version"}, {"socat", "socat", "-V"},
 		{"mininet", "dpkg-query", "-W", "mininet"}, {"mptcpize", "dpkg-query", "-W", "mptcpize"},
 		{"libpcap", "dpkg-query", "-W", "libpcap0.8"}};
 	json_t *all = json_object();
@@ -100,9 +105,10 @@ static void add_file(json_t *into, const char *key, const char *path)
 /* The host's sysctls that a network namespace cannot change for itself. */
 static json_t *host_sysctls(void)
 {
-	static const char *const keys[] = {"net.core.rmem_max", "net.core.wmem_max", "net.core.netdev_max_backlog",
-		"net.core.default_qdisc", "net.ipv4.tcp_mem", "net.ipv4.tcp_allowed_congestion_control",
-		"net.ipv4.tcp_available_congestion_control", "net.netfilter.nf_conntrack_max"};
+	static const char *const keys[] = {"net.core.rmem_max", "net.core.wmem_max",
+		"net.core.netdev_max_backlog", "net.core.default_qdisc", "net.ipv4.tcp_mem",
+		"net.ipv4.tcp_allowed_congestion_control", "net.ipv4.tcp_available_congestion_control",
+		"net.netfilter.nf_conntrack_max"};
 	json_t *all = json_object();
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		char path[256] = "/proc/sys/";
@@ -122,13 +128,14 @@ static json_t *machine(void)
 	FILE *in = fopen("/proc/cpuinfo", "re");
 	while (in && !*model && fgets(line, sizeof line, in))
 		if (strncmp(line, "model name", 10) == 0 && strchr(line, ':'))
-			snprintf(model, sizeof model, "%.*s", (int)strcspn(strchr(line, ':') + 2, "\n"), strchr(line, ':') + 2);
+			snprintf(model, sizeof model, "%.*s", (int)strcspn(strchr(line, ':') + 2, "\n"),
+				strchr(line, ':') + 2);
 	if (in)
 		fclose(in);
 	struct sysinfo info;
 	sysinfo(&info);
-	return json_pack("{s:s, s:i, s:I}", "cpu", model, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
-		(json_int_t)info.totalram * info.mem_unit);
+	return json_pack("{s:s, s:i, s:I}", "cpu", model, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
+		"memory_bytes", (json_int_t)info.totalram * info.mem_unit);
 }
 
 /* The plan's cells, each once: the summary shows these even when nothing was measured in them. */
@@ -139,15 +146,17 @@ static json_t *planned_cells(const struct experiment *e, const struct plan *plan
 	for (size_t i = 0; i < plan->count; i++) {
 		size_t cell = plan->trials[i].configuration * e->procedures_count + plan->trials[i].procedure;
 		if (!seen[cell])
-			json_array_append_new(cells, json_sprintf("%s/%s", e->configurations[plan->trials[i].configuration].name,
-							     e->procedures[plan->trials[i].procedure].name));
+			json_array_append_new(cells,
+				json_sprintf("%s/%s", e->configurations[plan->trials[i].configuration].name,
+					e->procedures[plan->trials[i].procedure].name));
 		seen[cell] = true;
 	}
 	free(seen);
 	return cells;
 }
 
-json_t *provenance_take(const struct experiment *e, const struct plan *plan, int64_t seed, int argc, char **argv)
+json_t *provenance_take(
+	const struct experiment *e, const struct plan *plan, int64_t seed, int argc, char **argv)
 {
 	struct utsname kernel;
 	char started[32];
@@ -159,9 +168,10 @@ json_t *provenance_take(const struct experiment *e, const struct plan *plan, int
 	json_array_append_new(words, json_string("liquidnet"));
 	for (int i = 0; i < argc; i++)
 		json_array_append_new(words, json_string(argv[i]));
-	json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:{s:s, s:s, s:s}, s:o, s:o, s:o}", "experiment", e->name,
-		"started", started, "liquidnet", LIQUIDNET_VERSION, "command", words, "seed", (json_int_t)seed, "trials",
-		(json_int_t)plan->count, "cells", planned_cells(e, plan), "kernel", "release", kernel.release, "version", kernel.version, "machine", kernel.machine,
+	json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:{s:s, s:s, s:s}, s:o, s:o, s:o}",
+		"experiment", e->name, "started", started, "liquidnet", LIQUIDNET_VERSION, "command", words,
+		"seed", (json_int_t)seed, "trials", (json_int_t)plan->count, "cells", planned_cells(e, plan),
+		"kernel", "release", kernel.release, "version", kernel.version, "machine", kernel.machine,
 		"machine", machine(), "tools", tools(), "host_sysctls", host_sysctls());
 	return all;
 }

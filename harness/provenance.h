@@ -1,4 +1,5 @@
-/* Provenance: what a number needs to be believed and repeated: kernel, machine, tools, commit, command line, settings. */
+/* Provenance: what a number needs to be believed and repeated: kernel, machine, tools, commit, command line,
+ * settings. */
 #ifndef LIQUIDNET_PROVENANCE_H
 #define LIQUIDNET_PROVENANCE_H
 
@@ -6,9 +7,11 @@
 #include "harness/plan.h"
 #include <jansson.h>
 
-json_t *provenance_take(const struct experiment *experiment, const struct plan *plan, int64_t seed, int argc, char **argv);
+json_t *provenance_take(
+	const struct experiment *experiment, const struct plan *plan, int64_t seed, int argc, char **argv);
 
-/* Every program that a planned trial would start is there. -1 and *error names file, line, program and remedy. */
+/* Every program that a planned trial would start is there. -1 and *error names file, line, program and
+ * remedy. */
 int check_programs(const struct experiment *experiment, const struct plan *plan, char **error);
 
 #endif

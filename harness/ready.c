@@ -1,5 +1,5 @@
-/* Ready: by event where there is one. The kernel announces no listening sockets, so a port is looked up every two
- * milliseconds, and the end of the program is an event. */
+/* Ready: by event where there is one. The kernel announces no listening sockets, so a port is looked up every
+ * two milliseconds, and the end of the program is an event. */
 #include "harness/ready.h"
 
 #include "lib/clock.h"
@@ -18,7 +18,9 @@
 static int ended(const struct program *program, struct process *process, char **error)
 {
 	char text[64];
-	process_wait(process, clock_now_ns() + NS_PER_S);
+	if (process_wait(process, clock_now_ns() + NS_PER_S) == 0)
+		return error_set(error, "%s closed its ready descriptor without a word (log: %s.log)",
+			program->name, program->name);
 	return error_set(error, "%s ended before it was ready, with %s (log: %s.log)", program->name,
 		process_status_text(process->status, text), program->name);
 }
@@ -46,7 +48,8 @@ static int await_fd(struct process *process, int fd, int timeout_ms)
 	return p[0].revents & POLLIN ? 1 : -1;
 }
 
-static int await_word(const struct program *program, struct process *process, int fd, int64_t deadline_ns, char **error)
+static int await_word(
+	const struct program *program, struct process *process, int fd, int64_t deadline_ns, char **error)
 {
 	char word[16];
 	switch (await_fd(process, fd, left_ms(deadline_ns))) {
@@ -84,8 +87,8 @@ static int look_for_listener(void *context)
 	return 0;
 }
 
-static int await_listener(const struct program *program, struct process *process, int netns_fd, int64_t deadline_ns,
-	char **error)
+static int await_listener(const struct program *program, struct process *process, int netns_fd,
+	int64_t deadline_ns, char **error)
 {
 	for (;;) {
 		struct look look = {.port = program->ready_port};
@@ -115,8 +118,8 @@ static bool contains(const char *path, const char *text)
 	return found;
 }
 
-static int await_output(const struct program *program, struct process *process, const char *output, int64_t deadline_ns,
-	char **error)
+static int await_output(const struct program *program, struct process *process, const char *output,
+	int64_t deadline_ns, char **error)
 {
 	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	int result = 1;
@@ -141,8 +144,8 @@ static int await_output(const struct program *program, struct process *process, 
 	return result;
 }
 
-int ready_await(const struct program *program, struct process *process, int ready_fd, int netns_fd, const char *output,
-	int64_t deadline_ns, char **error)
+int ready_await(const struct program *program, struct process *process, int ready_fd, int netns_fd,
+	const char *output, int64_t deadline_ns, char **error)
 {
 	switch (program->ready) {
 	case READY_DESCRIPTOR:

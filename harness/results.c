@@ -21,7 +21,8 @@ static int make_folder(const char *path, char **error)
 
 static int copy_file(const char *from, const char *to, char **error)
 {
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int in = open(from, O_RDONLY | O_CLOEXEC),
+	    out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	char buffer[65536];
 	ssize_t n = in < 0 || out < 0 ? -1 : 0;
 	while (n >= 0 && (n = read(in, buffer, sizeof buffer)) > 0)
@@ -61,14 +62,16 @@ static void point_latest(const char *parent, const char *folder)
 	char link[PATH_MAX], temporary[PATH_MAX];
 	const char *name = strrchr(folder, '/') + 1;
 	if (snprintf(link, sizeof link, "%s/latest", parent) >= (int)sizeof link ||
-		snprintf(temporary, sizeof temporary, "%s/.latest-%d", parent, (int)getpid()) >= (int)sizeof temporary)
+		snprintf(temporary, sizeof temporary, "%s/.latest-%d", parent, (int)getpid()) >=
+			(int)sizeof temporary)
 		return;
 	unlink(temporary);
 	if (symlink(name, temporary) == 0 && rename(temporary, link) < 0)
 		unlink(temporary);
 }
 
-static int copy_experiment(const struct results *r, const char *experiment_path, const char *base_path, char **error)
+static int copy_experiment(
+	const struct results *r, const char *experiment_path, const char *base_path, char **error)
 {
 	char path[PATH_MAX + 64];
 	snprintf(path, sizeof path, "%s/experiment.yaml", r->folder);
@@ -77,7 +80,8 @@ static int copy_experiment(const struct results *r, const char *experiment_path,
 	if (!base_path)
 		return 0;
 	const char *slash = strrchr(base_path, '/');
-	if (snprintf(path, sizeof path, "%s/%s", r->folder, slash ? slash + 1 : base_path) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/%s", r->folder, slash ? slash + 1 : base_path) >=
+		(int)sizeof path)
 		return error_set(error, "%s: the path is too long", r->folder);
 	return copy_file(base_path, path, error);
 }
@@ -89,7 +93,8 @@ int results_open(struct results *r, const char *place, const char *name, const c
 	r->log_fd = -1;
 	if (make_folder(place, error) < 0)
 		return -1;
-	if (!realpath(place, absolute) || snprintf(parent, sizeof parent, "%s/%s", absolute, name) >= (int)sizeof parent)
+	if (!realpath(place, absolute) ||
+		snprintf(parent, sizeof parent, "%s/%s", absolute, name) >= (int)sizeof parent)
 		return error_set(error, "%s: %s", place, strerror(errno));
 	if (make_folder(parent, error) < 0 || make_run_folder(r, parent, error) < 0)
 		return -1;

@@ -1,5 +1,6 @@
-/* Results: the folder of one run, results/EXPERIMENT/TIME/: experiment.yaml, provenance.json, trials.jsonl, a folder a
- * trial. Records are appended and flushed one by one; nothing is overwritten. `latest` points to the newest run. */
+/* Results: the folder of one run, results/EXPERIMENT/TIME/: experiment.yaml, provenance.json, trials.jsonl, a
+ * folder a trial. Records are appended and flushed one by one; nothing is overwritten. `latest` points to the
+ * newest run. */
 #ifndef LIQUIDNET_RESULTS_H
 #define LIQUIDNET_RESULTS_H
 
@@ -11,12 +12,13 @@ struct results {
 	int log_fd;        /* trials.jsonl */
 };
 
-/* Makes PLACE/NAME/TIME (UTC), copies the experiment file into it as experiment.yaml, and its base (NULL: none) under the
- * base's own name; moves `latest`. */
+/* Makes PLACE/NAME/TIME (UTC), copies the experiment file into it as experiment.yaml, and its base (NULL:
+ * none) under the base's own name; moves `latest`. */
 int results_open(struct results *results, const char *place, const char *name, const char *experiment_path,
 	const char *base_path, char **error);
 /* Makes the folder of a trial and writes its path. */
-int results_trial_folder(const struct results *results, const char *label, char *path, size_t size, char **error);
+int results_trial_folder(
+	const struct results *results, const char *label, char *path, size_t size, char **error);
 /* Appends one record as one line; on return it has reached the disk. */
 int results_append(struct results *results, const json_t *record, char **error);
 int results_write_json(const struct results *results, const char *name, const json_t *value, char **error);

@@ -66,11 +66,12 @@ static int apply(const struct network *network, int node, const struct setting *
 	int fault = netns_call(network->netns[node], access_sysctl, &access);
 	const char *name = network->topology->nodes[node];
 	if (fault < 0)
-		return conf_error(setting->at, error, "node %s does not take `%s: %s` (%s); this kernel may lack it", name,
-			setting->key, setting->value, strerror(-fault));
+		return conf_error(setting->at, error,
+			"node %s does not take `%s: %s` (%s); this kernel may lack it", name, setting->key,
+			setting->value, strerror(-fault));
 	if (!same(access.now, setting->value))
-		return conf_error(setting->at, error, "node %s was told `%s: %s` and says `%s`", name, setting->key,
-			setting->value, access.now);
+		return conf_error(setting->at, error, "node %s was told `%s: %s` and says `%s`", name,
+			setting->key, setting->value, access.now);
 	return 0;
 }
 
@@ -78,7 +79,8 @@ int settings_apply(const struct network *network, const struct setting *settings
 {
 	for (size_t i = 0; i < count; i++)
 		for (int node = 0; node < (int)network->topology->nodes_count; node++)
-			if ((settings[i].node < 0 || settings[i].node == node) && apply(network, node, &settings[i], error) < 0)
+			if ((settings[i].node < 0 || settings[i].node == node) &&
+				apply(network, node, &settings[i], error) < 0)
 				return -1;
 	return 0;
 }

@@ -23,7 +23,8 @@ static int choose(const struct topology_link *at, const struct link_shape *link,
 		known |= named;
 		if (!named && strcmp(wanted, "auto") != 0)
 			continue;
-		const char *reason = (*b)->available() ? refusal(*b, link) : "this machine lacks it (see liquidnet doctor)";
+		const char *reason = (*b)->available() ? refusal(*b, link)
+						       : "this machine lacks it (see liquidnet doctor)";
 		if (!reason) {
 			*chosen = *b;
 			return 0;

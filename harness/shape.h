@@ -1,6 +1,7 @@
-/* Shaping: how the links of a network get their rate, delay, loss and queue. Every back end acts on the egress of each
- * end's interface, so that the network itself is the same for all. One seam, a struct of functions a back end:
- *   netem  HTB and netem, where the kernel has sch_netem;   link  our daemon, everywhere. */
+/* Shaping: how the links of a network get their rate, delay, loss and queue. Every back end acts on the
+ * egress of each end's interface, so that the network itself is the same for all. One seam, a struct of
+ * functions a back end: netem  HTB and netem, where the kernel has sch_netem;   link  our daemon, everywhere.
+ */
 #ifndef LIQUIDNET_SHAPE_H
 #define LIQUIDNET_SHAPE_H
 
@@ -30,12 +31,12 @@ struct shaping {
 	const struct shape_backend **chosen; /* by link; NULL: not shaped */
 	const char *folder;                  /* for the back ends' files and logs */
 	uint64_t seed;
-	struct process daemon;               /* of the link back end */
+	struct process daemon; /* of the link back end */
 	char control[256];
 };
 
-/* Chooses a back end a link: `wanted` is "auto" or a name. Called before the first trial too, without a network. -1 and
- * *error when no back end can do what is asked. */
+/* Chooses a back end a link: `wanted` is "auto" or a name. Called before the first trial too, without a
+ * network. -1 and *error when no back end can do what is asked. */
 int shape_choose(const struct topology *topology, const struct link_shape *links, const char *wanted,
 	const struct shape_backend **chosen, char **error);
 int shape_install(struct shaping *shaping, char **error);

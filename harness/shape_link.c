@@ -1,5 +1,5 @@
-/* Shaping by our link daemon: one process for all links of a network, told by a configuration file, read back over its
- * control socket. */
+/* Shaping by our link daemon: one process for all links of a network, told by a configuration file, read back
+ * over its control socket. */
 #include "harness/shape.h"
 
 #include "lib/clock.h"
@@ -32,8 +32,8 @@ static const char *refuses(const struct shape *shape)
 
 static void write_shape(FILE *out, const char *direction, const struct shape *shape)
 {
-	fprintf(out, "    %s: {delay: %" PRId64 "ns, jitter: %" PRId64 "ns, loss: %.9f", direction, shape->delay_ns,
-		shape->jitter_ns, shape->loss);
+	fprintf(out, "    %s: {delay: %" PRId64 "ns, jitter: %" PRId64 "ns, loss: %.9f", direction,
+		shape->delay_ns, shape->jitter_ns, shape->loss);
 	if (shape->rate_bps)
 		fprintf(out, ", rate: %" PRIu64 "bit/s", shape->rate_bps);
 	if (shape->queue_packets)
@@ -64,7 +64,8 @@ static int write_configuration(const struct shaping *shaping, const char *path, 
 			link_seed(shaping->seed, i));
 		for (size_t k = 0; k < 2; k++)
 			fprintf(out, "      - {namespace: /proc/%d/ns/net, interface: %s}\n",
-				(int)shaping->network->pids[topology->links[i].ends[k].node], topology->links[i].ends[k].interface);
+				(int)shaping->network->pids[topology->links[i].ends[k].node],
+				topology->links[i].ends[k].interface);
 		write_shape(out, "forward", &shaping->links[i].direction[0]);
 		write_shape(out, "reverse", &shaping->links[i].direction[1]);
 	}
@@ -101,13 +102,17 @@ static int verify(struct shaping *shaping, char **error)
 		const char *name = json_string_value(json_object_get(link, "name"));
 		int index = name ? topology_link(shaping->network->topology, name) : -1;
 		for (int k = 0; k < 2 && result == 0; k++) {
-			json_t *settings = json_object_get(json_object_get(link, k ? "reverse" : "forward"), "settings");
+			json_t *settings =
+				json_object_get(json_object_get(link, k ? "reverse" : "forward"), "settings");
 			const struct shape *asked = index < 0 ? NULL : &shaping->links[index].direction[k];
 			if (!asked || !says(settings, "rate_bps", (double)asked->rate_bps) ||
-				!says(settings, "delay_ns", (double)asked->delay_ns) || !says(settings, "loss", asked->loss) ||
+				!says(settings, "delay_ns", (double)asked->delay_ns) ||
+				!says(settings, "loss", asked->loss) ||
 				!says(settings, "jitter_ns", (double)asked->jitter_ns) ||
 				!says(settings, "queue_packets", asked->queue_packets))
-				result = error_set(error, "liquidnet-link was told one thing for link %s and does another; see link.yaml",
+				result = error_set(error,
+					"liquidnet-link was told one thing for link %s and does another; see "
+					"link.yaml",
 					name ? name : "?");
 		}
 	}
@@ -127,7 +132,8 @@ static int install(struct shaping *shaping, char **error)
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return error_set(error, "pipe: %s", strerror(errno));
 	snprintf(ready_text, sizeof ready_text, "%d", ready[1]);
-	const char *argv[] = {"liquidnet-link", "--config", config, "--control", shaping->control, "--ready-fd", ready_text, NULL};
+	const char *argv[] = {"liquidnet-link", "--config", config, "--control", shaping->control,
+		"--ready-fd", ready_text, NULL};
 	struct process_options options = PROCESS_OPTIONS;
 	options.argv = argv;
 	options.keep_fd = ready[1];

@@ -1,5 +1,6 @@
-/* Shaping by the kernel's HTB and netem: `tc -batch` a node, read back from `tc -j qdisc`. netem takes the packets in
- * flight into its limit, so rate x delay is added to the queue; it takes no seed before Linux 6.7 (recorded as unseeded). */
+/* Shaping by the kernel's HTB and netem: `tc -batch` a node, read back from `tc -j qdisc`. netem takes the
+ * packets in flight into its limit, so rate x delay is added to the queue; it takes no seed before Linux 6.7
+ * (recorded as unseeded). */
 #include "harness/shape.h"
 
 #include "harness/doctor.h"
@@ -29,7 +30,8 @@ static uint64_t limit_packets(const struct shape *shape)
 {
 	if (!shape->queue_packets)
 		return NO_LIMIT;
-	double flying = (double)shape->rate_bps / 8 / FRAME_BYTES * (double)(shape->delay_ns + shape->jitter_ns) / 1e9;
+	double flying = (double)shape->rate_bps / 8 / FRAME_BYTES *
+			(double)(shape->delay_ns + shape->jitter_ns) / 1e9;
 	return shape->queue_packets + (uint64_t)ceil(flying);
 }
 
@@ -38,12 +40,14 @@ static void write_commands(FILE *out, const char *device, const struct shape *sh
 	const char *parent = "root";
 	if (shape->rate_bps) {
 		fprintf(out, "qdisc replace dev %s root handle 1: htb default 1\n", device);
-		fprintf(out, "class replace dev %s parent 1: classid 1:1 htb rate %" PRIu64 "bit burst 1600 cburst 1600\n", device,
-			shape->rate_bps);
+		fprintf(out,
+			"class replace dev %s parent 1: classid 1:1 htb rate %" PRIu64
+			"bit burst 1600 cburst 1600\n",
+			device, shape->rate_bps);
 		parent = "parent 1:1";
 	}
-	fprintf(out, "qdisc replace dev %s %s handle 10: netem limit %" PRIu64 " delay %" PRId64 "us", device, parent,
-		limit_packets(shape), (int64_t)(shape->delay_ns / NS_PER_US));
+	fprintf(out, "qdisc replace dev %s %s handle 10: netem limit %" PRIu64 " delay %" PRId64 "us", device,
+		parent, limit_packets(shape), (int64_t)(shape->delay_ns / NS_PER_US));
 	if (shape->jitter_ns)
 		fprintf(out, " %" PRId64 "us", (int64_t)(shape->jitter_ns / NS_PER_US));
 	if (shape->loss > 0)
@@ -72,12 +76,16 @@ static int run_in(int netns, const char *const *argv, const char *input, char **
 	return status == 0 ? 0 : -1;
 }
 
-/* Segmentation offloads make packets that no link carries: off, at both levels (TCP builds super-packets above the qdisc). */
+/* Segmentation offloads make packets that no link carries: off, at both levels (TCP builds super-packets
+ * above the qdisc). */
 static int plain_packets(int netns, const char *device, char **error)
 {
-	const char *const offloads[] = {"ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", NULL};
+	const char *const offloads[] = {
+		"ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", NULL};
 	const char *const segments[] = {"ip", "link", "set", "dev", device, "gso_max_segs", "1", NULL};
-	return run_in(netns, offloads, "", NULL, error) < 0 || run_in(netns, segments, "", NULL, error) < 0 ? -1 : 0;
+	return run_in(netns, offloads, "", NULL, error) < 0 || run_in(netns, segments, "", NULL, error) < 0
+		       ? -1
+		       : 0;
 }
 
 static double number(json_t *object, const char *key)
@@ -113,12 +121,15 @@ static int verify(int netns, const char *device, const struct shape *shape, char
 	if (!netem)
 		return -1;
 	json_t *options = json_object_get(netem, "options");
-	double delay = number(json_object_get(options, "delay"), "delay"), loss = number(json_object_get(options, "loss-random"), "loss");
+	double delay = number(json_object_get(options, "delay"), "delay"),
+	       loss = number(json_object_get(options, "loss-random"), "loss");
 	bool good = fabs(delay * 1e9 - (double)shape->delay_ns) < 2000 && fabs(loss - shape->loss) < 1e-6 &&
 		    (uint64_t)number(options, "limit") == limit_packets(shape);
 	if (!good)
-		error_set(error, "%s was told delay %.6f s, loss %.6f, limit %" PRIu64 " and has %.6f, %.6f, %.0f", device,
-			(double)shape->delay_ns / 1e9, shape->loss, limit_packets(shape), delay, loss, number(options, "limit"));
+		error_set(error,
+			"%s was told delay %.6f s, loss %.6f, limit %" PRIu64 " and has %.6f, %.6f, %.0f",
+			device, (double)shape->delay_ns / 1e9, shape->loss, limit_packets(shape), delay, loss,
+			number(options, "limit"));
 	json_decref(netem);
 	return good ? 0 : -1;
 }
@@ -136,8 +147,10 @@ static int install(struct shaping *shaping, char **error)
 			write_commands(out, end->interface, &shaping->links[i].direction[k]);
 			fclose(out);
 			int netns = shaping->network->netns[end->node];
-			int result = plain_packets(netns, end->interface, error) < 0 || run_in(netns, argv, batch, NULL, error) < 0 ||
-						     verify(netns, end->interface, &shaping->links[i].direction[k], error) < 0
+			int result = plain_packets(netns, end->interface, error) < 0 ||
+						     run_in(netns, argv, batch, NULL, error) < 0 ||
+						     verify(netns, end->interface,
+							     &shaping->links[i].direction[k], error) < 0
 					     ? -1
 					     : 0;
 			free(batch);
@@ -162,8 +175,9 @@ static int collect(struct shaping *shaping, json_t *into, char **error)
 				return -1;
 			}
 			json_object_set_new(link, k ? "reverse" : "forward",
-				json_pack("{s:O, s:O, s:O}", "packets", json_object_get(netem, "packets"), "bytes",
-					json_object_get(netem, "bytes"), "drops", json_object_get(netem, "drops")));
+				json_pack("{s:O, s:O, s:O}", "packets", json_object_get(netem, "packets"),
+					"bytes", json_object_get(netem, "bytes"), "drops",
+					json_object_get(netem, "drops")));
 			json_decref(netem);
 		}
 		json_object_set_new(into, topology->links[i].name, link);

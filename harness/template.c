@@ -19,7 +19,8 @@ static int expand(FILE *out, const char *text, template_lookup lookup, void *con
 			char name[128];
 			size_t length = (size_t)(end - at - 2);
 			if (length == 0 || length >= sizeof name)
-				return error_set(error, "the name in `%.*s` is empty or too long", (int)(end - at + 1), at);
+				return error_set(error, "the name in `%.*s` is empty or too long",
+					(int)(end - at + 1), at);
 			memcpy(name, at + 2, length);
 			name[length] = 0;
 			const char *value = lookup(context, name, error);
@@ -34,7 +35,8 @@ static int expand(FILE *out, const char *text, template_lookup lookup, void *con
 	return 0;
 }
 
-char *template_expand(struct pool *pool, const char *text, template_lookup lookup, void *context, char **error)
+char *template_expand(
+	struct pool *pool, const char *text, template_lookup lookup, void *context, char **error)
 {
 	char *buffer = NULL;
 	size_t size = 0;

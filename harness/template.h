@@ -8,6 +8,7 @@
 typedef const char *(*template_lookup)(void *context, const char *name, char **error);
 
 /* The text with every ${NAME} replaced, on `pool`. `$$` is a dollar. NULL with *error. */
-char *template_expand(struct pool *pool, const char *text, template_lookup lookup, void *context, char **error);
+char *template_expand(
+	struct pool *pool, const char *text, template_lookup lookup, void *context, char **error);
 
 #endif

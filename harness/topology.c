@@ -41,7 +41,8 @@ void topology_free(struct topology *topology)
 	free(topology);
 }
 
-/* The address of an interface without its prefix length, put into the description so that it owns the text. */
+/* The address of an interface without its prefix length, put into the description so that it owns the text.
+ */
 static const char *address_of(json_t *interface)
 {
 	const char *prefixed = json_string_value(json_object_get(interface, "address"));
@@ -52,7 +53,8 @@ static const char *address_of(json_t *interface)
 	return json_string_value(json_object_get(interface, "plain"));
 }
 
-static int read_end(struct topology *topology, json_t *nodes, json_t *end, struct topology_end *out, char **error)
+static int read_end(
+	struct topology *topology, json_t *nodes, json_t *end, struct topology_end *out, char **error)
 {
 	const char *node = json_string_value(json_object_get(end, "node"));
 	const char *interface = json_string_value(json_object_get(end, "interface"));
@@ -60,9 +62,11 @@ static int read_end(struct topology *topology, json_t *nodes, json_t *end, struc
 		return error_set(error, "topology: a link's end has no node or interface");
 	out->node = topology_node(topology, node);
 	out->interface = interface;
-	json_t *of_node = json_object_get(json_object_get(json_object_get(nodes, node), "interfaces"), interface);
+	json_t *of_node =
+		json_object_get(json_object_get(json_object_get(nodes, node), "interfaces"), interface);
 	if (out->node < 0 || !of_node)
-		return error_set(error, "topology: a link ends at %s of %s, which does not exist", interface, node);
+		return error_set(
+			error, "topology: a link ends at %s of %s, which does not exist", interface, node);
 	out->address = address_of(of_node);
 	return 0;
 }
@@ -70,7 +74,8 @@ static int read_end(struct topology *topology, json_t *nodes, json_t *end, struc
 struct topology *topology_from_json(json_t *description, char **error)
 {
 	struct topology *topology = calloc(1, sizeof *topology);
-	json_t *nodes = json_object_get(description, "nodes"), *links = json_object_get(description, "links"), *value;
+	json_t *nodes = json_object_get(description, "nodes"), *links = json_object_get(description, "links"),
+	       *value;
 	const char *name;
 	topology->description = description;
 	topology->name = json_string_value(json_object_get(description, "topology"));

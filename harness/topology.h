@@ -18,7 +18,7 @@ struct topology {
 	struct topology_link {
 		const char *name;
 		struct topology_end ends[2];
-	} *links;
+	} * links;
 };
 
 /* Asks `driver.py --describe NAME`. NULL with *error. */

@@ -1,5 +1,5 @@
-/* Trial: the steps of DESIGN's "life of a trial", in order; the first that fails ends it with its reason. What runs is
- * stopped before the sandbox is, so that no orphaned socket keeps a namespace alive. */
+/* Trial: the steps of DESIGN's "life of a trial", in order; the first that fails ends it with its reason.
+ * What runs is stopped before the sandbox is, so that no orphaned socket keeps a namespace alive. */
 #include "harness/trial.h"
 
 #include "harness/counters.h"
@@ -47,10 +47,11 @@ json_t *trial_record(const struct trial *trial, const char *failure)
 	time_t now = time(NULL);
 	struct tm utc;
 	strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-	json_t *record = json_pack("{s:i, s:s, s:s, s:i, s:i, s:I, s:s, s:[], s:s, s:{}, s:[]}", "trial", (int)trial->number,
-		"configuration", e->configurations[p->configuration].name, "procedure", e->procedures[p->procedure].name, "repeat",
-		(int)p->repeat, "attempt", (int)trial->attempt, "seed", (json_int_t)p->seed, "status", "valid", "reasons", "started",
-		started, "measures", "subflows");
+	json_t *record = json_pack("{s:i, s:s, s:s, s:i, s:i, s:I, s:s, s:[], s:s, s:{}, s:[]}", "trial",
+		(int)trial->number, "configuration", e->configurations[p->configuration].name, "procedure",
+		e->procedures[p->procedure].name, "repeat", (int)p->repeat, "attempt", (int)trial->attempt,
+		"seed", (json_int_t)p->seed, "status", "valid", "reasons", "started", started, "measures",
+		"subflows");
 	if (failure)
 		trial_judge(record, "failed", "%s", failure);
 	return record;
@@ -79,7 +80,8 @@ void trial_judge(json_t *record, const char *status, const char *format, ...)
 static void set_path(void)
 {
 	char path[8192];
-	snprintf(path, sizeof path, "%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", project_programs());
+	snprintf(path, sizeof path, "%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		project_programs());
 	setenv("PATH", path, 1);
 	setenv("LC_ALL", "C.UTF-8", 1);
 }
@@ -89,8 +91,10 @@ static int build(struct run *run, char **error)
 	const struct experiment *e = run->trial->experiment;
 	if (network_build(&run->network, run->trial->root, e->topology, run->deadline_ns, error) < 0 ||
 		settings_apply(&run->network, e->settings, e->settings_count, error) < 0 ||
-		settings_apply(&run->network, run->configuration->settings, run->configuration->settings_count, error) < 0 ||
-		settings_apply(&run->network, run->procedure->settings, run->procedure->settings_count, error) < 0)
+		settings_apply(&run->network, run->configuration->settings,
+			run->configuration->settings_count, error) < 0 ||
+		settings_apply(
+			&run->network, run->procedure->settings, run->procedure->settings_count, error) < 0)
 		return -1;
 	run->shaping = (struct shaping){.network = &run->network,
 		.links = run->configuration->links,
@@ -98,7 +102,8 @@ static int build(struct run *run, char **error)
 		.folder = run->trial->folder,
 		.seed = run->trial->planned->seed,
 		.daemon = PROCESS_NONE};
-	if (shape_choose(e->topology, run->configuration->links, run->trial->backend, run->shaping.chosen, error) < 0)
+	if (shape_choose(e->topology, run->configuration->links, run->trial->backend, run->shaping.chosen,
+		    error) < 0)
 		return -1;
 	return shape_install(&run->shaping, error);
 }
@@ -109,8 +114,8 @@ static int serve(struct run *run, char **error)
 	const char *seed = pool_printf(run->pool, "%" PRIu64, t->planned->seed);
 	if (mkdir(SCRATCH, 0700) < 0)
 		return error_set(error, SCRATCH ": %s", strerror(errno));
-	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->network, t->folder, SCRATCH, seed,
-		run->deadline_ns);
+	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->network, t->folder, SCRATCH,
+		seed, run->deadline_ns);
 	return stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0 ? -1 : 0;
 }
 
@@ -125,7 +130,8 @@ static int collect(struct run *run, char **error)
 	if (!links)
 		return -1;
 	json_object_set_new(run->record, "links", links);
-	json_object_set_new(run->record, "settings", settings_read(&run->network, e->settings, e->settings_count));
+	json_object_set_new(
+		run->record, "settings", settings_read(&run->network, e->settings, e->settings_count));
 	return stage_alive(&run->stage, error) ? 0 : -1;
 }
 
@@ -156,14 +162,16 @@ static void check_agreement(struct run *run)
 	double b = json_number_value(json_object_get(values, names[1]));
 	double difference = a > 0 ? (b - a) / a : 0;
 	if (difference > e->agree_within || difference < -e->agree_within)
-		trial_judge(run->record, "suspect", "%s %.3f and %s %.3f differ by %.2f %%, more than %.2f %%", names[0], a, names[1],
-			b, difference * 100, e->agree_within * 100);
+		trial_judge(run->record, "suspect",
+			"%s %.3f and %s %.3f differ by %.2f %%, more than %.2f %%", names[0], a, names[1], b,
+			difference * 100, e->agree_within * 100);
 }
 
 static int work(struct run *run, char **error)
 {
 	if (build(run, error) < 0 || serve(run, error) < 0 ||
-		observe_start(&run->observer, run->trial->experiment, &run->network, run->trial->folder, error) < 0)
+		observe_start(
+			&run->observer, run->trial->experiment, &run->network, run->trial->folder, error) < 0)
 		return -1;
 	int64_t began = clock_now_ns();
 	int result = stage_workload(&run->stage, error);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 struct tunnel_sight {
-	unsigned long data;     /* UDP packets of the port that carry at least 600 bytes: data, not signalling */
+	unsigned long data; /* UDP packets of the port that carry at least 600 bytes: data, not signalling */
 	unsigned long readable; /* those in whose captured bytes the pattern stands */
 };
 

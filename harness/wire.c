@@ -1,4 +1,5 @@
-/* Wire: see the header. The data connection is the one that delivered most; its direction is the one that did. */
+/* Wire: see the header. The data connection is the one that delivered most; its direction is the one that
+ * did. */
 #include "harness/wire.h"
 
 #include "analysis/analysis.h"
@@ -37,7 +38,8 @@ static json_t *data_connection(json_t *connections)
 	size_t i;
 	json_array_foreach(connections, i, connection)
 	{
-		json_int_t bytes = count(json_object_get(connection, busier_direction(connection)), "delivered_bytes");
+		json_int_t bytes =
+			count(json_object_get(connection, busier_direction(connection)), "delivered_bytes");
 		if (bytes > most) {
 			most = bytes;
 			best = connection;
@@ -66,11 +68,13 @@ static void check_protocol(const struct expect *x, const char *at, json_t *conne
 		bool seen = json_is_true(json_object_get(connection, "mptcp_option_seen")) ||
 			    json_is_true(json_object_get(connection, "mptcp_requested"));
 		if (x->protocol == EXPECT_TCP && seen)
-			trial_judge(record, "failed", "the label says TCP, and connection %zu at %s shows MPTCP options", i, at);
+			trial_judge(record, "failed",
+				"the label says TCP, and connection %zu at %s shows MPTCP options", i, at);
 		if (x->protocol != EXPECT_MPTCP)
 			continue;
 		if (strcmp(text(connection, "protocol"), "mptcp") != 0)
-			trial_judge(record, "failed", "the label says MPTCP, and connection %zu at %s is plain TCP", i, at);
+			trial_judge(record, "failed",
+				"the label says MPTCP, and connection %zu at %s is plain TCP", i, at);
 		else if (json_is_true(json_object_get(connection, "fallback")))
 			trial_judge(record, "failed", "connection %zu at %s fell back to TCP (%s)", i, at,
 				text(connection, "fallback_reason"));
@@ -83,13 +87,17 @@ static void check_counters(const struct expect *x, json_t *counters, json_t *rec
 	if (x->protocol == EXPECT_TCP && (name = counters_find(counters, "MPTcpExt", "", &node)))
 		trial_judge(record, "failed", "the label says TCP, and node %s counted %s", node, name);
 	if (x->protocol == EXPECT_MPTCP && (name = counters_find(counters, "MPTcpExt", "Fallback", &node)))
-		trial_judge(record, "failed", "node %s counted %s: a connection fell back to TCP", node, name);
+		trial_judge(
+			record, "failed", "node %s counted %s: a connection fell back to TCP", node, name);
 }
 
-/* Notes the data connection's subflows in the order of the promise, those not promised after; both must be the same. */
-static void check_subflows(const struct experiment *e, const struct expect *x, json_t *connection, json_t *record)
+/* Notes the data connection's subflows in the order of the promise, those not promised after; both must be
+ * the same. */
+static void check_subflows(
+	const struct experiment *e, const struct expect *x, json_t *connection, json_t *record)
 {
-	json_t *all = json_object_get(connection, "subflows"), *subflow, *out = json_object_get(record, "subflows");
+	json_t *all = json_object_get(connection, "subflows"), *subflow,
+	       *out = json_object_get(record, "subflows");
 	const char *direction = busier_direction(connection), *at = e->captures[x->capture].name;
 	bool *used = calloc(json_array_size(all) + 1, sizeof *used);
 	size_t i, extra = 0;
@@ -107,18 +115,21 @@ static void check_subflows(const struct experiment *e, const struct expect *x, j
 			found = !rest;
 			extra += rest && x->subflows_count;
 			json_t *bytes = json_object_get(subflow, direction);
-			json_array_append_new(out, json_pack("{s:s, s:s, s:I, s:I, s:O}", "node",
-							   node >= 0 ? e->topology->nodes[node] : "?", "address",
-							   text(subflow, "client_address"), "unique_bytes", count(bytes, "unique_bytes"),
-							   "payload_bytes", count(bytes, "payload_bytes"), "established_s",
-							   json_object_get(subflow, "established_s")));
+			json_array_append_new(
+				out, json_pack("{s:s, s:s, s:I, s:I, s:O}", "node",
+					     node >= 0 ? e->topology->nodes[node] : "?", "address",
+					     text(subflow, "client_address"), "unique_bytes",
+					     count(bytes, "unique_bytes"), "payload_bytes",
+					     count(bytes, "payload_bytes"), "established_s",
+					     json_object_get(subflow, "established_s")));
 		}
 		if (want < x->subflows_count && !found)
 			trial_judge(record, "failed", "no subflow from node %s on the data connection at %s",
 				e->topology->nodes[x->subflows[want]], at);
 	}
 	if (extra)
-		trial_judge(record, "failed", "%zu subflows more on the data connection at %s than promised", extra, at);
+		trial_judge(record, "failed", "%zu subflows more on the data connection at %s than promised",
+			extra, at);
 	free(used);
 }
 
@@ -129,14 +140,19 @@ static int check_tunnel(const struct expect *x, const char *capture, json_t *rec
 		return -1;
 	double share = sight.data ? (double)sight.readable / (double)sight.data : 0;
 	json_object_set_new(record, "tunnel",
-		json_pack("{s:I, s:I}", "data_packets", (json_int_t)sight.data, "readable_packets", (json_int_t)sight.readable));
+		json_pack("{s:I, s:I}", "data_packets", (json_int_t)sight.data, "readable_packets",
+			(json_int_t)sight.readable));
 	if (sight.data < 100)
-		trial_judge(record, "failed", "only %lu data packets in the tunnel (UDP port %d)", sight.data, x->tunnel_port);
+		trial_judge(record, "failed", "only %lu data packets in the tunnel (UDP port %d)", sight.data,
+			x->tunnel_port);
 	else if (x->tunnel_readable && share < READABLE_SHARE)
-		trial_judge(record, "failed", "the tunnel should be plain, and %.0f %% of its packets cannot be read",
+		trial_judge(record, "failed",
+			"the tunnel should be plain, and %.0f %% of its packets cannot be read",
 			100 * (1 - share));
 	else if (!x->tunnel_readable && share > HIDDEN_SHARE)
-		trial_judge(record, "failed", "the tunnel should be encrypted, and %.0f %% of its packets can be read", 100 * share);
+		trial_judge(record, "failed",
+			"the tunnel should be encrypted, and %.0f %% of its packets can be read",
+			100 * share);
 	return 0;
 }
 
@@ -147,19 +163,22 @@ static json_t *analyse(const struct experiment *e, size_t capture, const char *p
 	struct analysis_options options = {.windows = windows};
 	for (size_t i = 0; i < e->measures_count && options.window_count < ANALYSIS_WINDOWS; i++)
 		if (e->measures[i].kind == MEASURE_CAPTURE && e->measures[i].capture == (int)capture)
-			windows[options.window_count++] = (struct analysis_window){e->measures[i].window[0], e->measures[i].window[1]};
+			windows[options.window_count++] =
+				(struct analysis_window){e->measures[i].window[0], e->measures[i].window[1]};
 	return analysis_run(&path, 1, &options, error);
 }
 
 static void take_measures(const struct experiment *e, size_t capture, json_t *connection, json_t *record)
 {
-	json_t *windows = json_object_get(json_object_get(connection, busier_direction(connection)), "windows");
+	json_t *windows =
+		json_object_get(json_object_get(connection, busier_direction(connection)), "windows");
 	size_t next = 0;
 	for (size_t i = 0; i < e->measures_count && next < ANALYSIS_WINDOWS; i++) {
 		const struct measure *m = &e->measures[i];
 		if (m->kind != MEASURE_CAPTURE || m->capture != (int)capture)
 			continue;
-		double bytes = json_number_value(json_object_get(json_array_get(windows, next++), "delivered_bytes"));
+		double bytes = json_number_value(
+			json_object_get(json_array_get(windows, next++), "delivered_bytes"));
 		json_object_set_new(json_object_get(record, "measures"), m->name,
 			json_real(bytes / (m->window[1] - m->window[0]) * m->scale));
 	}
@@ -175,16 +194,18 @@ static bool wanted(const struct experiment *e, const struct expect *x, size_t ca
 	return false;
 }
 
-static int check_capture(const struct experiment *e, const struct expect *x, size_t capture, const char *path, json_t *record,
-	char **error)
+static int check_capture(const struct experiment *e, const struct expect *x, size_t capture, const char *path,
+	json_t *record, char **error)
 {
 	json_t *result = analyse(e, capture, path, error);
 	if (!result)
 		return -1;
-	json_t *connections = json_object_get(json_array_get(json_object_get(result, "files"), 0), "connections");
+	json_t *connections =
+		json_object_get(json_array_get(json_object_get(result, "files"), 0), "connections");
 	json_t *connection = data_connection(connections);
 	if (!connection) {
-		trial_judge(record, "failed", "the capture at %s shows no connection", e->captures[capture].name);
+		trial_judge(
+			record, "failed", "the capture at %s shows no connection", e->captures[capture].name);
 	} else {
 		take_measures(e, capture, connection, record);
 		if (x->capture == (int)capture) {
@@ -196,8 +217,8 @@ static int check_capture(const struct experiment *e, const struct expect *x, siz
 	return 0;
 }
 
-int wire_check(const struct experiment *e, const struct procedure *procedure, const char *const *captures, json_t *counters,
-	json_t *record, char **error)
+int wire_check(const struct experiment *e, const struct procedure *procedure, const char *const *captures,
+	json_t *counters, json_t *record, char **error)
 {
 	const struct expect *x = &procedure->expect;
 	for (size_t i = 0; i < e->captures_count; i++)
