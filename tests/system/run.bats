@@ -105,9 +105,8 @@ refused() {
 
 @test "without root nothing is started" {
 	need_root
-	chmod 755 "$work"
-	run --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups env "PATH=$PATH" liquidnet run core-limited \
-		--results "$work/results"
+	# A user namespace without a mapping: no longer root, and the files can be read wherever this tree is.
+	run --separate-stderr unshare --user liquidnet run core-limited --results "$work/results"
 	[ "$status" -eq 2 ]
 	[[ $stderr == *"root"* ]]
 	[ ! -e "$work/results" ]
