@@ -115,13 +115,14 @@ experiment-%: deps
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
 
--include analysis/module.mk
+-include analysis/module.mk vm/module.mk
 
 PREFIX ?= /usr/local
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/liquidnet $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	cp -R experiments topologies data $(DESTDIR)$(PREFIX)/share/liquidnet
+	rm -rf $(DESTDIR)$(PREFIX)/share/liquidnet/topologies/__pycache__
 	install -m 644 $(wildcard nodes/*/*.example.yaml) $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
 
 format:
