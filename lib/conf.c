@@ -28,6 +28,7 @@ struct reader {
 	yaml_parser_t parser;
 	struct conf *conf;
 	const char *file;
+	const char *text;
 	size_t nodes;
 	char **error;
 };
@@ -43,28 +44,61 @@ static int next(struct reader *r, yaml_event_t *event)
 		return 0;
 	const char *problem = r->parser.problem ? r->parser.problem : "unreadable";
 	size_t line = r->parser.problem_mark.line;
-	if (r->parser.error == YAML_READER_ERROR)
+	/* A byte that is no UTF-8 is met while reading ahead: the mark is not there yet, the offset is. */
+	if (r->parser.error == YAML_READER_ERROR) {
 		line = 0;
+		for (size_t i = 0; i < r->parser.problem_offset; i++)
+			line += r->text[i] == '\n';
+	}
 	return error_set(r->error, "%s:%zu: this is not YAML: %s", r->file, line + 1, problem);
 }
 
-static struct conf_node *new_node(struct reader *r, enum conf_type type, const yaml_event_t *event,
-	struct conf_node *parent)
+static struct conf_node *new_node(
+	struct reader *r, enum conf_type type, const yaml_event_t *event, struct conf_node *parent)
 {
 	struct conf_node *node = pool_alloc(r->conf->pool, 1, sizeof *node);
-	*node = (struct conf_node){.type = type, .file = r->file, .line = (unsigned)event->start_mark.line + 1,
+	*node = (struct conf_node){.type = type,
+		.file = r->file,
+		.line = (unsigned)event->start_mark.line + 1,
 		.parent = parent};
 	return node;
 }
 
-static struct conf_node *read_value(struct reader *r, yaml_event_t *event, struct conf_node *parent, int depth);
+static struct conf_node *read_value(
+	struct reader *r, yaml_event_t *event, struct conf_node *parent, int depth);
 
-static const struct conf_node *same_key(const struct conf_node *map, const struct conf_node *but)
+static int by_key(const void *a, const void *b)
 {
-	for (const struct conf_node *one = map->first; one != but; one = one->next)
-		if (strcmp(one->key, but->key) == 0)
-			return one;
-	return NULL;
+	const struct conf_node *x = *(const struct conf_node *const *)a,
+			       *y = *(const struct conf_node *const *)b;
+	int order = strcmp(x->key, y->key);
+	return order ? order : (x->key_line > y->key_line) - (x->key_line < y->key_line);
+}
+
+/* Refuses a key that stands twice. Sorted, because a mapping of a hundred thousand keys is a file of one
+ * megabyte. */
+static int refuse_twins(struct reader *r, const struct conf_node *map)
+{
+	const struct conf_node **sorted, *again = NULL, *earlier = NULL;
+	size_t count = 0;
+	if (map->children < 2)
+		return 0;
+	if (!(sorted = calloc(map->children, sizeof *sorted)))
+		abort();
+	for (const struct conf_node *one = map->first; one; one = one->next)
+		sorted[count++] = one;
+	qsort(sorted, count, sizeof *sorted, by_key);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0 &&
+			(!again || sorted[i]->key_line < again->key_line)) {
+			earlier = sorted[i - 1];
+			again = sorted[i];
+		}
+	free(sorted);
+	if (!again)
+		return 0;
+	return error_set(r->error, "%s:%u: `%s` again; it stands in line %u already", r->file,
+		again->key_line, again->key, earlier->key_line);
 }
 
 /* Reads the children of a sequence or mapping up to its end event. */
@@ -79,16 +113,17 @@ static int read_children(struct reader *r, struct conf_node *parent, int depth)
 			return -1;
 		if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT) {
 			yaml_event_delete(&event);
-			return 0;
+			return parent->type == CONF_MAPPING ? refuse_twins(r, parent) : 0;
 		}
 		if (parent->type == CONF_MAPPING) {
 			size_t line = event.start_mark.line;
-			if (event.type == YAML_SCALAR_EVENT &&
+			if (event.type == YAML_SCALAR_EVENT && !event.data.scalar.tag &&
+				!event.data.scalar.anchor &&
 				strlen((char *)event.data.scalar.value) == event.data.scalar.length)
 				key = pool_strdup(r->conf->pool, (char *)event.data.scalar.value);
 			yaml_event_delete(&event);
 			if (!key)
-				return fault(r, line, "a key that is no plain text; write KEY: VALUE");
+				return fault(r, line, "a key that is not plain text; write KEY: VALUE");
 			key_line = (unsigned)line + 1;
 			if (next(r, &event) < 0)
 				return -1;
@@ -102,25 +137,30 @@ static int read_children(struct reader *r, struct conf_node *parent, int depth)
 		*tail = child;
 		tail = &child->next;
 		parent->children++;
-		const struct conf_node *twin = key ? same_key(parent, child) : NULL;
-		if (twin)
-			return error_set(r->error, "%s:%u: `%s` again; it stands in line %u already", r->file, key_line, key,
-				twin->key_line);
 	}
 }
 
-static struct conf_node *read_value(struct reader *r, yaml_event_t *event, struct conf_node *parent, int depth)
+static struct conf_node *read_value(
+	struct reader *r, yaml_event_t *event, struct conf_node *parent, int depth)
 {
 	struct conf_node *node = NULL;
 	size_t line = event->start_mark.line;
-	if (depth > DEPTH_MAX || ++r->nodes > NODES_MAX) {
-		fault(r, line, "nested too deep or too long");
+	if (depth > DEPTH_MAX) {
+		fault(r, line, "nested deeper than 64 levels; no configuration is");
+		return NULL;
+	}
+	if (++r->nodes > NODES_MAX) {
+		fault(r, line, "more than a million values; no configuration has");
 		return NULL;
 	}
 	switch (event->type) {
 	case YAML_SCALAR_EVENT:
-		if (event->data.scalar.tag || strlen((char *)event->data.scalar.value) != event->data.scalar.length) {
-			fault(r, line, "tags and NUL bytes have no meaning here");
+		if (event->data.scalar.tag || event->data.scalar.anchor) {
+			fault(r, line, "anchors and tags have no meaning here; write the value out");
+			return NULL;
+		}
+		if (strlen((char *)event->data.scalar.value) != event->data.scalar.length) {
+			fault(r, line, "a NUL byte in a value; leave it out");
 			return NULL;
 		}
 		node = new_node(r, CONF_SCALAR, event, parent);
@@ -129,12 +169,14 @@ static struct conf_node *read_value(struct reader *r, yaml_event_t *event, struc
 		return node;
 	case YAML_SEQUENCE_START_EVENT:
 	case YAML_MAPPING_START_EVENT:
-		if (event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor || event->data.sequence_start.tag
-							      : event->data.mapping_start.anchor || event->data.mapping_start.tag) {
+		if (event->type == YAML_SEQUENCE_START_EVENT
+				? event->data.sequence_start.anchor || event->data.sequence_start.tag
+				: event->data.mapping_start.anchor || event->data.mapping_start.tag) {
 			fault(r, line, "anchors and tags have no meaning here; write the value out");
 			return NULL;
 		}
-		node = new_node(r, event->type == YAML_SEQUENCE_START_EVENT ? CONF_SEQUENCE : CONF_MAPPING, event, parent);
+		node = new_node(r, event->type == YAML_SEQUENCE_START_EVENT ? CONF_SEQUENCE : CONF_MAPPING,
+			event, parent);
 		return read_children(r, node, depth) < 0 ? NULL : node;
 	case YAML_ALIAS_EVENT:
 		fault(r, line, "aliases have no meaning here; write the value out");
@@ -154,8 +196,8 @@ static int read_document(struct reader *r)
 			return -1;
 		yaml_event_type_t type = event.type;
 		size_t line = event.start_mark.line;
-		if (type == YAML_STREAM_END_EVENT || type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT ||
-			type == YAML_DOCUMENT_END_EVENT) {
+		if (type == YAML_STREAM_END_EVENT || type == YAML_STREAM_START_EVENT ||
+			type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT) {
 			yaml_event_delete(&event);
 			if (type == YAML_STREAM_END_EVENT)
 				return 0;
@@ -174,7 +216,7 @@ static int read_document(struct reader *r)
 
 struct conf *conf_parse(const char *name, const char *text, size_t length, char **error)
 {
-	struct reader r = {.error = error};
+	struct reader r = {.error = error, .text = text};
 	if (length > SIZE_MAX_BYTES) {
 		error_set(error, "%s: larger than 16 MiB; no configuration is", name);
 		return NULL;
@@ -194,7 +236,8 @@ struct conf *conf_parse(const char *name, const char *text, size_t length, char 
 		conf_free(r.conf);
 		return NULL;
 	}
-	bool empty = !r.conf->root || (r.conf->root->type == CONF_SCALAR && r.conf->root->plain && !*r.conf->root->value);
+	bool empty = !r.conf->root ||
+		     (r.conf->root->type == CONF_SCALAR && r.conf->root->plain && !*r.conf->root->value);
 	if (empty) {
 		r.conf->root = pool_alloc(pool, 1, sizeof *r.conf->root);
 		*r.conf->root = (struct conf_node){.type = CONF_MAPPING, .file = r.file, .line = 1};
@@ -202,23 +245,43 @@ struct conf *conf_parse(const char *name, const char *text, size_t length, char 
 	return r.conf;
 }
 
+/* Reads up to `size` bytes; fewer when the file is shorter by now. -1 with errno: half a configuration is
+ * none. */
+static ssize_t read_whole(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	while (used < size) {
+		ssize_t n = read(fd, text + used, size - used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	return (ssize_t)used;
+}
+
 struct conf *conf_load(const char *path, char **error)
 {
 	struct conf *conf = NULL;
 	struct stat about;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Without O_NONBLOCK a FIFO in place of the file would be waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char *text = NULL;
-	size_t size = 0;
 	if (fd < 0 || fstat(fd, &about) < 0) {
 		error_set(error, "%s: %s", path, strerror(errno));
 	} else if (!S_ISREG(about.st_mode) || about.st_size > (off_t)SIZE_MAX_BYTES) {
 		error_set(error, "%s: not a file, or larger than 16 MiB", path);
+	} else if (!(text = malloc((size_t)about.st_size + 1))) {
+		error_set(error, "%s: out of memory", path);
 	} else {
-		ssize_t n;
-		text = malloc((size_t)about.st_size + 1);
-		while (text && size < (size_t)about.st_size && (n = read(fd, text + size, (size_t)about.st_size - size)) > 0)
-			size += (size_t)n;
-		conf = conf_parse(path, text ? text : "", size, error);
+		ssize_t size = read_whole(fd, text, (size_t)about.st_size);
+		if (size < 0)
+			error_set(error, "%s: %s", path, strerror(errno));
+		else
+			conf = conf_parse(path, text, (size_t)size, error);
 	}
 	free(text);
 	if (fd >= 0)
@@ -275,8 +338,9 @@ int conf_expect(const struct conf_node *node, enum conf_type type, char **error)
 {
 	if (node->type == type)
 		return 0;
-	return conf_error(node, error, "%s%s%sshould be %s, not %s", node->key ? "`" : "", node->key ? node->key : "",
-		node->key ? "` " : "this ", type_name(type), type_name(node->type));
+	return conf_error(node, error, "%s%s%sshould be %s, not %s", node->key ? "`" : "",
+		node->key ? node->key : "", node->key ? "` " : "this ", type_name(type),
+		type_name(node->type));
 }
 
 /* Levenshtein's distance, for names of ordinary length. */
@@ -348,7 +412,8 @@ static int scalar(const struct conf_node *map, const char *key, const struct con
 	return conf_expect(*node, CONF_SCALAR, error) < 0 ? -1 : 1;
 }
 
-int conf_string(const struct conf_node *map, const char *key, const char *fallback, const char **out, char **error)
+int conf_string(
+	const struct conf_node *map, const char *key, const char *fallback, const char **out, char **error)
 {
 	const struct conf_node *node;
 	int there = scalar(map, key, &node, error);
@@ -367,28 +432,29 @@ int conf_need_string(const struct conf_node *map, const char *key, const char **
 	return conf_string(map, key, NULL, out, error);
 }
 
-int conf_integer(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback, int64_t *out,
-	char **error)
+int conf_integer(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback,
+	int64_t *out, char **error)
 {
 	const struct conf_node *node;
 	int64_t value = fallback;
 	int there = scalar(map, key, &node, error);
 	if (there > 0 && (unit_integer(node->value, &value) < 0 || value < min || value > max))
-		return conf_error(node, error, "`%s: %s` is no whole number from %" PRId64 " to %" PRId64, key, node->value, min,
-			max);
+		return conf_error(node, error, "`%s: %s` is no whole number from %" PRId64 " to %" PRId64,
+			key, node->value, min, max);
 	if (there >= 0)
 		*out = value;
 	return there < 0 ? -1 : 0;
 }
 
-int conf_number(const struct conf_node *map, const char *key, double min, double max, double fallback, double *out,
-	char **error)
+int conf_number(const struct conf_node *map, const char *key, double min, double max, double fallback,
+	double *out, char **error)
 {
 	const struct conf_node *node;
 	double value = fallback;
 	int there = scalar(map, key, &node, error);
 	if (there > 0 && (unit_number(node->value, &value) < 0 || !(value >= min && value <= max)))
-		return conf_error(node, error, "`%s: %s` is no number from %g to %g", key, node->value, min, max);
+		return conf_error(
+			node, error, "`%s: %s` is no number from %g to %g", key, node->value, min, max);
 	if (there >= 0)
 		*out = value;
 	return there < 0 ? -1 : 0;
@@ -407,33 +473,36 @@ int conf_bool(const struct conf_node *map, const char *key, bool fallback, bool 
 	return 0;
 }
 
-int conf_rate(const struct conf_node *map, const char *key, uint64_t min, uint64_t max, uint64_t fallback, uint64_t *bps,
-	char **error)
+int conf_rate(const struct conf_node *map, const char *key, uint64_t min, uint64_t max, uint64_t fallback,
+	uint64_t *bps, char **error)
 {
 	const struct conf_node *node;
 	uint64_t value = fallback;
 	int there = scalar(map, key, &node, error);
 	if (there > 0 && unit_rate(node->value, &value) < 0)
-		return conf_error(node, error, "`%s: %s` is no rate; write 10Mbit/s, 300kbit/s or the like", key, node->value);
+		return conf_error(node, error, "`%s: %s` is no rate; write 10Mbit/s, 300kbit/s or the like",
+			key, node->value);
 	if (there > 0 && (value < min || value > max))
-		return conf_error(node, error, "`%s: %s` is out of range; it goes from %" PRIu64 " to %" PRIu64 " bit/s", key,
+		return conf_error(node, error,
+			"`%s: %s` is out of range; it goes from %" PRIu64 " to %" PRIu64 " bit/s", key,
 			node->value, min, max);
 	if (there >= 0)
 		*bps = value;
 	return there < 0 ? -1 : 0;
 }
 
-int conf_duration(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback, int64_t *ns,
-	char **error)
+int conf_duration(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback,
+	int64_t *ns, char **error)
 {
 	const struct conf_node *node;
 	int64_t value = fallback;
 	int there = scalar(map, key, &node, error);
 	if (there > 0 && unit_duration(node->value, &value) < 0)
-		return conf_error(node, error, "`%s: %s` is no duration; write 5ms, 2.3s, 250us or the like", key, node->value);
+		return conf_error(node, error, "`%s: %s` is no duration; write 5ms, 2.3s, 250us or the like",
+			key, node->value);
 	if (there > 0 && (value < min || value > max))
-		return conf_error(node, error, "`%s: %s` is out of range; it goes from %g s to %g s", key, node->value,
-			(double)min / 1e9, (double)max / 1e9);
+		return conf_error(node, error, "`%s: %s` is out of range; it goes from %g s to %g s", key,
+			node->value, (double)min / 1e9, (double)max / 1e9);
 	if (there >= 0)
 		*ns = value;
 	return there < 0 ? -1 : 0;
@@ -445,7 +514,8 @@ int conf_fraction(const struct conf_node *map, const char *key, double fallback,
 	double value = fallback;
 	int there = scalar(map, key, &node, error);
 	if (there > 0 && unit_fraction(node->value, &value) < 0)
-		return conf_error(node, error, "`%s: %s` is no share from 0 to 1; write 0.005 or 0.5%%", key, node->value);
+		return conf_error(node, error, "`%s: %s` is no share from 0 to 1; write 0.005 or 0.5%%", key,
+			node->value);
 	if (there >= 0)
 		*out = value;
 	return there < 0 ? -1 : 0;

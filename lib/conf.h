@@ -1,6 +1,6 @@
 /* Configuration: a YAML file as a tree in which every node knows its file and line (libyaml's marks), so that
- * each error is one line: `FILE:LINE: what is wrong; what to do`. Serves the daemons and the experiment files.
- * No aliases, no tags, no duplicate keys, one document, depth <= 64, <= 16 MiB. */
+ * each error is one line: `FILE:LINE: what is wrong; what to do`. Serves the daemons and the experiment
+ * files. No anchors, no aliases, no tags, no duplicate keys, one document, depth <= 64, <= 16 MiB. */
 #ifndef LIQUIDNET_CONF_H
 #define LIQUIDNET_CONF_H
 
@@ -12,12 +12,12 @@ enum conf_type { CONF_SCALAR, CONF_SEQUENCE, CONF_MAPPING };
 
 struct conf_node {
 	enum conf_type type;
-	const char *file;            /* name for messages */
-	unsigned line;               /* 1-based; of the value */
-	const char *key;             /* in a mapping: the key; else NULL */
+	const char *file; /* name for messages */
+	unsigned line;    /* 1-based; of the value */
+	const char *key;  /* in a mapping: the key; else NULL */
 	unsigned key_line;
-	const char *value;           /* CONF_SCALAR: text, "" for an empty scalar */
-	bool plain;                  /* CONF_SCALAR: written without quotes */
+	const char *value; /* CONF_SCALAR: text, "" for an empty scalar */
+	bool plain;        /* CONF_SCALAR: written without quotes */
 	struct conf_node *first, *next, *parent;
 	size_t children;
 };
@@ -46,17 +46,18 @@ int conf_expect(const struct conf_node *node, enum conf_type type, char **error)
 
 /* Typed values of a mapping's key. Absent key: *out = fallback, 0; with `required` fallbacks (see _need)
  * an error that names the missing key and the mapping's line. Out of [min, max] or malformed: -1, *error. */
-int conf_string(const struct conf_node *map, const char *key, const char *fallback, const char **out, char **error);
+int conf_string(
+	const struct conf_node *map, const char *key, const char *fallback, const char **out, char **error);
 int conf_need_string(const struct conf_node *map, const char *key, const char **out, char **error);
-int conf_integer(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback, int64_t *out,
-	char **error);
-int conf_number(const struct conf_node *map, const char *key, double min, double max, double fallback, double *out,
-	char **error);
+int conf_integer(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback,
+	int64_t *out, char **error);
+int conf_number(const struct conf_node *map, const char *key, double min, double max, double fallback,
+	double *out, char **error);
 int conf_bool(const struct conf_node *map, const char *key, bool fallback, bool *out, char **error);
-int conf_rate(const struct conf_node *map, const char *key, uint64_t min, uint64_t max, uint64_t fallback, uint64_t *bps,
-	char **error);
-int conf_duration(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback, int64_t *ns,
-	char **error);
+int conf_rate(const struct conf_node *map, const char *key, uint64_t min, uint64_t max, uint64_t fallback,
+	uint64_t *bps, char **error);
+int conf_duration(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback,
+	int64_t *ns, char **error);
 int conf_fraction(const struct conf_node *map, const char *key, double fallback, double *out, char **error);
 
 #endif

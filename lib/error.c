@@ -1,9 +1,18 @@
 /* Errors: see the header. */
 #include "lib/error.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* One line, whatever the input that is quoted in it held. Bytes of UTF-8 pass. */
+static void flatten(char *line)
+{
+	for (; *line; line++)
+		if (iscntrl((unsigned char)*line))
+			*line = ' ';
+}
 
 int error_set(char **error, const char *format, ...)
 {
@@ -16,6 +25,8 @@ int error_set(char **error, const char *format, ...)
 	if (vasprintf(&line, format, arguments) < 0)
 		line = NULL;
 	va_end(arguments);
+	if (line)
+		flatten(line);
 	free(*error);
 	*error = line;
 	return -1;
@@ -32,6 +43,7 @@ int error_prefix(char **error, const char *format, ...)
 		context = NULL;
 	va_end(arguments);
 	if (context && asprintf(&line, "%s: %s", context, *error ? *error : "unknown error") >= 0) {
+		flatten(line);
 		free(*error);
 		*error = line;
 	}

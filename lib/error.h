@@ -4,7 +4,8 @@
 #ifndef LIQUIDNET_ERROR_H
 #define LIQUIDNET_ERROR_H
 
-/* Replaces *error by a new allocated line (error may be NULL: nothing is kept). Always returns -1. */
+/* Replaces *error by a new allocated line (error may be NULL: nothing is kept); control characters in it
+ * become blanks. Always returns -1. */
 int error_set(char **error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "CONTEXT: " before the line in *error. Always returns -1. */

@@ -21,7 +21,8 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 	char line[2048];
 	if (level > most)
 		return;
-	int used = snprintf(line, sizeof line, "level=%s program=%s event=%s", names[level], program_name, event);
+	int used = snprintf(
+		line, sizeof line, "level=%s program=%s event=%s", names[level], program_name, event);
 	if (used < 0 || (size_t)used >= sizeof line - 2)
 		return;
 	if (*fields) {

@@ -1,5 +1,6 @@
 /* Log: one line an event on standard error, as `level=info program=liquidnet-detour event=mapping-added
- * client=10.0.1.1 port=5201`. The only state of the libraries that is not passed down: program name, level. */
+ * client=10.0.1.1 port=5201`. The only state of the libraries that is not passed down: program name, level.
+ */
 #ifndef LIQUIDNET_LOG_H
 #define LIQUIDNET_LOG_H
 

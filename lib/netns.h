@@ -8,6 +8,7 @@
 int netns_open_pid(pid_t pid);
 int netns_open(const char *path);
 /* Calls fn(context) inside the namespace and comes back; returns what it returned, or -1 with errno when the
- * namespace could not be entered. Aborts when it cannot come back: going on would act on the wrong network. */
+ * namespace could not be entered. Aborts when it cannot come back: going on would act on the wrong network.
+ */
 int netns_call(int netns_fd, int (*fn)(void *context), void *context);
 #endif

@@ -12,10 +12,11 @@ struct unit {
 	double factor;
 };
 
-/* Digits, an optional fraction, nothing else (no sign, exponent, hexadecimal, locale). Returns the end, or NULL. */
+/* Digits, an optional fraction, nothing else (no sign, exponent, hexadecimal, locale). Returns the end, or
+ * NULL. */
 static const char *read_number(const char *text, double *value)
 {
-	double number = 0, place = 1;
+	double number = 0, scale = 1;
 	const char *at = text;
 	for (; isdigit((unsigned char)*at); at++)
 		number = number * 10 + (*at - '0');
@@ -23,12 +24,17 @@ static const char *read_number(const char *text, double *value)
 		return NULL;
 	if (*at == '.') {
 		const char *fraction = ++at;
+		/* One division of two exact numbers, so that "0.005" is the double that C calls 0.005; digits
+		 * behind the eighteenth place say nothing to a double. */
 		for (; isdigit((unsigned char)*at); at++)
-			number += (*at - '0') * (place /= 10);
+			if (at - fraction < 18) {
+				number = number * 10 + (*at - '0');
+				scale *= 10;
+			}
 		if (at == fraction)
 			return NULL;
 	}
-	*value = number;
+	*value = number / scale;
 	return at;
 }
 
@@ -50,8 +56,8 @@ static int read_with_unit(const char *text, const struct unit *units, double *va
 
 int unit_rate(const char *text, uint64_t *bits_per_second)
 {
-	static const struct unit units[] = {{"bit/s", 1}, {"kbit/s", 1e3}, {"Mbit/s", 1e6}, {"Gbit/s", 1e9}, {"bit", 1},
-		{"kbit", 1e3}, {"Mbit", 1e6}, {"Gbit", 1e9}, {NULL, 0}};
+	static const struct unit units[] = {{"bit/s", 1}, {"kbit/s", 1e3}, {"Mbit/s", 1e6}, {"Gbit/s", 1e9},
+		{"bit", 1}, {"kbit", 1e3}, {"Mbit", 1e6}, {"Gbit", 1e9}, {NULL, 0}};
 	double value;
 	if (read_with_unit(text, units, &value) < 0 || value >= 1e18)
 		return -1;
@@ -61,7 +67,8 @@ int unit_rate(const char *text, uint64_t *bits_per_second)
 
 int unit_duration(const char *text, int64_t *nanoseconds)
 {
-	static const struct unit units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {NULL, 0}};
+	static const struct unit units[] = {
+		{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}, {NULL, 0}};
 	double value = 0;
 	if (strcmp(text, "0") != 0 && (read_with_unit(text, units, &value) < 0 || value >= 9e18))
 		return -1;
@@ -71,8 +78,8 @@ int unit_duration(const char *text, int64_t *nanoseconds)
 
 int unit_size(const char *text, uint64_t *bytes)
 {
-	static const struct unit units[] = {{"", 1}, {"B", 1}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9},
-		{"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
+	static const struct unit units[] = {{"", 1}, {"B", 1}, {"KB", 1e3}, {"kB", 1e3}, {"MB", 1e6},
+		{"GB", 1e9}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
 	double value;
 	if (read_with_unit(text, units, &value) < 0 || value >= 1e18)
 		return -1;
@@ -82,9 +89,17 @@ int unit_size(const char *text, uint64_t *bytes)
 
 int unit_fraction(const char *text, double *fraction)
 {
-	static const struct unit units[] = {{"", 1}, {"%", 0.01}, {NULL, 0}};
 	double value;
-	if (read_with_unit(text, units, &value) < 0 || value > 1)
+	const char *at = read_number(text, &value);
+	if (!at)
+		return -1;
+	while (*at == ' ')
+		at++;
+	if (*at == '%') {
+		value /= 100;
+		at++;
+	}
+	if (*at || value > 1)
 		return -1;
 	*fraction = value;
 	return 0;
@@ -98,11 +113,13 @@ int unit_integer(const char *text, int64_t *value)
 	if (!isdigit((unsigned char)*at))
 		return -1;
 	for (; isdigit((unsigned char)*at); at++)
-		if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, *at - '0', &number))
+		/* Downwards for a negative one: INT64_MIN has no positive counterpart. */
+		if (__builtin_mul_overflow(number, 10, &number) ||
+			__builtin_add_overflow(number, negative ? '0' - *at : *at - '0', &number))
 			return -1;
 	if (*at)
 		return -1;
-	*value = negative ? -number : number;
+	*value = number;
 	return 0;
 }
 
@@ -118,10 +135,13 @@ int unit_number(const char *text, double *value)
 		int64_t exponent;
 		if (unit_integer(at + 1 + (at[1] == '+'), &exponent) < 0 || exponent < -300 || exponent > 300)
 			return -1;
-		number *= pow(10, (double)exponent);
+		if (exponent < 0)
+			number /= pow(10, (double)-exponent);
+		else
+			number *= pow(10, (double)exponent);
 		at += strlen(at);
 	}
-	if (*at)
+	if (*at || !isfinite(number))
 		return -1;
 	*value = negative ? -number : number;
 	return 0;

@@ -7,7 +7,8 @@
 
 /* "10Mbit/s", "10Mbit", "1.5Gbit/s", "300kbit/s", "5000bit/s" (powers of 1000) -> bit/s. */
 int unit_rate(const char *text, uint64_t *bits_per_second);
-/* "5ms", "2.3s", "250us", "40ns", "1min" -> nanoseconds. A bare "0" is zero; other bare numbers are refused. */
+/* "5ms", "2.3s", "250us", "40ns", "1min" -> nanoseconds. A bare "0" is zero; other bare numbers are refused.
+ */
 int unit_duration(const char *text, int64_t *nanoseconds);
 /* "1500", "64KiB", "4MiB", "6MB" (KB, MB, GB are powers of 1000) -> bytes. */
 int unit_size(const char *text, uint64_t *bytes);
