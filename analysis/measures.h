@@ -31,7 +31,7 @@ struct series_budget {
 	uint64_t dropped;
 };
 
-enum { SERIES_BUDGET = 16 << 20 };
+enum { SERIES_BUDGET = 2 << 20 };
 
 struct series {
 	uint64_t *values;

@@ -119,6 +119,9 @@ uint64_t ranges_add_anywhere(struct ranges *ranges, uint64_t start, uint64_t end
 		start = ranges->edge;
 	if (start >= end)
 		return 0;
+	/* What began before the edge may end beyond it. */
+	if (start == ranges->edge && ranges->count == 0)
+		return ranges_add(ranges, start, end, now_ns, fresh, context);
 	uint32_t first = find(ranges, start), last = first;
 	while (last < ranges->count && ranges->list->beyond[last].start <= end)
 		last++;

@@ -54,7 +54,7 @@ static inline uint64_t ranges_add(struct ranges *ranges, uint64_t start, uint64_
 	if (__builtin_expect(start != ranges->edge || ranges->count, 0))
 		return ranges_add_anywhere(ranges, start, end, now_ns, fresh, context);
 	ranges->edge = end;
-	if (fresh && end > start)
+	if (fresh)
 		fresh(context, start, end);
 	return end - start;
 }

@@ -58,7 +58,7 @@ static void take_batch(struct tracker *tracker, const struct capture_packet *pac
 		}
 	}
 	for (size_t i = 0; i < found; i++)
-		prefetch(guess(tracker, &segments[i]), 64);
+		__builtin_prefetch(guess(tracker, &segments[i]));
 	for (size_t i = 0; i < found; i++) {
 		const struct flow *flow = guess(tracker, &segments[i]);
 		if (flow)
