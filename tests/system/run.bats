@@ -135,11 +135,17 @@ refused() {
 		| .[1][0] < .[0][0] + .[0][1]' "$dir/trials.jsonl" | grep -qx true
 }
 
+# One trial of two seconds, not tried again.
+short_trial() {
+	sed -i 's/-t, 10,/-t, 2,/; s/window: \[0.9, 10.1\]/window: [0, 3]/; s/window: \[1, 10\]/window: [0, 1.5]/
+		s/^trials: 3/trials: 1\nretries: 0/' "$file"
+}
+
 @test "a label that does not match the wire fails the trial" {
 	need_root
 	edited "expect: {protocol: mptcp, at: server/link3, subflows: [client]}" \
 		"expect: {protocol: tcp, at: server/link3, subflows: [client]}"
-	sed -i 's/-t, 10,/-t, 2,/; s/window: \[0.9, 10.1\]/window: [0, 3]/; s/window: \[1, 10\]/window: [0, 1.5]/; s/^trials: 3/trials: 1\nretries: 0/' "$file"
+	short_trial
 	run liquidnet run "$file" --procedures 1-subflow --results "$work/results"
 	[ "$status" -eq 1 ]
 	jq -e '.status == "failed" and (.reasons | any(test("MPTCP")))' "$work/results/core-limited/latest/trials.jsonl"
@@ -149,10 +155,20 @@ refused() {
 	need_root
 	edited "expect: {protocol: mptcp, at: server/link3, subflows: [client]}" \
 		"expect: {protocol: mptcp, at: server/link3, subflows: [client, detour]}"
-	sed -i 's/-t, 10,/-t, 2,/; s/window: \[0.9, 10.1\]/window: [0, 3]/; s/window: \[1, 10\]/window: [0, 1.5]/; s/^trials: 3/trials: 1\nretries: 0/' "$file"
+	short_trial
 	run liquidnet run "$file" --procedures 1-subflow --results "$work/results"
 	[ "$status" -eq 1 ]
 	jq -e '.status == "failed" and (.reasons | any(test("subflow")))' "$work/results/core-limited/latest/trials.jsonl"
+}
+
+@test "a connection that falls back to TCP fails the trial" {
+	need_root
+	edited "run: [mptcpize, run, iperf3, -s" "run: [iperf3, -s"
+	short_trial
+	run liquidnet run "$file" --procedures 1-subflow --results "$work/results"
+	[ "$status" -eq 1 ]
+	jq -e '.status == "failed" and (.reasons | any(test("fell back|plain TCP")))' \
+		"$work/results/core-limited/latest/trials.jsonl"
 }
 
 # What there is on this host that a run could have left: links, mounts, firewall, our processes, the setting it journals.
