@@ -5,7 +5,9 @@
 #include "lib/log.h"
 #include "lib/units.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,15 +45,18 @@ static int log_level(const char *name)
 
 static int read_options(struct daemon *daemon, int argc, char **argv)
 {
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {"control", required_argument, NULL, 's'},
-		{"ready-fd", required_argument, NULL, 'r'}, {"log-level", required_argument, NULL, 'l'},
-		{"check", no_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"control", required_argument, NULL, 's'}, {"ready-fd", required_argument, NULL, 'r'},
+		{"log-level", required_argument, NULL, 'l'}, {"check", no_argument, NULL, 'k'},
+		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
 	const struct daemon_description *d = daemon->description;
 	int64_t fd;
 	int level = LOG_LEVEL_INFO;
 	opterr = 0;
 	optind = 1;
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+	/* "+": stops at the first word that is no option, so that `at` is where the option just read stands.
+	 */
+	for (int c, at = 1; (c = getopt_long(argc, argv, "+", options, NULL)) != -1; at = optind)
 		switch (c) {
 		case 'c':
 			daemon->config_path = optarg;
@@ -60,13 +65,19 @@ static int read_options(struct daemon *daemon, int argc, char **argv)
 			daemon->control_path = optarg;
 			break;
 		case 'r':
-			if (unit_integer(optarg, &fd) < 0 || fd < 0 || fd > 1 << 20)
-				return bad(d, "--ready-fd wants the number of a descriptor, not ", optarg);
+			if (unit_integer(optarg, &fd) < 0 || fd < 0 || fd > INT_MAX ||
+				fcntl((int)fd, F_GETFD) < 0)
+				return bad(
+					d, "--ready-fd wants the number of an open descriptor, not ", optarg);
 			daemon->ready_fd = (int)fd;
+			/* Else what the daemon starts before READY would keep it open. */
+			if (fd > STDERR_FILENO && fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+				return bad(d, "--ready-fd: cannot keep it from children: ", strerror(errno));
 			break;
 		case 'l':
 			if ((level = log_level(optarg)) < 0)
-				return bad(d, "--log-level wants error, warning, info or debug, not ", optarg);
+				return bad(
+					d, "--log-level wants error, warning, info or debug, not ", optarg);
 			break;
 		case 'k':
 			daemon->check_only = true;
@@ -78,7 +89,7 @@ static int read_options(struct daemon *daemon, int argc, char **argv)
 			printf("%s %s\n", d->program, LIQUIDNET_VERSION);
 			return 0;
 		default:
-			return bad(d, "no such option, or its value is missing: ", argv[optind - 1]);
+			return bad(d, "no such option, or its value is missing: ", argv[at]);
 		}
 	if (optind < argc)
 		return bad(d, "takes no arguments, but got ", argv[optind]);
@@ -100,7 +111,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 
 int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv)
 {
-	*daemon = (struct daemon){.description = description, .config_path = description->default_config, .ready_fd = -1};
+	*daemon = (struct daemon){
+		.description = description, .config_path = description->default_config, .ready_fd = -1};
 	int status = read_options(daemon, argc, argv);
 	if (status >= 0)
 		return status;
@@ -122,12 +134,24 @@ int daemon_init(struct daemon *daemon, const struct daemon_description *descript
 	return -1;
 }
 
+/* Standard input, output and error are never left free for the next socket to land on: they get /dev/null. */
+static void close_ready(int fd)
+{
+	int null = fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+	if (null >= 0) {
+		dup2(null, fd);
+		close(null);
+	} else {
+		close(fd);
+	}
+}
+
 static void say_ready(struct daemon *daemon)
 {
 	if (daemon->ready_fd >= 0) {
 		if (write(daemon->ready_fd, "READY\n", 6) < 0)
 			log_warning("ready-unheard", "fd=%d error=\"%s\"", daemon->ready_fd, strerror(errno));
-		close(daemon->ready_fd);
+		close_ready(daemon->ready_fd);
 		daemon->ready_fd = -1;
 	}
 	sd_notify(0, "READY=1");

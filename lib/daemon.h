@@ -1,12 +1,13 @@
 /* What every daemon of nodes/ has in common: options, signals, READY, the control socket, the event loop.
  *
- * Options: --config FILE, --control SOCKET, --ready-fd N, --log-level error|warning|info|debug, --check (read the
- * configuration, say so, exit), --help, --version. Bad options or a bad configuration: one line, exit status 2,
- * nothing started. READY: the word "READY\n" on the descriptor, which is then closed; also sd_notify when
- * NOTIFY_SOCKET is set. SIGTERM and SIGINT end the loop; SIGHUP calls reload. SIGPIPE is ignored.
+ * Options: --config FILE, --control SOCKET, --ready-fd N, --log-level error|warning|info|debug, --check (read
+ * the configuration, say so, exit), --help, --version. Bad options or a bad configuration: one line, exit
+ * status 2, nothing started. READY: the word "READY\n" on the descriptor, which is then closed; also
+ * sd_notify when NOTIFY_SOCKET is set. SIGTERM and SIGINT end the loop; SIGHUP calls reload. SIGPIPE is
+ * ignored.
  *
- * The event loop is sd-event: timers on CLOCK_MONOTONIC in microseconds (libuv's have milliseconds), signalfd,
- * pidfds and priorities, in one library that Debian always has. */
+ * The event loop is sd-event: timers on CLOCK_MONOTONIC in microseconds (libuv's have milliseconds),
+ * signalfd, pidfds and priorities, in one library that Debian always has. */
 #ifndef LIQUIDNET_DAEMON_H
 #define LIQUIDNET_DAEMON_H
 

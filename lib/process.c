@@ -32,6 +32,15 @@ static void give_up(int report, const char *step)
 	_exit(127);
 }
 
+/* A descriptor that lies where standard input, output or error will be is moved out of the way first. */
+static int above(int report, int fd)
+{
+	int moved = fd >= 0 && fd <= STDERR_FILENO ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : fd;
+	if (fd >= 0 && moved < 0)
+		give_up(report, "descriptors");
+	return moved;
+}
+
 static void redirect(int report, int from, int to)
 {
 	if (from < 0)
@@ -43,16 +52,24 @@ static void redirect(int report, int from, int to)
 static void become(const struct process_options *o, int report, pid_t parent)
 {
 	sigset_t none;
-	if (o->die_with_parent && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
-		give_up(report, "parent");
+	report = above(report, report);
+	if (o->die_with_parent) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+			give_up(report, "parent");
+		if (getppid() != parent) /* it died before the kernel was asked */
+			_exit(127);
+	}
 	if (o->netns_fd >= 0 && setns(o->netns_fd, CLONE_NEWNET) < 0)
 		give_up(report, "namespace");
 	if (o->directory && chdir(o->directory) < 0)
 		give_up(report, "directory");
 	int in = o->stdin_fd >= 0 ? o->stdin_fd : open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		give_up(report, "/dev/null");
+	int out = above(report, o->stdout_fd), err = above(report, o->stderr_fd);
 	redirect(report, in, STDIN_FILENO);
-	redirect(report, o->stdout_fd, STDOUT_FILENO);
-	redirect(report, o->stderr_fd, STDERR_FILENO);
+	redirect(report, out, STDOUT_FILENO);
+	redirect(report, err, STDERR_FILENO);
 	if (o->keep_fd >= 0 && fcntl(o->keep_fd, F_SETFD, 0) < 0)
 		give_up(report, "descriptors");
 	for (const char *const *one = o->env; one && *one; one++)
@@ -87,10 +104,11 @@ int process_start(struct process *process, const struct process_options *options
 	if (n > 0) {
 		waitpid(pid, NULL, 0);
 		if (!failure.step[0] && failure.fault == ENOENT)
-			return error_set(error, "program `%s` is not installed; `liquidnet doctor` says what to do",
+			return error_set(error,
+				"program `%s` is not installed; `liquidnet doctor` says what to do",
 				options->argv[0]);
-		return error_set(error, "%s: %s%s%s", options->argv[0], failure.step, *failure.step ? ": " : "",
-			strerror(failure.fault));
+		return error_set(error, "%s: %s%s%s", options->argv[0], failure.step,
+			*failure.step ? ": " : "", strerror(failure.fault));
 	}
 	process->pid = pid;
 	process->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -153,29 +171,41 @@ void process_stop(struct process *process, int grace_ms)
 	reap(process);
 }
 
-/* Collects until end of file or the deadline; 0, or -1. */
-static int collect(int fd, int64_t deadline_ns, char **text)
+/* Collects what comes out of a program: until end of file, or until the program has ended and the pipe is
+ * empty (it may have left a process behind that holds the pipe open and is none of ours). 0, or -1 with
+ * *error. */
+static int collect(
+	const struct process *process, int fd, int64_t deadline_ns, char **text, const char **fault)
 {
 	size_t size = 0, room = 4096;
-	char *buffer = malloc(room);
+	bool ended = false;
+	if (!(*text = malloc(room)))
+		abort();
+	fcntl(fd, F_SETFL, O_NONBLOCK);
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int n = poll(&p, 1, timeout_ms(deadline_ns));
-		if (n == 0 || size > OUTPUT_MAX) {
-			free(buffer);
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = process->pidfd, .events = POLLIN}};
+		int n = ended ? 1 : poll(p, 2, timeout_ms(deadline_ns));
+		/* One that never stops writing never lets poll time out. */
+		if (n == 0 || clock_now_ns() >= deadline_ns) {
+			*fault = "did not end in time";
 			return -1;
 		}
-		if (size + 1 >= room)
-			buffer = realloc(buffer, room *= 2);
-		ssize_t got = n < 0 ? -1 : read(fd, buffer + size, room - size - 1);
-		if (got < 0 && errno == EINTR)
+		/* Asked before the pipe is read: what the program wrote is then in the pipe. */
+		ended = ended || p[1].revents;
+		if (size + 1 >= room && !(*text = realloc(*text, room *= 2)))
+			abort();
+		ssize_t got = read(fd, *text + size, room - size - 1);
+		if (got < 0 && (errno == EINTR || (errno == EAGAIN && !ended)))
 			continue;
 		if (got <= 0)
 			break;
 		size += (size_t)got;
+		if (size > OUTPUT_MAX) {
+			*fault = "wrote more than 64 MiB";
+			return -1;
+		}
 	}
-	buffer[size] = 0;
-	*text = buffer;
+	(*text)[size] = 0;
 	return 0;
 }
 
@@ -186,6 +216,7 @@ int process_run(const struct process_options *options, bool merge, int limit_ms,
 	int pipe_fds[2];
 	int64_t deadline = clock_now_ns() + limit_ms * NS_PER_MS;
 	char *text = NULL, reason[64];
+	const char *fault = NULL;
 	if (output)
 		*output = NULL;
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
@@ -195,13 +226,17 @@ int process_run(const struct process_options *options, bool merge, int limit_ms,
 		own.stderr_fd = pipe_fds[1];
 	int result = process_start(&process, &own, error);
 	close(pipe_fds[1]);
-	if (result == 0 && (collect(pipe_fds[0], deadline, &text) < 0 || process_wait(&process, deadline) != 1)) {
+	if (result == 0 && collect(&process, pipe_fds[0], deadline, &text, &fault) == 0 &&
+		process_wait(&process, deadline) != 1)
+		fault = "did not end in time";
+	if (fault) {
 		process_stop(&process, 0);
-		result = error_set(error, "%s did not end within %d ms", options->argv[0], limit_ms);
+		result = error_set(error, "%s: %s (limit %d ms)", options->argv[0], fault, limit_ms);
 	}
 	close(pipe_fds[0]);
 	if (result == 0 && !WIFEXITED(process.status))
-		result = error_set(error, "%s: ended with %s", options->argv[0], process_status_text(process.status, reason));
+		result = error_set(error, "%s: ended with %s", options->argv[0],
+			process_status_text(process.status, reason));
 	if (result == 0 && output) {
 		*output = text;
 		text = NULL;

@@ -1,5 +1,5 @@
-/* Processes: start a program (in a network namespace if asked), wait for it by event with a deadline, stop it.
- * No shell is involved. Descriptors are close-on-exec but for those named here. */
+/* Processes: start a program (in a network namespace if asked), wait for it by event with a deadline, stop
+ * it. No shell is involved. Descriptors are close-on-exec but for those named here. */
 #ifndef LIQUIDNET_PROCESS_H
 #define LIQUIDNET_PROCESS_H
 
@@ -15,29 +15,33 @@ struct process {
 #define PROCESS_NONE ((struct process){.pidfd = -1})
 
 struct process_options {
-	const char *const *argv;     /* NULL-ended; argv[0] is looked up in PATH */
-	const char *const *env;      /* extra "NAME=value", NULL-ended; may be NULL */
-	const char *directory;       /* working directory; NULL: as it is */
-	int netns_fd;                /* network namespace to enter; -1: as it is */
+	const char *const *argv;            /* NULL-ended; argv[0] is looked up in PATH */
+	const char *const *env;             /* extra "NAME=value", NULL-ended; may be NULL */
+	const char *directory;              /* working directory; NULL: as it is */
+	int netns_fd;                       /* network namespace to enter; -1: as it is */
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null (stdin), inherited (stdout, stderr) */
-	int keep_fd;                 /* one more descriptor kept, under the same number; -1: none */
-	bool die_with_parent;        /* PR_SET_PDEATHSIG SIGKILL */
+	int keep_fd;                        /* one more descriptor kept, under the same number; -1: none */
+	bool die_with_parent;               /* PR_SET_PDEATHSIG SIGKILL */
 };
-#define PROCESS_OPTIONS ((struct process_options){.netns_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .keep_fd = -1})
+#define PROCESS_OPTIONS                                                                                      \
+	((struct process_options){                                                                           \
+		.netns_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .keep_fd = -1})
 
-/* Starts a program. -1 and *error when it cannot be executed (reported from the child: a missing program is an
- * error here, not an exit status 127 later). */
+/* Starts a program. -1 and *error when it cannot be executed (reported from the child: a missing program is
+ * an error here, not an exit status 127 later). */
 int process_start(struct process *process, const struct process_options *options, char **error);
-/* Waits for the end until `deadline_ns` (CLOCK_MONOTONIC; INT64_MAX: for ever). 1: ended and reaped (status is
- * set), 0: deadline passed, -1: error in errno. */
+/* Waits for the end until `deadline_ns` (CLOCK_MONOTONIC; INT64_MAX: for ever). 1: ended and reaped (status
+ * is set), 0: deadline passed, -1: error in errno. */
 int process_wait(struct process *process, int64_t deadline_ns);
-/* Ends it: SIGTERM, up to grace_ms for it to go, SIGKILL; reaped on return. Nothing happens to an ended one. */
+/* Ends it: SIGTERM, up to grace_ms for it to go, SIGKILL; reaped on return. Nothing happens to an ended one.
+ */
 void process_stop(struct process *process, int grace_ms);
 /* Runs a program to its end and collects standard output (and standard error, in one text, when `merge`):
- * at most `limit_ms`, then it is killed: an error. Returns the exit status (0..255), or -1 with *error. *output is
- * allocated, NUL-ended, and may be NULL-pointer'd away by passing NULL. */
+ * at most `limit_ms`, then it is killed: an error. Returns the exit status (0..255), or -1 with *error.
+ * *output is allocated, NUL-ended, and may be NULL-pointer'd away by passing NULL. */
 int process_run(const struct process_options *options, bool merge, int limit_ms, char **output, char **error);
-/* "exit status 1" or "signal 9 (Killed)" for a wait status, in a static buffer per call site of the caller's. */
+/* "exit status 1" or "signal 9 (Killed)" for a wait status, in a static buffer per call site of the caller's.
+ */
 const char *process_status_text(int status, char buffer[64]);
 
 #endif
