@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# The netem back end on a kernel that has it: an experiment's network, client -- relay, shaped by netem, and what the link then
+# does to real packets. `make vm-test` runs this in the machine image where the host's kernel lacks netem.
+# shellcheck disable=SC2016,SC2154,SC2317,SC2329 # functions are called by name, inside; awk's and sh's variables are theirs
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null || skip "this kernel has no netem; make vm-test has one"
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	PATH=${BUILD:-$PWD/build}/bin:$PATH
+	work=$BATS_TEST_TMPDIR
+	export work PATH
+}
+
+# in_network LINK FUNCTION: split-tcp's network with netem, its access link as the YAML says, its backbone bare; the function
+# runs in the client. At most two minutes.
+in_network() {
+	mkdir -p "$work/experiment"
+	sed -e "s|^  access: .*|  access: $1|; /^  backbone: /d; s/^topology: .*/&\nbackend: netem/; /^  loss-3: /d" \
+		experiments/split-tcp.yaml >"$work/experiment/split-tcp.yaml"
+	timeout -k 5 120 liquidnet shell "$work/experiment/split-tcp.yaml" --node client -- bash -c "$(declare -f); network_main $2"
+}
+
+network_main() {
+	set -eEuo pipefail
+	test_name=$1
+	trap 'echo "failed in $test_name, line $LINENO: $BASH_COMMAND" >&2' ERR
+	relay_pid=$(tr ' ' '\n' <<<"$LIQUIDNET_NODES" | sed -n 's/^relay=//p')
+	device=$(ip -j addr show to 10.1.1.1 | jq -r '.[0].ifname')
+	cd "$work"
+	"$test_name"
+}
+
+in_relay() {
+	nsenter -t "$relay_pid" -n "$@"
+}
+
+# netem FILTER: of the client's qdisc
+netem() {
+	tc -s -j qdisc show dev "$device" | jq -r ".[0] | $1"
+}
+
+# goodput [OPTION...]: from the client, in Mbit/s at the receiver
+goodput() {
+	local server
+	in_relay iperf3 -s -1 --forceflush >server.log 2>&1 &
+	server=$!
+	timeout 20 grep -q -m 1 'Server listening' <(exec tail -n +1 -f server.log)
+	timeout 40 iperf3 -c 10.1.1.2 -J "$@" >client.json
+	wait "$server"
+	jq -r '.end.sum_received.bits_per_second / 1e6' client.json
+}
+
+# In microseconds, the least of 21 connections to a port where nobody listens (SYN, RST): what the link adds, without what a busy
+# machine adds now and then.
+round_trip() {
+	timeout 40 python3 -c '
+import socket, time
+times = []
+for _ in range(21):
+    with socket.socket() as s:
+        s.settimeout(5)
+        before = time.monotonic_ns()
+        s.connect_ex(("10.1.1.2", 9))
+        times.append((time.monotonic_ns() - before) // 1000)
+print(min(times))'
+}
+
+# datagrams COUNT: numbered ones to the relay, at once
+datagrams() {
+	timeout 40 python3 -c '
+import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM)
+for i in range(1, int(sys.argv[1]) + 1):
+    s.sendto(b"%d\n" % i, ("10.1.1.2", 9999))' "$1"
+}
+
+# How many datagrams the relay's kernel has seen, whether or not anybody listens.
+datagrams_seen() {
+	in_relay awk '/^Udp: [0-9]/ { print $2 + $3 }' /proc/net/snmp
+}
+
+# between LOW VALUE HIGH
+between() {
+	jq -en --arg l "$1" --arg v "$2" --arg h "$3" '($v | tonumber) as $v | ($l | tonumber) <= $v and $v <= ($h | tonumber)' \
+		>/dev/null || {
+		echo "$2 is not in $1..$3"
+		return 1
+	}
+}
+
+# until_is VALUE COMMAND...: asks again until it is so, at most 30 s
+until_is() {
+	local end=$((SECONDS + 30))
+	while [ "$("${@:2}")" != "$1" ]; do
+		if [ $SECONDS -ge $end ]; then
+			echo "not $1 but $("${@:2}"): ${*:2}"
+			return 1
+		fi
+	done
+}
+
+lines() {
+	wc -l <"$1"
+}
+
+# --- the tests ----------------------------------------------------------------------------------------------------
+
+# 10 Mbit/s x 1448/1514 = 9.564, within 2 %; the first window of an 8 s run costs a round trip or two.
+rate_and_delay() {
+	between 9.373 "$(goodput -t 8)" 9.756
+	between 9.373 "$(goodput -t 8 -R)" 9.756
+	between 10000 "$(round_trip)" 11500
+}
+
+@test "TCP goodput within 2 % and round trip of a 10 Mbit/s, 5 ms link" {
+	in_network '{rate: 10Mbit/s, delay: 5ms, queue: 100}' rate_and_delay
+}
+
+each_direction() {
+	between 19.6 "$(goodput -t 5)" 20.4
+	between 4.69 "$(goodput -t 5 -R)" 4.88
+	between 11000 "$(round_trip)" 12500
+}
+
+# 1448/1514 of 20.91 is 20.
+@test "each direction has its own rate and delay" {
+	in_network '{forward: {rate: 20.91Mbit/s, delay: 1ms}, reverse: {rate: 5Mbit/s, delay: 10ms}}' each_direction
+}
+
+# 20 % of 3000, and four standard deviations (22) either way; the counters and the receiver agree to the packet.
+losses() {
+	round_trip >/dev/null # neighbours are known
+	local drops
+	drops=$(netem .drops)
+	datagrams 3000
+	until_is 0 netem .qlen
+	drops=$(($(netem .drops) - drops))
+	until_is $((3000 - drops)) datagrams_seen
+	between 512 "$drops" 688
+}
+
+@test "the share of packets that is lost" {
+	in_network '{delay: 1ms, loss: 20%}' losses
+}
+
+# 100 kbit/s x 1 s is 8.26 packets of 1514 bytes in flight: 9, besides the queue of 10. All 200 come before the first leaves.
+queue_limit() {
+	ping -q -c 1 -W 5 10.1.1.2 >/dev/null # neighbours are known
+	[ "$(netem .options.limit)" = 19 ]
+	datagrams 200
+	until_is 0 netem .qlen
+	until_is 19 datagrams_seen
+	[ "$(netem .drops)" = 181 ]
+}
+
+@test "the queue holds its limit and rate x delay packets" {
+	in_network '{rate: 100kbit/s, delay: 1s, queue: 10}' queue_limit
+}
+
+no_limit() {
+	[ "$(netem .options.limit)" = 1000000 ]
+	datagrams 3000
+	until_is 3000 datagrams_seen
+}
+
+@test "a link without a rate has no queue to overflow" {
+	in_network '{delay: 200ms, queue: 10}' no_limit
+}
+
+jitter() {
+	[ "$(netem .options.delay.jitter)" = 0.01 ]
+	round_trip >/dev/null
+	in_relay socat -d -d -u UDP4-RECV:9999,rcvbuf=4000000 CREATE:got 2>receiver.log &
+	local receiver=$!
+	timeout 20 grep -q -m 1 'starting data transfer' <(exec tail -n +1 -f receiver.log)
+	datagrams 500
+	until_is 500 lines got
+	cmp got <(seq 500)
+	kill "$receiver"
+	wait "$receiver" || true
+}
+
+@test "jitter reorders nothing" {
+	in_network '{delay: 20ms, jitter: 10ms}' jitter
+}
+
+# A tc that leaves out the loss stands for whatever does not do as told.
+@test "what is not installed as asked is an error that names link, setting and both values" {
+	mkdir -p "$work/bin"
+	printf '#!/bin/sh\n[ "$1" = -batch ] || exec %s "$@"\nsed "s/ loss random [^ ]*//" | exec %s "$@"\n' \
+		"$(command -v tc)" "$(command -v tc)" >"$work/bin/tc"
+	chmod +x "$work/bin/tc"
+	PATH=$work/bin:$PATH run ! in_network '{delay: 1ms, loss: 20%}' true
+	echo "$output"
+	[[ $output == *"link access"*"was told loss 0.2 and has 0"* ]]
+}
