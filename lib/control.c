@@ -20,11 +20,12 @@
 #define LINE_MAX_BYTES 4096
 #define WORDS_MAX 64
 #define PEERS_MAX 256
+#define PENDING_MAX 256 /* questions of one peer that wait for their answers */
 #define UNSENT_MAX (16u << 20)
 #define ANSWER_MAX (256u << 20)
 
 struct peer {
-	struct control *control;
+	struct control *control; /* NULL: closed, while a request still waits */
 	struct peer *next;
 	sd_event_source *source;
 	int fd; /* -1: gone; the peer stays until its last request is answered */
@@ -32,8 +33,8 @@ struct peer {
 	bool ended; /* it will ask nothing more */
 	char line[LINE_MAX_BYTES];
 	size_t used;
-	char *unsent;
-	size_t unsent_size;
+	char *unsent; /* bytes unsent_start to unsent_end wait for the peer to take them */
+	size_t unsent_start, unsent_end;
 };
 
 struct control_request {
@@ -49,16 +50,19 @@ struct control {
 	void *context;
 	struct peer *peers;
 	unsigned peers_count;
+	int spare_fd; /* given up for a moment to turn a peer away when there are no descriptors left */
 	char path[108];
 };
 
 static void peer_free(struct peer *peer)
 {
-	struct peer **at = &peer->control->peers;
-	while (*at != peer)
-		at = &(*at)->next;
-	*at = peer->next;
-	peer->control->peers_count--;
+	if (peer->control) {
+		struct peer **at = &peer->control->peers;
+		while (*at != peer)
+			at = &(*at)->next;
+		*at = peer->next;
+		peer->control->peers_count--;
+	}
 	free(peer->unsent);
 	free(peer);
 }
@@ -75,40 +79,72 @@ static void peer_hang_up(struct peer *peer)
 		peer_free(peer);
 }
 
-/* Reading stops while a peer leaves many answers untaken, and when it has said that it asks no more. */
+static size_t unsent(const struct peer *peer)
+{
+	return peer->unsent_end - peer->unsent_start;
+}
+
+/* Nothing more is taken from a peer that leaves its answers untaken, or has asked much that waits. */
+static bool peer_busy(const struct peer *peer)
+{
+	return unsent(peer) >= UNSENT_MAX || peer->pending >= PENDING_MAX;
+}
+
+static bool has_line(const struct peer *peer)
+{
+	return memchr(peer->line, '\n', peer->used) != NULL;
+}
+
+/* A whole line that waits because the peer was busy is taken up when an answer of it has left (EPOLLOUT). */
 static void peer_listen(struct peer *peer)
 {
 	uint32_t events = 0;
-	if (!peer->ended && peer->unsent_size < UNSENT_MAX)
+	if (!peer->ended && !peer_busy(peer))
 		events |= EPOLLIN;
-	if (peer->unsent_size)
+	if (unsent(peer))
 		events |= EPOLLOUT;
 	if (sd_event_source_set_io_events(peer->source, events) < 0)
 		log_error("control-events", "fd=%d", peer->fd);
 }
 
-/* True when the peer is still there. */
+/* Sends what the peer takes now. False when it has gone. */
 static bool peer_flush(struct peer *peer)
 {
-	while (peer->unsent_size) {
-		ssize_t n = send(peer->fd, peer->unsent, peer->unsent_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (unsent(peer)) {
+		ssize_t n = send(peer->fd, peer->unsent + peer->unsent_start, unsent(peer),
+			MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
-			break;
-		if (n <= 0) {
-			peer_hang_up(peer);
+			return true;
+		if (n <= 0)
 			return false;
-		}
-		peer->unsent_size -= (size_t)n;
-		memmove(peer->unsent, peer->unsent + n, peer->unsent_size);
+		peer->unsent_start += (size_t)n;
 	}
-	if (peer->ended && peer->pending == 0 && peer->unsent_size == 0) {
-		peer_hang_up(peer);
-		return false;
-	}
-	peer_listen(peer);
+	peer->unsent_start = peer->unsent_end = 0;
 	return true;
+}
+
+/* Appends one line to what the peer is sent. The sending is left to the loop: a handler that answers at once
+ * never frees its peer under its caller. */
+static void peer_queue(struct peer *peer, const char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+	if (peer->unsent_start) {
+		memmove(peer->unsent, peer->unsent + peer->unsent_start, unsent(peer));
+		peer->unsent_end -= peer->unsent_start;
+		peer->unsent_start = 0;
+	}
+	char *grown = text ? realloc(peer->unsent, peer->unsent_end + length + 1) : NULL;
+	if (!grown) { /* no answer can be given: the connection ends, which the loop will see */
+		shutdown(peer->fd, SHUT_RDWR);
+		return;
+	}
+	peer->unsent = grown;
+	memcpy(peer->unsent + peer->unsent_end, text, length);
+	peer->unsent_end += length;
+	peer->unsent[peer->unsent_end++] = '\n';
+	peer_listen(peer);
 }
 
 static void finish(struct control_request *request, json_t *answer)
@@ -119,29 +155,19 @@ static void finish(struct control_request *request, json_t *answer)
 	free(request->text);
 	free(request);
 	peer->pending--;
-	if (peer->fd < 0) {
-		if (peer->pending == 0)
-			peer_free(peer);
-		return;
-	}
-	size_t length = text ? strlen(text) : 0;
-	char *grown = realloc(peer->unsent, peer->unsent_size + length + 1);
-	if (!text || !grown) {
-		free(text);
-		peer_hang_up(peer);
-		return;
-	}
-	peer->unsent = grown;
-	memcpy(peer->unsent + peer->unsent_size, text, length);
-	peer->unsent_size += length;
-	peer->unsent[peer->unsent_size++] = '\n';
+	if (peer->fd >= 0)
+		peer_queue(peer, text);
+	else if (peer->pending == 0)
+		peer_free(peer);
 	free(text);
-	/* Sent from the loop, so that a handler that answers at once never frees its peer under its caller. */
-	peer_listen(peer);
 }
 
 void control_answer(struct control_request *request, json_t *answer)
 {
+	if (!answer) { /* of a json_pack that met a text that is no UTF-8, say */
+		control_refuse(request, "the answer cannot be written as JSON");
+		return;
+	}
 	json_t *whole = json_pack("{s:b}", "ok", 1);
 	json_object_update(whole, answer);
 	json_object_set_new(whole, "ok", json_true());
@@ -157,7 +183,13 @@ void control_refuse(struct control_request *request, const char *format, ...)
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	json_t *reason = json_string(text);
-	finish(request, json_pack("{s:b, s:o}", "ok", 0, "error", reason ? reason : json_string("refused")));
+	if (!reason) { /* no UTF-8, or cut within a character: what is ASCII of it is kept */
+		for (char *c = text; *c; c++)
+			if ((unsigned char)*c >= 0x80)
+				*c = '?';
+		reason = json_string(text);
+	}
+	finish(request, json_pack("{s:b, s:o}", "ok", 0, "error", reason));
 }
 
 int control_abandoned(const struct control_request *request)
@@ -170,7 +202,7 @@ static void answer_help(struct control *control, struct control_request *request
 	json_t *list = json_array();
 	for (const struct control_command *c = control->table; c->name; c++)
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", c->name, "arguments",
-						     c->arguments ? c->arguments : "", "summary", c->summary));
+						    c->arguments ? c->arguments : "", "summary", c->summary));
 	control_answer(request, json_pack("{s:o}", "commands", list));
 }
 
@@ -210,20 +242,27 @@ static void dispatch(struct peer *peer, const char *line)
 static void take_lines(struct peer *peer)
 {
 	char *start = peer->line, *end;
-	while ((end = memchr(start, '\n', peer->used - (size_t)(start - peer->line)))) {
+	while (!peer_busy(peer) && (end = memchr(start, '\n', peer->used - (size_t)(start - peer->line)))) {
 		*end = 0;
 		dispatch(peer, start);
 		start = end + 1;
 	}
 	peer->used -= (size_t)(start - peer->line);
 	memmove(peer->line, start, peer->used);
+	if (peer->used == sizeof peer->line && !has_line(peer)) {
+		log_warning("control-line-too-long", "bytes=%zu", peer->used);
+		peer->used = 0;
+		peer->ended = true;
+		peer_queue(
+			peer, "{\"ok\":false,\"error\":\"a question is one line of less than 4096 bytes\"}");
+	}
 }
 
 static int on_peer(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct peer *peer = context;
 	(void)source;
-	if (events & EPOLLIN && !peer->ended) {
+	if (events & EPOLLIN && !peer->ended && peer->used < sizeof peer->line) {
 		ssize_t n = recv(fd, peer->line + peer->used, sizeof peer->line - peer->used, MSG_DONTWAIT);
 		if (n > 0)
 			peer->used += (size_t)n;
@@ -233,17 +272,35 @@ static int on_peer(sd_event_source *source, int fd, uint32_t events, void *conte
 			peer_hang_up(peer);
 			return 0;
 		}
-		take_lines(peer);
-		if (peer->used == sizeof peer->line) {
-			log_warning("control-line-too-long", "bytes=%zu", peer->used);
-			peer_hang_up(peer);
-			return 0;
-		}
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		peer_hang_up(peer);
 		return 0;
 	}
-	peer_flush(peer);
+	/* Until nothing more can be done without the peer or without an answer that waits. */
+	do {
+		take_lines(peer);
+		if (!peer_flush(peer)) {
+			peer_hang_up(peer);
+			return 0;
+		}
+	} while (has_line(peer) && !peer_busy(peer));
+	if (peer->ended && peer->pending == 0 && unsent(peer) == 0)
+		peer_hang_up(peer);
+	else
+		peer_listen(peer);
+	return 0;
+}
+
+/* With no descriptor left the waiting peer would wake the loop without end: the spare one lets it be turned
+ * away. */
+static int turn_away(struct control *control, int fd)
+{
+	close(control->spare_fd);
+	int new = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (new >= 0)
+		close(new);
+	control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	log_warning("control-peer-refused", "reason=\"no descriptors left\"");
 	return 0;
 }
 
@@ -253,6 +310,8 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	(void)source;
 	(void)events;
 	int new = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (new < 0 && (errno == EMFILE || errno == ENFILE))
+		return turn_away(control, fd);
 	if (new < 0)
 		return 0;
 	struct peer *peer = control->peers_count < PEERS_MAX ? calloc(1, sizeof *peer) : NULL;
@@ -286,17 +345,27 @@ static int bind_socket(int fd, const struct sockaddr_un *address, char **error)
 	mode_t old = umask(0177);
 	int result = bind(fd, generic, sizeof *address);
 	if (result < 0 && errno == EADDRINUSE) {
-		int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		bool live = probe >= 0 && connect(probe, generic, sizeof *address) == 0;
+		int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		/* Any other answer (EAGAIN: its backlog is full; EPROTOTYPE: no stream) is that of somebody
+		 * alive. */
+		bool dead =
+			probe >= 0 && connect(probe, generic, sizeof *address) < 0 && errno == ECONNREFUSED;
 		if (probe >= 0)
 			close(probe);
-		if (live) {
+		struct stat about;
+		if (lstat(address->sun_path, &about) < 0 || !S_ISSOCK(about.st_mode)) {
 			umask(old);
-			return error_set(error, "%s: another daemon answers there; stop it or choose another --control",
+			return error_set(error,
+				"%s: a file that is no socket stands there; choose another --control",
 				address->sun_path);
 		}
-		struct stat about;
-		if (stat(address->sun_path, &about) == 0 && S_ISSOCK(about.st_mode) && unlink(address->sun_path) == 0)
+		if (!dead) {
+			umask(old);
+			return error_set(error,
+				"%s: another daemon answers there; stop it or choose another --control",
+				address->sun_path);
+		}
+		if (unlink(address->sun_path) == 0)
 			result = bind(fd, generic, sizeof *address);
 	}
 	int fault = errno;
@@ -304,8 +373,8 @@ static int bind_socket(int fd, const struct sockaddr_un *address, char **error)
 	return result < 0 ? error_set(error, "%s: %s", address->sun_path, strerror(fault)) : 0;
 }
 
-struct control *control_open(sd_event *loop, const char *path, const struct control_command *table, void *context,
-	char **error)
+struct control *control_open(
+	sd_event *loop, const char *path, const struct control_command *table, void *context, char **error)
 {
 	struct sockaddr_un address;
 	if (fill_address(&address, path, error) < 0)
@@ -330,6 +399,7 @@ struct control *control_open(sd_event *loop, const char *path, const struct cont
 		return NULL;
 	}
 	sd_event_source_set_io_fd_own(control->source, 1);
+	control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	control->loop = sd_event_ref(loop);
 	strcpy(control->path, path);
 	return control;
@@ -339,16 +409,17 @@ void control_close(struct control *control)
 {
 	if (!control)
 		return;
-	/* Requests that wait must be answered or refused by their owner before this; what is left of them would dangle. */
 	for (struct peer *peer = control->peers, *following; peer; peer = following) {
+		bool waits = peer->pending != 0; /* its last request frees it */
 		following = peer->next;
-		peer_flush(peer);
-	}
-	for (struct peer *peer = control->peers, *following; peer; peer = following) {
-		following = peer->next;
+		if (peer->fd >= 0)
+			peer_flush(peer);
+		if (waits)
+			peer->control = NULL;
 		peer_hang_up(peer);
 	}
 	sd_event_source_disable_unref(control->source);
+	close(control->spare_fd);
 	sd_event_unref(control->loop);
 	unlink(control->path);
 	free(control);
@@ -406,6 +477,14 @@ static int ask(int fd, const char *path, const char *line, int64_t deadline_ns, 
 	struct sockaddr_un address;
 	if (fill_address(&address, path, error) < 0)
 		return -1;
+	/* A daemon that hangs takes no connections when its backlog is full, and no bytes: those waits end,
+	 * too. */
+	int64_t left = deadline_ns - clock_now_ns();
+	struct timeval limit = {.tv_sec = 0, .tv_usec = 1000};
+	if (left > NS_PER_MS)
+		limit = (struct timeval){.tv_sec = left / NS_PER_S, .tv_usec = left % NS_PER_S / NS_PER_US};
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
+		return error_set(error, "%s: %s", path, strerror(errno));
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
 		return error_set(error, "%s: %s; is the daemon running?", path, strerror(errno));
 	struct iovec parts[2] = {{(void *)line, strlen(line)}, {(void *)"\n", 1}};
@@ -414,7 +493,7 @@ static int ask(int fd, const char *path, const char *line, int64_t deadline_ns, 
 		return error_set(error, "%s: %s", path, strerror(errno));
 	char *text = read_answer(fd, deadline_ns, error);
 	if (!text)
-		return -1;
+		return error_prefix(error, "%s", path);
 	json_t *parsed = json_loads(text, 0, NULL);
 	free(text);
 	if (json_is_true(json_object_get(parsed, "ok"))) {

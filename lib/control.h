@@ -15,26 +15,28 @@ struct control_command {
 	const char *arguments; /* for `help`: "HOST:PORT" */
 	const char *summary;
 	int min_words, max_words; /* words after the name */
-	/* Must lead to exactly one control_answer or control_refuse, at once or later. words[] lives as long as
-	 * the request. */
+	/* Must lead to exactly one control_answer or control_refuse, at once or later. words[] lives as long
+	 * as the request. */
 	void (*handle)(void *context, struct control_request *request, int count, char **words);
 };
 
-/* Listens at `path` (mode 0600; a stale socket there is replaced, a live one is an error). The table ends with
- * a NULL name; `help` is built in. Returns NULL on failure with *error. control_close unlinks the path. */
-struct control *control_open(sd_event *loop, const char *path, const struct control_command *table, void *context,
-	char **error);
+/* Listens at `path` (mode 0600; a stale socket there is replaced, a live one is an error). The table ends
+ * with a NULL name; `help` is built in. Returns NULL on failure with *error. control_close unlinks the path;
+ * requests that still wait may be answered or refused after it (nobody hears), and must be. */
+struct control *control_open(
+	sd_event *loop, const char *path, const struct control_command *table, void *context, char **error);
 void control_close(struct control *control);
 
-/* Answers with `answer` (an object; reference taken over; "ok":true is added) / refuses with a reason.
- * The peer may be gone: nothing happens then, and the request is freed all the same. */
+/* Answers with `answer` (an object; reference taken over; "ok":true is added; NULL is a refusal) / refuses
+ * with a reason. The peer may be gone: nothing happens then, and the request is freed all the same. */
 void control_answer(struct control_request *request, json_t *answer);
-void control_refuse(struct control_request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void control_refuse(struct control_request *request, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* True when the peer has gone: a handler that waits may give up (it must still answer or refuse). */
 int control_abandoned(const struct control_request *request);
 
-/* Client side: sends one line, waits at most timeout_ms for the answer. 0 and *answer (owned by the caller) for
- * {"ok":true}; -1 and *error for a refusal, a time-out or no daemon. */
+/* Client side: sends one line, waits at most timeout_ms for the answer. 0 and *answer (owned by the caller)
+ * for {"ok":true}; -1 and *error for a refusal (its reason), a time-out or no daemon (the path and what). */
 int control_call(const char *path, const char *line, int timeout_ms, json_t **answer, char **error);
 
 #endif
