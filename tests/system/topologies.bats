@@ -27,10 +27,14 @@ in_sandbox() {
 sandbox_main() {
 	set -eEuo pipefail
 	trap 'echo "failed: $BASH_COMMAND"' ERR
-	mount --bind "$work" /mnt
+	# This tree and the test's folder may stand beneath /tmp: they stay visible under other names.
+	mkdir -p "$work/tree"
+	mount --bind "$folder/.." "$work/tree"
+	mount --rbind "$work" /mnt
 	mount -t tmpfs tmpfs /tmp
 	mount -t tmpfs tmpfs /run
 	work=/mnt
+	folder=/mnt/tree/topologies
 	cd "$work"
 	"$@"
 }
