@@ -266,6 +266,28 @@ static json_t *data_json(const struct tracker *tracker, const struct data_direct
 
 static const char *const fallback_names[] = {NULL, "no_reply", "no_mapping", "infinite_mapping", "mp_fail"};
 
+static uint64_t unique_bytes(const struct flow *flow, unsigned direction)
+{
+	const struct flow_direction *from = &flow->direction[connection_direction(flow, direction)];
+	return flow->copy_of ? 0 : from->payload_bytes - from->retransmitted_bytes;
+}
+
+/* What part of a direction's bytes each subflow carried: the scheduler's choice, as a whole. */
+static void put_shares(const struct connection *connection, json_t *subflows)
+{
+	static const char *const names[] = {"forward", "reverse"};
+	for (unsigned direction = 0; direction < 2; direction++) {
+		uint64_t sum = 0;
+		for (uint32_t i = 0; i < connection->flow_count; i++)
+			sum += unique_bytes(connection->flows[i], direction);
+		for (uint32_t i = 0; i < connection->flow_count; i++) {
+			json_t *json = json_object_get(json_array_get(subflows, i), names[direction]);
+			uint64_t bytes = unique_bytes(connection->flows[i], direction);
+			put(json, "share", sum ? json_real((double)bytes / (double)sum) : json_null());
+		}
+	}
+}
+
 static json_t *connection_json(
 	const struct tracker *tracker, const struct connection *connection, size_t index)
 {
@@ -288,6 +310,7 @@ static json_t *connection_json(
 	put(json, "reverse", data_json(tracker, &connection->data[REVERSE]));
 	for (uint32_t i = 0; i < connection->flow_count; i++)
 		json_array_append_new(subflows, subflow_json(tracker, connection->flows[i]));
+	put_shares(connection, subflows);
 	put(json, "subflows", subflows);
 	for (uint32_t i = 0; i < connection->event_count; i++)
 		json_array_append_new(events, event_json(&connection->events[i]));

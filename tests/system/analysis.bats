@@ -9,7 +9,8 @@ load sandbox
 setup() {
 	sandbox_setup
 	liquidnet=$programs/liquidnet
-	export liquidnet
+	documentation=$PWD/docs/analysis.md
+	export liquidnet documentation
 }
 
 # Two nodes, two paths; the client's second address opens a subflow to the server's only advertised one, from its own path.
@@ -213,7 +214,7 @@ formats() {
 	end_capture "$capture" nano.pcap
 	editcap -F pcapng nano.pcap nano.pcapng
 	mergecap -w mixed.pcapng micro.pcap nano.pcap
-	local file filter='[.files[0].connections[].subflows[] | .forward.unique_bytes, .reverse.unique_bytes] | add'
+	local file field filter='[.files[0].connections[].subflows[] | .forward.unique_bytes, .reverse.unique_bytes] | add'
 	for file in micro.pcap nano.pcap nano.pcapng; do
 		"$liquidnet" analyze --json "$file" | jq -c "$filter"
 	done >sums.txt
@@ -226,6 +227,15 @@ formats() {
 	"$liquidnet" analyze --plot figure.svg micro.pcap >/dev/null
 	grep -q '</svg>' figure.svg
 	"$liquidnet" analyze mixed.pcapng >/dev/null
+	# Every field that JSON has is in the documentation.
+	{
+		"$liquidnet" analyze --json --step 100ms --window 0:1 micro.pcap
+		"$liquidnet" analyze --match --json --step 100ms micro.pcap nano.pcap
+	} | jq -r '[paths[] | strings] | unique[] | select(test("^[0-9]+$") | not)' | sort -u >fields.txt
+	[ "$(wc -l <fields.txt)" -gt 100 ]
+	while read -r field; do
+		grep -qw -e "$field" "$documentation" || { echo "not documented: $field" >&2 && false; }
+	done <fields.txt
 }
 
 @test "every format gives the same numbers; table, CSV and figure come out" {

@@ -482,6 +482,7 @@ static void check_mptcp(unsigned version)
 	assert_int_equal(number(second, "address_id"), 7);
 	assert_int_equal(number(get(first, "forward"), "unique_bytes"), 250);
 	assert_int_equal(number(get(second, "forward"), "unique_bytes"), 200);
+	assert_time(get(second, "forward"), "share", 200.0 / 450);
 	assert_int_equal(number(get(second, "forward"), "reinjected_bytes"), 100);
 	assert_int_equal(number(get(second, "forward"), "mapped_bytes"), 200);
 	json_decref(result);
