@@ -12,11 +12,11 @@ struct unit {
 	double factor;
 };
 
-/* Digits, an optional fraction, nothing else (no sign, exponent, hexadecimal, locale). Returns the end, or
- * NULL. */
-static const char *read_number(const char *text, double *value)
+/* Digits, an optional fraction, nothing else (no sign, exponent, hexadecimal, locale), over the divisor.
+ * Returns the end, or NULL. */
+static const char *read_number(const char *text, double divisor, double *value)
 {
-	double number = 0, scale = 1;
+	double number = 0, scale = divisor;
 	const char *at = text;
 	for (; isdigit((unsigned char)*at); at++)
 		number = number * 10 + (*at - '0');
@@ -41,7 +41,7 @@ static const char *read_number(const char *text, double *value)
 static int read_with_unit(const char *text, const struct unit *units, double *value)
 {
 	double number;
-	const char *at = read_number(text, &number);
+	const char *at = read_number(text, 1, &number);
 	if (!at)
 		return -1;
 	while (*at == ' ')
@@ -90,15 +90,13 @@ int unit_size(const char *text, uint64_t *bytes)
 int unit_fraction(const char *text, double *fraction)
 {
 	double value;
-	const char *at = read_number(text, &value);
+	bool percent = strchr(text, '%') != NULL;
+	const char *at = read_number(text, percent ? 100 : 1, &value);
 	if (!at)
 		return -1;
 	while (*at == ' ')
 		at++;
-	if (*at == '%') {
-		value /= 100;
-		at++;
-	}
+	at += percent && *at == '%';
 	if (*at || value > 1)
 		return -1;
 	*fraction = value;
@@ -127,13 +125,14 @@ int unit_number(const char *text, double *value)
 {
 	bool negative = *text == '-';
 	double number;
-	const char *at = read_number(text + negative, &number);
+	const char *at = read_number(text + negative, 1, &number);
 	if (!at)
 		return -1;
 	/* Scales are written like 8e-6: an exponent is allowed here, and only here. */
 	if (*at == 'e' || *at == 'E') {
 		int64_t exponent;
-		if (unit_integer(at + 1 + (at[1] == '+'), &exponent) < 0 || exponent < -300 || exponent > 300)
+		at += at[1] == '+' && at[2] != '-' ? 2 : 1;
+		if (unit_integer(at, &exponent) < 0 || exponent < -300 || exponent > 300)
 			return -1;
 		if (exponent < 0)
 			number /= pow(10, (double)-exponent);
