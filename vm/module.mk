@@ -1,0 +1,29 @@
+# The machine image and what runs in it: see docs/vm.md.
+#   make vm                 builds the image (Debian 12, its kernel, the packages of packages.txt) under build-vm/
+#   make vm-run CMD='...'   boots it, runs a command as root in this source tree, ends with its exit status
+#   make vm-test            the system tests in it, where links are shaped by netem
+VM_IMAGE ?= build-vm
+# Inside the tree, which is all that the machine sees; a folder of its own, so that `make clean` and other builds do not disturb it.
+VM_BUILD ?= build-vm-host
+VM_TESTS ?= netem.bats
+
+.PHONY: vm vm-run vm-test vm-clean
+
+vm: $(VM_IMAGE)/root.ext4
+
+# Built anew when what is in it changes; what does the building matters as much.
+$(VM_IMAGE)/root.ext4: vm/packages.txt vm/image-packages.txt vm/guest-init vm/build-image
+	@vm/install-packages vm/host-packages.txt
+	@vm/build-image $(VM_IMAGE)
+
+# The programs are built here, where it is fast: host and machine are both Debian 12.
+vm-run: vm
+	@$(if $(CMD),,echo "make vm-run: say what to run: make vm-run CMD='liquidnet doctor'" >&2; exit 2)
+	@$(MAKE) --no-print-directory BUILD=$(VM_BUILD) build
+	@VM_ENV='PATH=/liquidnet/$(VM_BUILD)/bin:$$PATH BUILD=/liquidnet/$(VM_BUILD)' vm/run $(VM_IMAGE) '$(subst ','\'',$(CMD))'
+
+vm-test:
+	@$(MAKE) --no-print-directory vm-run CMD='status=0; for t in $(VM_TESTS); do tests/run $$t || status=1; done; exit $$status'
+
+vm-clean:
+	rm -rf $(VM_IMAGE) $(VM_BUILD)
