@@ -2,9 +2,12 @@
 #include "lib/units.h"
 
 #include <ctype.h>
+#include <locale.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct unit {
@@ -12,36 +15,53 @@ struct unit {
 	double factor;
 };
 
-/* Digits, an optional fraction, nothing else (no sign, exponent, hexadecimal, locale), over the divisor.
- * Returns the end, or NULL. */
-static const char *read_number(const char *text, double divisor, double *value)
+/* Digits, an optional fraction, nothing else (no sign, exponent, hexadecimal, locale). Returns the end, or
+ * NULL. */
+static const char *number_end(const char *text)
 {
-	double number = 0, scale = divisor;
 	const char *at = text;
-	for (; isdigit((unsigned char)*at); at++)
-		number = number * 10 + (*at - '0');
-	if (at == text)
+	while (isdigit((unsigned char)*at))
+		at++;
+	if (at == text || *at != '.')
+		return at == text ? NULL : at;
+	const char *fraction = ++at;
+	while (isdigit((unsigned char)*at))
+		at++;
+	return at == fraction ? NULL : at;
+}
+
+/* The double nearest to the text (of a form that was looked at before), whatever locale the program is in:
+ * "18.81" is what C calls 18.81. */
+static double nearest(const char *text)
+{
+	locale_t c =
+		newlocale(LC_ALL_MASK, "C", (locale_t)0); /* a constant of the C library: costs nothing */
+	if (!c)
+		abort();
+	double value = strtod_l(text, NULL, c);
+	freelocale(c);
+	return value;
+}
+
+/* Reads a number and multiplies it by a power of ten before it is rounded, so that "18.81%" is 0.1881.
+ * Returns its end, or NULL. */
+static const char *read_number(const char *text, int exponent, double *value)
+{
+	const char *end = number_end(text);
+	char *scaled;
+	if (!end)
 		return NULL;
-	if (*at == '.') {
-		const char *fraction = ++at;
-		/* One division of two exact numbers, so that "0.005" is the double that C calls 0.005; digits
-		 * behind the eighteenth place say nothing to a double. */
-		for (; isdigit((unsigned char)*at); at++)
-			if (at - fraction < 18) {
-				number = number * 10 + (*at - '0');
-				scale *= 10;
-			}
-		if (at == fraction)
-			return NULL;
-	}
-	*value = number / scale;
-	return at;
+	if (asprintf(&scaled, "%.*se%d", (int)(end - text), text, exponent) < 0)
+		abort();
+	*value = nearest(scaled);
+	free(scaled);
+	return end;
 }
 
 static int read_with_unit(const char *text, const struct unit *units, double *value)
 {
 	double number;
-	const char *at = read_number(text, 1, &number);
+	const char *at = read_number(text, 0, &number);
 	if (!at)
 		return -1;
 	while (*at == ' ')
@@ -91,7 +111,7 @@ int unit_fraction(const char *text, double *fraction)
 {
 	double value;
 	bool percent = strchr(text, '%') != NULL;
-	const char *at = read_number(text, percent ? 100 : 1, &value);
+	const char *at = read_number(text, percent ? -2 : 0, &value);
 	if (!at)
 		return -1;
 	while (*at == ' ')
@@ -123,9 +143,7 @@ int unit_integer(const char *text, int64_t *value)
 
 int unit_number(const char *text, double *value)
 {
-	bool negative = *text == '-';
-	double number;
-	const char *at = read_number(text + negative, 1, &number);
+	const char *at = number_end(text + (*text == '-'));
 	if (!at)
 		return -1;
 	/* Scales are written like 8e-6: an exponent is allowed here, and only here. */
@@ -134,14 +152,11 @@ int unit_number(const char *text, double *value)
 		at += at[1] == '+' && at[2] != '-' ? 2 : 1;
 		if (unit_integer(at, &exponent) < 0 || exponent < -300 || exponent > 300)
 			return -1;
-		if (exponent < 0)
-			number /= pow(10, (double)-exponent);
-		else
-			number *= pow(10, (double)exponent);
 		at += strlen(at);
 	}
+	double number = *at ? 0 : nearest(text);
 	if (*at || !isfinite(number))
 		return -1;
-	*value = negative ? -number : number;
+	*value = number;
 	return 0;
 }

@@ -97,7 +97,8 @@ static void fractions(void **state)
 		double fraction;
 	} good[] = {{"1%", 0.01}, {"0.5 %", 0.005}, {"0.5%", 0.005}, {"0.005", 0.005}, {"0", 0}, {"0%", 0},
 		{"1", 1}, {"100%", 1}, {"3%", 0.03}, {"0.1", 0.1}, {"0.3", 0.3}, {"33.3%", 0.333},
-		{"7%", 0.07}, {"1.0000", 1}};
+		{"7%", 0.07}, {"1.0000", 1}, {"18.81%", 0.1881},
+		{"0.1234567890123456789%", 0.001234567890123456789}};
 	static const char *const bad[] = {
 		"101%", "1.5", "2", "-1%", "1%%", "1 percent", "1e-3", "1.0000001", "% 1"};
 	double fraction;
@@ -144,7 +145,10 @@ static void numbers(void **state)
 		double value;
 	} good[] = {{"0", 0}, {"-0.5", -0.5}, {"8e-6", 8e-6}, {"8E-6", 8e-6}, {"1.5e+3", 1500}, {"2e3", 2000},
 		{"3.14159", 3.14159}, {"0.1", 0.1}, {"1e300", 1e300}, {"18.56", 18.56},
-		{"0.1000000000000000055511151231257827", 0.1}};
+		{"0.1000000000000000055511151231257827", 0.1}, {"18.81", 18.81}, {"-18.81e-6", -18.81e-6},
+		{"123456789.123456789e-20", 123456789.123456789e-20},
+		{"9007199254740993", 9007199254740993.0}, {"0.30000000000000004", 0.30000000000000004},
+		{"1.7976931348623157e300", 1.7976931348623157e300}};
 	static const char *const bad[] = {
 		"1e", "1e+", "1e-", "1e301", "1e-301", "1e1.5", "1e+-3", "1 ", "1e5x", "--1"};
 	char huge[512];
@@ -172,6 +176,23 @@ static void numbers(void **state)
 	assert_true(value == 0.5);
 }
 
+/* Whatever C prints is read back as the same double. */
+static void numbers_printed(void **state)
+{
+	uint64_t random = 1;
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		char text[64];
+		double value, again = -1;
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		value = (double)(random >> 20) / (double)(1u << (random & 31));
+		snprintf(text, sizeof text, i & 1 ? "%.17e" : "%.40f", value);
+		text[sizeof text - 1] = 0;
+		assert_int_equal(unit_number(text, &again), 0);
+		assert_true(again == value);
+	}
+}
+
 /* A German decimal comma is not read, and changes nothing. The locale need not be installed for the first
  * half. */
 static void no_locale(void **state)
@@ -189,6 +210,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(rates), cmocka_unit_test(durations),
 		cmocka_unit_test(sizes), cmocka_unit_test(fractions), cmocka_unit_test(integers),
-		cmocka_unit_test(numbers), cmocka_unit_test(no_locale)};
+		cmocka_unit_test(numbers), cmocka_unit_test(numbers_printed), cmocka_unit_test(no_locale)};
 	return cmocka_run_group_tests_name("units", tests, NULL, NULL);
 }
