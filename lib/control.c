@@ -216,9 +216,13 @@ static void dispatch(struct peer *peer, const char *line)
 		abort();
 	request->peer = peer;
 	peer->pending++;
-	for (char *word = strtok_r(request->text, " \t\r", &rest); word && count < WORDS_MAX;
-		word = strtok_r(NULL, " \t\r", &rest))
+	char *word = strtok_r(request->text, " \t\r", &rest);
+	for (; word && count < WORDS_MAX; word = strtok_r(NULL, " \t\r", &rest))
 		request->words[count++] = word;
+	if (word) { /* cut off, it would be another question */
+		control_refuse(request, "more than %d words", WORDS_MAX);
+		return;
+	}
 	if (count == 0) {
 		control_refuse(request, "an empty line; `help` lists the commands");
 		return;

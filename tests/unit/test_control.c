@@ -219,7 +219,7 @@ static void too_many_words(void **state)
 	assert_string_equal(heard(f, fd), "{\"ok\":false,\"error\":\"write: echo [WORD...]\"}\n");
 	strcpy(line + strlen(line) - 1, " w w w w\n");
 	say(fd, line);
-	assert_string_equal(heard(f, fd), "{\"ok\":false,\"error\":\"write: echo [WORD...]\"}\n");
+	assert_string_equal(heard(f, fd), "{\"ok\":false,\"error\":\"more than 64 words\"}\n");
 	close(fd);
 }
 
