@@ -263,6 +263,7 @@ static void test_bad_options_are_one_line_and_status_2(void **state)
 		{{"--ready-fd", "777"}, "open descriptor, not 777"},
 		{{"--ready-fd", "99999999999"}, "open descriptor, not 99999999999"},
 		{{"--check", "surplus"}, "takes no arguments, but got surplus"},
+		{{"surplus", "--nonsense"}, "takes no arguments, but got surplus"},
 		{{"--", "--help"}, "takes no arguments, but got --help"},
 	};
 	(void)state;
