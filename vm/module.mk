@@ -16,11 +16,12 @@ $(VM_IMAGE)/root.ext4: vm/packages.txt vm/image-packages.txt vm/guest-init vm/bu
 	@vm/install-packages vm/host-packages.txt
 	@vm/build-image $(VM_IMAGE)
 
-# The programs are built here, where it is fast: host and machine are both Debian 12.
+# The command is the shell's, not make's: its dollars are its own ($(value)). The programs are built here, where it is fast:
+# host and machine are both Debian 12.
 vm-run: vm
-	@$(if $(CMD),,echo "make vm-run: say what to run: make vm-run CMD='liquidnet doctor'" >&2; exit 2)
+	@$(if $(value CMD),,echo "make vm-run: say what to run: make vm-run CMD='liquidnet doctor'" >&2; exit 2)
 	@$(MAKE) --no-print-directory BUILD=$(VM_BUILD) build
-	@VM_ENV='PATH=/liquidnet/$(VM_BUILD)/bin:$$PATH BUILD=/liquidnet/$(VM_BUILD)' vm/run $(VM_IMAGE) '$(subst ','\'',$(CMD))'
+	@VM_ENV='PATH=/liquidnet/$(VM_BUILD)/bin:$$PATH BUILD=/liquidnet/$(VM_BUILD)' vm/run $(VM_IMAGE) '$(subst ','\'',$(value CMD))'
 
 vm-test:
 	@$(MAKE) --no-print-directory vm-run CMD='status=0; for t in $(VM_TESTS); do tests/run $$t || status=1; done; exit $$status'
