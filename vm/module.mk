@@ -1,6 +1,6 @@
 # The machine image and what runs in it: see docs/vm.md.
 #   make vm                 builds the image (Debian 12, its kernel, the packages of packages.txt) under build-vm/
-#   make vm-run CMD='...'   boots it, runs a command as root in this source tree, ends with its exit status
+#   make vm-run CMD='...'   boots it, runs a command as root in this source tree (vm/run gives its exit status)
 #   make vm-test            the system tests in it, where links are shaped by netem
 VM_IMAGE ?= build-vm
 # Inside the tree, which is all that the machine sees; a folder of its own, so that `make clean` and other builds do not disturb it.
