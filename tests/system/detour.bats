@@ -286,7 +286,7 @@ through() {
 @test "flows pass both ways, the server sees the detour; what is only routed is left alone" { in_sandbox through; }
 
 expiry() {
-	start_detour 'idle: 400ms'
+	start_detour 'idle: 3s'
 	serve server 5201
 	ask client1 10.0.1.9 10.0.5.1 5201 5201
 	ask client2 10.0.2.9 10.0.5.1 5201 5201
