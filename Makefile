@@ -3,6 +3,7 @@
 
 CC      ?= gcc
 CLANG   ?= clang
+BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 BUILD   ?= build
 TRIALS  ?=
 SANITIZE ?=
@@ -14,7 +15,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror=implicit-function-declaration \
-              -fno-omit-frame-pointer -I. $(CFLAGS) \
+              -fno-omit-frame-pointer -I. -I$(BUILD)/gen $(CFLAGS) \
               -DLIQUIDNET_VERSION='"$(VERSION)"'
 ifneq ($(SANITIZE),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -30,7 +31,8 @@ LIBS_analysis  := -lpcap -lcrypto
 LIBS_harness   := $(LIBS_analysis)
 
 NODES   := $(notdir $(patsubst %/,%,$(dir $(wildcard nodes/*/main.c))))
-objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+sources  = $(filter-out %.bpf.c,$(wildcard $(1)/*.c))
+objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sources))
 
 LIB      := $(BUILD)/libliquidnet.a
 ANALYSIS := $(BUILD)/libanalysis.a
@@ -76,6 +78,22 @@ $(BUILD)/bin/liquidnet: $(call objects,harness) $(ANALYSIS) $(LIB)
 	$(call say,LINK $@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_harness) $(LIB_LIBS)
 
+# BPF programs: FOLDER/NAME.bpf.c beside the C that loads it, which includes it as a skeleton, "FOLDER/NAME.skel.h".
+BPF      := $(patsubst ./%,%,$(wildcard */*.bpf.c nodes/*/*.bpf.c))
+SKELETON := $(BPF:%.bpf.c=$(BUILD)/gen/%.skel.h)
+
+$(BUILD)/obj/%.bpf.o: %.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF $<)
+	$(Q)$(CLANG) -O2 -g -target bpf -mcpu=v3 -I. -I/usr/include/$(shell uname -m)-linux-gnu -Wall -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/%.skel.h: $(BUILD)/obj/%.bpf.o
+	@mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf > $@.new && mv $@.new $@
+
+$(foreach s,$(BPF),$(eval $(call objects,$(patsubst %/,%,$(dir $(s)))): | $(s:%.bpf.c=$(BUILD)/gen/%.skel.h)))
+$(UNIT) $(FUZZ) $(BENCH): | $(SKELETON)
+
 # A unit test includes the .c under test and links everything else from the libraries.
 $(BUILD)/tests/%: tests/unit/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
@@ -92,8 +110,8 @@ $(BUILD)/bench/%: tests/bench/%.c $(ANALYSIS) $(LIB)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] nodes/*/*.[ch])
 	@mkdir -p $(@D)
 	$(call say,FUZZ $<)
-	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -o $@ $< $(wildcard lib/*.c analysis/*.c) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
+	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD)/gen -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=undefined -o $@ $< $(call sources,lib) $(call sources,analysis) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
 
 unit-build: $(UNIT)
 fuzz-build: $(FUZZ)
