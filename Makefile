@@ -4,7 +4,8 @@
 CC      ?= gcc
 CLANG   ?= clang
 BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
-BUILD   ?= build
+# A virtual machine that shares this tree with its host keeps its programs apart: its provisioning writes where.
+BUILD   ?= $(or $(shell cat /etc/liquidnet/build 2>/dev/null),build)
 TRIALS  ?=
 SANITIZE ?=
 V        ?=

@@ -2,17 +2,19 @@
 #   make vm                 builds the image (Debian 12, its kernel, the packages of packages.txt) under build-vm/
 #   make vm-run CMD='...'   boots it, runs a command as root in this source tree (vm/run gives its exit status)
 #   make vm-test            the system tests in it, where links are shaped by netem
+#   make vagrant-box        a Vagrant box (libvirt) of the same image
+#   make vagrant-test       vagrant up, a run, vagrant destroy, apart from this host's libvirt and network
 VM_IMAGE ?= build-vm
 # Inside the tree, which is all that the machine sees; a folder of its own, so that `make clean` and other builds do not disturb it.
 VM_BUILD ?= build-vm-host
 VM_TESTS ?= netem.bats
 
-.PHONY: vm vm-run vm-test vm-clean
+.PHONY: vm vm-run vm-test vm-clean vagrant-box vagrant-test
 
 vm: $(VM_IMAGE)/root.ext4
 
 # Built anew when what is in it changes; what does the building matters as much.
-$(VM_IMAGE)/root.ext4: vm/packages.txt vm/image-packages.txt vm/guest-init vm/build-image
+$(VM_IMAGE)/root.ext4: vm/packages.txt vm/image-packages.txt vm/guest-init vm/customize vm/vagrant.pub vm/build-image
 	@vm/install-packages vm/host-packages.txt
 	@vm/build-image $(VM_IMAGE)
 
@@ -25,6 +27,16 @@ vm-run: vm
 
 vm-test:
 	@$(MAKE) --no-print-directory vm-run CMD='status=0; for t in $(VM_TESTS); do tests/run $$t || status=1; done; exit $$status'
+
+vagrant-box: $(VM_IMAGE)/liquidnet.box
+
+$(VM_IMAGE)/liquidnet.box: $(VM_IMAGE)/root.ext4 vm/build-box vm/box-defaults.rb
+	@vm/install-packages vm/box-packages.txt
+	@vm/build-box $(VM_IMAGE)
+
+vagrant-test: vagrant-box
+	@vm/install-packages vm/vagrant-packages.txt
+	@vm/vagrant-test $(VM_IMAGE)
 
 vm-clean:
 	rm -rf $(VM_IMAGE) $(VM_BUILD)
