@@ -134,7 +134,7 @@ experiment-%: deps
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
 
--include analysis/module.mk vm/module.mk
+-include analysis/module.mk vm/module.mk $(wildcard nodes/*/module.mk)
 
 PREFIX ?= /usr/local
 install: build

@@ -1,0 +1,124 @@
+/* The Mobile Kibbutz's policy, of one device: when to advertise its cellular link and to whom (tit-for-tat),
+ * which neighbour's link to use, with which priority, and when its own must help out (watchdog). A pure
+ * library: what happened goes in with the time at which it happened, actions come out of a queue; no clock,
+ * no sockets. The device daemon and the simulator link it, so that one can be checked against the other.
+ *
+ * The rules (Trilogy2 D1.1, section 2.1.3.2.2.1, and what a real network adds):
+ * - A packet of the device's own leaves on its cellular link, and the link is not shared already: it is
+ * advertised to each neighbour that has credit, for one tail timer. An advertisement carries a duration,
+ * never a wall time.
+ * - Credit begins at `credit` a neighbour; falls when the neighbour first uses the link in a period, rises
+ * when this device first uses one of the neighbour's. At zero the link is not advertised to it. A neighbour
+ * that sends without a valid advertisement is not forwarded.
+ * - Profile energy: one neighbour at a time, the one whose advertisement lasts longest, at normal
+ * priority. Profiles bandwidth and rtt: all of them and the own link, all at low
+ * priority.
+ * - Watchdog (energy): a path with timeouts, or whose window is small after losses, brings the own link in at
+ * normal priority until it has been well for a while. A path that stays dead is given up, and its neighbour's
+ *   advertisements are not believed for a while. */
+#ifndef LIQUIDNET_KIBBUTZ_H
+#define LIQUIDNET_KIBBUTZ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KIBBUTZ_NEVER INT64_MAX
+#define KIBBUTZ_OWN (-1) /* a route: the device's own link */
+
+enum kibbutz_profile { KIBBUTZ_ENERGY, KIBBUTZ_BANDWIDTH, KIBBUTZ_RTT, KIBBUTZ_PROFILES };
+
+struct kibbutz_settings {
+	enum kibbutz_profile profile;
+	unsigned credit;      /* >= 1; the paper's initial counter, 5 */
+	int64_t period_ns;    /* of an advertisement: the operator's tail timer */
+	int64_t longest_ns;   /* an advertisement that promises more is cut to this */
+	bool watchdog;        /* false: plain priorities, as figure 2.20 c compares */
+	unsigned timeouts;    /* in a row: the path is poor */
+	unsigned window;      /* segments: the path is poor when ssthresh and window are both below */
+	unsigned dead;        /* timeouts in a row: the path is given up */
+	int64_t well_ns;      /* without either: the path is well again */
+	int64_t disbelief_ns; /* after a path was given up */
+};
+#define KIBBUTZ_SETTINGS                                                                                     \
+	((struct kibbutz_settings){.profile = KIBBUTZ_ENERGY,                                                \
+		.credit = 5,                                                                                 \
+		.period_ns = 10000000000,                                                                    \
+		.longest_ns = 60000000000,                                                                   \
+		.watchdog = true,                                                                            \
+		.timeouts = 1,                                                                               \
+		.window = 8,                                                                                 \
+		.dead = 4,                                                                                   \
+		.well_ns = 3000000000,                                                                       \
+		.disbelief_ns = 30000000000})
+
+enum kibbutz_action_kind {
+	KIBBUTZ_ADVERTISE, /* to `neighbour`, for `duration_ns`; forward for it so long */
+	KIBBUTZ_OPEN,      /* subflows through `neighbour`, low priority if `backup` */
+	KIBBUTZ_CLOSE,     /* no more subflows through `neighbour` */
+	KIBBUTZ_OWN_LINK,  /* the own link's priority: low if `backup` */
+	KIBBUTZ_ACTIONS
+};
+
+struct kibbutz_action {
+	enum kibbutz_action_kind kind;
+	unsigned neighbour;
+	int64_t duration_ns;
+	bool backup;
+};
+
+/* What TCP says of the subflows through a neighbour: the worst of those that have data under way. */
+struct kibbutz_sample {
+	bool busy;         /* data under way */
+	unsigned timeouts; /* retransmission timeouts in a row, now */
+	uint32_t ssthresh; /* segments; INT32_MAX: no loss yet */
+	uint32_t window;   /* congestion window, segments */
+};
+
+struct kibbutz_neighbour {
+	unsigned credit;
+	int64_t ours_until;   /* our advertisement to it */
+	int64_t theirs_until; /* its advertisement to us */
+	int64_t disbelieved_until;
+	bool charged; /* it has used ours */
+	bool counted; /* we have used its */
+	bool open, poor;
+	int64_t ill_at; /* the last sample that was not well */
+	uint64_t advertised, heard, forwarded, refused, used, given_up;
+};
+
+struct kibbutz;
+
+/* A device among `neighbours` others, numbered from 0. *settings is copied. Never fails: memory that runs out
+ * ends the program. */
+struct kibbutz *kibbutz_new(const struct kibbutz_settings *settings, unsigned neighbours);
+void kibbutz_free(struct kibbutz *kibbutz);
+
+/* The next action; false when there is none. To be emptied after each call below. */
+bool kibbutz_next_action(struct kibbutz *kibbutz, struct kibbutz_action *action);
+/* When kibbutz_tick wants to be called; KIBBUTZ_NEVER: no need. */
+int64_t kibbutz_deadline(const struct kibbutz *kibbutz);
+void kibbutz_tick(struct kibbutz *kibbutz, int64_t now);
+
+/* An own packet has left on the own cellular link. */
+void kibbutz_own_packet(struct kibbutz *kibbutz, int64_t now);
+/* A neighbour's advertisement, known to be genuine and fresh. Ends an earlier one of the same neighbour: a
+ * new period begins. A duration <= 0 takes it back. */
+void kibbutz_heard(struct kibbutz *kibbutz, int64_t now, unsigned neighbour, int64_t duration_ns);
+/* A neighbour's packet asks to be forwarded; false: it has no valid advertisement. */
+bool kibbutz_forward(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);
+/* An own packet has left through a neighbour. */
+void kibbutz_used(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);
+/* Polled state of the subflows through a neighbour. */
+void kibbutz_path(
+	struct kibbutz *kibbutz, int64_t now, unsigned neighbour, const struct kibbutz_sample *sample);
+
+/* Which link an own packet takes in profile energy: a neighbour, or KIBBUTZ_OWN. */
+int kibbutz_route(struct kibbutz *kibbutz, int64_t now);
+/* Whether the own link is at low priority now. */
+bool kibbutz_own_backup(const struct kibbutz *kibbutz);
+/* State of a neighbour, for people and tests. */
+const struct kibbutz_neighbour *kibbutz_neighbour(const struct kibbutz *kibbutz, unsigned neighbour);
+
+const char *kibbutz_profile_name(enum kibbutz_profile profile);
+const char *kibbutz_action_name(enum kibbutz_action_kind kind);
+#endif

@@ -1,0 +1,9 @@
+# Simulations: the scorecard on the terminal; it, and every figure point by point, as CSV under results/sim-kibbutz/.
+.PHONY: sim-kibbutz
+sim-kibbutz: deps
+	@$(MAKE) --no-print-directory build
+	@mkdir -p results/sim-kibbutz
+	@for f in 2.14 2.15 2.16 table-2.2; do \
+	  $(BUILD)/bin/liquidnet sim kibbutz --format csv --figure $$f >results/sim-kibbutz/$$f.csv || exit 1; done
+	@$(BUILD)/bin/liquidnet sim kibbutz --format csv >results/sim-kibbutz/scorecard.csv
+	@$(BUILD)/bin/liquidnet sim kibbutz

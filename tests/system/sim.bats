@@ -1,0 +1,56 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016 # backquotes in messages are meant
+# liquidnet sim: the scorecard, figures and scenarios as users ask for them, and what they are told when they ask wrongly.
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	liquidnet=${BUILD:-build}/bin/liquidnet
+}
+
+# refused WORDS... : exit status 2, one line, and the last argument in it
+refused() {
+	local says=${*: -1}
+	run "$liquidnet" sim "${@:1:$#-1}"
+	[ "$status" = 2 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ ${lines[0]} == *"$says"* ]]
+}
+
+@test "sim: the scorecard has a line for every published number, and most of them agree" {
+	rows=$(grep -cvE '^#|^scenario,' data/kibbutz-published.csv)
+	run "$liquidnet" sim kibbutz --runs 5
+	[ "$status" = 0 ]
+	[[ ${lines[-1]} == "$rows published numbers:"* ]]
+	agree=$(sed -E 's/.*: ([0-9]+) agree.*/\1/' <<<"${lines[-1]}")
+	[ "$agree" -ge $((rows / 2)) ]
+}
+
+@test "sim: the same seed prints the same, another seed does not" {
+	a=$("$liquidnet" sim kibbutz --runs 2 'web:3') b=$("$liquidnet" sim kibbutz --runs 2 'web:3')
+	c=$("$liquidnet" sim kibbutz --runs 2 --seed 5 'web:3')
+	[ "$a" = "$b" ]
+	[ "$a" != "$c" ]
+}
+
+@test "sim: JSON is JSON, CSV has as many cells as columns" {
+	"$liquidnet" sim kibbutz --runs 2 --format json 'web+streaming' | jq -e 'length == 2 and .[0].high > 0 and .[1].class == "web"'
+	"$liquidnet" sim kibbutz --runs 2 --format json | jq -e 'all(.[]; .judged != "") and length > 40'
+	"$liquidnet" sim kibbutz --runs 2 --format csv --figure 2.16 | awk -F, 'NR == 1 { n = NF } NF != n { exit 1 } END { exit NR != 10 }'
+	"$liquidnet" sim kibbutz --runs 2 --format csv | awk -F, 'NR == 1 { n = NF } NF != n { exit 1 }'
+}
+
+@test "sim: what is asked wrongly is refused in one line" {
+	refused nothing 'no simulation `nothing`'
+	refused kibbutz video 'no class of traffic `video`'
+	refused kibbutz --runs 0 '1..10000'
+	refused kibbutz --seed x 'a whole number'
+	refused kibbutz --format xml 'table, csv, json'
+	refused kibbutz --figure 9 'no figure `9`; there are 2.14'
+	refused kibbutz --figure 2.14 web 'leave `web` out'
+	refused kibbutz --published /nonexistent '/nonexistent: No such file'
+	refused kibbutz --with gaps=odd 'gaps=odd'
+	run "$liquidnet" sim
+	[ "$status" = 2 ]
+	run "$liquidnet" sim --help
+	[ "$status" = 0 ]
+}
