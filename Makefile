@@ -28,6 +28,9 @@ LIB_LIBS       := -lsystemd -ljansson -lyaml -lmnl -lm
 LIBS_detour    := -lnftables -lnetfilter_conntrack -lcrypto
 LIBS_client    := -lcrypto
 LIBS_link      := -lbpf
+LIBS_lb        := -lzookeeper_mt
+LIBS_mux       := -lbpf $(LIBS_lb)
+LIBS_agent     := $(LIBS_mux)
 LIBS_analysis  := -lpcap -lcrypto
 LIBS_harness   := $(LIBS_analysis)
 
@@ -100,7 +103,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) -lcmocka \
-	  $(LIBS_analysis) $(LIBS_detour) $(LIBS_client) $(LIBS_link) $(LIB_LIBS)
+	  $(LIBS_analysis) $(LIBS_detour) $(LIBS_client) $(LIBS_mux) $(LIB_LIBS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
@@ -112,7 +115,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] nodes/*/*.
 	@mkdir -p $(@D)
 	$(call say,FUZZ $<)
 	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD)/gen -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -o $@ $< $(call sources,lib) $(call sources,analysis) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
+	  -fno-sanitize-recover=undefined -o $@ $< $(call sources,lib) $(call sources,analysis) $(LIBS_analysis) $(LIBS_mux) $(LIB_LIBS)
 
 unit-build: $(UNIT)
 fuzz-build: $(FUZZ)

@@ -1,0 +1,235 @@
+#!/usr/bin/env bats
+# The load balancer with real servers (nginx) and clients: muxes, agents, the control tool.
+# shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
+
+load sandbox
+load lb
+
+setup() {
+	sandbox_setup
+	command -v nginx >/dev/null || skip "needs nginx"
+	export vip
+}
+
+# first_map SERVER...: with these servers
+first_map() {
+	local name
+	lb --vip "$vip" init
+	for name; do lb add "$name" "10.9.2${name#s}.2"; done >/dev/null
+}
+
+serves() {
+	local name
+	first_map s1 s2 s3
+	for name in s1 s2 s3; do start_nginx "$name"; start_agent "$name"; done
+	start_mux m1
+	start_mux m2
+	for ((i = 0; i < 60; i++)); do fetch name; done | sort | uniq -c >names
+	[ "$(wc -l <names)" = 3 ]
+	for name in m1 m2; do
+		[ "$(status "$name" .path)" = native ]
+		[ "$(status "$name" .packets.forwarded)" -gt 0 ]
+		[ "$(status "$name" '[.packets | to_entries[] | select(.key != "forwarded") | .value] | add')" = 0 ]
+	done
+	# Answers do not pass the muxes: what they forward has no more bytes than requests have.
+	fetch big >big
+	[ "$(stat -c %s big)" = 1000000 ]
+	[ "$(status m1 '[.servers[].bytes] | add')" -lt 200000 ]
+	[ "$(status s1 .packets.orphaned)" = 0 ]
+	# Large segments from the client have room for the mux's header.
+	head -c 3000000 /dev/zero >upload
+	fetch -o /dev/null -T upload sink
+	[ "$(status s1 .packets.clamped)" -gt 0 ]
+	[ "$(status m1 .packets.too_big)" = 0 ]
+}
+
+@test "requests to the VIP are served by all servers, answers return directly" {
+	in_sandbox serves
+}
+
+# downloads N: that many at once, some seconds long, each checked to its last byte; waits for them to have begun
+downloads() {
+	local i urls=()
+	for ((i = 0; i < $1; i++)); do urls+=(-o "down-$i" "http://$vip/big"); done
+	ip netns exec client curl -sS --no-progress-meter --fail --parallel --parallel-immediate --parallel-max "$1" --max-time 40 \
+		-w '%{size_download} %{exitcode}\n' "${urls[@]}" >downloads.out 2>downloads.log &
+	downloads=$!
+	until_is "$1" connections
+}
+
+connections() { # established on all servers
+	local name
+	for name in s1 s2 s3 s4; do ip netns exec "$name" ss -Htn state established "sport = 80"; done | wc -l
+}
+
+downloads_are_whole() { # N
+	wait "$downloads"
+	[ "$(grep -c '^1000000 0$' downloads.out)" = "$1" ]
+	! grep -v "^DL%\|^--" downloads.log | grep -q "curl:"
+}
+
+# Tokens move four times under running downloads: from s1 and s2 to s3 and s4, back, and away again.
+scales() {
+	local name before
+	first_map s1 s2
+	for name in s1 s2 s3 s4; do start_nginx "$name"; start_agent "$name"; done
+	start_mux m1
+	start_mux m2
+	downloads 60
+	lb add s3 10.9.23.2 | jq -e '.moved > 0'
+	settled m1 m2 s1 s2 s3 s4
+	lb drain s1
+	lb add s4 10.9.24.2
+	fetch name
+	lb drain s2
+	settled m1 m2 s1 s2 s3 s4
+	[ "$(lb show | jq -c '[.servers[] | select(.name == "s1" or .name == "s2") | .tokens]')" = "[0,0]" ]
+	lb undrain s1
+	lb drain s3
+	settled m1 m2 s1 s2 s3 s4
+	for ((i = 0; i < 40; i++)); do fetch name; done | sort | uniq -c | awk '{print $2}' | xargs >names
+	[ "$(cat names)" = "s1 s4" ]
+	downloads_are_whole 60
+	[ "$(for name in s1 s2 s3 s4; do status "$name" .packets.handed_on; done | awk '{s += $1} END {print (s > 60)}')" = 1 ]
+	[ "$(for name in s1 s2 s3 s4; do status "$name" '.packets.orphaned + .packets.expired'; done | xargs)" = "0 0 0 0" ]
+}
+
+@test "servers come, go and come back under running downloads: none is broken" {
+	in_sandbox scales
+}
+
+# The control: without history the same change breaks connections, so the test above can fail.
+breaks_without_history() {
+	lb --vip "$vip" --history 0 init
+	lb add s1 10.9.21.2
+	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done
+	start_mux m1
+	start_mux m2
+	downloads 20
+	lb add s2 10.9.22.2
+	lb drain s1
+	settled m1 m2 s1 s2
+	wait "$downloads" || true
+	[ "$(grep -c '^1000000 0$' downloads.out)" = 0 ]
+}
+
+@test "without the history of tokens the same changes break every download" {
+	in_sandbox breaks_without_history
+}
+
+restarts() {
+	local former
+	first_map s1
+	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done
+	start_mux m1
+	start_mux m2
+	downloads 30
+	lb add s2 10.9.22.2
+	lb drain s1
+	settled m1 m2 s1 s2
+	former=$(status s2 .packets.handed_on)
+	# Killed: the programs in the kernel go on. Started again: the new process takes over what they know.
+	kill -KILL "$pid_s2" "$pid_m1"
+	wait "$pid_s2" "$pid_m1" || true
+	ip netns exec s2 tc filter show dev e0 ingress | grep -q lqn_agent_in
+	start_agent s2
+	start_mux m1
+	[ "$(status s2 .adopted)" = true ]
+	[ "$(status s2 .packets.handed_on)" -ge "$former" ]
+	kill -HUP "$pid_s2"
+	# A mux goes altogether: the others take its packets, wherever they belong.
+	stop_daemon m2
+	ecmp m1
+	downloads_are_whole 30
+	[ "$(ip netns exec m2 ip -d link show dev e0 | grep -c xdp)" = 0 ]
+	stop_daemon s2
+	[ -z "$(ip netns exec s2 tc qdisc show dev e0 clsact)" ]
+	[ -z "$(ip netns exec s2 tc filter show dev e0 ingress)" ]
+}
+
+@test "an agent killed and started again, a mux killed, a mux gone: connections stay; a stop leaves nothing behind" {
+	in_sandbox restarts
+}
+
+other_paths() {
+	first_map s1 s2
+	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done
+	# A process that may not load programs takes the packet socket by itself, and says so.
+	start_daemon m1 m1 mux "$(printf '%s\n' "interface: e0" "map: $work/lb.map")" \
+		setpriv --bounding-set -bpf,-sys_admin,-perfmon --inh-caps -bpf,-sys_admin,-perfmon
+	[ "$(status m1 .path)" = socket ]
+	grep -q 'event=path.*path=native.*problem=' m1.log
+	ip -n m1 route show "$vip" | grep -q blackhole
+	start_mux m2 "path: generic" "forward: kernel"
+	downloads 20
+	lb drain s1
+	settled m1 m2 s1 s2
+	for ((i = 0; i < 30; i++)); do fetch name; done | sort -u >names
+	[ "$(cat names)" = s2 ]
+	head -c 2000000 /dev/zero >upload
+	fetch -o /dev/null -T upload sink
+	downloads_are_whole 20
+	for name in m1 m2; do
+		[ "$(status "$name" .packets.forwarded)" -gt 30 ]
+		[ "$(status "$name" '[.packets | to_entries[] | select(.key != "forwarded") | .value] | add')" = 0 ]
+	done
+	stop_daemon m1
+	[ -z "$(ip -n m1 route show "$vip")" ]
+	stop_daemon m2
+	ecmp m2
+	start_mux m2 "path: native" "forward: hairpin"
+	# A frame sent back needs a program at the other end of a veth pair.
+	ip -n router link set dev r-m2 xdp off 2>/dev/null || true
+	[ "$(status m2 .path)" = native ]
+}
+
+@test "the other paths: a packet socket where BPF is refused, generic XDP by way of the kernel" {
+	in_sandbox other_paths
+}
+
+refuses() { # MESSAGE YAML PROGRAM
+	local code=0
+	printf '%b' "$2" >bad.yaml
+	ip netns exec m1 "$programs/liquidnet-$3" --config bad.yaml 2>bad.err || code=$?
+	[ "$code" = 2 ]
+	[ "$(wc -l <bad.err)" = 1 ]
+	grep -q "^liquidnet-$3: bad.yaml:$1" bad.err
+}
+
+bad_configurations() {
+	local code=0
+	first_map s1
+	refuses "1: no interface" "interface: nowhere\nmap: $work/lb.map\n" mux
+	refuses "3: .not. is not a value of path" "interface: e0\nmap: x\npath: not\n" mux
+	refuses "3: unknown key .pth." "interface: e0\nmap: x\npth: auto\n" mux
+	refuses "4: .*flow table" "interface: e0\nmap: x\npath: socket\nflow_table: 5\n" mux
+	refuses "1: .*ports" "interface: e0\naddress: 10.9.21.2\nmap: $work/lb.map\n" agent
+	refuses "4: no port" "interface: e0\naddress: 10.9.21.2\nmap: x\nports: [0]\n" agent
+	refuses "2: .10.9.21. is no IPv4" "interface: e0\naddress: 10.9.21\nmap: x\nports: [1]\n" agent
+	printf 'interface: e0\nmap: %s\n' "$work/none.map" >bad.yaml
+	ip netns exec m1 "$programs/liquidnet-mux" --config bad.yaml 2>bad.err || code=$?
+	[ "$code" = 2 ]
+	grep -q 'no map is there; make one' bad.err
+	ip -n m1 -d link show dev e0 | grep -c xdp && return 1
+	# A map that is wrong changes nothing; the next that is right does.
+	start_mux m1
+	cp lb.map good.map
+	echo nonsense >lb.map
+	await m1.log 'event=map-refused.*lb.map:1'
+	[ "$(status m1 .generation)" = 2 ]
+	cp good.map lb.map
+	lb add s2 10.9.22.2
+	until_is 3 status m1 .generation
+	ask m1 map "$work/good.map" | jq -e '.generation == 2'
+	ask m1 map "$work/none.map" | jq -e '.ok == false'
+	for words in "add s1 10.9.21.9" "add x 10.9.100.1" "drain s9" "remove s9" "port 0 s1" "port 81 s9" "init"; do
+		# shellcheck disable=SC2086
+		! lb $words 2>refused || return 1
+		[ "$(wc -l <refused)" = 1 ]
+	done
+	! lb frobnicate 2>refused
+}
+
+@test "bad configurations, maps and commands are one line each, and change nothing" {
+	in_sandbox bad_configurations
+}
