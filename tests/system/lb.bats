@@ -233,3 +233,55 @@ bad_configurations() {
 @test "bad configurations, maps and commands are one line each, and change nothing" {
 	in_sandbox bad_configurations
 }
+
+start_keeper() {
+	ip netns exec s4 java -Xmx128m -cp "$(printf '%s:' /usr/share/java/{zookeeper,zookeeper-jute,slf4j-api,slf4j-simple,netty-{buffer,codec,common,handler,resolver,transport},commons-cli,snappy-java,jackson-{core,databind,annotations},metrics-core}*.jar)" \
+		org.apache.zookeeper.server.ZooKeeperServerMain "$work/zoo.cfg" >zk.log 2>&1 &
+	keeper=$!
+	until_is 1 ip netns exec s4 sh -c 'ss -Hltn "sport = 2181" | grep -c .'
+}
+
+# As the paper had it: the map in a ZooKeeper node. The server is reached over the router.
+zookeeper() {
+	local map=zk://10.9.24.2:2181/liquidnet/lb line
+	export map
+	mkdir zk
+	printf '%s\n' "dataDir=$work/zk" clientPort=2181 admin.enableServer=false maxClientCnxns=0 >zoo.cfg
+	start_keeper
+	in_s4() { ip netns exec s4 "$programs/liquidnet-lb" --map zk://127.0.0.1:2181/liquidnet/lb --json "$@"; }
+	! in_s4 show 2>missing || return 1
+	grep -q 'no map is there' missing
+	in_s4 --vip "$vip" --tokens 1000 init
+	! in_s4 --vip "$vip" init 2>again || return 1
+	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done
+	start_mux m1
+	start_mux m2
+	[ "$(status m1 .generation)" = 1 ]
+	# Two writers at once: neither change is lost.
+	in_s4 add s1 10.9.21.2 & line=$!
+	in_s4 add s2 10.9.22.2
+	wait "$line"
+	for name in m1 m2 s1 s2; do until_is 3 status "$name" .generation; done
+	downloads 20
+	in_s4 drain s1
+	for name in m1 m2 s1 s2; do until_is 4 status "$name" .generation; done
+	# Without ZooKeeper the balancer goes on by what it knows; with it back, it hears of changes again.
+	kill -KILL "$keeper"
+	wait "$keeper" || true
+	await m1.log 'problem="not connected"'
+	[ "$(fetch name)" = s2 ]
+	start_keeper
+	until_is 4 in_s4_generation
+	in_s4 undrain s1
+	for name in m1 m2 s1 s2; do until_is 5 status "$name" .generation; done
+	downloads_are_whole 20
+}
+
+in_s4_generation() {
+	in_s4 show 2>/dev/null | jq .generation
+}
+
+@test "the map in ZooKeeper" {
+	[ -e /usr/share/java/zookeeper.jar ] && command -v java >/dev/null || skip "needs Debian's zookeeper"
+	in_sandbox zookeeper
+}
