@@ -32,8 +32,8 @@ serves() {
 		[ "$(status "$name" '[.packets | to_entries[] | select(.key != "forwarded") | .value] | add')" = 0 ]
 	done
 	# Answers do not pass the muxes: what they forward has no more bytes than requests have.
-	fetch big >big
-	[ "$(stat -c %s big)" = 1000000 ]
+	fetch big >big.out
+	[ "$(stat -c %s big.out)" = 1000000 ]
 	[ "$(status m1 '[.servers[].bytes] | add')" -lt 200000 ]
 	[ "$(status s1 .packets.orphaned)" = 0 ]
 	# Large segments from the client have room for the mux's header.
@@ -70,7 +70,7 @@ downloads_are_whole() { # N
 
 # Tokens move four times under running downloads: from s1 and s2 to s3 and s4, back, and away again.
 scales() {
-	local name before
+	local name
 	first_map s1 s2
 	for name in s1 s2 s3 s4; do start_nginx "$name"; start_agent "$name"; done
 	start_mux m1
