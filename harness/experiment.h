@@ -136,6 +136,8 @@ struct procedure {
 
 struct configuration {
 	const char *name, *title;
+	unsigned trials;     /* of each of its cells; 0: as the experiment says */
+	const char **levels; /* names of the factors' levels that it is made of; NULL-ended */
 	struct link_shape *links;       /* topology->links_count entries */
 	const struct setting *settings; /* its own, besides the experiment's */
 	size_t settings_count;

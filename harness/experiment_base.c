@@ -1,6 +1,6 @@
 /* Experiment, its base: `base: FILE` (beside the file) makes an experiment a variation of another. Mappings
  * are merged key by key, what the variation says wins; lists and values are replaced whole, and so are
- * `configurations`, which are what a variation varies. Every node keeps its own file and line. */
+ * `configurations` and `factors`, which are what a variation varies: either replaces both. Every node keeps its own file and line. */
 #include "harness/experiment_reader.h"
 
 #include "lib/error.h"
@@ -26,6 +26,11 @@ static void append(struct conf_node *map, struct conf_node ***tail, struct conf_
 	map->children++;
 }
 
+static bool varies(const char *key)
+{
+	return strcmp(key, "configurations") == 0 || strcmp(key, "factors") == 0;
+}
+
 /* The base's keys in their order, then the variation's own. */
 static struct conf_node *merge(struct pool *pool, const struct conf_node *base, const struct conf_node *over)
 {
@@ -39,11 +44,14 @@ static struct conf_node *merge(struct pool *pool, const struct conf_node *base, 
 	merged->children = 0;
 	for (const struct conf_node *one = base->first; one; one = one->next) {
 		const struct conf_node *own = conf_child(over, one->key);
-		bool whole = own && !base->parent && !base->key && strcmp(one->key, "configurations") == 0;
+		bool varied = !base->parent && !base->key && varies(one->key);
+		bool replaced = conf_child(over, "configurations") || conf_child(over, "factors");
+		if (varied && replaced && !own)
+			continue;
 		append(merged, &tail,
-			whole ? copy(pool, own)
-			: own ? merge(pool, one, own)
-			      : copy(pool, one));
+			varied && own ? copy(pool, own)
+			: own         ? merge(pool, one, own)
+				      : copy(pool, one));
 	}
 	for (const struct conf_node *one = conf_first(over); one; one = one->next)
 		if (!conf_child(base, one->key))

@@ -79,8 +79,7 @@ static int read_link(const struct conf_node *map, struct link_shape *link, char 
 	return 0;
 }
 
-/* links: {all: SHAPE, LINK: SHAPE} on top of what `links` already says. */
-static int read_links(
+int read_links(
 	struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)
 {
 	const struct topology *topology = e->topology;
@@ -103,36 +102,6 @@ static int read_links(
 				item->key, topology->name, names);
 		}
 		if (read_link(item, &links[link], error) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int read_configurations(struct experiment *e, const struct conf_node *root, char **error)
-{
-	static const char *const keys[] = {"title", "links", "settings", NULL};
-	const struct conf_node *map = conf_child(root, "configurations");
-	if (!map || map->children == 0)
-		return conf_error(root, error, "no configurations; add `configurations: {NAME: {}}`");
-	if (conf_expect(map, CONF_MAPPING, error) < 0)
-		return -1;
-	size_t links = e->topology->links_count;
-	struct link_shape *base = pool_alloc(e->pool, links + 1, sizeof *base);
-	if (read_links(e, conf_child(root, "links"), base, error) < 0)
-		return -1;
-	e->configurations = pool_alloc(e->pool, map->children, sizeof *e->configurations);
-	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
-		struct configuration *c = &e->configurations[e->configurations_count++];
-		c->name = item->key;
-		c->at = item;
-		c->links = pool_grow(e->pool, base, links, links + 1, sizeof *base);
-		if (item->type == CONF_SCALAR && !*item->value)
-			continue;
-		if (conf_only(item, keys, error) < 0 ||
-			conf_string(item, "title", NULL, &c->title, error) < 0 ||
-			read_links(e, conf_child(item, "links"), c->links, error) < 0 ||
-			read_settings(
-				e, conf_child(item, "settings"), &c->settings, &c->settings_count, error) < 0)
 			return -1;
 	}
 	return 0;

@@ -11,10 +11,15 @@ int load_with_base(struct experiment *e, char **error);
 /* experiment_network.c: what surrounds the programs. */
 int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out,
 	size_t *count, char **error);
-int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
+/* links: {all: SHAPE, LINK: SHAPE} on top of what `links` already says. */
+int read_links(
+	struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error);
 int read_captures(struct experiment *e, const struct conf_node *map, char **error);
 int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required,
 	int *index, char **error);
+
+/* experiment_configurations.c: `configurations` and `factors`. */
+int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
 
 /* experiment_programs.c: preparations, daemons, workloads. */
 int read_preparations(struct experiment *e, const struct conf_node *map, char **error);

@@ -22,16 +22,28 @@ static uint64_t text_hash(const char *text)
 	return hash;
 }
 
-/* Marks what a comma-separated list of patterns matches; each must match something. */
-static int match(const char *patterns, const char *const *names, size_t count, const char *what, bool *marks,
-	char **error)
+/* A pattern means a name, or the name of a level that what is so called is made of. */
+static bool matches(const char *pattern, const char *name, const char *const *levels)
+{
+	if (fnmatch(pattern, name, 0) == 0)
+		return true;
+	for (; levels && *levels; levels++)
+		if (fnmatch(pattern, *levels, 0) == 0)
+			return true;
+	return false;
+}
+
+/* Marks what a comma-separated list of patterns matches; each must match something. `levels`: of each name, or
+ * NULL. */
+static int match(const char *patterns, const char *const *names, const char *const *const *levels,
+	size_t count, const char *what, bool *marks, char **error)
 {
 	char *copy = strdup(patterns), *rest = NULL;
 	int result = 0;
 	for (char *one = strtok_r(copy, ",", &rest); one && result == 0; one = strtok_r(NULL, ",", &rest)) {
 		bool any = false;
 		for (size_t i = 0; i < count; i++)
-			if (fnmatch(one, names[i], 0) == 0)
+			if (matches(one, names[i], levels ? levels[i] : NULL))
 				marks[i] = any = true;
 		if (any)
 			continue;
@@ -48,34 +60,44 @@ static int select_cells(const struct experiment *e, const struct selection *s, b
 	bool *procedures, char **error)
 {
 	const char **names = calloc(e->configurations_count + e->procedures_count, sizeof *names);
+	const char *const **levels = calloc(e->configurations_count + 1, sizeof *levels);
 	int result = 0;
 	for (size_t i = 0; i < e->configurations_count; i++) {
 		names[i] = e->configurations[i].name;
+		levels[i] = (const char *const *)e->configurations[i].levels;
 		configurations[i] = !s->configurations;
 	}
 	if (s->configurations)
-		result = match(s->configurations, names, e->configurations_count, "configuration",
-			configurations, error);
+		result = match(s->configurations, names, levels, e->configurations_count,
+			"configuration", configurations, error);
 	for (size_t i = 0; i < e->procedures_count; i++) {
 		names[i] = e->procedures[i].name;
 		procedures[i] = !s->procedures && !e->procedures[i].optional;
 	}
 	if (result == 0 && s->procedures)
-		result = match(s->procedures, names, e->procedures_count, "procedure", procedures, error);
+		result = match(s->procedures, names, NULL, e->procedures_count, "procedure", procedures, error);
 	free(names);
+	free(levels);
 	return result;
+}
+
+unsigned plan_trials(const struct experiment *e, const struct selection *s, size_t configuration)
+{
+	unsigned own = e->configurations[configuration].trials;
+	return s->trials ? s->trials : own ? own : e->trials;
 }
 
 static void fill(struct plan *plan, const struct experiment *e, const struct selection *s,
 	const bool *configurations, const bool *procedures)
 {
-	unsigned trials = s->trials ? s->trials : e->trials;
-	plan->trials =
-		calloc(e->configurations_count * e->procedures_count * trials + 1, sizeof *plan->trials);
-	for (unsigned repeat = 1; repeat <= trials; repeat++)
-		for (unsigned c = 0; c < e->configurations_count; c++)
+	size_t total = 0;
+	for (size_t c = 0; c < e->configurations_count; c++)
+		total += plan_trials(e, s, c) * e->procedures_count;
+	plan->trials = calloc(total + 1, sizeof *plan->trials);
+	for (unsigned c = 0; c < e->configurations_count; c++)
+		for (unsigned repeat = 1; configurations[c] && repeat <= plan_trials(e, s, c); repeat++)
 			for (unsigned p = 0; p < e->procedures_count; p++)
-				if (configurations[c] && procedures[p])
+				if (procedures[p])
 					plan->trials[plan->count++] = (struct planned){c, p, repeat,
 						plan_mix(s->seed ^ text_hash(e->configurations[c].name) ^
 							 repeat) >>

@@ -13,9 +13,9 @@ struct planned {
 };
 
 struct selection {
-	const char *configurations; /* comma-separated shell patterns; NULL: all */
+	const char *configurations; /* comma-separated shell patterns, of names or of levels; NULL: all */
 	const char *procedures;     /* likewise; NULL: those that are not optional */
-	unsigned trials;            /* a cell; 0: as the experiment says */
+	unsigned trials;            /* a cell; 0: as the configuration or the experiment says */
 	uint64_t seed;
 };
 
@@ -24,10 +24,13 @@ struct plan {
 	size_t count;
 };
 
-/* Makes the plan: every cell `trials` times, in an order shuffled by the seed. A pattern that matches nothing
+/* Makes the plan: every cell as often as asked, in an order shuffled by the seed. A pattern that matches nothing
  * is an error that lists the names. */
 int plan_make(struct plan *plan, const struct experiment *experiment, const struct selection *selection,
 	char **error);
+/* How many trials a cell of that configuration has. */
+unsigned plan_trials(
+	const struct experiment *experiment, const struct selection *selection, size_t configuration);
 void plan_free(struct plan *plan);
 
 /* The well-mixed value behind every seed (splitmix64's finaliser). */
