@@ -13,6 +13,8 @@ Q        := $(if $(V),,@)
 say       = $(if $(V),@:,@printf '  %-5s %s\n' $(1))
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+# Programs that say their version are built anew when it changes, on every commit.
+$(shell mkdir -p $(BUILD); echo '$(VERSION)' | cmp -s - $(BUILD)/version || echo '$(VERSION)' >$(BUILD)/version)
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS  ?= -O2 -g
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror=implicit-function-declaration \
@@ -62,6 +64,8 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/harness/main.o $(BUILD)/obj/harness/provenance.o $(BUILD)/obj/lib/daemon.o $(BUILD)/tests/test_daemon: $(BUILD)/version
 
 $(LIB): $(call objects,lib)
 	@rm -f $@; $(AR) rcs $@ $^

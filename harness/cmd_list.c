@@ -39,8 +39,11 @@ static int describe(const char *name)
 	printf("%s: %s\n", e->name, e->title);
 	if (e->source)
 		printf("source: %s\n", e->source);
-	printf("topology: %s; %u trials a cell; %u at once\n\nconfigurations:\n", e->topology->name,
-		e->trials, e->jobs);
+	printf("topology: %s; %u trials a cell; ", e->topology->name, e->trials);
+	if (e->jobs)
+		printf("%u at once\n\nconfigurations:\n", e->jobs);
+	else
+		printf("as many at once as the machine carries\n\nconfigurations:\n");
 	for (size_t i = 0; i < e->configurations_count; i++)
 		printf("  %-28s %s\n", e->configurations[i].name,
 			e->configurations[i].title ? e->configurations[i].title : "");

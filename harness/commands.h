@@ -4,6 +4,7 @@
 #define LIQUIDNET_COMMANDS_H
 
 int cmd_run(int argc, char **argv);
+int cmd_rerun(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_shell(int argc, char **argv);

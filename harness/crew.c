@@ -2,6 +2,7 @@
  * ends; one that ends without a record, or outlives the trial's limit, is a failed trial with that reason. */
 #include "harness/crew.h"
 
+#include "harness/pace.h"
 #include "harness/project.h"
 #include "harness/sandbox.h"
 #include "harness/trial.h"
@@ -9,6 +10,7 @@
 #include "lib/error.h"
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,6 @@
 #include <unistd.h>
 
 #define GRACE_NS (15 * NS_PER_S) /* beyond the trial's own limit, which it watches itself */
-#define JOBS_MAX 256
 
 struct seat { /* one sandbox that runs */
 	bool taken;
@@ -26,6 +27,7 @@ struct seat { /* one sandbox that runs */
 	char *text; /* what was reported so far */
 	size_t size;
 	int64_t deadline_ns;
+	unsigned limit; /* of trials at once, when it began */
 };
 
 struct crew {
@@ -37,17 +39,30 @@ struct crew {
 	struct progress *progress;
 	struct crew_tally *tally;
 	struct seat *seats;
-	size_t next; /* of the plan */
+	unsigned seats_count, limit; /* of them in use */
+	struct pace pace;            /* where the machine decides on the limit */
+	size_t next;                 /* of the plan */
 	unsigned number;
 	bool stopping;
 };
 
+static unsigned running(const struct crew *crew)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i < crew->seats_count; i++)
+		count += crew->seats[i].taken;
+	return count;
+}
+
 static void show(struct crew *crew, const char *label)
 {
-	size_t running = 0;
-	for (size_t i = 0; i < crew->options->jobs; i++)
-		running += crew->seats[i].taken;
-	progress_step(crew->progress, crew->tally->good + crew->tally->bad, running, label);
+	const struct crew_tally *t = crew->tally;
+	progress_step(crew->progress, t->good + t->bad + t->spared, running(crew), label);
+}
+
+static size_t cell_of(const struct crew *crew, const struct planned *planned)
+{
+	return planned->configuration * crew->experiment->procedures_count + planned->procedure;
 }
 
 /* Starts a trial in a free seat; `attempt` counts from 1. */
@@ -55,7 +70,7 @@ static int seat_trial(
 	struct crew *crew, struct seat *seat, const struct planned *planned, unsigned attempt, char **error)
 {
 	const struct experiment *e = crew->experiment;
-	*seat = (struct seat){.taken = true};
+	*seat = (struct seat){.taken = true, .limit = crew->limit};
 	seat->trial = (struct trial){.experiment = e,
 		.planned = planned,
 		.number = ++crew->number,
@@ -115,9 +130,38 @@ static json_t *take_record(struct crew *crew, struct seat *seat)
 	return trial_record(&seat->trial, reason);
 }
 
+static double primary_value(const struct crew *crew, const json_t *record)
+{
+	const struct experiment *e = crew->experiment;
+	const json_t *value =
+		json_object_get(json_object_get(record, "measures"), e->measures[e->primary].name);
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* Where the machine decides: what this trial says about how many may run. Moves are kept in jobs.log. */
+static void set_pace(struct crew *crew, const struct seat *seat, const json_t *record)
+{
+	const json_t *verdict = json_object_get(record, "verdict");
+	bool strained = json_is_true(json_object_get(verdict, "strained"));
+	unsigned before = crew->pace.limit;
+	if (crew->options->jobs ||
+		!pace_ended(&crew->pace, json_number_value(json_object_get(record, "wall_s")),
+			json_number_value(json_object_get(record, "cpu_s")), strained, seat->limit))
+		return;
+	crew->limit = crew->pace.limit;
+	char line[256];
+	snprintf(line, sizeof line, "trials at once: %u -> %u (%s; one keeps %.2f of %u processors busy)",
+		before, crew->limit, strained ? "the machine was too slow for one" : "all were clean",
+		crew->pace.load, crew->pace.cpus);
+	results_note(crew->results, "jobs.log", line);
+	progress_note(crew->progress, "%s", line);
+}
+
 static int finish(struct crew *crew, struct seat *seat, char **error)
 {
 	json_t *record = take_record(crew, seat);
+	json_object_set_new(record, "at_once", json_integer(seat->limit));
+	set_pace(crew, seat, record);
 	const char *status = json_string_value(json_object_get(record, "status"));
 	const char *reason = json_string_value(json_array_get(json_object_get(record, "reasons"), 0));
 	bool bad = !status || strcmp(status, "failed") == 0 || strcmp(status, "invalid") == 0;
@@ -132,6 +176,8 @@ static int finish(struct crew *crew, struct seat *seat, char **error)
 		crew->tally->good += !bad;
 		crew->tally->bad += bad;
 	}
+	if (!bad)
+		until_add(crew->options->until, cell_of(crew, planned), primary_value(crew, record));
 	json_decref(record);
 	free(seat->text);
 	seat->text = NULL;
@@ -158,12 +204,38 @@ static int read_report(struct crew *crew, struct seat *seat, char **error)
 	return seat->text[seat->size - 1] == '\n' ? finish(crew, seat, error) : 0;
 }
 
+/* The next trial that is open and needed; NULL: none is left. */
+static const struct planned *next_open(struct crew *crew)
+{
+	while (crew->next < crew->plan->count) {
+		const struct planned *planned = &crew->plan->trials[crew->next++];
+		if (planned->state != PLANNED_OPEN)
+			continue;
+		if (!until_met(crew->options->until, cell_of(crew, planned)))
+			return planned;
+		crew->tally->spared++;
+	}
+	return NULL;
+}
+
+static struct seat *free_seat(struct crew *crew)
+{
+	for (size_t i = 0; i < crew->seats_count; i++)
+		if (!crew->seats[i].taken)
+			return &crew->seats[i];
+	return NULL;
+}
+
 static int fill_seats(struct crew *crew, char **error)
 {
-	for (size_t i = 0; i < crew->options->jobs && crew->next < crew->plan->count && !crew->stopping; i++)
-		if (!crew->seats[i].taken &&
-			seat_trial(crew, &crew->seats[i], &crew->plan->trials[crew->next++], 1, error) < 0)
+	while (!crew->stopping && running(crew) < crew->limit) {
+		struct seat *seat = free_seat(crew);
+		const struct planned *planned = seat ? next_open(crew) : NULL;
+		if (!planned)
+			return 0;
+		if (seat_trial(crew, seat, planned, planned->attempts + 1, error) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -174,7 +246,7 @@ static int serve(struct crew *crew, char **error)
 	nfds_t count = 0;
 	size_t of[JOBS_MAX + 1];
 	p[count++] = (struct pollfd){.fd = crew->options->stop_fd, .events = POLLIN};
-	for (size_t i = 0; i < crew->options->jobs; i++)
+	for (size_t i = 0; i < crew->seats_count; i++)
 		if (crew->seats[i].taken) {
 			of[count] = i;
 			p[count++] =
@@ -198,13 +270,25 @@ static int serve(struct crew *crew, char **error)
 
 static void abandon(struct crew *crew)
 {
-	for (size_t i = 0; i < crew->options->jobs; i++)
+	for (size_t i = 0; i < crew->seats_count; i++)
 		if (crew->seats[i].taken) {
 			sandbox_end(&crew->seats[i].sandbox);
 			host_cgroup_remove(crew->host, crew->seats[i].label);
 			free(crew->seats[i].text);
 			crew->seats[i].taken = false;
 		}
+}
+
+static unsigned long free_memory_mib(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *in = fopen("/proc/meminfo", "re");
+	while (in && !kib && fgets(line, sizeof line, in))
+		sscanf(line, "MemAvailable: %lu", &kib);
+	if (in)
+		fclose(in);
+	return kib / 1024;
 }
 
 int crew_run(const struct experiment *experiment, const struct plan *plan, const struct crew_options *options,
@@ -218,14 +302,18 @@ int crew_run(const struct experiment *experiment, const struct plan *plan, const
 		.results = results,
 		.progress = progress,
 		.tally = tally,
-		.seats = calloc(options->jobs, sizeof *crew.seats)};
+		.number = options->number,
+		.seats_count = options->jobs ? options->jobs : PACE_MAX};
+	crew.seats = calloc(crew.seats_count, sizeof *crew.seats);
+	pace_init(&crew.pace, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), free_memory_mib());
+	crew.limit = options->jobs ? options->jobs : crew.pace.limit;
 	*tally = (struct crew_tally){0};
-	int running = 0;
+	int left = 0;
 	do {
-		running = fill_seats(&crew, error) < 0 ? -1 : serve(&crew, error);
-	} while (running > 0 && !crew.stopping);
+		left = fill_seats(&crew, error) < 0 ? -1 : serve(&crew, error);
+	} while (left > 0 && !crew.stopping);
 	tally->stopped = crew.stopping;
 	abandon(&crew);
 	free(crew.seats);
-	return running < 0 ? -1 : 0;
+	return left < 0 ? -1 : 0;
 }

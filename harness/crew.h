@@ -8,21 +8,25 @@
 #include "harness/plan.h"
 #include "harness/progress.h"
 #include "harness/results.h"
+#include "harness/until.h"
 
 struct crew_options {
 	const char *root;
 	const char *backend;
-	unsigned jobs;    /* sandboxes at once */
-	unsigned retries; /* further attempts of a trial that failed or was invalid */
-	int stop_fd;      /* readable: kill what runs, begin nothing more */
+	unsigned jobs;       /* sandboxes at once, to JOBS_MAX; 0: as many as the machine carries */
+	unsigned retries;    /* further attempts of a trial that failed or was invalid */
+	unsigned number;     /* the highest that a trial of this run has had so far */
+	int stop_fd;         /* readable: kill what runs, begin nothing more */
+	struct until *until; /* a cell that it finds met gets no more trials; NULL: every planned one runs */
 };
 
 struct crew_tally {
 	size_t good, bad; /* trials whose last attempt counts in a mean / does not */
+	size_t spared;    /* open ones that the stopping rule made needless */
 	bool stopped;
 };
 
-/* Runs every trial of the plan. -1 and *error only when the results cannot be written. */
+/* Runs every trial of the plan that is open. -1 and *error only when the results cannot be written. */
 int crew_run(const struct experiment *experiment, const struct plan *plan, const struct crew_options *options,
 	struct host *host, struct results *results, struct progress *progress, struct crew_tally *tally,
 	char **error);

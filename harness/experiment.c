@@ -89,12 +89,22 @@ static int check_name(const struct experiment *e, const struct conf_node *root, 
 	return 0;
 }
 
+static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
+{
+	const struct conf_node *at = conf_child(root, "jobs");
+	if (at && at->type == CONF_SCALAR && strcmp(at->value, "auto") == 0) {
+		*jobs = 0;
+		return 0;
+	}
+	return conf_integer(root, "jobs", 1, JOBS_MAX, 1, jobs, error);
+}
+
 static int read_head(struct experiment *e, const char *project, const struct conf_node *root, char **error)
 {
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
 		"trials", "jobs", "retries", "seed", "trial_limit", "host", "settings", "links",
-		"configurations", "factors", "captures", "preparations", "daemons", "workloads", "measures", "primary",
-		"agree", "procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
+		"configurations", "factors", "captures", "preparations", "daemons", "workloads", "measures",
+		"primary", "agree", "procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *topology;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
@@ -102,7 +112,7 @@ static int read_head(struct experiment *e, const char *project, const struct con
 		conf_string(root, "source", NULL, &e->source, error) < 0 ||
 		conf_string(root, "backend", "auto", &e->backend, error) < 0 ||
 		conf_integer(root, "trials", 1, 100000, 3, &trials, error) < 0 ||
-		conf_integer(root, "jobs", 1, 256, 1, &jobs, error) < 0 ||
+		read_jobs(root, &jobs, error) < 0 ||
 		conf_integer(root, "retries", 0, 100, 1, &retries, error) < 0 ||
 		conf_integer(root, "seed", 0, INT64_MAX, 1, &seed, error) < 0 ||
 		conf_duration(root, "trial_limit", NS_PER_S, 86400 * NS_PER_S, 180 * NS_PER_S,

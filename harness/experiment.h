@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define JOBS_MAX 256 /* trials at once */
+
 /* One direction of a link, the same model for every back end. */
 struct shape {
 	uint64_t rate_bps; /* 0: not limited */
@@ -136,8 +138,8 @@ struct procedure {
 
 struct configuration {
 	const char *name, *title;
-	unsigned trials;     /* of each of its cells; 0: as the experiment says */
-	const char **levels; /* names of the factors' levels that it is made of; NULL-ended */
+	unsigned trials;                /* of each of its cells; 0: as the experiment says */
+	const char **levels;            /* names of the factors' levels that it is made of; NULL-ended */
 	struct link_shape *links;       /* topology->links_count entries */
 	const struct setting *settings; /* its own, besides the experiment's */
 	size_t settings_count;
@@ -160,7 +162,8 @@ struct experiment {
 	const struct setting *settings; /* of every configuration */
 	size_t settings_count;
 	const char *backend; /* "auto" or a back end's name */
-	unsigned trials, jobs, retries;
+	unsigned trials, retries;
+	unsigned jobs; /* trials at once; 0: as many as the machine carries (pace.h) */
 	uint64_t seed;
 	int64_t trial_limit_ns; /* the longest that a trial may take */
 	const struct pair

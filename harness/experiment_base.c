@@ -1,6 +1,7 @@
 /* Experiment, its base: `base: FILE` (beside the file) makes an experiment a variation of another. Mappings
  * are merged key by key, what the variation says wins; lists and values are replaced whole, and so are
- * `configurations` and `factors`, which are what a variation varies: either replaces both. Every node keeps its own file and line. */
+ * `configurations` and `factors`, which are what a variation varies: either replaces both. Every node keeps
+ * its own file and line. */
 #include "harness/experiment_reader.h"
 
 #include "lib/error.h"

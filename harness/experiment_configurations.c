@@ -1,7 +1,8 @@
-/* Experiment, its configurations: those that are listed, and those that factors make. A factor is a mapping of
- * levels; every combination of one level of each factor is a configuration, called by the names of its levels
- * ("symmetric-loss-1"; a level called `plain` leaves no trace). What a listed configuration of the same name says
- * comes on top. */
+/* Experiment, its configurations: those that are listed, and those that factors make. A factor is a mapping
+ * of levels; every combination of one level of each factor is a configuration, called by the names of its
+ * levels
+ * ("symmetric-loss-1"; a level called `plain` leaves no trace). What a listed configuration of the same name
+ * says comes on top. */
 #include "harness/experiment_reader.h"
 
 #include "lib/error.h"
@@ -15,8 +16,8 @@ static const char *const keys[] = {"title", "trials", "links", "settings", NULL}
 static void add_settings(
 	struct experiment *e, struct configuration *c, const struct setting *more, size_t count)
 {
-	struct setting *all =
-		pool_grow(e->pool, c->settings, c->settings_count, c->settings_count + count + 1, sizeof *all);
+	struct setting *all = pool_grow(
+		e->pool, c->settings, c->settings_count, c->settings_count + count + 1, sizeof *all);
 	for (size_t i = 0; i < count; i++)
 		all[c->settings_count + i] = more[i];
 	c->settings = all;

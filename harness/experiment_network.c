@@ -79,8 +79,7 @@ static int read_link(const struct conf_node *map, struct link_shape *link, char 
 	return 0;
 }
 
-int read_links(
-	struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)
+int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)
 {
 	const struct topology *topology = e->topology;
 	if (map && conf_expect(map, CONF_MAPPING, error) < 0)

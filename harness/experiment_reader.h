@@ -12,8 +12,7 @@ int load_with_base(struct experiment *e, char **error);
 int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out,
 	size_t *count, char **error);
 /* links: {all: SHAPE, LINK: SHAPE} on top of what `links` already says. */
-int read_links(
-	struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error);
+int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error);
 int read_captures(struct experiment *e, const struct conf_node *map, char **error);
 int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required,
 	int *index, char **error);

@@ -16,6 +16,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{"run", cmd_run, "run an experiment and print its tables"},
+	{"rerun", cmd_rerun, "run again what a results folder holds, and name what differs"},
 	{"list", cmd_list, "list the experiments"},
 	{"report", cmd_report, "print the tables of a results folder again"},
 	{"analyze", cmd_analyze, "turn captures into tables of TCP and MPTCP flows"},

@@ -202,6 +202,7 @@ void observe_judge(const struct observer *o, json_t *record)
 {
 	json_t *verdict = json_object_get(record, "verdict");
 	json_t *idle = json_object_get(json_object_get(verdict, "machine"), "idle_percent");
+	size_t reasons = json_array_size(json_object_get(record, "reasons"));
 	(void)o;
 	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
 	judge_threshold(record,
@@ -211,6 +212,9 @@ void observe_judge(const struct observer *o, json_t *record)
 		trial_judge(record, "suspect", "the machine was idle %.1f %% of the time, less than %.1f",
 			json_number_value(idle), IDLE_SUSPECT_PERCENT);
 	judge_links(record);
+	/* Whatever was found here is about the machine, not about the experiment. */
+	bool strained = json_array_size(json_object_get(record, "reasons")) > reasons;
+	json_object_set_new(verdict, "strained", json_boolean(strained));
 }
 
 void observe_abandon(struct observer *o)

@@ -33,8 +33,8 @@ static bool matches(const char *pattern, const char *name, const char *const *le
 	return false;
 }
 
-/* Marks what a comma-separated list of patterns matches; each must match something. `levels`: of each name, or
- * NULL. */
+/* Marks what a comma-separated list of patterns matches; each must match something. `levels`: of each name,
+ * or NULL. */
 static int match(const char *patterns, const char *const *names, const char *const *const *levels,
 	size_t count, const char *what, bool *marks, char **error)
 {
@@ -68,14 +68,15 @@ static int select_cells(const struct experiment *e, const struct selection *s, b
 		configurations[i] = !s->configurations;
 	}
 	if (s->configurations)
-		result = match(s->configurations, names, levels, e->configurations_count,
-			"configuration", configurations, error);
+		result = match(s->configurations, names, levels, e->configurations_count, "configuration",
+			configurations, error);
 	for (size_t i = 0; i < e->procedures_count; i++) {
 		names[i] = e->procedures[i].name;
 		procedures[i] = !s->procedures && !e->procedures[i].optional;
 	}
 	if (result == 0 && s->procedures)
-		result = match(s->procedures, names, NULL, e->procedures_count, "procedure", procedures, error);
+		result = match(
+			s->procedures, names, NULL, e->procedures_count, "procedure", procedures, error);
 	free(names);
 	free(levels);
 	return result;
@@ -85,6 +86,11 @@ unsigned plan_trials(const struct experiment *e, const struct selection *s, size
 {
 	unsigned own = e->configurations[configuration].trials;
 	return s->trials ? s->trials : own ? own : e->trials;
+}
+
+static uint64_t trial_seed(uint64_t seed, const char *configuration, unsigned repeat)
+{
+	return plan_mix(seed ^ text_hash(configuration) ^ repeat) >> 1;
 }
 
 static void fill(struct plan *plan, const struct experiment *e, const struct selection *s,
@@ -98,10 +104,11 @@ static void fill(struct plan *plan, const struct experiment *e, const struct sel
 		for (unsigned repeat = 1; configurations[c] && repeat <= plan_trials(e, s, c); repeat++)
 			for (unsigned p = 0; p < e->procedures_count; p++)
 				if (procedures[p])
-					plan->trials[plan->count++] = (struct planned){c, p, repeat,
-						plan_mix(s->seed ^ text_hash(e->configurations[c].name) ^
-							 repeat) >>
-							1};
+					plan->trials[plan->count++] = (struct planned){.configuration = c,
+						.procedure = p,
+						.repeat = repeat,
+						.seed = trial_seed(
+							s->seed, e->configurations[c].name, repeat)};
 }
 
 /* Fisher-Yates. Multiplication instead of the remainder: no bias worth naming at these sizes. */
@@ -128,6 +135,31 @@ int plan_make(struct plan *plan, const struct experiment *e, const struct select
 	free(configurations);
 	free(procedures);
 	return result;
+}
+
+static const struct record *last_record(const struct records *records, const struct planned *planned)
+{
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *r = &records->items[i];
+		if (r->last && r->configuration == planned->configuration &&
+			r->procedure == planned->procedure && r->repeat == planned->repeat)
+			return r;
+	}
+	return NULL;
+}
+
+void plan_resume(struct plan *plan, const struct records *records, unsigned retries)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct planned *p = &plan->trials[i];
+		const struct record *r = last_record(records, p);
+		if (!r)
+			continue;
+		p->attempts = (unsigned)r->attempt;
+		p->state = r->status <= TRIAL_SUSPECT ? PLANNED_GOOD
+			   : p->attempts > retries    ? PLANNED_BAD
+						      : PLANNED_OPEN;
+	}
 }
 
 void plan_free(struct plan *plan)

@@ -4,12 +4,17 @@
 #define LIQUIDNET_PLAN_H
 
 #include "harness/experiment.h"
+#include "harness/records.h"
+
+enum planned_state { PLANNED_OPEN, PLANNED_GOOD, PLANNED_BAD };
 
 struct planned {
 	unsigned configuration, procedure;
-	unsigned repeat; /* 1..trials, within its cell */
-	uint64_t seed;   /* of the trial: of its configuration and repeat, not of its procedure, so that
-			    procedures meet the   same losses */
+	unsigned repeat;   /* 1..trials, within its cell */
+	uint64_t seed;     /* of the trial: of its configuration and repeat, not of its procedure, so that
+			      procedures meet the same losses */
+	unsigned attempts; /* made by a run that is resumed */
+	enum planned_state state; /* GOOD: it counts; BAD: every attempt was used up in vain */
 };
 
 struct selection {
@@ -24,13 +29,16 @@ struct plan {
 	size_t count;
 };
 
-/* Makes the plan: every cell as often as asked, in an order shuffled by the seed. A pattern that matches nothing
- * is an error that lists the names. */
+/* Makes the plan: every cell as often as asked, in an order shuffled by the seed. A pattern that matches
+ * nothing is an error that lists the names. */
 int plan_make(struct plan *plan, const struct experiment *experiment, const struct selection *selection,
 	char **error);
 /* How many trials a cell of that configuration has. */
 unsigned plan_trials(
 	const struct experiment *experiment, const struct selection *selection, size_t configuration);
+/* Marks what the records of an interrupted run of the same plan already hold; a trial that was running when
+ * it ended has no record and stays open. `retries`: further attempts that a trial has. */
+void plan_resume(struct plan *plan, const struct records *records, unsigned retries);
 void plan_free(struct plan *plan);
 
 /* The well-mixed value behind every seed (splitmix64's finaliser). */

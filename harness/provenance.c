@@ -107,8 +107,7 @@ static json_t *host_sysctls(void)
 {
 	static const char *const keys[] = {"net.core.rmem_max", "net.core.wmem_max",
 		"net.core.netdev_max_backlog", "net.core.default_qdisc", "net.ipv4.tcp_mem",
-		"net.ipv4.tcp_allowed_congestion_control", "net.ipv4.tcp_available_congestion_control",
-		"net.netfilter.nf_conntrack_max"};
+		"net.ipv4.tcp_available_congestion_control", "net.netfilter.nf_conntrack_max"};
 	json_t *all = json_object();
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		char path[256] = "/proc/sys/";
@@ -155,23 +154,34 @@ static json_t *planned_cells(const struct experiment *e, const struct plan *plan
 	return cells;
 }
 
-json_t *provenance_take(
-	const struct experiment *e, const struct plan *plan, int64_t seed, int argc, char **argv)
+json_t *provenance_environment(void)
 {
 	struct utsname kernel;
+	uname(&kernel);
+	return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:o, s:o}", "liquidnet", LIQUIDNET_VERSION, "kernel",
+		"release", kernel.release, "version", kernel.version, "machine", kernel.machine, "machine",
+		machine(), "tools", tools(), "host_sysctls", host_sysctls());
+}
+
+/* How to start the same run again. */
+static json_t *run_options_json(const struct run_options *o)
+{
+	return json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:f, s:I}", "only", o->selection.configurations,
+		"procedures", o->selection.procedures, "trials", (json_int_t)o->selection.trials, "seed",
+		(json_int_t)o->seed, "backend", o->backend, "until", o->until, "jobs", (json_int_t)o->jobs);
+}
+
+json_t *provenance_take(const struct experiment *e, const struct plan *plan, const struct run_options *o)
+{
 	char started[32];
 	time_t now = time(NULL);
 	struct tm utc;
-	uname(&kernel);
 	strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
 	json_t *words = json_array();
 	json_array_append_new(words, json_string("liquidnet"));
-	for (int i = 0; i < argc; i++)
-		json_array_append_new(words, json_string(argv[i]));
-	json_t *all = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:{s:s, s:s, s:s}, s:o, s:o, s:o}",
-		"experiment", e->name, "started", started, "liquidnet", LIQUIDNET_VERSION, "command", words,
-		"seed", (json_int_t)seed, "trials", (json_int_t)plan->count, "cells", planned_cells(e, plan),
-		"kernel", "release", kernel.release, "version", kernel.version, "machine", kernel.machine,
-		"machine", machine(), "tools", tools(), "host_sysctls", host_sysctls());
-	return all;
+	for (int i = 0; i < o->argc; i++)
+		json_array_append_new(words, json_string(o->argv[i]));
+	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "experiment", e->name, "started", started,
+		"command", words, "run", run_options_json(o), "trials", (json_int_t)plan->count, "cells",
+		planned_cells(e, plan), "environment", provenance_environment());
 }

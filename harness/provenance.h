@@ -5,10 +5,14 @@
 
 #include "harness/experiment.h"
 #include "harness/plan.h"
+#include "harness/run.h"
 #include <jansson.h>
 
+/* The whole of provenance.json: the environment, what was planned, and how it was started ("run"). */
 json_t *provenance_take(
-	const struct experiment *experiment, const struct plan *plan, int64_t seed, int argc, char **argv);
+	const struct experiment *experiment, const struct plan *plan, const struct run_options *options);
+/* What the run depends on besides its inputs: version, kernel, machine, tools, the host's sysctls. */
+json_t *provenance_environment(void);
 
 /* Every program that a planned trial would start is there. -1 and *error names file, line, program and
  * remedy. */

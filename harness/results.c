@@ -2,6 +2,7 @@
 #include "harness/results.h"
 
 #include "lib/error.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -86,11 +87,78 @@ static int copy_experiment(
 	return copy_file(base_path, path, error);
 }
 
+/* A lock of the process, not of the descriptor: sandboxes inherit the one, and only the harness has the
+ * other. */
+static int take_lock(struct results *r, char **error)
+{
+	char path[PATH_MAX + 64];
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	snprintf(path, sizeof path, "%s/.lock", r->folder);
+	r->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (r->lock_fd < 0)
+		return error_set(error, "%s: %s", path, strerror(errno));
+	if (fcntl(r->lock_fd, F_SETLK, &lock) == 0)
+		return 0;
+	fcntl(r->lock_fd, F_GETLK, &lock);
+	return error_set(error, "%s: another run (process %d) writes there; wait for it, or stop it",
+		r->folder, (int)lock.l_pid);
+}
+
+static int open_log(struct results *r, char **error)
+{
+	char path[PATH_MAX + 64];
+	snprintf(path, sizeof path, "%s/trials.jsonl", r->folder);
+	r->log_fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	return r->log_fd >= 0 ? 0 : error_set(error, "%s: %s", path, strerror(errno));
+}
+
+/* Keeps whole lines only. */
+static int cut_torn_line(int fd, char **error)
+{
+	off_t end = lseek(fd, 0, SEEK_END), keep = end;
+	char byte = 0;
+	while (keep > 0 && pread(fd, &byte, 1, keep - 1) == 1 && byte != '\n')
+		keep--;
+	if (end < 0 || (keep < end && ftruncate(fd, keep) < 0))
+		return error_set(error, "trials.jsonl: %s", strerror(errno));
+	return 0;
+}
+
+/* The folders of trials that ran, or began to, are called NUMBER-... */
+static unsigned highest_number(const struct results *r)
+{
+	char path[PATH_MAX + 64];
+	unsigned highest = 0;
+	snprintf(path, sizeof path, "%s/trials", r->folder);
+	DIR *folder = opendir(path);
+	for (struct dirent *entry; folder && (entry = readdir(folder));) {
+		unsigned number = (unsigned)strtoul(entry->d_name, NULL, 10);
+		highest = number > highest ? number : highest;
+	}
+	if (folder)
+		closedir(folder);
+	return highest;
+}
+
+int results_reopen(struct results *r, const char *folder, unsigned *number, char **error)
+{
+	char absolute[PATH_MAX];
+	r->log_fd = r->lock_fd = -1;
+	if (!realpath(folder, absolute) || strlen(absolute) >= sizeof r->folder)
+		return error_set(
+			error, "%s: %s; name a folder results/EXPERIMENT/TIME", folder, strerror(errno));
+	strcpy(r->folder, absolute);
+	if (take_lock(r, error) < 0 || open_log(r, error) < 0 || cut_torn_line(r->log_fd, error) < 0)
+		return -1;
+	*number = highest_number(r);
+	return 0;
+}
+
 int results_open(struct results *r, const char *place, const char *name, const char *experiment_path,
 	const char *base_path, char **error)
 {
-	char absolute[PATH_MAX], parent[PATH_MAX], path[PATH_MAX + 64];
-	r->log_fd = -1;
+	char absolute[PATH_MAX], parent[PATH_MAX];
+	r->log_fd = r->lock_fd = -1;
 	if (make_folder(place, error) < 0)
 		return -1;
 	if (!realpath(place, absolute) ||
@@ -98,12 +166,9 @@ int results_open(struct results *r, const char *place, const char *name, const c
 		return error_set(error, "%s: %s", place, strerror(errno));
 	if (make_folder(parent, error) < 0 || make_run_folder(r, parent, error) < 0)
 		return -1;
-	if (copy_experiment(r, experiment_path, base_path, error) < 0)
+	if (take_lock(r, error) < 0 || copy_experiment(r, experiment_path, base_path, error) < 0 ||
+		open_log(r, error) < 0)
 		return -1;
-	snprintf(path, sizeof path, "%s/trials.jsonl", r->folder);
-	r->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (r->log_fd < 0)
-		return error_set(error, "%s: %s", path, strerror(errno));
 	point_latest(parent, r->folder);
 	return 0;
 }
@@ -135,16 +200,36 @@ int results_append(struct results *r, const json_t *record, char **error)
 
 int results_write_json(const struct results *r, const char *name, const json_t *value, char **error)
 {
-	char path[PATH_MAX];
-	if (snprintf(path, sizeof path, "%s/%s", r->folder, name) >= (int)sizeof path ||
-		json_dump_file(value, path, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0)
+	char path[PATH_MAX], part[PATH_MAX + 8];
+	int length = snprintf(path, sizeof path, "%s/%s", r->folder, name);
+	snprintf(part, sizeof part, "%s.part", path);
+	if (length >= (int)sizeof path ||
+		json_dump_file(value, part, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0 ||
+		rename(part, path) < 0)
 		return error_set(error, "%s/%s could not be written", r->folder, name);
 	return 0;
+}
+
+void results_note(const struct results *r, const char *file, const char *line)
+{
+	char path[PATH_MAX], stamp[32];
+	time_t now = time(NULL);
+	struct tm utc;
+	if (snprintf(path, sizeof path, "%s/%s", r->folder, file) >= (int)sizeof path)
+		return;
+	FILE *out = fopen(path, "ae");
+	if (!out)
+		return;
+	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+	fprintf(out, "%s %s\n", stamp, line);
+	fclose(out);
 }
 
 void results_close(struct results *r)
 {
 	if (r->log_fd >= 0)
 		close(r->log_fd);
-	r->log_fd = -1;
+	if (r->lock_fd >= 0)
+		close(r->lock_fd);
+	r->log_fd = r->lock_fd = -1;
 }

@@ -106,6 +106,57 @@ static void the_shuffle_is_fair(void **state)
 	assert_true(chi < 180); /* 121 degrees of freedom: 99.9 % lies below 173.6 */
 }
 
+/* Whatever prefix of a run was recorded, what is left is exactly the rest, with attempts going on. */
+static void it_resumes_from_every_prefix(void **state)
+{
+	(void)state;
+	struct plan whole = make((struct selection){.seed = 7});
+	struct record *items = calloc(whole.count, sizeof *items);
+	for (size_t done = 0; done <= whole.count; done++) {
+		struct plan plan = make((struct selection){.seed = 7});
+		for (size_t i = 0; i < done; i++)
+			items[i] = (struct record){.configuration = whole.trials[i].configuration,
+				.procedure = whole.trials[i].procedure,
+				.repeat = whole.trials[i].repeat,
+				.attempt = 1 + (int64_t)(i % 3),
+				.status = (enum trial_status)(i % 4),
+				.last = true};
+		plan_resume(&plan, &(struct records){.items = items, .count = done}, 1);
+		for (size_t i = 0; i < plan.count; i++) {
+			bool recorded = i < done, counts = i % 4 <= TRIAL_SUSPECT, again = i % 3 == 0;
+			enum planned_state wanted = !recorded ? PLANNED_OPEN
+						    : counts  ? PLANNED_GOOD
+						    : again   ? PLANNED_OPEN
+							      : PLANNED_BAD;
+			assert_int_equal(plan.trials[i].state, wanted);
+			assert_int_equal(plan.trials[i].attempts, recorded ? 1 + i % 3 : 0);
+			assert_int_equal(plan.trials[i].seed, whole.trials[i].seed);
+		}
+		plan_free(&plan);
+	}
+	free(items);
+	plan_free(&whole);
+}
+
+static void configurations_have_their_own_number_and_levels(void **state)
+{
+	(void)state;
+	static const char *levels[] = {"wide", "loss-9", NULL};
+	struct configuration own[] = {{.name = "wide-loss-9", .levels = levels, .trials = 6}, {.name = "other"}};
+	struct experiment e = {.trials = 2, .configurations = own, .configurations_count = 2, .procedures = procedures, .procedures_count = 1};
+	struct plan plan = {0};
+	char *error = NULL;
+	assert_int_equal(plan_make(&plan, &e, &(struct selection){0}, &error), 0);
+	assert_int_equal(plan.count, 8);
+	plan_free(&plan);
+	assert_int_equal(plan_make(&plan, &e, &(struct selection){.configurations = "loss-*"}, &error), 0);
+	assert_int_equal(plan.count, 6);
+	plan_free(&plan);
+	assert_int_equal(plan_make(&plan, &e, &(struct selection){.trials = 1}, &error), 0);
+	assert_int_equal(plan.count, 2);
+	plan_free(&plan);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +165,7 @@ int main(void)
 		cmocka_unit_test(procedures_share_their_losses),
 		cmocka_unit_test(selections_are_patterns),
 		cmocka_unit_test(a_pattern_without_a_match_is_refused),
+		cmocka_unit_test(it_resumes_from_every_prefix), cmocka_unit_test(configurations_have_their_own_number_and_levels),
 		cmocka_unit_test(the_shuffle_is_fair),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
