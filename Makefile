@@ -33,6 +33,7 @@ LIBS_link      := -lbpf
 LIBS_lb        := -lzookeeper_mt
 LIBS_mux       := -lbpf $(LIBS_lb)
 LIBS_agent     := $(LIBS_mux)
+LIBS_kibbutz   := -lnftables -lsodium
 LIBS_analysis  := -lpcap -lcrypto
 LIBS_harness   := $(LIBS_analysis)
 
@@ -107,7 +108,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) -lcmocka \
-	  $(LIBS_analysis) $(LIBS_detour) $(LIBS_client) $(LIBS_mux) $(LIB_LIBS)
+	  $(LIBS_analysis) $(LIBS_detour) $(LIBS_client) $(LIBS_mux) $(LIBS_kibbutz) $(LIB_LIBS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
@@ -119,7 +120,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] nodes/*/*.
 	@mkdir -p $(@D)
 	$(call say,FUZZ $<)
 	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD)/gen -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -o $@ $< $(call sources,lib) $(call sources,analysis) $(LIBS_analysis) $(LIBS_mux) $(LIB_LIBS)
+	  -fno-sanitize-recover=undefined -o $@ $< $(call sources,lib) $(call sources,analysis) $(LIBS_analysis) $(LIBS_mux) $(LIBS_kibbutz) $(LIB_LIBS)
 
 unit-build: $(UNIT)
 fuzz-build: $(FUZZ)

@@ -5,7 +5,7 @@
 #include "lib/error.h"
 #include "lib/log.h"
 #include "nodes/client/routes.h"
-#include "nodes/client/survey.h"
+#include "lib/survey.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -260,7 +260,7 @@ static void survey(struct client *client)
 	char *error = NULL;
 
 	client->counters.surveys++;
-	if (survey_take(&list, &count, &error) < 0) {
+	if (survey_take(false, &list, &count, &error) < 0) {
 		log_error("survey", "error=\"%s\"", error);
 		free(error);
 		return;

@@ -16,22 +16,13 @@
 #ifndef LIQUIDNET_CLIENT_PATHS_H
 #define LIQUIDNET_CLIENT_PATHS_H
 
+#include "lib/endpoint.h"
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define PATHS_NEVER INT64_MAX
-
-struct endpoint {
-	struct in_addr address;
-	uint16_t port; /* host order */
-};
-
-static inline bool endpoint_equal(struct endpoint a, struct endpoint b)
-{
-	return a.address.s_addr == b.address.s_addr && a.port == b.port;
-}
 
 enum detour_kind { DETOUR_NAT, DETOUR_VPN };
 

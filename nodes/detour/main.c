@@ -7,7 +7,7 @@
 #include "lib/log.h"
 #include "lib/units.h"
 #include "nodes/detour/config.h"
-#include "nodes/detour/nft.h"
+#include "lib/nft.h"
 #include "nodes/detour/signalling.h"
 #include "nodes/detour/vpn.h"
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 /* The NAT detour's nftables table: a map for the way in (DNAT), a set for the way out (SNAT). */
 #include "nodes/detour/nat.h"
 #include "lib/error.h"
-#include "nodes/detour/nft.h"
+#include "lib/nft.h"
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <stdio.h>

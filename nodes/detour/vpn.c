@@ -3,7 +3,7 @@
 #include "lib/error.h"
 #include "lib/log.h"
 #include "nodes/detour/config.h"
-#include "nodes/detour/nft.h"
+#include "lib/nft.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* nftables commands through libnftables, with its messages kept in memory. */
-#include "nodes/detour/nft.h"
+#include "lib/nft.h"
 #include "lib/error.h"
 #include <nftables/libnftables.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* nftables: commands in nft's own language, run in this process by libnftables. One call is one transaction
  * of the kernel: all of it, or nothing. */
-#ifndef LIQUIDNET_DETOUR_NFT_H
-#define LIQUIDNET_DETOUR_NFT_H
+#ifndef LIQUIDNET_NFT_H
+#define LIQUIDNET_NFT_H
 
 struct nft_ctx;
 

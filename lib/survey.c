@@ -1,6 +1,6 @@
 /* Living subflows by sock_diag: TCP sockets whose upper layer protocol is MPTCP say their token and
  * identifiers there. */
-#include "nodes/client/survey.h"
+#include "lib/survey.h"
 #include "lib/error.h"
 
 #include <errno.h>
@@ -8,11 +8,15 @@
 #include <linux/inet_diag.h>
 #include <linux/mptcp.h>
 #include <linux/sock_diag.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* The kernel's numbers, which netinet/tcp.h has as well, but beside a tcp_info that is too old. */
+enum { STATE_ESTABLISHED = 1, STATE_CLOSE = 7, STATE_LISTEN = 10 };
+
 struct list {
+	bool accepted;
 	struct survey_subflow *items;
 	size_t count, room;
 	uint32_t *tokens; /* of connections that a program holds; sorted when complete */
@@ -22,6 +26,7 @@ struct list {
 struct ulp {
 	uint32_t token, flags;
 	uint8_t local_id;
+	struct tcp_info tcp;
 };
 
 static int take_mptcp(const struct nlattr *attribute, void *context)
@@ -53,8 +58,14 @@ static int take_ulp(const struct nlattr *attribute, void *context)
 
 static int take_attribute(const struct nlattr *attribute, void *context)
 {
+	struct ulp *ulp = context;
+	size_t size = mnl_attr_get_payload_len(attribute);
+
 	if (mnl_attr_get_type(attribute) == INET_DIAG_ULP_INFO)
 		mnl_attr_parse_nested(attribute, take_ulp, context);
+	else if (mnl_attr_get_type(attribute) == INET_DIAG_INFO)
+		memcpy(&ulp->tcp, mnl_attr_get_payload(attribute),
+			size < sizeof ulp->tcp ? size : sizeof ulp->tcp);
 	return MNL_CB_OK;
 }
 
@@ -79,11 +90,19 @@ static int take_socket(const struct nlmsghdr *message, void *context)
 	mnl_attr_parse(message, sizeof *diag, take_attribute, &ulp);
 	subflow = (struct survey_subflow){.token = ulp.token,
 		.local_id = ulp.local_id,
-		.initial = ulp.flags & MPTCP_SUBFLOW_FLAG_MCAP_LOC,
+		.initial = ulp.flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_MCAP_REM),
+		.opened_here = ulp.flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_JOIN_LOC),
+		.backup = ulp.flags & (MPTCP_SUBFLOW_FLAG_BKUP_LOC | MPTCP_SUBFLOW_FLAG_BKUP_REM),
+		.unacked = ulp.tcp.tcpi_unacked,
+		.timeouts = ulp.tcp.tcpi_retransmits,
+		.ssthresh = ulp.tcp.tcpi_snd_ssthresh,
+		.window = ulp.tcp.tcpi_snd_cwnd,
+		.bytes_acked = ulp.tcp.tcpi_bytes_acked,
+		.bytes_received = ulp.tcp.tcpi_bytes_received,
 		.local.port = ntohs(diag->id.idiag_sport),
 		.remote.port = ntohs(diag->id.idiag_dport)};
 	/* MCAP_LOC, JOIN_LOC: the SYN was ours. Without a token the connection has fallen back to TCP. */
-	if (!ulp.token || !(ulp.flags & (MPTCP_SUBFLOW_FLAG_MCAP_LOC | MPTCP_SUBFLOW_FLAG_JOIN_LOC)) ||
+	if (!ulp.token || subflow.opened_here == list->accepted ||
 		!(ulp.flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED) ||
 		!to_v4(diag->idiag_family, diag->id.idiag_src, &subflow.local.address) ||
 		!to_v4(diag->idiag_family, diag->id.idiag_dst, &subflow.remote.address))
@@ -183,20 +202,20 @@ static void drop_orphans(struct list *list)
 static int dump_all(struct mnl_socket *diag, struct list *list)
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6};
-	const uint32_t open_states = ~(1u << TCP_CLOSE | 1u << TCP_LISTEN);
+	const uint32_t open_states = ~(1u << STATE_CLOSE | 1u << STATE_LISTEN);
 
 	for (size_t i = 0; i < sizeof families; i++)
 		if (dump(diag, families[i], IPPROTO_MPTCP, open_states, take_connection, list) < 0 ||
-			dump(diag, families[i], IPPROTO_TCP, 1 << TCP_ESTABLISHED, take_socket, list) < 0)
+			dump(diag, families[i], IPPROTO_TCP, 1 << STATE_ESTABLISHED, take_socket, list) < 0)
 			return -1;
 	drop_orphans(list);
 	return 0;
 }
 
-int survey_take(struct survey_subflow **items, size_t *count, char **error)
+int survey_take(bool accepted, struct survey_subflow **items, size_t *count, char **error)
 {
 	struct mnl_socket *diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	struct list list = {0};
+	struct list list = {.accepted = accepted};
 	int result = -1;
 
 	if (diag && mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) == 0)

@@ -1,0 +1,165 @@
+/* Policy routing by iproute2's batches. Tables: FIRST for the own link, FIRST + 1 + i for neighbour i, FIRST
+ * + 99 for new connections. Order of the rules: bound addresses; then everything of the main table but its
+ * default routes (neighbours, own networks); then the table for new connections, which is empty while they
+ * begin at the own link. */
+#include "nodes/kibbutz/routes.h"
+#include "lib/error.h"
+#include "lib/log.h"
+#include "lib/process.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define FIRST 4700
+#define BEGIN (FIRST + 99)
+#define PREFERENCE 700
+#define PROTOCOL 77
+
+struct text {
+	char buffer[INET_ADDRSTRLEN];
+};
+
+static const char *address_text(struct in_addr address, struct text *text)
+{
+	return inet_ntop(AF_INET, &address, text->buffer, sizeof text->buffer);
+}
+
+/* Runs the lines of a memory file through one `ip -batch`. With `force` what fails is passed over. */
+static int run_batch(const char *lines, bool force, char **error)
+{
+	int fd = memfd_create("batch", MFD_CLOEXEC);
+	char *output = NULL;
+
+	if (fd < 0 || write(fd, lines, strlen(lines)) != (ssize_t)strlen(lines) ||
+		lseek(fd, 0, SEEK_SET) != 0) {
+		if (fd >= 0)
+			close(fd);
+		return error_set(error, "routes: no memory for ip's commands");
+	}
+	const char *const argv[] = {"ip", force ? "-force" : "-4", "-batch", "-", NULL};
+	struct process_options options = PROCESS_OPTIONS;
+	options.argv = argv;
+	options.stdin_fd = fd;
+	int status = process_run(&options, true, 10000, &output, error);
+	close(fd);
+	if (status > 0)
+		error_set(error, "routes: ip says: %s", output ? output : "");
+	free(output);
+	return status == 0 || (status > 0 && force) ? 0 : -1;
+}
+
+static int find_address(const char *interface, struct in_addr *address, char **error)
+{
+	struct ifaddrs *list;
+	bool found = false;
+
+	if (getifaddrs(&list) < 0)
+		return error_set(error, "no list of addresses");
+	for (struct ifaddrs *i = list; i && !found; i = i->ifa_next) {
+		found = i->ifa_addr && i->ifa_addr->sa_family == AF_INET && !strcmp(i->ifa_name, interface);
+		if (found)
+			*address = ((struct sockaddr_in *)i->ifa_addr)->sin_addr;
+	}
+	freeifaddrs(list);
+	return found ? 0
+		     : error_set(error, "interface %s has no IPv4 address; bring the cellular link up first",
+			       interface);
+}
+
+static void write_rules(FILE *out, const struct settings *s, const char *verb, struct in_addr cellular)
+{
+	struct text t;
+
+	/* What neighbours send through us takes our own link, wherever our own connections begin. */
+	fprintf(out,
+		"rule %s pref %d from %s lookup %d protocol %d\n"
+		"rule %s pref %d iif %s lookup %d protocol %d\n",
+		verb, PREFERENCE, address_text(cellular, &t), FIRST, PROTOCOL, verb, PREFERENCE, s->local,
+		FIRST, PROTOCOL);
+	for (unsigned i = 0; i < s->count; i++)
+		fprintf(out, "rule %s pref %d from %s lookup %u protocol %d\n", verb, PREFERENCE,
+			address_text(s->neighbours[i].source, &t), FIRST + 1 + i, PROTOCOL);
+	fprintf(out,
+		"rule %s pref %d lookup main suppress_prefixlength 0 protocol %d\n"
+		"rule %s pref %d lookup %d protocol %d\n",
+		verb, PREFERENCE + 1, PROTOCOL, verb, PREFERENCE + 2, BEGIN, PROTOCOL);
+}
+
+static void write_removal(FILE *out, const struct settings *s)
+{
+	struct text t;
+
+	for (int preference = PREFERENCE; preference <= PREFERENCE + 2; preference++)
+		for (unsigned i = 0; i < (preference == PREFERENCE ? s->count + 2 : 1); i++)
+			fprintf(out, "rule del pref %d protocol %d\n", preference, PROTOCOL);
+	for (unsigned i = 0; i < s->count; i++)
+		fprintf(out, "addr del %s/%d dev %s\nroute flush table %u\n",
+			address_text(s->neighbours[i].source, &t), s->prefix, s->local, FIRST + 1 + i);
+	fprintf(out, "route flush table %d\nroute flush table %d\n", FIRST, BEGIN);
+}
+
+static int run_written(FILE *out, char **text, bool force, char **error)
+{
+	int result =
+		out && fclose(out) == 0 ? run_batch(*text, force, error) : error_set(error, "out of memory");
+
+	free(*text);
+	return result;
+}
+
+void routes_remove(const struct settings *s)
+{
+	char *text = NULL, *error = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out)
+		write_removal(out, s);
+	if (run_written(out, &text, true, &error) < 0)
+		log_warning("routes-not-removed", "error=\"%s\"", error);
+	free(error);
+}
+
+int routes_install(const struct settings *s, struct in_addr *cellular, char **error)
+{
+	char *text = NULL;
+	size_t size;
+	struct text a, b;
+
+	if (find_address(s->cellular, cellular, error) < 0)
+		return -1;
+	routes_remove(s);
+	FILE *out = open_memstream(&text, &size);
+	if (out) {
+		for (unsigned i = 0; i < s->count; i++)
+			fprintf(out,
+				"addr add %s/%d dev %s noprefixroute\n"
+				"route add default via %s dev %s src %s table %u\n",
+				address_text(s->neighbours[i].source, &a), s->prefix, s->local,
+				address_text(s->neighbours[i].address, &b), s->local, a.buffer,
+				FIRST + 1 + i);
+		fprintf(out, "route add default via %s dev %s src %s table %d\n",
+			address_text(s->gateway, &b), s->cellular, address_text(*cellular, &a), FIRST);
+		write_rules(out, s, "add", *cellular);
+	}
+	return run_written(out, &text, false, error);
+}
+
+int routes_begin(const struct settings *s, int neighbour, char **error)
+{
+	char line[256];
+	struct text a, b;
+
+	if (neighbour < 0)
+		snprintf(line, sizeof line, "route flush table %d\n", BEGIN);
+	else
+		snprintf(line, sizeof line, "route replace default via %s dev %s src %s table %d\n",
+			address_text(s->neighbours[neighbour].address, &a), s->local,
+			address_text(s->neighbours[neighbour].source, &b), BEGIN);
+	return run_batch(line, neighbour < 0, error);
+}

@@ -1,0 +1,41 @@
+/* The device daemon's configuration file; docs/kibbutz.md describes each key. */
+#ifndef LIQUIDNET_KIBBUTZ_SETTINGS_H
+#define LIQUIDNET_KIBBUTZ_SETTINGS_H
+
+#include "lib/conf.h"
+#include "lib/kibbutz.h"
+#include "nodes/kibbutz/wire.h"
+
+#define SETTINGS_NEIGHBOURS 32
+
+struct settings_neighbour {
+	const char *name;
+	struct in_addr address; /* its address on the local link */
+	struct in_addr source;  /* ours, for what goes through it */
+	struct in_addr guest;   /* its, for what goes through us */
+	uint8_t key[WIRE_KEY_SIZE];
+};
+
+struct settings {
+	const char *cellular; /* interfaces */
+	struct in_addr gateway;
+	const char *local;
+	struct in_addr address;
+	int prefix;
+	uint16_t port;
+	bool new_by_neighbour; /* new connections begin at a neighbour's link while there is one */
+	bool manage_sysctl;
+	int64_t poll_ns;
+	const char *trace; /* NULL: none */
+	struct kibbutz_settings policy;
+	struct settings_neighbour neighbours[SETTINGS_NEIGHBOURS];
+	unsigned count;
+	struct conf *conf; /* owns the strings */
+};
+
+/* Reads the file and the keys that it names. NULL with *error "FILE:LINE: ...". */
+struct settings *settings_load(const char *path, char **error);
+/* The same from a text, for tests; `name` stands for the file. */
+struct settings *settings_parse(const char *name, const char *text, char **error);
+void settings_free(struct settings *settings);
+#endif

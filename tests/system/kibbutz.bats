@@ -1,0 +1,431 @@
+#!/usr/bin/env bats
+# The Kibbutz's device daemon: three phones with a local link between them (10.9.0.1 to .3) and a cellular link each
+# (10.1.N.1), a server (10.5.0.1) that speaks Multipath TCP. Each test is a function that runs inside a sandbox, which dies whole
+# with it. Every wait is for an event or a condition asked for again, and has a limit.
+# shellcheck disable=SC2317,SC2329,SC2154 # functions are called by name, inside; start sets NAME_pid
+# shellcheck disable=SC2016,SC2034 # socat expands SOCAT_PEERADDR itself; descriptors are held open
+
+load sandbox
+
+setup() {
+	sandbox_setup
+	sender=$PWD/tests/system/kibbutz_sender.py
+	export sender
+}
+
+network() {
+	local name n
+	for name in p1 p2 p3 air core server; do
+		ip netns add "$name"
+		ip -n "$name" link set lo up
+	done
+	ip -n air link add air type bridge
+	ip -n air link set air up
+	ip netns exec core sysctl -qw net.ipv4.ip_forward=1
+	for n in 1 2 3; do
+		wire "p$n" cell "10.1.$n.1/24" core "p$n" "10.1.$n.254/24"
+		ip -n "p$n" route add default via "10.1.$n.254"
+		ip link add wifi netns "p$n" type veth peer name "p$n" netns air
+		ip -n air link set "p$n" master air up
+		ip -n "p$n" addr add "10.9.0.$n/16" dev wifi
+		ip -n "p$n" link set wifi up
+		openssl rand -hex 32 >"key-$n"
+	done
+	wire server eth 10.5.0.1/24 core server 10.5.0.254/24
+	ip -n server route add default via 10.5.0.254
+}
+
+wire() { # NODE INTERFACE ADDRESS NODE INTERFACE ADDRESS
+	ip link add "$2" netns "$1" type veth peer name "$5" netns "$4"
+	ip -n "$1" addr add "$3" dev "$2"
+	ip -n "$4" addr add "$6" dev "$5"
+	ip -n "$1" link set "$2" up
+	ip -n "$4" link set "$5" up
+}
+
+inside() { ip netns exec "$@"; }
+
+# key A B: the file of the pair's key.
+key() { [ "$1" -lt "$2" ] && echo "$work/key-$1$2" || echo "$work/key-$2$1"; }
+
+# start_phone N NEIGHBOURS [SETTINGS]: READY when it returns.
+start_phone() {
+	local n=$1 m line
+	{
+		printf '%s\n' "${3-}"
+		echo "manage_sysctl: true"
+		grep -q '^cellular' <<<"${3-}" || echo "cellular: {interface: cell, gateway: 10.1.$n.254, tail: ${tail:-2s}}"
+		echo "local: {interface: wifi, address: 10.9.0.$n}"
+		echo "trace: $work/p$n.trace"
+		echo "neighbours:"
+		for m in $2; do
+			[ -e "$(key "$n" "$m")" ] || openssl rand -hex 32 >"$(key "$n" "$m")"
+			echo "  - {name: p$m, address: 10.9.0.$m, source: 10.9.$m.$n, guest: 10.9.$n.$m, key_file: $(key "$n" "$m")}"
+		done
+	} >"p$n.yaml"
+	rm -f "p$n.ready"
+	mkfifo "p$n.ready"
+	exec {ready}<>"p$n.ready"
+	ip netns exec "p$n" "$programs/liquidnet-kibbutz" --config "p$n.yaml" --control "$work/p$n.control" --log-level debug \
+		--ready-fd 9 9>"p$n.ready" 2>>"p$n.log" &
+	eval "p${n}_pid=$!"
+	read -r -t 20 -u "$ready" line
+	[ "$line" = READY ]
+	exec {ready}>&-
+}
+
+# await FILE PATTERN [N]: until the file has N (1) lines that match.
+await() {
+	local n=${3:-1}
+	: >>"$1"
+	[ "$(timeout 20 grep -E -m "$n" -- "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
+}
+
+# until_true COMMAND...: asks again, 20 s at most.
+until_true() {
+	local tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ $tries -lt 400 ] || { echo "never true: $*" >&2; return 1; }
+		sleep 0.05
+	done
+}
+
+control() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/$1.control"; }
+status() { control "p$1" status | jq -r "$2"; }
+is() { [ "$(status "$1" "$2")" = "$3" ]; }
+
+stop() {
+	local pid=p${1}_pid
+	kill -TERM "${!pid}"
+	wait "${!pid}"
+}
+
+# own_packet N: a packet of the phone's own on its cellular link.
+own_packet() { inside "p$1" ping -qc 1 -W 1 -I "10.1.$1.1" 10.5.0.1 >/dev/null; }
+
+serve() {
+	ip netns exec server mptcpize run socat -d -d TCP4-LISTEN:5201,fork,reuseaddr EXEC:cat 2>serve.log &
+	await serve.log listening
+}
+
+# open_flow: an MPTCP connection of phone 1 that stays.
+open_flow() {
+	rm -f flow.in flow.out
+	mkfifo flow.in flow.out
+	exec {flow_in}<>flow.in {flow_out}<>flow.out
+	ip netns exec p1 mptcpize run socat - TCP4:10.5.0.1:5201,connect-timeout=5 <flow.in >flow.out 2>>flow.log &
+	flow_pid=$!
+	echoes hello
+}
+
+echoes() {
+	local line
+	echo "$1" >&"$flow_in"
+	read -r -t 20 -u "$flow_out" line
+	[ "$line" = "$1" ]
+}
+
+# subflow_from ADDRESS: the server has one from there.
+subflow_from() { inside server ss -Htn state established "dst $1" | grep -q .; }
+no_subflow_from() { ! subflow_from "$1"; }
+# received_from ADDRESS: bytes that the server's subflow from there has got.
+received_from() { inside server ss -Htin state established "dst $1" | grep -o 'bytes_received:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1; }
+gets_from() { local n; n=$(received_from "$1"); echoes "more $RANDOM"; [ "$(received_from "$1")" -gt "${n:-0}" ]; }
+
+# --- sharing -------------------------------------------------------------------------------------------------------
+
+sharing() {
+	tail=3s
+	serve
+	start_phone 1 2
+	start_phone 2 1
+	open_flow
+	subflow_from 10.1.1.1
+	own_packet 2
+	await p1.log 'event=heard neighbour=p2 duration_ms=3000'
+	until_true subflow_from 10.1.2.1 # seen from the cellular address of the neighbour: translated
+	until_true gets_from 10.1.2.1    # and used
+	is 1 '.connections[0].paths.p2 | "\(.state) \(.backup)"' 'up false'
+	is 1 '.connections[0].paths.own | "\(.state) \(.backup)"' 'up true'
+	await p2.log 'event=forwarding neighbour=p1 credit=4'
+	is 1 .neighbours[0].credit 6
+	# Its time ends: the subflow goes, the connection stays.
+	await p1.log 'event=close neighbour=p2'
+	until_true no_subflow_from 10.1.2.1
+	echoes "still here"
+	gets_from 10.1.1.1
+	control p2 accounts | jq -e '.neighbours.p1.given_up > 0 and .neighbours.p1.given_down > 0'
+}
+
+@test "kibbutz: an advertisement moves a connection to the neighbour's link, its end moves it back" { in_sandbox sharing; }
+
+once_a_period() {
+	start_phone 1 2
+	start_phone 2 1
+	own_packet 2
+	own_packet 2
+	own_packet 2
+	await p1.log 'event=heard'
+	[ "$(grep -c event=advertise p2.log)" = 1 ]
+	await p1.log 'event=close neighbour=p2'
+	own_packet 2
+	await p1.log 'event=heard' 2
+}
+
+@test "kibbutz: a link is advertised once a period, by the first own packet" { in_sandbox once_a_period; }
+
+begins_there() {
+	tail=5s
+	serve
+	start_phone 1 2
+	start_phone 2 1
+	own_packet 2
+	until_true is 1 .route p2
+	open_flow
+	subflow_from 10.1.2.1
+	no_subflow_from 10.1.1.1
+	# Plain TCP as well, from the neighbour's address.
+	ip netns exec server socat TCP4-LISTEN:80,reuseaddr SYSTEM:'echo $SOCAT_PEERADDR' &
+	until_true inside server ss -Htln 'sport 80' -O
+	[ "$(inside p1 socat -t 5 - TCP4:10.5.0.1:80 </dev/null)" = 10.1.2.1 ]
+	# Its end: the own link comes in before the neighbour's goes.
+	until_true no_subflow_from 10.1.2.1
+	subflow_from 10.1.1.1
+	echoes "still here"
+	is 1 .route own
+}
+
+@test "kibbutz: connections begin at a neighbour's link and move to the own one at its end" { in_sandbox begins_there; }
+
+tit_for_tat() {
+	serve
+	start_phone 1 2
+	start_phone 2 1 'credit: 1'
+	open_flow
+	own_packet 2
+	until_true subflow_from 10.1.2.1
+	await p2.log 'event=forwarding neighbour=p1 credit=0'
+	await p1.log 'event=close neighbour=p2'
+	own_packet 2
+	[ "$(grep -c event=advertise p2.log)" = 1 ]
+	# Phone 1 gives, phone 2 takes, and gives again.
+	own_packet 1
+	await p2.log 'event=open neighbour=p1'
+	inside p2 ping -qc 1 -W 2 10.5.0.1 >/dev/null
+	until_true is 2 .neighbours[0].credit 1
+	own_packet 2
+	await p1.log event=heard 2
+}
+
+@test "kibbutz: a neighbour that only takes is not offered the link again until it gives" { in_sandbox tit_for_tat; }
+
+not_admitted() {
+	start_phone 1 2
+	start_phone 2 1
+	# Phone 1 sends through phone 2 without being asked to.
+	! inside p1 ping -qc 1 -W 1 -I 10.9.2.1 10.5.0.1 >/dev/null
+	[ "$(control p2 accounts | jq .refused)" -ge 1 ]
+	own_packet 2
+	await p1.log event=heard
+	inside p1 ping -qc 1 -W 2 -I 10.9.2.1 10.5.0.1 >/dev/null
+}
+
+@test "kibbutz: nothing is forwarded without a valid advertisement" { in_sandbox not_admitted; }
+
+bandwidth() {
+	tail=10s
+	serve
+	start_phone 1 "2 3" 'profile: bandwidth'
+	start_phone 2 1
+	start_phone 3 1
+	open_flow
+	own_packet 2
+	own_packet 3
+	until_true subflow_from 10.1.2.1
+	until_true subflow_from 10.1.3.1
+	until_true is 1 '[.connections[0].paths[] | "\(.state) \(.backup)"] | unique | join(",")' 'up true'
+}
+
+@test "kibbutz: profile bandwidth uses every link, all at low priority" { in_sandbox bandwidth; }
+
+# --- what neighbours may do to us ------------------------------------------------------------------------------------
+
+lies() {
+	tail=30s
+	serve
+	start_phone 1 2
+	start_phone 2 1
+	open_flow
+	own_packet 2
+	until_true is 1 .neighbours[0].open true
+	local before
+	before=$(status 1 .neighbours[0].believed)
+	# From the neighbour's own address: a wrong key, every length, each field wrong, and what was sent before, again.
+	stop 2
+	until_true is 1 .neighbours[0].open false # it said so
+	inside p2 /usr/bin/python3 "$sender" "$(key 1 2)" 10.9.0.2 10.9.0.1 45675
+	until_true is 1 '.faults | [.short, .long, .magic, .type, .reserved, .duration, .forged, .misdirected] | all(. > 0)' true
+	until_true is 1 '.neighbours[0].stale > 0' true
+	is 1 .neighbours[0].open false
+	# A stranger.
+	inside p3 /usr/bin/python3 "$sender" "$(key 1 2)" 10.9.0.3 10.9.0.1 45675
+	until_true is 1 '.strangers > 0' true
+	is 1 .neighbours[0].open false
+	echoes "still here"
+}
+
+@test "kibbutz: forged, cut, long, misdirected and stale messages change nothing" { in_sandbox lies; }
+
+replays() {
+	tail=2s
+	start_phone 1 2
+	inside p1 tcpdump -qni wifi -w capture.pcap -U 'udp port 45675 and src 10.9.0.2' 2>tcpdump.log &
+	await tcpdump.log 'listening on'
+	start_phone 2 1
+	own_packet 2
+	await p1.log 'event=heard'
+	await p1.log 'event=close'
+	kill -KILL "$p2_pid"
+	inside p2 /usr/bin/python3 "$sender" --replay capture.pcap 10.9.0.2 10.9.0.1 45675
+	until_true is 1 '.neighbours[0].replayed + .neighbours[0].stale > 1' true
+	[ "$(grep -c event=heard p1.log)" = 1 ]
+	# The neighbour's next life is believed, its earlier messages are not.
+	start_phone 2 1
+	await p1.log 'event=met neighbour=p2' 2
+	own_packet 2
+	await p1.log 'event=heard' 2
+	await p1.log 'event=close' 2
+	inside p3 true
+	inside p2 /usr/bin/python3 "$sender" --replay capture.pcap 10.9.0.2 10.9.0.1 45675
+	until_true is 1 '.neighbours[0].replayed + .neighbours[0].stale > 3' true
+	[ "$(grep -c event=heard p1.log)" = 2 ]
+}
+
+@test "kibbutz: a replayed advertisement is not believed, neither in the neighbour's next life" { in_sandbox replays; }
+
+drops() {
+	tail=60s
+	serve
+	start_phone 1 2
+	start_phone 2 1
+	inside p2 nft 'table ip trap { chain f { type filter hook forward priority -10; }; }'
+	inside p2 nft add rule ip trap f drop
+	open_flow
+	own_packet 2
+	await p1.log event=heard
+	echoes "it drops everything"
+	inside p2 nft flush chain ip trap f
+	until_true subflow_from 10.1.2.1
+	until_true gets_from 10.1.2.1
+	inside p2 nft add rule ip trap f drop
+	# Data is under way on that path when it dies: the watchdog brings the own link in.
+	echoes "and again"
+	await p1.log 'event=own-link backup=0'
+	await p1.log 'event=close neighbour=p2' # given up after four timeouts
+	is 1 .neighbours[0].given_up 1
+	echoes "still here"
+}
+
+@test "kibbutz: a neighbour that advertises and drops everything does not cost the connection" { in_sandbox drops; }
+
+# --- the daemon's life ------------------------------------------------------------------------------------------------
+
+state() { # of phone 1: addresses, rules, routes, nftables, sysctls
+	inside p1 ip -4 -o addr show | awk '{ print $2, $4 }'
+	inside p1 ip rule
+	inside p1 ip -4 route show table all | grep -v '^broadcast\|^local' || :
+	inside p1 nft list ruleset
+	inside p1 sysctl net.mptcp.pm_type net.ipv4.ip_forward
+}
+
+leaves_nothing() {
+	serve
+	start_phone 2 1
+	state >before
+	start_phone 1 2
+	open_flow
+	own_packet 2
+	until_true subflow_from 10.1.2.1
+	stop 1
+	state >after
+	diff before after
+	echoes "without the daemon"
+	# Killed, it leaves its things; the next one takes them over, and the connection.
+	start_phone 1 2
+	kill -KILL "$p1_pid"
+	start_phone 1 2
+	until_true is 1 '.connections[0].paths.own.state' up
+	own_packet 2
+	until_true subflow_from 10.1.2.1
+	echoes "with the next one"
+	stop 1
+	state | grep -v sysctl >after
+	! grep -q '47[0-9][0-9]\|liquidnet' after
+}
+
+@test "kibbutz: the daemon leaves nothing behind, and survives being killed" { in_sandbox leaves_nothing; }
+
+only_one() {
+	start_phone 1 2
+	run inside p1 "$programs/liquidnet-kibbutz" --config p1.yaml
+	[ "$status" = 1 ]
+	[[ $output == *"another liquidnet-kibbutz serves this network namespace"* ]]
+	own_packet 1 # the first one's table is still there
+	await p1.log event=advertise
+}
+
+@test "kibbutz: one daemon a network namespace" { in_sandbox only_one; }
+
+# refused TEXT YAML: exit status 2, one line with file, line and text.
+refused() {
+	printf '%s\n' "$2" >bad.yaml
+	run "$programs/liquidnet-kibbutz" --config bad.yaml
+	[ "$status" = 2 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ ${lines[0]} == bad.yaml:[0-9]*"$1"* ]] || { echo "${lines[0]}" >&2; return 1; }
+}
+
+@test "kibbutz: a bad configuration is refused by file and line" {
+	cd "$work"
+	openssl rand -hex 32 >good.key
+	echo 1234 >bad.key
+	cell='cellular: {interface: cell, gateway: 10.1.1.254}'
+	local='local: {interface: wifi, address: 10.9.0.1}'
+	n='name: bob, address: 10.9.0.2, source: 10.9.2.1, guest: 10.9.1.2, key_file: good.key'
+	printf '%s\n' "$cell" "$local" "neighbours: [{$n}]" >good.yaml
+	"$programs/liquidnet-kibbutz" --config good.yaml --check
+	refused 'cellular: is missing' "$local"
+	refused 'no name for an interface' 'cellular: {interface: "a b", gateway: 10.1.1.254}'
+	refused 'no IPv4 address' 'cellular: {interface: cell, gateway: here}'
+	refused 'is the cellular one' "$cell
+local: {interface: cell, address: 10.9.0.1}"
+	refused 'tail' 'cellular: {interface: cell, gateway: 10.1.1.254, tail: 2}'
+	refused 'neighbours: is missing' "$cell
+$local"
+	refused 'is empty' "$cell
+$local
+neighbours: []"
+	refused 'bad.key does not hold 64' "$cell
+$local
+neighbours: [{${n/good.key/bad.key}}]"
+	refused 'No such file' "$cell
+$local
+neighbours: [{${n/good.key/no.key}}]"
+	refused 'two neighbours' "$cell
+$local
+neighbours: [{$n}, {$n}]"
+	refused 'share an address' "$cell
+$local
+neighbours: [{$n}, {${n/bob/eve}}]"
+	refused "profile: 'fast'" "$cell
+$local
+profile: fast
+neighbours: [{$n}]"
+	refused 'credit' "$cell
+$local
+credit: 0
+neighbours: [{$n}]"
+	refused 'colour' "$cell
+colour: red"
+}
