@@ -1,0 +1,121 @@
+/* Stamp: its statistics, its refusals, and packets over the loopback interface of a network namespace. */
+#include "lib/stamp.h"
+
+#include "lib/clock.h"
+#include "lib/netns.h"
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void test_summary(void **state)
+{
+	struct stamp stamps[200];
+
+	(void)state;
+	for (uint32_t i = 0; i < 200; i++)
+		stamps[i] = (struct stamp){1000000 * (i + 1), 1000000 * (i + 1) + 5000 + 1000 * (i / 2)};
+	for (uint32_t i = 1; i < 200; i += 2)
+		stamps[i].received_ns = 0;
+	struct stamp_summary s = stamp_summarise(stamps, 200, 5000);
+	assert_int_equal(s.count, 200);
+	assert_int_equal(s.received, 100);
+	assert_int_equal(s.late, 0);
+	assert_true(s.min_us == 0 && s.median_us == 49 && s.p90_us == 89 && s.p99_us == 98 && s.max_us == 99);
+
+	stamps[0].received_ns = stamps[4].received_ns + 1; /* after two that were sent later */
+	assert_int_equal(stamp_summarise(stamps, 200, 0).late, 2);
+	s = stamp_summarise(stamps + 1, 1, 0);
+	assert_true(s.received == 0 && s.max_us == 0);
+}
+
+static int loopback(char **error, struct stamp_plan plan, struct stamp *stamps)
+{
+	plan.netns[0] = plan.netns[1] = netns_open("/proc/self/ns/net");
+	assert_true(plan.netns[0] >= 0);
+	int result = stamp_run(&plan, stamps, error);
+	close(plan.netns[0]);
+	return result;
+}
+
+static void check_loopback(const char *address, uint32_t bytes)
+{
+	enum { COUNT = 200 };
+	struct stamp stamps[COUNT];
+	char *error = NULL;
+
+	if (loopback(&error,
+		    (struct stamp_plan){.address = {address, address},
+			    .count = COUNT,
+			    .bytes = bytes,
+			    .interval_ns = 100 * NS_PER_US,
+			    .patience_ns = 5 * NS_PER_S},
+		    stamps) < 0)
+		fail_msg("%s", error);
+	for (int i = 0; i < COUNT; i++) {
+		assert_true(stamps[i].sent_ns > 0 && stamps[i].received_ns >= stamps[i].sent_ns);
+		assert_true(i == 0 || stamps[i].sent_ns > stamps[i - 1].sent_ns);
+	}
+	assert_int_equal(stamp_summarise(stamps, COUNT, 0).received, COUNT);
+}
+
+static void test_loopback(void **state)
+{
+	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+
+	(void)state;
+	if (unshare(CLONE_NEWNET) < 0) {
+		assert_int_equal(errno, EPERM);
+		skip();
+	}
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &up), 0);
+	close(fd);
+	check_loopback("127.0.0.1", STAMP_BYTES_MIN);
+	check_loopback("127.0.0.1", 1514);
+	if (access("/proc/sys/net/ipv6/conf/lo", F_OK) == 0)
+		check_loopback("::1", STAMP_BYTES_MIN);
+}
+
+static void check_refusal(struct stamp_plan plan, const char *reason)
+{
+	struct stamp stamp;
+	char *error = NULL;
+
+	plan.interval_ns = plan.patience_ns = NS_PER_MS;
+	assert_int_equal(loopback(&error, plan, &stamp), -1);
+	if (!error || !strstr(error, reason))
+		fail_msg("`%s` instead of `%s`", error ? error : "", reason);
+	free(error);
+}
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	check_refusal((struct stamp_plan){.address = {"127.0.0.1", "127.0.0.1"}, .bytes = 1514}, "0 packets");
+	check_refusal((struct stamp_plan){.address = {"127.0.0.1", "127.0.0.1"}, .count = 1, .bytes = 64},
+		"64 bytes");
+	check_refusal((struct stamp_plan){.address = {"localhost", "127.0.0.1"}, .count = 1, .bytes = 100},
+		"`localhost` is no numeric");
+	check_refusal((struct stamp_plan){.address = {"127.0.0.1", "192.0.2.1"}, .count = 1, .bytes = 100},
+		"address 192.0.2.1: ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_refusals),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
