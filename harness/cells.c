@@ -6,15 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static const char *const judgement_names[] = {"", "same", "lower", "higher"};
+static const char *const judgement_names[] = {"", "same", "lower", "higher", "not comparable"};
 
 const char *judgement_name(enum judgement judgement)
 {
 	return judgement_names[judgement];
 }
 
-static bool counts(const struct record *record)
+bool cells_counts(const struct record *record)
 {
 	return record->last && record->status <= TRIAL_SUSPECT;
 }
@@ -24,8 +25,7 @@ static struct cell *cell_of(const struct cells *cells, const struct record *reco
 	return &cells->cells[record->configuration * cells->experiment->procedures_count + record->procedure];
 }
 
-/* The records of a cell stand together. Returns the first, and how many there are. */
-static const struct record *records_of(const struct cells *cells, const struct cell *cell, size_t *count)
+const struct record *cells_records(const struct cells *cells, const struct cell *cell, size_t *count)
 {
 	const struct records *records = &cells->records;
 	size_t first = 0;
@@ -44,7 +44,7 @@ static size_t gather(const struct record *records, size_t count, size_t measure,
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (counts(&records[i]) && !isnan(records[i].measures[measure]))
+		if (cells_counts(&records[i]) && !isnan(records[i].measures[measure]))
 			values[n++] = records[i].measures[measure];
 	return n;
 }
@@ -77,7 +77,7 @@ out:
 static void count_statuses(struct cell *cell, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		cell->suspect += counts(&records[i]) && records[i].status == TRIAL_SUSPECT;
+		cell->suspect += cells_counts(&records[i]) && records[i].status == TRIAL_SUSPECT;
 		cell->invalid += records[i].status == TRIAL_INVALID;
 		cell->failed += records[i].status == TRIAL_FAILED;
 	}
@@ -109,7 +109,7 @@ static int list_nodes(
 	size_t room = expect->subflows_count;
 
 	for (size_t i = 0; i < count; i++) {
-		cell->subflows_n += counts(&records[i]) && records[i].subflows_count;
+		cell->subflows_n += cells_counts(&records[i]) && records[i].subflows_count;
 		room += records[i].subflows_count;
 	}
 	if (!cell->subflows_n)
@@ -120,7 +120,7 @@ static int list_nodes(
 	for (size_t i = 0; experiment->topology && i < expect->subflows_count; i++)
 		add_node(cell, experiment->topology->nodes[expect->subflows[i]]);
 	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; counts(&records[i]) && j < records[i].subflows_count; j++)
+		for (size_t j = 0; cells_counts(&records[i]) && j < records[i].subflows_count; j++)
 			add_node(cell, records[i].subflows[j].node);
 	return 0;
 }
@@ -136,7 +136,7 @@ static int describe_subflows(
 	for (size_t s = 0; s < cell->subflows_count; s++) {
 		size_t n = 0;
 		for (size_t i = 0; i < count; i++)
-			if (counts(&records[i]) && records[i].subflows_count)
+			if (cells_counts(&records[i]) && records[i].subflows_count)
 				values[n++] = bytes_from(&records[i], cell->subflows[s].node);
 		cell->subflows[s].bytes = stats_median(values, n);
 		total += cell->subflows[s].bytes;
@@ -147,8 +147,23 @@ static int describe_subflows(
 	return 0;
 }
 
+/* Where an input of the project is: its copy in the results folder comes first. NULL: out of memory. */
+static char *input_path(const struct cells *cells, const char *file)
+{
+	char *path;
+
+	if (*file == '/')
+		return strdup(file);
+	if (asprintf(&path, "%s/%s", cells->folder, file) < 0)
+		return NULL;
+	if (access(path, R_OK) == 0)
+		return path;
+	free(path);
+	return asprintf(&path, "%s/%s", cells->root, file) < 0 ? NULL : path;
+}
+
 /* Index of a file among the sources, read when it is met first; -1 with *error. */
-static int source_of(struct cells *cells, const char *root, const char *file, char **error)
+static int source_of(struct cells *cells, const char *file, char **error)
 {
 	char *path;
 
@@ -159,9 +174,9 @@ static int source_of(struct cells *cells, const char *root, const char *file, ch
 	if (!sources)
 		return error_set(error, "out of memory");
 	cells->sources = sources;
-	if (asprintf(&path, "%s/%s", root, file) < 0)
+	if (!(path = input_path(cells, file)))
 		return error_set(error, "out of memory");
-	struct published_table *table = published_load(*file == '/' ? file : path, error);
+	struct published_table *table = published_load(path, error);
 	free(path);
 	if (!table)
 		return -1;
@@ -182,7 +197,7 @@ static int optional_number(
 	return published_number(table, row, column, value, error) < 0 ? -1 : 0;
 }
 
-static int find_published(struct cells *cells, struct cell *cell, const char *root, char **error)
+static int find_published(struct cells *cells, struct cell *cell, char **error)
 {
 	const struct experiment *experiment = cells->experiment;
 	const struct procedure *procedure = &experiment->procedures[cell->procedure];
@@ -190,7 +205,7 @@ static int find_published(struct cells *cells, struct cell *cell, const char *ro
 
 	if (!published->file)
 		return 0;
-	int source = source_of(cells, root, published->file, error);
+	int source = source_of(cells, published->file, error);
 	if (source < 0)
 		return -1;
 	const struct published_table *table = cells->sources[source].table;
@@ -228,6 +243,11 @@ static void judge(struct cell *cell)
 	if (isnan(cell->difference))
 		return;
 	cell->difference_percent = cell->published != 0 ? 100 * cell->difference / cell->published : NAN;
+	struct stats_group measured = {cell->stats.mean, cell->stats.sd, (double)cell->stats.n};
+	struct stats_group beside = {
+		cell->published, spread ? cell->published_sd : 0, spread ? cell->published_n : 0};
+	cell->test = stats_welch(measured, beside);
+	cell->hedges_g = stats_hedges_g(measured, beside);
 	double half = stats_welch_half_width(terms, spread ? 2 : 1);
 	if (isnan(half))
 		return;
@@ -235,6 +255,81 @@ static void judge(struct cell *cell)
 		cell->judgement = JUDGED_SAME;
 	else
 		cell->judgement = cell->difference < 0 ? JUDGED_LOWER : JUDGED_HIGHER;
+}
+
+static bool has_loss(const struct experiment *experiment, const struct configuration *configuration)
+{
+	for (size_t i = 0; configuration->links && i < experiment->topology->links_count; i++)
+		for (int k = 0; k < 2; k++)
+			if (configuration->links[i].shaped && configuration->links[i].direction[k].loss > 0)
+				return true;
+	return false;
+}
+
+static void find_notes(const struct cells *cells, struct cell *cell)
+{
+	const struct experiment *experiment = cells->experiment;
+	const struct configuration *configuration = &experiment->configurations[cell->configuration];
+	const struct procedure *procedure = &experiment->procedures[cell->procedure];
+	bool lossy = has_loss(experiment, configuration);
+
+	for (size_t i = 0; i < cells->notes.count; i++) {
+		const struct note *note = &cells->notes.items[i];
+		if (cell->source >= 0 && note_applies(note, procedure->published.file, configuration->name,
+						 procedure->published.value, procedure->name, lossy))
+			cell->notes |= UINT64_C(1) << i;
+		if (experiment->subflow_bytes.file && cell->subflows_count &&
+			note_applies(note, experiment->subflow_bytes.file, configuration->name, "bytes",
+				procedure->name, lossy))
+			cell->subflow_notes |= UINT64_C(1) << i;
+	}
+}
+
+/* What the notes say about the judgement: that there is none to be had, or what is behind it. */
+static void explain(const struct cells *cells, struct cell *cell)
+{
+	for (size_t i = 0; i < cells->notes.count; i++) {
+		enum note_effect effect = cells->notes.items[i].effect;
+		if (!(cell->notes >> i & 1) || isnan(cell->difference))
+			continue;
+		if (effect == NOTE_INCOMPARABLE && cell->judgement != JUDGED_INCOMPARABLE) {
+			cell->judgement = JUDGED_INCOMPARABLE;
+			cell->causes = 0;
+		}
+		if ((effect == NOTE_INCOMPARABLE && cell->judgement == JUDGED_INCOMPARABLE) ||
+			(effect == NOTE_EXPLAINS_HIGHER && cell->judgement == JUDGED_HIGHER) ||
+			(effect == NOTE_EXPLAINS_LOWER && cell->judgement == JUDGED_LOWER))
+			cell->causes |= UINT64_C(1) << i;
+	}
+}
+
+void cells_verdict(const struct cells *cells, const struct cell *cell, char *text, size_t size)
+{
+	bool differs = cell->judgement == JUDGED_LOWER || cell->judgement == JUDGED_HIGHER;
+	size_t used =
+		(size_t)snprintf(text, size, "%s", cell->judgement ? judgement_name(cell->judgement) : "-");
+
+	if (differs && !isnan(cell->difference_percent))
+		used += (size_t)snprintf(text + used, size - used, " by %.*f %%",
+			fabs(cell->difference_percent) < 9.95 ? 1 : 0, fabs(cell->difference_percent));
+	for (size_t i = 0, n = 0; i < cells->notes.count && used + 16 < size; i++)
+		if (cell->causes >> i & 1)
+			used += (size_t)snprintf(text + used, size - used, "%s%zu", n++ ? "," : " [",
+				cells_note_number(cells, i));
+	if (cell->causes && used + 1 < size)
+		snprintf(text + used, size - used, "]");
+}
+
+size_t cells_note_number(const struct cells *cells, size_t note)
+{
+	uint64_t used = 0;
+
+	for (size_t i = 0; i < cells->count; i++)
+		if (cells->cells[i].shown)
+			used |= cells->cells[i].notes | cells->cells[i].subflow_notes;
+	if (!(used >> note & 1))
+		return 0;
+	return 1 + (size_t)__builtin_popcountll(used & ((UINT64_C(1) << note) - 1));
 }
 
 /* Published bytes: the columns "a,b" stand for the promised subflows in their order. */
@@ -309,10 +404,10 @@ bool cells_comparable(const struct cells *cells, size_t configuration, const str
 	return shown;
 }
 
-static int fill_cell(struct cells *cells, struct cell *cell, const char *root, char **error)
+static int fill_cell(struct cells *cells, struct cell *cell, char **error)
 {
 	size_t count;
-	const struct record *records = records_of(cells, cell, &count);
+	const struct record *records = cells_records(cells, cell, &count);
 
 	cell->shown = count || is_planned(cells, cell);
 	count_statuses(cell, records, count);
@@ -320,13 +415,15 @@ static int fill_cell(struct cells *cells, struct cell *cell, const char *root, c
 		return error_set(error, "out of memory");
 	if (!cell->shown)
 		return 0;
-	if (find_published(cells, cell, root, error) < 0)
+	if (find_published(cells, cell, error) < 0)
 		return -1;
+	find_notes(cells, cell);
 	judge(cell);
+	explain(cells, cell);
 	return 0;
 }
 
-static int fill_all(struct cells *cells, const char *root, char **error)
+static int fill_all(struct cells *cells, char **error)
 {
 	const struct experiment *experiment = cells->experiment;
 
@@ -335,21 +432,31 @@ static int fill_all(struct cells *cells, const char *root, char **error)
 		cell->configuration = i / experiment->procedures_count;
 		cell->procedure = i % experiment->procedures_count;
 		cell->published = cell->published_sd = cell->published_n = NAN;
-		cell->difference = cell->difference_percent = NAN;
+		cell->difference = cell->difference_percent = cell->hedges_g = NAN;
+		cell->test = (struct stats_test){NAN, NAN, NAN};
 		cell->published_text = "";
 		cell->source = -1;
-		if (fill_cell(cells, cell, root, error) < 0)
+		if (fill_cell(cells, cell, error) < 0)
 			return -1;
 	}
 	if (!experiment->subflow_bytes.file)
 		return 0;
-	cells->subflow_source = source_of(cells, root, experiment->subflow_bytes.file, error);
+	cells->subflow_source = source_of(cells, experiment->subflow_bytes.file, error);
 	if (cells->subflow_source < 0)
 		return -1;
 	for (size_t i = 0; i < cells->count; i++)
 		if (cells->cells[i].subflows_count && find_subflow_bytes(cells, &cells->cells[i], error) < 0)
 			return -1;
 	return 0;
+}
+
+static int load_notes(struct cells *cells, char **error)
+{
+	char *path = input_path(cells, "data/notes.yaml");
+	int result = path ? notes_load(&cells->notes, path, error) : error_set(error, "out of memory");
+
+	free(path);
+	return result;
 }
 
 struct cells *cells_load(
@@ -365,14 +472,18 @@ struct cells *cells_load(
 	}
 	cells->experiment = experiment;
 	cells->subflow_source = -1;
+	cells->root = root;
+	cells->folder = results_dir;
 	load_plan(cells, results_dir);
 	int result = records_load(&cells->records, experiment, path, error);
 	free(path);
+	if (result == 0)
+		result = load_notes(cells, error);
 	if (result == 0) {
 		size_t count = experiment->configurations_count * experiment->procedures_count;
 		cells->cells = calloc(count, sizeof *cells->cells);
 		cells->count = cells->cells ? count : 0;
-		result = cells->cells ? fill_all(cells, root, error) : error_set(error, "out of memory");
+		result = cells->cells ? fill_all(cells, error) : error_set(error, "out of memory");
 	}
 	if (result < 0) {
 		cells_free(cells);
@@ -395,6 +506,7 @@ void cells_free(struct cells *cells)
 		published_free(cells->sources[i].table);
 	free(cells->sources);
 	records_free(&cells->records);
+	notes_free(&cells->notes);
 	free(cells);
 }
 

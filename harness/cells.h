@@ -8,13 +8,15 @@
 #define LIQUIDNET_CELLS_H
 
 #include "harness/experiment.h"
+#include "harness/notes.h"
 #include "harness/published.h"
 #include "harness/records.h"
 #include "harness/stats.h"
+#include <jansson.h>
 #include <stdbool.h>
 
 /* A judgement of the difference between a mean and what was published. */
-enum judgement { JUDGED_NOT, JUDGED_SAME, JUDGED_LOWER, JUDGED_HIGHER };
+enum judgement { JUDGED_NOT, JUDGED_SAME, JUDGED_LOWER, JUDGED_HIGHER, JUDGED_INCOMPARABLE };
 
 struct cell_subflow {
 	const char *node;       /* lives as long as the cells */
@@ -37,7 +39,12 @@ struct cell {
 	double difference;                           /* absolute; NAN: nothing to compare */
 	double difference_percent;
 	enum judgement
-		judgement; /* distinguishable at 95 % (Welch, and the rounding of what is published)? */
+		judgement;      /* distinguishable at 95 % (Welch, and the rounding of what is published)? */
+	struct stats_test test; /* against the published mean, as a constant where its spread is not known */
+	double hedges_g;
+	uint64_t notes;         /* bits: which of cells.notes are about the published value */
+	uint64_t causes;        /* of these, the ones behind the judgement */
+	uint64_t subflow_notes; /* and about the published bytes */
 	struct cell_subflow
 		*subflows; /* in the order of expect.subflows, then as met; none without captures */
 	size_t subflows_count, subflows_n /* trials behind the medians */;
@@ -56,12 +63,17 @@ struct cells {
 	size_t sources_count;
 	json_t *planned; /* "CONFIGURATION/PROCEDURE" of the run's plan (provenance.json), or NULL: not known
 			  */
-	int subflow_source;     /* index of sources, or -1 */
+	int subflow_source; /* index of sources, or -1 */
+	struct notes notes; /* on published values */
+	const char *root,
+		*folder;        /* where published files are: in the results folder, else in the project's */
 	struct records records; /* those that are not valid are remarks of the summary */
 };
 
-/* Reads `results_dir`/trials.jsonl and the published files (relative to `root`). NULL with *error
- * ("FILE:LINE: ..."): a fault in the records (records_load) or in a published file. */
+/* Reads `results_dir`/trials.jsonl, the published files and the notes on them (relative to `results_dir`
+ * where they are there, as in an archive, else to `root`; both names live as long as the cells). NULL with
+ * *error
+ * ("FILE:LINE: ..."): a fault in the records (records_load), in a published file or in the notes. */
 struct cells *cells_load(
 	const struct experiment *experiment, const char *root, const char *results_dir, char **error);
 void cells_free(struct cells *cells);
@@ -77,5 +89,16 @@ struct overhead cells_overhead(
 	const struct cells *cells, size_t configuration, const struct comparison *comparison);
 
 const char *judgement_name(enum judgement judgement); /* "" for JUDGED_NOT */
+/* The judgement in words, with how far apart and the numbers of its notes: "higher by 1.2 % [1]"; "-" for
+ * none.
+ */
+void cells_verdict(const struct cells *cells, const struct cell *cell, char *text, size_t size);
+/* The number that a note has in the tables, from 1, in the order of the file among those that are used; 0: it
+ * is not. */
+size_t cells_note_number(const struct cells *cells, size_t note);
+/* The records of a cell: they stand together. Returns the first, and how many there are. */
+const struct record *cells_records(const struct cells *cells, const struct cell *cell, size_t *count);
+/* Whether a record is among those that count: the last of its repeat, and valid or suspect. */
+bool cells_counts(const struct record *record);
 
 #endif

@@ -139,6 +139,10 @@ static struct table *result_columns(const struct page *page)
 		table_column(table, "diff", true, false);
 		table_column(table, "diff %", true, false);
 		table_column(table, "judged", false, false);
+		if (page->markdown) {
+			table_column(table, "p", true, false);
+			table_column(table, "Hedges' g", true, false);
+		}
 	}
 	for (size_t m = 0; m < experiment->measures_count; m++) {
 		char head[128];
@@ -168,7 +172,22 @@ static void published_cells(
 		table_cell(table, "%.*f (%.0f)", decimals, cell->published_sd, cell->published_n);
 	table_number(table, cell->difference, decimals, true);
 	table_number(table, cell->difference_percent, 2, true);
-	table_cell(table, "%s", cell->judgement ? judgement_name(cell->judgement) : "-");
+	char judged[128];
+	cells_verdict(page->cells, cell, judged, sizeof judged);
+	/* On a terminal the difference stands in the columns before it. */
+	const char *by = strstr(judged, " by "), *marks = strchr(judged, '[');
+	if (by && !page->markdown)
+		table_cell(
+			table, "%.*s%s%s", (int)(by - judged), judged, marks ? " " : "", marks ? marks : "");
+	else
+		table_cell(table, "%s", judged);
+	if (!page->markdown)
+		return;
+	if (cell->test.p < 0.001)
+		table_cell(table, "< 0.001");
+	else
+		table_number(table, cell->test.p, 3, false);
+	table_number(table, cell->hedges_g, 1, true);
 }
 
 static void result_row(const struct page *page, struct table *table, const struct cell *cell)
@@ -205,6 +224,25 @@ static void source_note(const struct page *page, const char *mark, int source)
 	note(page, text);
 }
 
+/* The notes on the published values: on a terminal those that stand in the table, in the file all that were
+ * used. */
+static void known(const struct page *page)
+{
+	const struct cells *cells = page->cells;
+	uint64_t marked = 0;
+
+	for (size_t i = 0; i < cells->count; i++)
+		marked |= cells->cells[i].shown ? cells->cells[i].causes : 0;
+	for (size_t i = 0; i < cells->notes.count; i++) {
+		char text[2048];
+		size_t number = cells_note_number(cells, i);
+		if (!number || (!page->markdown && !(marked >> i & 1)))
+			continue;
+		snprintf(text, sizeof text, "[%zu] %s", number, cells->notes.items[i].text);
+		note(page, text);
+	}
+}
+
 static void result_notes(const struct page *page)
 {
 	const struct cells *cells = page->cells;
@@ -222,6 +260,7 @@ static void result_notes(const struct page *page)
 			   "and its rounding). "
 			   "Known defects of published values: data/README.md");
 	}
+	known(page);
 	if (any_marks(cells))
 		note(page, "*: suspect trials among those counted; !: attempts that do not count (invalid or "
 			   "failed)");

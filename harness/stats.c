@@ -3,6 +3,7 @@
  */
 #include "harness/stats.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,4 +188,41 @@ double stats_welch_half_width(const struct stats_term *terms, size_t count)
 	if (!(per_degree > 0)) /* no spread at all */
 		return 0;
 	return stats_t_quantile(0.975, variance * variance / per_degree) * sqrt(variance);
+}
+
+static double variance_of_mean(struct stats_group group)
+{
+	return group.n > 0 ? group.sd * group.sd / group.n : 0;
+}
+
+static bool usable(struct stats_group group)
+{
+	return !isnan(group.mean) && (group.n <= 0 || (group.n >= 2 && !isnan(group.sd)));
+}
+
+struct stats_test stats_welch(struct stats_group a, struct stats_group b)
+{
+	struct stats_test test = {NAN, NAN, NAN};
+	double va = variance_of_mean(a), vb = variance_of_mean(b);
+
+	if (!usable(a) || !usable(b) || !(va + vb > 0))
+		return test;
+	double per_degree = (va > 0 ? va * va / (a.n - 1) : 0) + (vb > 0 ? vb * vb / (b.n - 1) : 0);
+	test.t = (a.mean - b.mean) / sqrt(va + vb);
+	test.df = (va + vb) * (va + vb) / per_degree;
+	test.p = 2 * t_tail(fabs(test.t), test.df);
+	return test;
+}
+
+double stats_hedges_g(struct stats_group a, struct stats_group b)
+{
+	double da = a.n > 0 ? a.n - 1 : 0, db = b.n > 0 ? b.n - 1 : 0, df = da + db;
+
+	if (!usable(a) || !usable(b) || df < 1)
+		return NAN;
+	double pooled = sqrt(((da > 0 ? da * a.sd * a.sd : 0) + (db > 0 ? db * b.sd * b.sd : 0)) / df);
+	if (!(pooled > 0))
+		return NAN;
+	double correction = df > 1 ? exp(lgamma(df / 2) - lgamma((df - 1) / 2)) / sqrt(df / 2) : NAN;
+	return (a.mean - b.mean) / pooled * correction;
 }

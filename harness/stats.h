@@ -39,4 +39,20 @@ struct stats_term {
  * Welch and Satterthwaite (B. L. Welch, Biometrika 34, 1947). NAN when a term has fewer than two values. */
 double stats_welch_half_width(const struct stats_term *terms, size_t count);
 
+/* Two means (or one and a constant) compared. What is not defined is NAN: everything for a group of fewer
+ * than two values; t and p when there is no spread at all. */
+struct stats_test {
+	double t, df; /* Welch 1947; against a constant: Student's t, n - 1 */
+	double p;     /* two-sided */
+};
+/* A group: its mean, the standard deviation of the sample and the number of values. n = 0: a constant. */
+struct stats_group {
+	double mean, sd, n;
+};
+struct stats_test stats_welch(struct stats_group a, struct stats_group b);
+/* Hedges' g of a against b: the difference in units of the pooled standard deviation, corrected for few
+ * values by the exact factor (L. V. Hedges, Journal of Educational Statistics 6, 1981). Against a constant:
+ * in units of a's own. NAN without spread. */
+double stats_hedges_g(struct stats_group a, struct stats_group b);
+
 #endif

@@ -39,6 +39,21 @@ static void put_names(FILE *out, const struct cells *cells, const struct cell *c
 	put_text(out, cells->experiment->procedures[cell->procedure].name);
 }
 
+/* The notes behind the judgement, as one text. */
+static void put_causes(FILE *out, const struct cells *cells, const struct cell *cell)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *joined = open_memstream(&text, &length);
+
+	for (size_t i = 0; joined && i < cells->notes.count; i++)
+		if (cell->causes >> i & 1)
+			fprintf(joined, "%s%s", ftell(joined) ? " " : "", cells->notes.items[i].text);
+	if (joined && fclose(joined) == 0)
+		put_text(out, text);
+	free(text);
+}
+
 static void summary_header(const struct experiment *experiment, FILE *out)
 {
 	const char *unit = experiment->measures[experiment->primary].unit;
@@ -49,7 +64,8 @@ static void summary_header(const struct experiment *experiment, FILE *out)
 	for (size_t m = 0; m < experiment->measures_count; m++)
 		if (m != experiment->primary)
 			fprintf(out, ",%s_%s", experiment->measures[m].name, experiment->measures[m].unit);
-	fputs(",suspect,invalid,failed,published_source,published_sd,published_n,difference,judgement\n",
+	fputs(",suspect,invalid,failed,published_source,published_sd,published_n,difference,judgement"
+	      ",q1,q3,welch_t,welch_df,welch_p,hedges_g,note\n",
 		out);
 }
 
@@ -77,7 +93,16 @@ static void summary_row(const struct cells *cells, const struct cell *cell, FILE
 	put_number(out, cell->published_sd);
 	put_number(out, cell->published_n);
 	put_number(out, cell->difference);
-	fprintf(out, ",%s\n", judgement_name(cell->judgement));
+	fprintf(out, ",%s", judgement_name(cell->judgement));
+	put_number(out, stats->q1);
+	put_number(out, stats->q3);
+	put_number(out, cell->test.t);
+	put_number(out, cell->test.df);
+	put_number(out, cell->test.p);
+	put_number(out, cell->hedges_g);
+	fputc(',', out);
+	put_causes(out, cells, cell);
+	fputc('\n', out);
 }
 
 static int summary_csv(const struct cells *cells, FILE *out)

@@ -184,6 +184,47 @@ static void welch_sleep(void **state)
 	close_to(stats_welch_half_width(still, 2), 0, 0);
 }
 
+/* R, the same call: p-value = 0.07939. One sample, R: t.test(sleep$extra[1:10], mu = 0): t = 1.3257, df = 9,
+ * p-value = 0.2176. */
+static void welch_test_sleep(void **state)
+{
+	(void)state;
+	const double first[] = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
+	struct stats s;
+
+	assert_int_equal(stats_describe(first, 10, 1, &s), 0);
+	struct stats_group a = {s.mean, s.sd, 10}, b = {2.33, 2.002249, 10}, zero = {0, 0, 0};
+	struct stats_test test = stats_welch(a, b);
+	close_to(test.t, -1.8608, 5e-5);
+	close_to(test.df, 17.776, 5e-4);
+	close_to(test.p, 0.07939, 5e-6);
+	test = stats_welch(a, zero);
+	close_to(test.t, 1.3257, 5e-5);
+	close_to(test.df, 9, 1e-12);
+	close_to(test.p, 0.2176, 5e-5);
+	struct stats_group one = {1, NAN, 1}, still = {9.55, 0, 3}, fixed = {9.41, 0, 60};
+	assert_true(isnan(stats_welch(one, zero).p));
+	assert_true(isnan(stats_welch(still, fixed).p)); /* no spread: nothing to test by */
+}
+
+/* M. Borenstein, L. V. Hedges and others, Introduction to Meta-Analysis (2009), chapter 4: means 103 and 100,
+ * standard deviations 5.5 and 4.5, 50 each: d = 0.5970, g = 0.5924. The factor for m degrees of freedom is
+ * c4(m) sqrt((m - 1) / m), with the c4 of control charts' tables: 0.7979 for 2, 0.9727 for 10. */
+static void hedges_g(void **state)
+{
+	(void)state;
+	struct stats_group a = {103, 5.5, 50}, b = {100, 4.5, 50};
+
+	close_to(stats_hedges_g(a, b), 0.5924, 5e-5);
+	close_to(stats_hedges_g(b, a), -0.5924, 5e-5);
+	struct stats_group unit = {1, 1, 3}, constant = {0, 0, 0}, single = {1, NAN, 1}, still = {1, 0, 3};
+	close_to(stats_hedges_g(unit, constant), 0.7979 * sqrt(1.0 / 2), 5e-5);
+	unit.n = 11;
+	close_to(stats_hedges_g(unit, constant), 0.9727 * sqrt(9.0 / 10), 5e-5);
+	assert_true(isnan(stats_hedges_g(single, constant)));
+	assert_true(isnan(stats_hedges_g(still, constant)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +237,8 @@ int main(void)
 		cmocka_unit_test(equal_values_have_no_spread),
 		cmocka_unit_test(student_table),
 		cmocka_unit_test(welch_sleep),
+		cmocka_unit_test(welch_test_sleep),
+		cmocka_unit_test(hedges_g),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

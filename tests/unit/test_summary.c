@@ -8,6 +8,7 @@
 #include <cmocka.h>
 // clang-format on
 #include "harness/cells.c"
+#include "harness/notes.c"
 #include "harness/published.c"
 #include "harness/records.c"
 #include "harness/scorecard.c"
@@ -15,6 +16,7 @@
 #include "harness/summary.c"
 #include "harness/table.c"
 #include <dirent.h>
+#include <sys/stat.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -229,14 +231,17 @@ static void summary_file(void **state)
 		"min,max,"
 		"ci95_low,ci95_high,sender_mbps,capture_mbps,total_s,suspect,invalid,failed,published_source,"
 		"published_sd,"
-		"published_n,difference,judgement");
+		"published_n,difference,judgement,q1,q3,welch_t,welch_df,welch_p,hedges_g,note");
+	/* By hand: t = -0.21 / (0.2 / sqrt 3); p = 1 - |t| / sqrt(t^2 + 2); g = -1.05 x 0.5642. */
 	csv_line(&folder, "summary.csv", "clean,nat",
 		"clean,nat,3,18.6,0.2,18.6,18.81,-1.11643,18.4,18.8,18.4,18.8,19,18.5,,1,1,1,b.csv,,,-0.21,"
-		"same");
+		"same,18.5,18.7,-1.81865,2,0.210586,-0.592399,");
 	csv_line(&folder, "summary.csv", "clean,tcp",
-		"clean,tcp,2,9.55,0.0707107,9.55,9.55,0,9.5,9.6,9.5,9.6,10,,1.5,0,0,0,a.csv,0,60,0,same");
-	csv_line(&folder, "summary.csv", "loss-1,tcp", "loss-1,tcp,0,,,,6.16,,,,,,,,,0,0,0,a.csv,0.61,60,,");
-	csv_line(&folder, "summary.csv", "loss-1,nat", "loss-1,nat,0,,,,,,,,,,,,,0,0,0,,,,,");
+		"clean,tcp,2,9.55,0.0707107,9.55,9.55,0,9.5,9.6,9.5,9.6,10,,1.5,0,0,0,a.csv,0,60,0,same,"
+		"9.525,9.575,0,1,1,0,");
+	csv_line(&folder, "summary.csv", "loss-1,tcp",
+		"loss-1,tcp,0,,,,6.16,,,,,,,,,0,0,0,a.csv,0.61,60,,,,,,,,,");
+	csv_line(&folder, "summary.csv", "loss-1,nat", "loss-1,nat,0,,,,,,,,,,,,,0,0,0,,,,,,,,,,,,");
 	char *text = get(&folder, "summary.csv");
 	size_t lines = 0;
 	for (const char *p = text; *p; p++)
@@ -364,7 +369,7 @@ static void a_torn_line_is_left_out_and_told(void **state)
 	succeed(&folder, &experiment, TCP("1", "9.5") "{\"configuration\":\"clean\",\"proced");
 	assert_non_null(strstr(folder.printed, "the last line of trials.jsonl was cut off"));
 	csv_line(&folder, "summary.csv", "clean,tcp",
-		"clean,tcp,1,9.5,,9.5,9.55,-0.52356,9.5,9.5,,,10,,1.5,0,0,0,a.csv,0,60,-0.05,");
+		"clean,tcp,1,9.5,,9.5,9.55,-0.52356,9.5,9.5,,,10,,1.5,0,0,0,a.csv,0,60,-0.05,,9.5,9.5,,,,,");
 	remove_folder(&folder);
 }
 
@@ -374,7 +379,8 @@ static void no_trial_at_all(void **state)
 	struct folder folder;
 
 	succeed(&folder, &experiment, "");
-	csv_line(&folder, "summary.csv", "clean,tcp", "clean,tcp,0,,,,9.55,,,,,,,,,0,0,0,a.csv,0,60,,");
+	csv_line(
+		&folder, "summary.csv", "clean,tcp", "clean,tcp,0,,,,9.55,,,,,,,,,0,0,0,a.csv,0,60,,,,,,,,,");
 	assert_null(strstr(folder.printed, "bytes a subflow"));
 	remove_folder(&folder);
 }
@@ -391,13 +397,90 @@ static void optional_procedures_show_with_records(void **state)
 		"{\"configuration\":\"clean\",\"procedure\":\"encrypted\",\"repeat\":1,\"attempt\":1,"
 		"\"status\":\"valid\","
 		"\"reasons\":[],\"measures\":{\"sender\":4}}\n");
-	csv_line(&folder, "summary.csv", "loss-1,encrypted", "loss-1,encrypted,0,,,,,,,,,,,,,0,0,1,,,,,");
+	csv_line(&folder, "summary.csv", "loss-1,encrypted",
+		"loss-1,encrypted,0,,,,,,,,,,,,,0,0,1,,,,,,,,,,,,");
 	/* Recorded as valid, but without a figure: it does not vanish. */
 	csv_line(&folder, "summary.csv", "clean,encrypted",
-		"clean,encrypted,0,,,,18.30,,,,,,,,,0,0,1,a.csv,,,,");
+		"clean,encrypted,0,,,,18.30,,,,,,,,,0,0,1,a.csv,,,,,,,,,,,");
 	assert_non_null(strstr(folder.printed, "failed (not counted): one; two"));
 	assert_non_null(strstr(folder.printed, "recorded as valid without its measure `receiver`"));
 	remove_folder(&folder);
+}
+
+/* Notes change what is said of a difference, never the numbers: a cause in its direction only, and what
+ * cannot be compared is not judged. */
+static void notes_on_published_values(void **state)
+{
+	(void)state;
+	char records[4096] = "";
+	char *error = NULL;
+	struct folder folder;
+
+	for (int i = 1; i <= 3; i++) {
+		sprintf(records + strlen(records),
+			"{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"repeat\":%d,\"attempt\":1,"
+			"\"status\":"
+			"\"valid\",\"reasons\":[],\"measures\":{\"receiver\":9.%d}}\n"
+			"{\"configuration\":\"clean\",\"procedure\":\"nat\",\"repeat\":%d,\"attempt\":1,"
+			"\"status\":"
+			"\"valid\",\"reasons\":[],\"measures\":{\"receiver\":20.%d}}\n",
+			i, 80 + i, i, i);
+	}
+	make_folder(&folder, records);
+	char data[128];
+	snprintf(data, sizeof data, "%s/data", folder.path);
+	assert_int_equal(mkdir(data, 0755), 0);
+	put(&folder, "data/notes.yaml",
+		"notes:\n"
+		"  - {table: a.csv, columns: tcp|x, effect: explains-lower, text: never}\n"
+		"  - {table: a.csv, rows: 'cl*', columns: tcp, effect: explains-higher, text: \"a, cause\"}\n"
+		"  - {table: b.csv, where: lossy, effect: incomparable, text: no loss here}\n"
+		"  - {table: b.csv, procedures: 'n*', effect: incomparable, text: a defect}\n"
+		"  - {table: other.csv, effect: incomparable, text: another file}\n");
+	if (make(&folder, &experiment, &error) < 0)
+		fail_msg("%s", error);
+	assert_non_null(strstr(folder.printed, "higher [2]"));
+	assert_non_null(strstr(folder.printed, "not comparable [3]"));
+	assert_non_null(strstr(folder.printed, "\n  [2] a, cause\n"));
+	assert_null(strstr(folder.printed, "never"));
+	char *csv = get(&folder, "summary.csv");
+	assert_non_null(strstr(csv, ",\"a, cause\"\n"));
+	assert_non_null(strstr(csv, ",not comparable,"));
+	free(csv);
+	char *scorecard = get(&folder, "scorecard.md");
+	assert_non_null(strstr(scorecard, "| higher by 2.8 % [2] |"));
+	assert_non_null(strstr(scorecard, "- [1] never\n"));
+	assert_null(strstr(scorecard, "another file"));
+	free(scorecard);
+	char path[160];
+	snprintf(path, sizeof path, "%s/notes.yaml", data);
+	unlink(path);
+	rmdir(data);
+	remove_folder(&folder);
+}
+
+static void faults_in_notes_name_their_line(void **state)
+{
+	(void)state;
+	static const char *const cases[][2] = {
+		{"notes: 1", "n.yaml:1: "},
+		{"notes:\n  - {table: a, effect: context}", "n.yaml:2: "},
+		{"notes:\n  - {table: a, effect: good, text: b}",
+			"n.yaml:2: effect `good`; write context, explains-higher, explains-lower or "
+			"incomparable"},
+		{"notes:\n  - {table: a, effect: context, text: b, where: lossless}",
+			"n.yaml:2: where `lossless`; write lossy, or leave it out"},
+		{"notes:\n  - {table: a, effect: context, text: b, row: c}", "n.yaml:2: "},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct notes notes;
+		char *error = NULL;
+		assert_int_equal(notes_parse(&notes, "n.yaml", cases[i][0], strlen(cases[i][0]), &error), -1);
+		if (strncmp(error, cases[i][1], strlen(cases[i][1])))
+			fail_msg("%s", error);
+		free(error);
+		notes_free(&notes);
+	}
 }
 
 static void nothing_published_nothing_captured(void **state)
@@ -417,7 +500,7 @@ static void nothing_published_nothing_captured(void **state)
 	succeed(&folder, &bare, TCP("1", "9.5") TCP("2", "9.7"));
 	assert_null(strstr(folder.printed, "published"));
 	assert_null(strstr(folder.printed, "overhead"));
-	csv_line(&folder, "summary.csv", "clean,end-to-end", "clean,end-to-end,0,,,,,,,,,,0,0,0,,,,,");
+	csv_line(&folder, "summary.csv", "clean,end-to-end", "clean,end-to-end,0,,,,,,,,,,0,0,0,,,,,,,,,,,,");
 	assert_string_equal(line_of(folder.printed, "  tcp"), "  tcp         2  9.60  0.14    9.60");
 	remove_folder(&folder);
 }
@@ -576,6 +659,8 @@ int main(void)
 		cmocka_unit_test(a_torn_line_is_left_out_and_told),
 		cmocka_unit_test(no_trial_at_all),
 		cmocka_unit_test(optional_procedures_show_with_records),
+		cmocka_unit_test(notes_on_published_values),
+		cmocka_unit_test(faults_in_notes_name_their_line),
 		cmocka_unit_test(nothing_published_nothing_captured),
 		cmocka_unit_test(faults_name_file_and_line),
 		cmocka_unit_test(a_broken_line_in_the_middle_is_refused),
