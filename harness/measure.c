@@ -30,28 +30,44 @@ static int take_number(json_t *from, const char *path, double *value, char **err
 	return 0;
 }
 
+int measure_items(
+	const struct measure *m, json_t *document, struct measure_item **items, size_t *count, char **error)
+{
+	json_t *list = measure_path(document, m->path), *item;
+	size_t i;
+	if (!json_is_array(list))
+		return error_set(error, "its output has no list at `%s`", m->path);
+	*count = json_array_size(list);
+	*items = calloc(*count + 1, sizeof **items);
+	json_array_foreach(list, i, item)
+	{
+		struct measure_item *one = &(*items)[i];
+		if (take_number(item, m->from, &one->from, error) < 0 ||
+			take_number(item, m->to, &one->to, error) < 0 ||
+			take_number(item, m->amount, &one->amount, error) < 0) {
+			free(*items);
+			return -1;
+		}
+		one->counts = one->from >= m->window[0] && one->to <= m->window[1];
+	}
+	return 0;
+}
+
 /* Sum of the amounts over sum of the times, of the items that lie whole in the window. */
 static int take_series(const struct measure *m, json_t *document, double *value, char **error)
 {
-	json_t *list = measure_path(document, m->path), *item;
+	struct measure_item *items;
 	double amount = 0, time = 0;
-	size_t i, used = 0;
-	if (!json_is_array(list))
-		return error_set(error, "its output has no list at `%s`", m->path);
-	json_array_foreach(list, i, item)
-	{
-		double from = 0, to = 0, one = 0;
-		if (take_number(item, m->from, &from, error) < 0 ||
-			take_number(item, m->to, &to, error) < 0 ||
-			take_number(item, m->amount, &one, error) < 0)
-			return -1;
-		if (from < m->window[0] || to > m->window[1])
-			continue;
-		amount += one;
-		time += to - from;
-		used++;
-	}
-	if (used == 0 || time <= 0)
+	size_t count;
+	if (measure_items(m, document, &items, &count, error) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (items[i].counts) {
+			amount += items[i].amount;
+			time += items[i].to - items[i].from;
+		}
+	free(items);
+	if (time <= 0)
 		return error_set(error, "no item of `%s` lies between %g s and %g s", m->path, m->window[0],
 			m->window[1]);
 	*value = amount / time * m->scale;

@@ -10,7 +10,15 @@ json_t *measure_path(json_t *value, const char *path);
 /* A VALUE or SERIES measure of a program's JSON output (a file). -1 and *error when the output has no such
  * number. */
 int measure_read(const struct measure *measure, const char *output_path, double *value, char **error);
-/* The same of a parsed document: pure. */
+/* The items of a SERIES measure in a parsed document. *items is owned by the caller; nothing to free on -1.
+ */
+struct measure_item {
+	double from, to, amount; /* seconds; amount not scaled */
+	bool counts;             /* lies whole in the measure's window */
+};
+int measure_items(const struct measure *measure, json_t *document, struct measure_item **items, size_t *count,
+	char **error);
+/* measure_read of a parsed document: pure. */
 int measure_take(const struct measure *measure, json_t *document, double *value, char **error);
 
 #endif

@@ -2,6 +2,7 @@
  * What runs is stopped before the sandbox is, so that no orphaned socket keeps a namespace alive. */
 #include "harness/trial.h"
 
+#include "harness/agreement.h"
 #include "harness/counters.h"
 #include "harness/measure.h"
 #include "harness/network.h"
@@ -151,20 +152,16 @@ static int measure(struct run *run, char **error)
 	return 0;
 }
 
-static void check_agreement(struct run *run)
+static void check_agreement(struct run *run, const struct delivery *delivery)
 {
 	const struct experiment *e = run->trial->experiment;
-	json_t *values = json_object_get(run->record, "measures");
-	if (e->agree[0] < 0)
-		return;
-	const char *names[2] = {e->measures[e->agree[0]].name, e->measures[e->agree[1]].name};
-	double a = json_number_value(json_object_get(values, names[0]));
-	double b = json_number_value(json_object_get(values, names[1]));
-	double difference = a > 0 ? (b - a) / a : 0;
-	if (difference > e->agree_within || difference < -e->agree_within)
-		trial_judge(run->record, "suspect",
-			"%s %.3f and %s %.3f differ by %.2f %%, more than %.2f %%", names[0], a, names[1], b,
-			difference * 100, e->agree_within * 100);
+	const char *output = NULL;
+	for (int k = 0; k < 2 && e->agree[0] >= 0; k++) {
+		const struct measure *m = &e->measures[e->agree[k]];
+		if (m->kind == MEASURE_SERIES)
+			output = stage_output(&run->stage, m->program);
+	}
+	agreement_check(e, output, delivery, run->record);
 }
 
 static int work(struct run *run, char **error)
@@ -180,10 +177,15 @@ static int work(struct run *run, char **error)
 		result = -1;
 	if (result < 0 || collect(run, error) < 0 || measure(run, error) < 0)
 		return -1;
-	if (wire_check(run->trial->experiment, run->procedure, (const char *const *)run->observer.captures,
-		    json_object_get(run->record, "counters"), run->record, error) < 0)
+	struct delivery delivery = {0};
+	result = wire_check(run->trial->experiment, run->procedure,
+		(const char *const *)run->observer.captures, json_object_get(run->record, "counters"),
+		run->record, &delivery, error);
+	if (result == 0)
+		check_agreement(run, &delivery);
+	json_decref(delivery.steps);
+	if (result < 0)
 		return -1;
-	check_agreement(run);
 	observe_judge(&run->observer, run->record);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WIRE_STEP_S 0.005  /* of the delivered bytes over time */
 #define READABLE_SHARE 0.9 /* of a plain tunnel's data packets; the rest may be acknowledgements or cut */
 #define HIDDEN_SHARE 0.01
 
@@ -156,11 +157,22 @@ static int check_tunnel(const struct expect *x, const char *capture, json_t *rec
 	return 0;
 }
 
-/* The data connection of a capture, with the windows of that capture's measures; NULL with *error. */
+static bool must_agree(const struct experiment *e, size_t capture)
+{
+	for (int k = 0; k < 2 && e->agree[k] >= 0; k++) {
+		const struct measure *m = &e->measures[e->agree[k]];
+		if (m->kind == MEASURE_CAPTURE && m->capture == (int)capture)
+			return true;
+	}
+	return false;
+}
+
+/* A capture's connections, with the windows of that capture's measures; NULL with *error. */
 static json_t *analyse(const struct experiment *e, size_t capture, const char *path, char **error)
 {
 	struct analysis_window windows[ANALYSIS_WINDOWS];
-	struct analysis_options options = {.windows = windows};
+	struct analysis_options options = {
+		.windows = windows, .step_s = must_agree(e, capture) ? WIRE_STEP_S : 0};
 	for (size_t i = 0; i < e->measures_count && options.window_count < ANALYSIS_WINDOWS; i++)
 		if (e->measures[i].kind == MEASURE_CAPTURE && e->measures[i].capture == (int)capture)
 			windows[options.window_count++] =
@@ -184,6 +196,14 @@ static void take_measures(const struct experiment *e, size_t capture, json_t *co
 	}
 }
 
+static void take_delivery(json_t *connection, struct delivery *delivery)
+{
+	json_t *direction = json_object_get(connection, busier_direction(connection));
+	json_decref(delivery->steps);
+	delivery->steps = json_incref(json_object_get(direction, "series_delivered_bytes"));
+	delivery->step_s = WIRE_STEP_S;
+}
+
 static bool wanted(const struct experiment *e, const struct expect *x, size_t capture)
 {
 	if (x->capture == (int)capture)
@@ -195,7 +215,7 @@ static bool wanted(const struct experiment *e, const struct expect *x, size_t ca
 }
 
 static int check_capture(const struct experiment *e, const struct expect *x, size_t capture, const char *path,
-	json_t *record, char **error)
+	json_t *record, struct delivery *delivery, char **error)
 {
 	json_t *result = analyse(e, capture, path, error);
 	if (!result)
@@ -208,6 +228,8 @@ static int check_capture(const struct experiment *e, const struct expect *x, siz
 			record, "failed", "the capture at %s shows no connection", e->captures[capture].name);
 	} else {
 		take_measures(e, capture, connection, record);
+		if (must_agree(e, capture))
+			take_delivery(connection, delivery);
 		if (x->capture == (int)capture) {
 			check_protocol(x, e->captures[capture].name, connections, record);
 			check_subflows(e, x, connection, record);
@@ -218,11 +240,11 @@ static int check_capture(const struct experiment *e, const struct expect *x, siz
 }
 
 int wire_check(const struct experiment *e, const struct procedure *procedure, const char *const *captures,
-	json_t *counters, json_t *record, char **error)
+	json_t *counters, json_t *record, struct delivery *delivery, char **error)
 {
 	const struct expect *x = &procedure->expect;
 	for (size_t i = 0; i < e->captures_count; i++)
-		if (wanted(e, x, i) && check_capture(e, x, i, captures[i], record, error) < 0)
+		if (wanted(e, x, i) && check_capture(e, x, i, captures[i], record, delivery, error) < 0)
 			return -1;
 	check_counters(x, counters, record);
 	return x->tunnel_capture >= 0 ? check_tunnel(x, captures[x->tunnel_capture], record, error) : 0;
