@@ -35,7 +35,7 @@ LIBS_mux       := -lbpf $(LIBS_lb)
 LIBS_agent     := $(LIBS_mux)
 LIBS_kibbutz   := -lnftables -lsodium
 LIBS_analysis  := -lpcap -lcrypto
-LIBS_harness   := $(LIBS_analysis)
+LIBS_harness   := $(LIBS_analysis) -lbpf
 
 NODES   := $(notdir $(patsubst %/,%,$(dir $(wildcard nodes/*/main.c))))
 sources  = $(filter-out %.bpf.c,$(wildcard $(1)/*.c))

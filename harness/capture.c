@@ -1,6 +1,7 @@
 /* Capture: libpcap handles opened inside their namespaces stay there; one poll loop drains them all. */
 #include "harness/capture.h"
 
+#include "harness/wheel_protocol.h"
 #include "lib/clock.h"
 #include "lib/netns.h"
 #include <errno.h>
@@ -28,6 +29,19 @@ static int complain(const struct capture_target *target, const char *what)
 	return -1;
 }
 
+/* The wheel's primers (wheel.h) pass here on their way to nowhere. */
+static int leave_out_primers(pcap_t *pcap)
+{
+	char text[64];
+	struct bpf_program filter;
+	snprintf(text, sizeof text, "not ether proto 0x%04x", WHEEL_PROTOCOL);
+	if (pcap_compile(pcap, &filter, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
+		return -1;
+	int result = pcap_setfilter(pcap, &filter);
+	pcap_freecode(&filter);
+	return result;
+}
+
 static int activate(void *context)
 {
 	struct tap *tap = context;
@@ -43,7 +57,7 @@ static int activate(void *context)
 	pcap_set_tstamp_precision(tap->pcap, PCAP_TSTAMP_PRECISION_NANO);
 	if (pcap_activate(tap->pcap) < 0 || pcap_setnonblock(tap->pcap, 1, fault) < 0)
 		return complain(target, pcap_geterr(tap->pcap));
-	return 0;
+	return leave_out_primers(tap->pcap) < 0 ? complain(target, pcap_geterr(tap->pcap)) : 0;
 }
 
 static int open_tap(struct tap *tap, const struct capture_target *target)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct shape_backend *const shape_backends[] = {&shape_netem, &shape_link, NULL};
+const struct shape_backend *const shape_backends[] = {&shape_netem, &shape_wheel, &shape_link, NULL};
 
 static const char *refusal(const struct shape_backend *backend, const struct link_shape *link)
 {
@@ -32,7 +32,7 @@ static int choose(const struct topology_link *at, const struct link_shape *link,
 		why = reason;
 	}
 	if (!known)
-		return error_set(error, "no shaping back end `%s`; write auto, netem or link", wanted);
+		return error_set(error, "no shaping back end `%s`; write auto, netem, wheel or link", wanted);
 	return error_set(error, "link %s cannot be shaped as asked: %s", at->name, why);
 }
 
@@ -45,6 +45,14 @@ int shape_choose(const struct topology *topology, const struct link_shape *links
 			return -1;
 	}
 	return 0;
+}
+
+uint64_t shape_seed(uint64_t seed, size_t link)
+{
+	uint64_t x = seed + 0x9e3779b97f4a7c15ULL * (link + 1);
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return (x ^ (x >> 31)) >> 1;
 }
 
 bool shaping_uses(const struct shaping *shaping, const struct shape_backend *backend, size_t link)
@@ -82,5 +90,7 @@ json_t *shape_collect(struct shaping *shaping, char **error)
 
 void shape_stop(struct shaping *shaping)
 {
-	process_stop(&shaping->daemon, 1000);
+	for (const struct shape_backend *const *b = shape_backends; *b; b++)
+		if ((*b)->stop)
+			(*b)->stop(shaping);
 }

@@ -1,6 +1,7 @@
 /* Shaping: how the links of a network get their rate, delay, loss and queue. Every back end acts on the
  * egress of each end's interface, so that the network itself is the same for all. One seam, a struct of
- * functions a back end: netem  HTB and netem, where the kernel has sch_netem;   link  our daemon, everywhere.
+ * functions a back end: netem, where the kernel has it; wheel, in the kernel without it; link, our daemon,
+ * everywhere.
  */
 #ifndef LIQUIDNET_SHAPE_H
 #define LIQUIDNET_SHAPE_H
@@ -21,6 +22,8 @@ struct shape_backend {
 	int (*install)(struct shaping *shaping, char **error);
 	/* Counters a link and direction, into {LINK: {"forward": {...}, "reverse": {...}}}. */
 	int (*collect)(struct shaping *shaping, json_t *into, char **error);
+	/* Ends what install started; harmless when that never happened. */
+	void (*stop)(struct shaping *shaping);
 };
 
 extern const struct shape_backend *const shape_backends[]; /* in order of preference; NULL-ended */
@@ -33,6 +36,7 @@ struct shaping {
 	uint64_t seed;
 	struct process daemon; /* of the link back end */
 	char control[256];
+	struct wheel *wheel; /* of the wheel back end */
 };
 
 /* Chooses a back end a link: `wanted` is "auto" or a name. Called before the first trial too, without a
@@ -44,8 +48,10 @@ int shape_install(struct shaping *shaping, char **error);
 json_t *shape_collect(struct shaping *shaping, char **error);
 void shape_stop(struct shaping *shaping);
 
+/* The seed of a link's draws: each has its own, made of the trial's and its position. */
+uint64_t shape_seed(uint64_t seed, size_t link);
 bool shaping_uses(const struct shaping *shaping, const struct shape_backend *backend, size_t link);
 
-extern const struct shape_backend shape_netem, shape_link;
+extern const struct shape_backend shape_netem, shape_wheel, shape_link;
 
 #endif

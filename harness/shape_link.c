@@ -41,15 +41,6 @@ static void write_shape(FILE *out, const char *direction, const struct shape *sh
 	fprintf(out, "}\n");
 }
 
-/* Each link draws its losses from a seed of its own, made of the trial's and its position. */
-static uint64_t link_seed(uint64_t seed, size_t link)
-{
-	uint64_t x = seed + 0x9e3779b97f4a7c15ULL * (link + 1);
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return (x ^ (x >> 31)) >> 1;
-}
-
 static int write_configuration(const struct shaping *shaping, const char *path, char **error)
 {
 	const struct topology *topology = shaping->network->topology;
@@ -61,7 +52,7 @@ static int write_configuration(const struct shaping *shaping, const char *path, 
 		if (!shaping_uses(shaping, &shape_link, i))
 			continue;
 		fprintf(out, "  - name: %s\n    seed: %" PRIu64 "\n    ends:\n", topology->links[i].name,
-			link_seed(shaping->seed, i));
+			shape_seed(shaping->seed, i));
 		for (size_t k = 0; k < 2; k++)
 			fprintf(out, "      - {namespace: /proc/%d/ns/net, interface: %s}\n",
 				(int)shaping->network->pids[topology->links[i].ends[k].node],
@@ -165,6 +156,11 @@ static int collect(struct shaping *shaping, json_t *into, char **error)
 	return 0;
 }
 
+static void stop(struct shaping *shaping)
+{
+	process_stop(&shaping->daemon, 1000);
+}
+
 const struct shape_backend shape_link = {
 	.name = "link",
 	.summary = "our user-space link daemon",
@@ -172,4 +168,5 @@ const struct shape_backend shape_link = {
 	.refuses = refuses,
 	.install = install,
 	.collect = collect,
+	.stop = stop,
 };

@@ -5,18 +5,16 @@
 
 #include "lib/error.h"
 #include "lib/netns.h"
-#include "nodes/link/rtnl.h"
+#include "lib/rtnl.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
-#include <linux/ethtool.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -67,42 +65,23 @@ static bool read_alias(struct attachment *a, const char *text)
 
 /* ---- offloads: loss, queue and rate must see the packets of the wire, not the kernel's super-packets */
 
-static int ethtool(const char *interface, uint32_t command, uint32_t *value)
-{
-	struct ethtool_value request = {.cmd = command, .data = *value};
-	struct ifreq ifr = {.ifr_data = (void *)&request};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", interface);
-	int result = ioctl(fd, SIOCETHTOOL, &ifr);
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	*value = request.data;
-	/* A device without this offload has it off. */
-	return result < 0 && errno != EOPNOTSUPP ? -1 : 0;
-}
-
 static int set_offloads(
 	const char *name, int ifindex, uint32_t tso, uint32_t gso, uint32_t gro, uint32_t segments)
 {
-	if (ethtool(name, ETHTOOL_STSO, &tso) < 0 || ethtool(name, ETHTOOL_SGSO, &gso) < 0 ||
-		ethtool(name, ETHTOOL_SGRO, &gro) < 0)
-		return -1;
-	return rtnl_set_gso_max_segs(ifindex, segments);
+	const struct rtnl_offloads offloads = {tso, gso, gro};
+	return rtnl_set_offloads(name, &offloads) < 0 ? -1 : rtnl_set_gso_max_segs(ifindex, segments);
 }
 
 static int learn_offloads(struct attachment *a, const char *name, uint32_t segments)
 {
-	a->tso = a->gso = a->gro = 0;
+	struct rtnl_offloads offloads;
 	a->gso_max_segs = segments;
-	if (ethtool(name, ETHTOOL_GTSO, &a->tso) < 0 || ethtool(name, ETHTOOL_GGSO, &a->gso) < 0)
+	if (rtnl_get_offloads(name, &offloads) < 0)
 		return -1;
-	return ethtool(name, ETHTOOL_GGRO, &a->gro);
+	a->tso = offloads.tso;
+	a->gso = offloads.gso;
+	a->gro = offloads.gro;
+	return 0;
 }
 
 /* ---- the devices */

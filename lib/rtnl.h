@@ -1,7 +1,7 @@
-/* The few rtnetlink requests that the link daemon needs, each on a socket of its own in the namespace that
- * the caller is in. Functions return 0, or -1 with errno. */
-#ifndef LIQUIDNET_LINK_RTNL_H
-#define LIQUIDNET_LINK_RTNL_H
+/* The few requests about interfaces that shaping needs (rtnetlink, ethtool), each on a socket of its own in
+ * the namespace that the caller is in. Functions return 0, or -1 with errno. */
+#ifndef LIQUIDNET_RTNL_H
+#define LIQUIDNET_RTNL_H
 
 #include <stdint.h>
 
@@ -19,5 +19,12 @@ int rtnl_set_gso_max_segs(int ifindex, uint32_t segments);
 int rtnl_up_bare(int ifindex, uint32_t length);
 /* Frames go straight to the device: no queue discipline in between. */
 int rtnl_no_queue(int ifindex);
+
+/* Segmentation offloads of a device, each 0 or 1. A device that lacks one has it off. */
+struct rtnl_offloads {
+	uint32_t tso, gso, gro;
+};
+int rtnl_get_offloads(const char *interface, struct rtnl_offloads *offloads);
+int rtnl_set_offloads(const char *interface, const struct rtnl_offloads *offloads);
 
 #endif

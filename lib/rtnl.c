@@ -1,17 +1,22 @@
-/* rtnetlink through libmnl; see rtnl.h. One request, one answer, one socket: none of this is on the data
- * path. */
-#include "nodes/link/rtnl.h"
+/* rtnetlink through libmnl, ethtool through its ioctl; see rtnl.h. One request, one answer, one socket: none
+ * of this is on the data path. */
+#include "lib/rtnl.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 union request {
 	char bytes[1024];
@@ -161,4 +166,43 @@ int rtnl_no_queue(int ifindex)
 	tc->tcm_parent = TC_H_ROOT;
 	mnl_attr_put_strz(message, TCA_KIND, "noqueue");
 	return transact(message, NULL, NULL);
+}
+
+static int ethtool(const char *interface, uint32_t command, uint32_t *value)
+{
+	struct ethtool_value request = {.cmd = command, .data = *value};
+	struct ifreq ifr = {.ifr_data = (void *)&request};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", interface);
+	int result = ioctl(fd, SIOCETHTOOL, &ifr);
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	*value = request.data;
+	/* A device without this offload has it off. */
+	return result < 0 && errno != EOPNOTSUPP ? -1 : 0;
+}
+
+int rtnl_get_offloads(const char *interface, struct rtnl_offloads *offloads)
+{
+	*offloads = (struct rtnl_offloads){0};
+	return ethtool(interface, ETHTOOL_GTSO, &offloads->tso) < 0 ||
+			       ethtool(interface, ETHTOOL_GGSO, &offloads->gso) < 0 ||
+			       ethtool(interface, ETHTOOL_GGRO, &offloads->gro) < 0
+		       ? -1
+		       : 0;
+}
+
+int rtnl_set_offloads(const char *interface, const struct rtnl_offloads *offloads)
+{
+	struct rtnl_offloads o = *offloads;
+	return ethtool(interface, ETHTOOL_STSO, &o.tso) < 0 || ethtool(interface, ETHTOOL_SGSO, &o.gso) < 0 ||
+			       ethtool(interface, ETHTOOL_SGRO, &o.gro) < 0
+		       ? -1
+		       : 0;
 }

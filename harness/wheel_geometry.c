@@ -1,0 +1,91 @@
+/* Wheel, its geometry: see the header. */
+#include "harness/wheel_geometry.h"
+
+#include "lib/clock.h"
+#include "lib/units.h"
+
+#define FRAME_BYTES 1514
+#define PRICES 65000      /* that the table's 16 bits can tell apart */
+#define UNIT_MAX_NS 80000 /* coarser, and a packet's delay would no longer be exact */
+#define SLOT_NS 20000
+#define RATE_MAX 200000000ULL
+#define GUARD_LANES 128 /* that have been due for a moment and are not taken again yet */
+
+const char *wheel_refuses(const struct shape *shape)
+{
+	if (shape->rate_bps > RATE_MAX)
+		return "the wheel goes to 200 Mbit/s";
+	if (shape->rate_bps && !shape->queue_packets)
+		return "the wheel needs a queue limit where there is a rate";
+	if (shape->queue_packets > WHEEL_QUEUE)
+		return "the wheel's longest queue is 4096 packets";
+	if (wheel_horizon_ns(shape) > (int64_t)PRICES * UNIT_MAX_NS)
+		return "the wheel holds a packet for at most 5.2 s, its wait in a full queue included";
+	return NULL;
+}
+
+int64_t wheel_horizon_ns(const struct shape *shape)
+{
+	double full = shape->rate_bps ? (double)(shape->queue_packets + 1) * FRAME_BYTES * 8e9 /
+						(double)shape->rate_bps
+				      : 0;
+	return (int64_t)full + shape->delay_ns + shape->jitter_ns;
+}
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/* The key of a stream of draws (nodes/link/model.c): the same seed loses the same packets there and here. */
+static uint64_t draw_key(uint64_t seed, unsigned direction, unsigned what)
+{
+	return mix(mix(seed + 0x9e3779b97f4a7c15ULL) + 4 * direction + what);
+}
+
+static uint64_t lanes_for(int64_t horizon_ns)
+{
+	uint64_t wanted = (uint64_t)(horizon_ns / SLOT_NS) + GUARD_LANES, lanes = GUARD_LANES;
+	while (lanes < wanted && lanes < WHEEL_LANES)
+		lanes *= 2;
+	return lanes;
+}
+
+void wheel_settings_make(
+	struct wheel_settings *w, const struct shape *shape, uint64_t seed, unsigned direction)
+{
+	int64_t horizon = wheel_horizon_ns(shape);
+	uint64_t unit = (uint64_t)(horizon / PRICES) + 1;
+	int64_t soonest = shape->delay_ns - shape->jitter_ns - 200 * NS_PER_US;
+	unit = unit < NS_PER_US ? NS_PER_US : unit;
+	*w = (struct wheel_settings){.unit_ns = unit,
+		.fine_first_ns = soonest > 0 ? (uint64_t)soonest / unit * unit : 0,
+		.coarse_ns = (uint64_t)(horizon / WHEEL_COARSE) + 1,
+		.slot_ns = SLOT_NS,
+		.lanes = lanes_for(horizon),
+		.rate_bps = shape->rate_bps,
+		.ns_per_byte =
+			shape->rate_bps ? (uint64_t)(8e9 * (1 << 22) / (double)shape->rate_bps + 0.5) : 0,
+		.delay_ns = (uint64_t)shape->delay_ns,
+		.jitter_ns = (uint64_t)shape->jitter_ns,
+		.queue = shape->rate_bps ? shape->queue_packets : 0,
+		.loss = (uint64_t)(shape->loss * 0x1p53),
+		.loss_key = draw_key(seed, direction, 1),
+		.jitter_key = draw_key(seed, direction, 2)};
+}
+
+void wheel_size_table(const struct wheel_settings *w, uint16_t *table)
+{
+	for (unsigned i = 0; i < WHEEL_BASE; i++)
+		table[i] = 0;
+	for (unsigned i = 0; i < WHEEL_FINE; i++) {
+		uint64_t price = w->fine_first_ns / w->unit_ns + i;
+		table[WHEEL_BASE + i] = (uint16_t)(price < UINT16_MAX ? price : UINT16_MAX);
+	}
+	for (unsigned i = 0; i < WHEEL_COARSE; i++) {
+		uint64_t price = (i * w->coarse_ns + w->unit_ns / 2) / w->unit_ns;
+		table[WHEEL_BASE + WHEEL_FINE + i] = (uint16_t)(price < UINT16_MAX ? price : UINT16_MAX);
+	}
+}
