@@ -1,6 +1,7 @@
 /* Plan: see the header. */
 #include "harness/plan.h"
 
+#include "lib/draw.h"
 #include "lib/error.h"
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -8,10 +9,7 @@
 
 uint64_t plan_mix(uint64_t x)
 {
-	x += 0x9e3779b97f4a7c15ULL;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
+	return draw_mix(x + DRAW_GOLDEN);
 }
 
 static uint64_t text_hash(const char *text)

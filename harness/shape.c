@@ -1,6 +1,7 @@
 /* Shaping: the choice between back ends; the work is theirs. */
 #include "harness/shape.h"
 
+#include "lib/draw.h"
 #include "lib/error.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,10 +50,7 @@ int shape_choose(const struct topology *topology, const struct link_shape *links
 
 uint64_t shape_seed(uint64_t seed, size_t link)
 {
-	uint64_t x = seed + 0x9e3779b97f4a7c15ULL * (link + 1);
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return (x ^ (x >> 31)) >> 1;
+	return draw_mix(seed + DRAW_GOLDEN * (link + 1)) >> 1;
 }
 
 bool shaping_uses(const struct shaping *shaping, const struct shape_backend *backend, size_t link)

@@ -10,11 +10,11 @@
 #include <bpf/bpf_helpers.h>
 
 #include "harness/wheel.h"
+#include "lib/draw.h"
 
 #define MARK_PRIMER 0x4c4e5731 /* "LNW1" */
 #define MARK_PACKET 0x4c4e5732
 #define GUARD_NS 2000000 /* a lane that was due so long ago is empty, unless the machine is late */
-#define GOLDEN 0x9e3779b97f4a7c15ULL
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -29,15 +29,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct wheel_state);
 } states SEC(".maps");
-
-/* The finaliser of splitmix64, and the 53 bits of a draw by its number. */
-static __always_inline __u64 draw(__u64 key, __u64 number)
-{
-	__u64 x = key + number * GOLDEN;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return (x ^ (x >> 31)) >> 11;
-}
 
 /* The end of serialisation of a packet that arrives now: exact, fractions are carried on. */
 static __always_inline __u64 serialise(
@@ -96,7 +87,7 @@ static __always_inline bool accept(struct wheel_state *s, const struct wheel_set
 {
 	__u64 number = s->counters.packets++;
 	s->counters.bytes += bytes;
-	if (w->loss && draw(w->loss_key, number) < w->loss) {
+	if (w->loss && draw_number(w->loss_key, number) < w->loss) {
 		s->counters.lost++;
 		return false;
 	}
@@ -110,7 +101,7 @@ static __always_inline bool accept(struct wheel_state *s, const struct wheel_set
 	s->ends[s->accepted & (WHEEL_QUEUE - 1)] = end;
 	s->accepted++;
 	if (w->jitter_ns) /* of 2^53, of twice the jitter: in two steps that do not overflow */
-		release += (((draw(w->jitter_key, number) >> 21) * (2 * w->jitter_ns >> 8)) >> 24) -
+		release += (((draw_number(w->jitter_key, number) >> 21) * (2 * w->jitter_ns >> 8)) >> 24) -
 			   w->jitter_ns;
 	if (release < s->last_ns)
 		release = s->last_ns;
@@ -128,10 +119,8 @@ static __always_inline int stretch(
 	__u16 protocol = bpf_htons(WHEEL_PROTOCOL);
 	__u64 target = s->lanes[skb->tc_index & (WHEEL_LANES - 1)].target_ns, now = bpf_ktime_get_ns();
 	__u64 debt = target > now ? target - now : 0, level;
-	if (debt >= w->fine_first_ns && debt < w->fine_first_ns + WHEEL_FINE * w->unit_ns) {
+	if (debt >= w->fine_first_ns && debt + w->unit_ns / 2 < w->fine_first_ns + WHEEL_FINE * w->unit_ns) {
 		level = (debt - w->fine_first_ns + w->unit_ns / 2) / w->unit_ns;
-		if (level >= WHEEL_FINE)
-			level = WHEEL_FINE - 1;
 	} else {
 		level = w->coarse_ns ? (debt + w->coarse_ns / 2) / w->coarse_ns : 0;
 		if (level >= WHEEL_COARSE)

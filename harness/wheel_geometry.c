@@ -2,7 +2,7 @@
 #include "harness/wheel_geometry.h"
 
 #include "lib/clock.h"
-#include "lib/units.h"
+#include "lib/draw.h"
 
 #define FRAME_BYTES 1514
 #define PRICES 65000      /* that the table's 16 bits can tell apart */
@@ -32,19 +32,6 @@ int64_t wheel_horizon_ns(const struct shape *shape)
 	return (int64_t)full + shape->delay_ns + shape->jitter_ns;
 }
 
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
-/* The key of a stream of draws (nodes/link/model.c): the same seed loses the same packets there and here. */
-static uint64_t draw_key(uint64_t seed, unsigned direction, unsigned what)
-{
-	return mix(mix(seed + 0x9e3779b97f4a7c15ULL) + 4 * direction + what);
-}
-
 static uint64_t lanes_for(int64_t horizon_ns)
 {
 	uint64_t wanted = (uint64_t)(horizon_ns / SLOT_NS) + GUARD_LANES, lanes = GUARD_LANES;
@@ -62,7 +49,7 @@ void wheel_settings_make(
 	unit = unit < NS_PER_US ? NS_PER_US : unit;
 	*w = (struct wheel_settings){.unit_ns = unit,
 		.fine_first_ns = soonest > 0 ? (uint64_t)soonest / unit * unit : 0,
-		.coarse_ns = (uint64_t)(horizon / WHEEL_COARSE) + 1,
+		.coarse_ns = (uint64_t)(horizon / (WHEEL_COARSE - 1)) + 1,
 		.slot_ns = SLOT_NS,
 		.lanes = lanes_for(horizon),
 		.rate_bps = shape->rate_bps,
@@ -72,6 +59,7 @@ void wheel_settings_make(
 		.jitter_ns = (uint64_t)shape->jitter_ns,
 		.queue = shape->rate_bps ? shape->queue_packets : 0,
 		.loss = (uint64_t)(shape->loss * 0x1p53),
+		/* The streams of nodes/link/model.c: the same seed loses the same packets there and here. */
 		.loss_key = draw_key(seed, direction, 1),
 		.jitter_key = draw_key(seed, direction, 2)};
 }

@@ -4,6 +4,8 @@
  * The indices only grow; the ring's size is a power of two. */
 #include "nodes/link/model.h"
 
+#include "lib/draw.h"
+
 #include <stdlib.h>
 
 #define FIRST_SIZE 256u
@@ -26,20 +28,9 @@ struct model {
 	int64_t last_departure_ns;
 };
 
-/* The finaliser of splitmix64 (Steele, Lea, Flood, 2014). */
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
-/* The n-th number, 53 bits, of a stream: splitmix64 by counter, so that no draw depends on how many others
- * were made before it. */
 static uint64_t draw(const struct model *model, enum draw what, uint64_t number)
 {
-	uint64_t key = mix(mix(model->settings.seed + 0x9e3779b97f4a7c15ULL) + 4 * model->stream + what);
-	return mix(key + number * 0x9e3779b97f4a7c15ULL) >> 11;
+	return draw_number(draw_key(model->settings.seed, model->stream, what), number);
 }
 
 static struct model_packet *at(const struct model *model, uint64_t index)

@@ -1,0 +1,36 @@
+/* Draws: random numbers by counter (splitmix64; Steele, Lea, Flood, 2014), so that no draw depends on how many others
+ * were made before it: the same seed, stream and number give the same draw, wherever it is made. */
+#ifndef LIQUIDNET_DRAW_H
+#define LIQUIDNET_DRAW_H
+
+#ifdef __bpf__ /* whose compiler has no C library */
+#include <linux/types.h>
+typedef __u64 uint64_t;
+#else
+#include <stdint.h>
+#endif
+
+#define DRAW_GOLDEN 0x9e3779b97f4a7c15ULL
+#define DRAW_BITS 53 /* of a draw: what a double holds */
+
+/* The finaliser: every bit of the result depends on every bit of `x`. */
+static inline uint64_t draw_mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+/* The key of one sequence of draws: `stream`, such as a direction of a link, and `what` (1 to 3) is drawn. */
+static inline uint64_t draw_key(uint64_t seed, uint64_t stream, unsigned what)
+{
+	return draw_mix(draw_mix(seed + DRAW_GOLDEN) + 4 * stream + what);
+}
+
+/* The sequence's draw of that number, from 0 to 2^DRAW_BITS - 1. */
+static inline uint64_t draw_number(uint64_t key, uint64_t number)
+{
+	return draw_mix(key + number * DRAW_GOLDEN) >> (64 - DRAW_BITS);
+}
+
+#endif
