@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define STAMP_SIZE ATTACHMENT_HEAD
 #define MARK 0x4c4e4b31 /* "LNK1": packets that we sent */
 /* First among the filters of the hook: others see each packet once, when we send it. */
 #define FILTER_PRIORITY 1
@@ -128,26 +129,71 @@ static int open_packet(struct attachment *a, char **error)
 
 #define INSN(CODE, DST, SRC, OFF, IMM)                                                                       \
 	((struct bpf_insn){.code = (CODE), .dst_reg = (DST), .src_reg = (SRC), .off = (OFF), .imm = (IMM)})
+#define CALL(FUNCTION) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, FUNCTION)
+#define MOVE(DST, SRC) INSN(BPF_ALU64 | BPF_MOV | BPF_X, DST, SRC, 0, 0)
+#define SET(DST, IMM) INSN(BPF_ALU64 | BPF_MOV | BPF_K, DST, 0, 0, IMM)
+#define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
+/* Marked packets go on without their mark; all others get the time (attachment_arrival) and go to the TAP. */
 static int load_program(int tap_ifindex)
 {
 	const struct bpf_insn program[] = {
-		/* if (skb->mark != MARK) goto redirect */
+		/* if (skb->mark == MARK) */
 		INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(struct __sk_buff, mark), 0),
 		INSN(BPF_JMP | BPF_JNE | BPF_K, 2, 0, 4, MARK),
-		/* skb->mark = 0; pass it on to whatever filter comes next */
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0),
+		/* { skb->mark = 0; pass it on to whatever filter comes next } */
+		SET(2, 0),
 		INSN(BPF_STX | BPF_MEM | BPF_W, 1, 2, offsetof(struct __sk_buff, mark), 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, TC_ACT_UNSPEC),
-		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
-		/* redirect: return bpf_redirect(tap, 0) */
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, tap_ifindex),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect),
-		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		SET(0, TC_ACT_UNSPEC),
+		EXIT,
+		/* stamp = time, its last bit replaced by skb->vlan_present */
+		MOVE(6, 1),
+		CALL(BPF_FUNC_ktime_get_ns),
+		INSN(BPF_ALU64 | BPF_RSH | BPF_K, 0, 0, 0, 1),
+		INSN(BPF_ALU64 | BPF_LSH | BPF_K, 0, 0, 0, 1),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 6, offsetof(struct __sk_buff, vlan_present), 0),
+		INSN(BPF_ALU64 | BPF_OR | BPF_X, 0, 2, 0, 0),
+		INSN(BPF_STX | BPF_MEM | BPF_DW, 10, 0, -STAMP_SIZE, 0),
+		/* if (bpf_skb_change_head(skb, STAMP_SIZE, 0)) drop, counted by the hook: no memory */
+		MOVE(1, 6),
+		SET(2, STAMP_SIZE),
+		SET(3, 0),
+		CALL(BPF_FUNC_skb_change_head),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0),
+		SET(0, TC_ACT_SHOT),
+		EXIT,
+		/* bpf_skb_store_bytes(skb, 0, &stamp, STAMP_SIZE, 0) */
+		MOVE(1, 6),
+		SET(2, 0),
+		MOVE(3, 10),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, -STAMP_SIZE),
+		SET(4, STAMP_SIZE),
+		SET(5, 0),
+		CALL(BPF_FUNC_skb_store_bytes),
+		/* return bpf_redirect(tap, 0) */
+		SET(1, tap_ifindex),
+		SET(2, 0),
+		CALL(BPF_FUNC_redirect),
+		EXIT,
 	};
 	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "liquidnet_link", "Dual MIT/GPL", program,
 		sizeof program / sizeof program[0], NULL);
+}
+
+/* The tag of a VLAN interface travels beside the packet until the TAP puts it behind the first twelve bytes:
+ * those of the frame, it believes. */
+int64_t attachment_arrival(unsigned char *read)
+{
+	uint64_t stamp;
+	unsigned char tag[4];
+
+	memcpy(&stamp, read, sizeof stamp);
+	if (stamp & 1) {
+		memcpy(tag, read + 12, sizeof tag);
+		memmove(read + 12, read + 16, ATTACHMENT_HEAD);
+		memcpy(read + 20, tag, sizeof tag);
+	}
+	return (int64_t)(stamp & ~1ULL);
 }
 
 /* Creating the hook is exclusive, and so tells whose it is. */

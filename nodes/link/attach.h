@@ -11,11 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the program puts in front of a frame. */
+#define ATTACHMENT_HEAD 8
+
 struct attachment {
 	int netns_fd; /* -1: not attached */
 	int ifindex, tap_ifindex;
 	uint32_t mtu;
-	int tap_fd;    /* read: frames that leave the interface, checksums complete; non-blocking */
+	int tap_fd;    /* read: ATTACHMENT_HEAD bytes, then a frame that leaves the interface, its checksums
+			  complete; non-blocking */
 	int packet_fd; /* send: frames that go out of it */
 	bool hooked;   /* the program is in place */
 	bool marked;   /* the alias, and with it the settings below, is ours */
@@ -36,6 +40,11 @@ enum attach_result attachment_open(struct attachment *attachment, const char *ne
 	bool keep_offloads, char **error);
 /* From now on the interface's packets come to tap_fd. */
 int attachment_hook(struct attachment *attachment, char **error);
+/* When the frame that was read left its host: CLOCK_MONOTONIC, by the kernel, to 2 ns, however late it is
+ * read. `read` is what came from tap_fd, ATTACHMENT_HEAD and 14 bytes at least; the frame is whole only after
+ * this.
+ */
+int64_t attachment_arrival(unsigned char *read);
 /* Puts everything back that is ours, and closes. Nothing happens where the interface has gone. */
 void attachment_close(struct attachment *attachment);
 /* Frames that the TAP dropped because we did not read them in time, since it was made. */

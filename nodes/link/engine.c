@@ -21,7 +21,8 @@
 
 #define ETHERNET_HEADER 14
 #define HEADERS_ROOM                                                                                         \
-	64            /* Ethernet, VLAN tags, and one byte more than can come: a full buffer is a cut frame */
+	64 /* Ethernet, VLAN tags, the time, and one byte more than can come: a full buffer is a cut         \
+	      frame */
 #define READ_BATCH 16 /* frames of one TAP before others, and before departures are looked at again */
 #define EVENTS 64
 /* After this long without a pause the event loop gets a turn: signals and control. */
@@ -47,7 +48,8 @@ struct direction {
 	struct attachment attachment;
 	struct model *model;
 	struct counters counters;
-	bool lame; /* an own failure was logged already */
+	int64_t arrived_ns; /* of the newest packet */
+	bool lame;          /* an own failure was logged already */
 };
 
 struct engine {
@@ -79,7 +81,8 @@ static void fail(struct direction *d, uint64_t *counter, const char *event, int 
 static void send_packet(struct engine *engine, struct direction *d, const struct model_packet *packet)
 {
 	lateness_add(&d->counters.lateness, clock_now_ns() - packet->departure_ns);
-	if (send(d->attachment.packet_fd, packet->token, packet->bytes, MSG_DONTWAIT) < 0) {
+	if (send(d->attachment.packet_fd, (char *)packet->token + ATTACHMENT_HEAD, packet->bytes,
+		    MSG_DONTWAIT) < 0) {
 		fail(d, &d->counters.unsent, "send-failed", errno);
 	} else {
 		d->counters.sent_packets++;
@@ -116,11 +119,20 @@ static void abandon(struct engine *engine, struct direction *d, int error)
 		strerror(error));
 }
 
+/* Two processors may send at once, and so their packets come in another order than their times. */
+static int64_t arrival(struct direction *d, void *buffer)
+{
+	int64_t when = attachment_arrival(buffer);
+	if (when > d->arrived_ns)
+		d->arrived_ns = when;
+	return d->arrived_ns;
+}
+
 static void offer(struct engine *engine, struct direction *d, void *buffer, uint32_t bytes)
 {
 	d->counters.packets++;
 	d->counters.bytes += bytes;
-	switch (model_offer(d->model, clock_now_ns(), bytes, buffer)) {
+	switch (model_offer(d->model, arrival(d, buffer), bytes, buffer)) {
 	case MODEL_QUEUED:
 		return;
 	case MODEL_LOST:
@@ -154,8 +166,8 @@ static void receive(struct engine *engine, uint32_t index)
 			return;
 		}
 		ssize_t n = read(d->attachment.tap_fd, buffer, engine->buffers.size);
-		if (n >= ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
-			offer(engine, d, buffer, (uint32_t)n);
+		if (n >= ATTACHMENT_HEAD + ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
+			offer(engine, d, buffer, (uint32_t)n - ATTACHMENT_HEAD);
 			continue;
 		}
 		buffers_put(&engine->buffers, buffer);
