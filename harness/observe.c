@@ -22,6 +22,7 @@
 #define LATENESS_INVALID_MS 20.0
 #define LINK_SUSPECT_US 2000.0
 #define LINK_INVALID_US 20000.0
+#define STALL_SUSPECT_US 20000.0
 #define IDLE_SUSPECT_PERCENT 15.0
 
 static void result_path(const struct observer *o, const char *name, char *path, size_t size)
@@ -183,18 +184,21 @@ static void judge_links(json_t *record)
 	{
 		static const char *const directions[] = {"forward", "reverse"};
 		for (int i = 0; i < 2; i++) {
-			json_t *lateness =
-				json_object_get(json_object_get(link, directions[i]), "lateness_us");
+			json_t *lateness = json_object_get(json_object_get(link, directions[i]), "lateness");
 			char what[128];
 			snprintf(what, sizeof what, "the 99th percentile of %s's lateness (%s)", name,
 				directions[i]);
-			judge_threshold(record, json_number_value(json_object_get(lateness, "p99")),
+			judge_threshold(record, json_number_value(json_object_get(lateness, "p99_us")),
 				LINK_SUSPECT_US, LINK_INVALID_US, what, "us");
 			judge_own_drops(
 				record, name, json_object_get(json_object_get(link, directions[i]), "drops"));
 		}
 		if (json_is_false(json_object_get(link, "realtime")))
 			trial_judge(record, "suspect", "link %s has no real-time priority", name);
+		double stall = json_number_value(json_object_get(json_object_get(link, "stalls"), "max_us"));
+		if (stall > STALL_SUSPECT_US)
+			trial_judge(record, "suspect", "link %s's daemon was not run for %.1f ms", name,
+				stall / 1000);
 	}
 }
 

@@ -148,7 +148,8 @@ static int collect(struct shaping *shaping, json_t *into, char **error)
 	{
 		const char *name = json_string_value(json_object_get(link, "name"));
 		json_object_set_new(link, "backend", json_string("link"));
-		json_object_set_new(link, "realtime", json_incref(json_object_get(answer, "realtime")));
+		json_object_set(link, "realtime", json_object_get(answer, "realtime"));
+		json_object_set(link, "stalls", json_object_get(answer, "stalls"));
 		if (name)
 			json_object_set(into, name, link);
 	}

@@ -1,7 +1,8 @@
 /* The data path; see engine.h. One round sends what is due, then reads what has come. Between rounds the
- * process sleeps until the timer or a TAP wakes it; the last `spin` before a departure it does not sleep but
- * goes on with rounds, because a wake-up takes some tens of microseconds and no kernel makes them punctual.
- */
+ * process sleeps until the timer or a TAP wakes it. Shortly before a departure it does not sleep but goes on
+ * with rounds, because a wake-up takes some tens of microseconds and no kernel makes them punctual: as long
+ * as nearly all wake-ups were late lately (a busy processor wakes up ten times faster than an idle one), up
+ * to the setting `spin`. */
 #include "nodes/link/engine.h"
 
 #include "lib/clock.h"
@@ -32,6 +33,15 @@
  * packets leave some tens of microseconds late rather than starve whoever shares the processor. Without a
  * limit, a link of 100 Mbit/s took a whole one. */
 #define SPIN_CREDIT_NS (10 * NS_PER_MS)
+/* The wake-up latency that we follow is the one that this many are below, of each one that is above. */
+#define WAKE_ODDS 50
+#define WAKE_STEP_NS 200
+/* Sleeping and waking up takes longer than this: it would save nothing. */
+#define NOT_WORTH_SLEEPING_NS (8 * NS_PER_US)
+/* Later than this after the time that we asked for, the machine did not run us. */
+#define STALL_NS NS_PER_MS
+/* A failure that goes on is logged so often. */
+#define COMPLAINT_NS (10 * NS_PER_S)
 
 struct counters {
 	uint64_t packets, bytes;           /* that came */
@@ -48,8 +58,8 @@ struct direction {
 	struct attachment attachment;
 	struct model *model;
 	struct counters counters;
-	int64_t arrived_ns; /* of the newest packet */
-	bool lame;          /* an own failure was logged already */
+	int64_t arrived_ns;    /* of the newest packet */
+	int64_t complained_ns; /* when a failure of ours was logged last; 0: never */
 };
 
 struct engine {
@@ -60,23 +70,53 @@ struct engine {
 	struct buffers buffers;
 	int epoll_fd, timer_fd;
 	int64_t armed_ns;    /* 0: the timer is off */
+	bool asleep;         /* it was still to come when we went to sleep */
+	int64_t wake_ns;     /* how late nearly all wake-ups are, at most */
 	int64_t credit_ns;   /* what may still be spun */
 	int64_t credited_ns; /* until when credit was given */
+	uint64_t stalls;     /* times that we ran much later than asked, and the worst of them */
+	int64_t longest_stall_ns, complained_ns;
 	bool realtime;
 	sd_event_source *source;
 };
 
-/* ---- one packet */
+/* ---- what goes wrong */
 
-/* A failure of the emulation, not of the link: said once a direction, counted always. */
+static bool may_complain(int64_t *last_ns)
+{
+	int64_t now = clock_now_ns();
+
+	if (*last_ns != 0 && now - *last_ns < COMPLAINT_NS)
+		return false;
+	*last_ns = now;
+	return true;
+}
+
+/* A failure of the emulation, not of the link: counted always, said now and then. */
 static void fail(struct direction *d, uint64_t *counter, const char *event, int error)
 {
 	(*counter)++;
-	if (d->lame)
-		return;
-	d->lame = true;
-	log_error(event, "link=%s interface=%s error=\"%s\"", d->link->name, d->interface, strerror(error));
+	if (may_complain(&d->complained_ns))
+		log_error(event, "link=%s interface=%s packets=%" PRIu64 " error=\"%s\"", d->link->name,
+			d->interface, *counter, strerror(error));
 }
+
+/* The machine did not run us for so long while there was something to do. */
+static void note_stall(struct engine *engine, int64_t late_ns)
+{
+	if (late_ns < STALL_NS)
+		return;
+	engine->stalls++;
+	if (late_ns > engine->longest_stall_ns)
+		engine->longest_stall_ns = late_ns;
+	if (may_complain(&engine->complained_ns))
+		log_warning("stalled",
+			"late_us=%" PRId64 " times=%" PRIu64
+			" effect=\"packets left late\" remedy=\"fewer trials at once, or a processor more\"",
+			(int64_t)(late_ns / NS_PER_US), engine->stalls);
+}
+
+/* ---- one packet */
 
 static void send_packet(struct engine *engine, struct direction *d, const struct model_packet *packet)
 {
@@ -168,6 +208,8 @@ static void receive(struct engine *engine, uint32_t index)
 		ssize_t n = read(d->attachment.tap_fd, buffer, engine->buffers.size);
 		if (n >= ATTACHMENT_HEAD + ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
 			offer(engine, d, buffer, (uint32_t)n - ATTACHMENT_HEAD);
+			if (i == 0)
+				note_stall(engine, clock_now_ns() - d->arrived_ns);
 			continue;
 		}
 		buffers_put(&engine->buffers, buffer);
@@ -223,6 +265,30 @@ static void give_credit(struct engine *engine, int64_t now)
 	engine->credited_ns = now;
 }
 
+/* How late the timer woke us up: what we sleep less next time, and whether the machine ran us at all. */
+static void note_wake_up(struct engine *engine, int64_t now)
+{
+	int64_t late = now - engine->armed_ns;
+
+	if (!engine->asleep || engine->armed_ns == 0 || late < 0)
+		return;
+	engine->asleep = false;
+	engine->wake_ns += late > engine->wake_ns ? WAKE_ODDS * WAKE_STEP_NS : -WAKE_STEP_NS;
+	if (engine->wake_ns > engine->settings->spin_ns)
+		engine->wake_ns = engine->settings->spin_ns;
+	note_stall(engine, late);
+}
+
+/* So long before a departure we do not sleep. */
+static int64_t spin_for(const struct engine *engine)
+{
+	int64_t most = engine->settings->spin_ns;
+
+	if (engine->credit_ns > 0)
+		return engine->wake_ns;
+	return most < NOT_WORTH_SLEEPING_NS ? most : NOT_WORTH_SLEEPING_NS;
+}
+
 static int serve(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
 	struct engine *engine = context;
@@ -231,6 +297,7 @@ static int serve(sd_event_source *source, int fd, uint32_t revents, void *contex
 	(void)source;
 	(void)fd;
 	(void)revents;
+	note_wake_up(engine, now);
 	give_credit(engine, now);
 	do {
 		bool worked = false;
@@ -242,10 +309,11 @@ static int serve(sd_event_source *source, int fd, uint32_t revents, void *contex
 		now = clock_now_ns();
 		if (!worked)
 			engine->credit_ns -= now - round;
-		spin = engine->credit_ns > 0 ? engine->settings->spin_ns : 0;
+		spin = spin_for(engine);
 	} while (soonest <= now + spin && now - started < TURN_NS);
 	/* What a TAP still holds wakes us at once; so does a timer whose time has passed. */
 	arm(engine, soonest == MODEL_NEVER ? 0 : soonest - spin);
+	engine->asleep = engine->armed_ns > now;
 	return 0;
 }
 
@@ -335,6 +403,7 @@ struct engine *engine_start(
 	}
 	engine->realtime = realtime;
 	engine->credited_ns = clock_now_ns();
+	engine->wake_ns = settings->spin_ns;
 	int result = make_models(engine, error);
 	if (result == 0)
 		result = attach_all(engine, bad_config, error);
@@ -434,18 +503,22 @@ json_t *engine_status(struct engine *engine)
 			links, json_pack("{s:s, s:o, s:o}", "name", engine->directions[i].link->name,
 				       "forward", direction_json(&engine->directions[i]), "reverse",
 				       direction_json(&engine->directions[i + 1])));
-	return json_pack("{s:b, s:f, s:o, s:o}", "realtime", engine->realtime, "spin_us",
-		(double)engine->settings->spin_ns / NS_PER_US, "memory_bytes",
+	return json_pack("{s:b, s:f, s:f, s:{s:o, s:f}, s:o, s:o}", "realtime", engine->realtime, "spin_us",
+		(double)engine->settings->spin_ns / NS_PER_US, "wake_us", (double)engine->wake_ns / NS_PER_US,
+		"stalls", "count", integer(engine->stalls), "max_us",
+		(double)engine->longest_stall_ns / NS_PER_US, "memory_bytes",
 		integer(engine->buffers.allocated), "links", links);
 }
 
 void engine_reset(struct engine *engine)
 {
+	engine->stalls = 0;
+	engine->longest_stall_ns = engine->complained_ns = 0;
 	for (uint32_t i = 0; i < engine->count; i++) {
 		struct direction *d = &engine->directions[i];
 		memset(&d->counters, 0, sizeof d->counters);
 		d->counters.tap_dropped = attachment_dropped(&d->attachment);
-		d->lame = false;
+		d->complained_ns = 0;
 		model_forget_high(d->model, clock_now_ns());
 	}
 }

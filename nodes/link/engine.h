@@ -18,7 +18,8 @@ struct engine *engine_start(
 /* Gives every interface back. Packets that are held are lost. NULL-safe. */
 void engine_stop(struct engine *engine);
 
-/* {"realtime", "spin_us", "links": [{"name", "forward": {...}, "reverse": {...}}]}; see docs/link.md. */
+/* {"realtime", "spin_us", "wake_us", "stalls", "memory_bytes", "links": [{"name", "forward": {...},
+ * "reverse": {...}}]}; see docs/link.md. */
 json_t *engine_status(struct engine *engine);
 /* Counters, high-water marks and histograms start again; what the models hold and will draw is untouched. */
 void engine_reset(struct engine *engine);

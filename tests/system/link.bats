@@ -445,3 +445,23 @@ device_gone() {
 @test "an interface that goes away disturbs no other link" {
 	in_sandbox device_gone
 }
+
+# Packets that come while the daemon is not run are late by their arrival, not by the time it looks again; and it says so.
+stalled() {
+	start_link "$(yaml link1 a b 'delay: 1ms')"
+	in_node a ping -q -c 1 -W 2 10.0.1.2
+	control reset
+	[ "$(status .stalls.count)" = 0 ]
+	kill -STOP "$daemon"
+	! in_node a ping -q -c 1 -W 0.2 10.0.1.2
+	kill -CONT "$daemon"
+	until_is true status '.stalls.count > 0 and .links[0].forward.lateness.count > 0'
+	between 190000 "$(status .stalls.max_us)" 60000000
+	between 190000 "$(status '.links[0].forward.lateness.max_us')" 60000000
+	await link.log 'event=stalled'
+	stop_link
+}
+
+@test "a daemon that the machine does not run counts it and says so" {
+	in_sandbox stalled
+}
