@@ -9,12 +9,23 @@
 #include <stddef.h>
 
 #include <bpf/bpf_endian.h>
-/* From the kernel's own types; the loader finds where they are in the running kernel. */
+/* What is needed of the kernel's own types; the loader finds where it lies in the running kernel. */
+#define KERNEL_TYPE __attribute__((preserve_access_index))
 struct tcp_request_sock {
 	__u32 rcv_isn, snt_isn;
-} __attribute__((preserve_access_index));
+} KERNEL_TYPE;
+struct sock_common {
+	__u32 skc_tw_snd_nxt;
+} KERNEL_TYPE;
+struct inet_timewait_sock {
+	struct sock_common __tw_common;
+} KERNEL_TYPE;
+struct tcp_timewait_sock {
+	struct inet_timewait_sock tw_sk;
+} KERNEL_TYPE;
 #include <bpf/bpf_helpers.h>
 
+#define TCP_STATE_TIME_WAIT 6
 #define TCP_STATE_LISTEN 10
 #define TCP_STATE_NEW_SYN_RECV 12
 #define INNER ((int)sizeof(struct ethhdr) + LB_OUTER_SIZE) /* where the inner IP header begins */
@@ -62,6 +73,14 @@ static __always_inline bool answers(struct bpf_sock *sk, const struct tcphdr *tc
 	return bpf_ntohl(tcp->seq) == request->rcv_isn + 1;
 }
 
+/* A connection that has ended: its client may have opened another from the same port, which may be elsewhere.
+ * What is left to come of the old one acknowledges all that we sent. */
+static __always_inline bool ends(struct bpf_sock *sk, const struct tcphdr *tcp)
+{
+	struct tcp_timewait_sock *ended = bpf_skc_to_tcp_timewait_sock(sk);
+	return ended && tcp->ack && bpf_ntohl(tcp->ack_seq) == ended->tw_sk.__tw_common.skc_tw_snd_nxt;
+}
+
 /* The listener is no connection, unless the packet brings a cookie of ours. */
 static __always_inline bool returns_cookie(struct bpf_sock *listener, struct iphdr *ip, struct tcphdr *tcp)
 {
@@ -90,6 +109,8 @@ static __always_inline bool is_here(
 		here = returns_cookie(sk, ip, tcp);
 	else if (sk->state == TCP_STATE_NEW_SYN_RECV)
 		here = answers(sk, tcp);
+	else if (sk->state == TCP_STATE_TIME_WAIT)
+		here = ends(sk, tcp);
 	else
 		here = true;
 	bpf_sk_release(sk);

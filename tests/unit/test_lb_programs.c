@@ -125,6 +125,7 @@ static struct packet frame(
 	tcp->source = htons(source);
 	tcp->dest = htons(port);
 	if (protocol == IPPROTO_TCP) {
+		tcp->window = htons(0xffff);
 		tcp->doff = 5;
 		tcp->ack = 1;
 		tcp->seq = htonl(1000);
@@ -740,20 +741,26 @@ static void test_agent_clamps(void **state)
 
 /* ---- connections that are being made */
 
+/* To this host itself, not through the agent's programs. */
+static void send_raw(const struct packet *packet)
+{
+	const struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = ip(SERVER)};
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	assert_true(sendto(fd, packet->bytes + 14, packet->size - 14, 0, (const struct sockaddr *)&to,
+			    sizeof to) > 0);
+	close(fd);
+}
+
 /* Sends a SYN from an address beyond `near`, as a client would; the answer comes out of `far`. Returns the
  * number that the server took. */
 static uint32_t half_open(const struct programs_under_test *t, uint16_t port)
 {
 	struct packet packet = frame(IPPROTO_TCP, CLIENT, SERVER, port, PORT, 0), answer;
 	struct tcphdr *tcp = (struct tcphdr *)(packet.bytes + 34);
-	const struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = ip(SERVER)};
 	tcp->syn = 1;
 	tcp->ack = 0;
 	finish(&packet, 14);
-	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
-	assert_true(sendto(fd, packet.bytes + 14, packet.size - 14, 0, (const struct sockaddr *)&to,
-			    sizeof to) > 0);
-	close(fd);
+	send_raw(&packet);
 	for (;;) {
 		struct pollfd wait = {.fd = t->far, .events = POLLIN};
 		assert_int_equal(poll(&wait, 1, 5000), 1);
@@ -775,6 +782,15 @@ static struct packet answer_to(uint16_t port, uint32_t number)
 	return packet;
 }
 
+/* Sends what the client would answer, to the server itself; with FIN, it ends the connection too. */
+static void send_in(struct packet packet, bool fin)
+{
+	header(&packet, 14)->daddr = ip(SERVER);
+	((struct tcphdr *)(packet.bytes + 34))->fin = fin;
+	finish(&packet, 14);
+	send_raw(&packet);
+}
+
 static void test_agent_half_open(void **state)
 {
 	struct programs_under_test *t = *state;
@@ -784,6 +800,31 @@ static void test_agent_half_open(void **state)
 	expect_passed_on(
 		t, &others, 7, OTHER, 7); /* the other server's connection, whose SYN came here again */
 	expect_delivered(t, &ours, 7);
+}
+
+/* A connection that ended here, and one from the same port that is elsewhere. */
+static void test_agent_time_wait(void **state)
+{
+	struct programs_under_test *t = *state;
+	struct packet packet;
+	agent_uses(t, 7, then_other, 2);
+	uint32_t number = half_open(t, 3003);
+	send_in(answer_to(3003, number + 1), false);
+	struct sockaddr_in peer;
+	int accepted = -1;
+	do { /* the set-up's connection waits there as well, and is kept */
+		socklen_t size = sizeof peer;
+		accepted = accept(t->listener, (struct sockaddr *)&peer, &size);
+		assert_true(accepted >= 0);
+	} while (ntohs(peer.sin_port) != 3003);
+	packet = answer_to(3003, number + 1);
+	expect_delivered(t, &packet, 7);
+	close(accepted); /* the server ends it: FIN, number + 1 */
+	send_in(answer_to(3003, number + 2), true);
+	packet = answer_to(3003, number + 2);
+	expect_delivered(t, &packet, 7);
+	packet = answer_to(3003, number + 4321);
+	expect_passed_on(t, &packet, 7, OTHER, 7);
 }
 
 static void set_cookies(char value)
@@ -910,6 +951,7 @@ int main(void)
 		cmocka_unit_test(test_agent_returns),
 		cmocka_unit_test(test_agent_clamps),
 		cmocka_unit_test(test_agent_half_open),
+		cmocka_unit_test(test_agent_time_wait),
 		cmocka_unit_test(test_agent_cookie),
 	};
 	const struct CMUnitTest none[] = {cmocka_unit_test(test_needs_root)};
