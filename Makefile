@@ -88,7 +88,7 @@ $(BUILD)/bin/liquidnet: $(call objects,harness) $(ANALYSIS) $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_harness) $(LIB_LIBS)
 
 # BPF programs: FOLDER/NAME.bpf.c beside the C that loads it, which includes it as a skeleton, "FOLDER/NAME.skel.h".
-BPF      := $(patsubst ./%,%,$(wildcard */*.bpf.c nodes/*/*.bpf.c))
+BPF      := $(patsubst ./%,%,$(wildcard */*.bpf.c */*/*.bpf.c))
 SKELETON := $(BPF:%.bpf.c=$(BUILD)/gen/%.skel.h)
 
 $(BUILD)/obj/%.bpf.o: %.bpf.c
@@ -142,7 +142,7 @@ experiment-%: deps
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
 
--include analysis/module.mk vm/module.mk $(wildcard nodes/*/module.mk)
+-include $(wildcard */module.mk nodes/*/module.mk)
 
 PREFIX ?= /usr/local
 install: build

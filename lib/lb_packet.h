@@ -153,12 +153,11 @@ LB_INLINE void lb_write_outer(
 	outer->check = 0;
 	outer->saddr = vip;
 	outer->daddr = dip;
-	const __u16 *word = (const __u16 *)outer;
-	__u32 sum = 0;
-#pragma GCC unroll 10
-	for (int i = 0; i < 10; i++)
-		sum += word[i];
-	outer->check = lb_checksum(sum);
+	/* In words of 32 bits: half as many, and the carries come in at the end. */
+	const __u32 *word = (const __u32 *)outer;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	outer->check = lb_checksum((__u32)((sum & 0xffff) + (sum >> 16)));
 }
 
 #endif

@@ -19,19 +19,29 @@ volatile const __u32 flow_entries = 0; /* 0: no flow table */
 struct mux_ring rings[2];
 __u32 active; /* which of the two is read: its lowest bit */
 
+/* All counters in one value: one look-up a packet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MUX_COUNTS);
+	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} counts SEC(".maps");
+	__type(value, struct mux_counters);
+} counters SEC(".maps");
 
+/* Where a server's packets go, as the kernel's routes last said: asking for every packet costs four times
+ * what all the rest does. Asked again after HOP_NS, so that long at most does a change of routes take. */
+#define HOP_NS 50000000ULL
+struct hop {
+	__u64 until; /* coarse CLOCK_MONOTONIC; 0: not known */
+	__u32 ifindex, dip;
+	__u16 mtu;
+	__u8 destination[ETH_ALEN], source[ETH_ALEN];
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, LB_SERVERS_MAX);
 	__type(key, __u32);
-	__type(value, struct mux_traffic);
-} traffic SEC(".maps");
+	__type(value, struct hop);
+} hops SEC(".maps");
 
 /* For comparison only: the way of muxes that remember connections (P. Patel et al., "Ananta", SIGCOMM 2013).
  */
@@ -45,12 +55,10 @@ struct {
 	__type(value, __u32);
 } flows SEC(".maps");
 
-static __always_inline int count(__u32 what, int action)
+static __always_inline int drop(struct mux_counters *c, __u32 why)
 {
-	__u64 *value = bpf_map_lookup_elem(&counts, &what);
-	if (value)
-		(*value)++;
-	return action;
+	c->counts[why]++;
+	return XDP_DROP;
 }
 
 static __always_inline __u32 remembered(const struct mux_ring *ring, const struct lb_flow *flow)
@@ -64,8 +72,8 @@ static __always_inline __u32 remembered(const struct mux_ring *ring, const struc
 	return server;
 }
 
-/* The link-layer header of an encapsulated packet, by the kernel's routes and neighbours. */
-static __always_inline int route(struct xdp_md *ctx, struct ethhdr *eth, const struct iphdr *outer)
+/* Asks the kernel's routes and neighbours. Returns bpf_fib_lookup's result; *hop is good after success. */
+static __always_inline long find_hop(struct xdp_md *ctx, const struct iphdr *outer, struct hop *hop)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
@@ -76,34 +84,56 @@ static __always_inline int route(struct xdp_md *ctx, struct ethhdr *eth, const s
 		.ipv4_dst = outer->daddr,
 		.ifindex = ctx->ingress_ifindex,
 	};
-	switch (bpf_fib_lookup(ctx, &fib, sizeof fib, 0)) {
-	case BPF_FIB_LKUP_RET_SUCCESS:
-		__builtin_memcpy(eth->h_dest, fib.dmac, ETH_ALEN);
-		__builtin_memcpy(eth->h_source, fib.smac, ETH_ALEN);
-		return count(MUX_FORWARDED, bpf_redirect(fib.ifindex, 0));
-	case BPF_FIB_LKUP_RET_NO_NEIGH:
-		return count(MUX_FORWARDED, XDP_PASS); /* the kernel asks for the neighbour and sends it */
-	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-		return count(MUX_TOO_BIG, XDP_DROP);
-	default:
-		return count(MUX_NO_ROUTE, XDP_DROP);
-	}
+	long result = bpf_fib_lookup(ctx, &fib, sizeof fib, 0);
+	if (result != BPF_FIB_LKUP_RET_SUCCESS)
+		return result;
+	__builtin_memcpy(hop->destination, fib.dmac, ETH_ALEN);
+	__builtin_memcpy(hop->source, fib.smac, ETH_ALEN);
+	hop->ifindex = fib.ifindex;
+	hop->mtu = fib.mtu_result;
+	return result;
 }
 
-static __always_inline int send(
-	struct xdp_md *ctx, struct ethhdr *eth, const struct ethhdr *came, const struct iphdr *outer)
+/* The link-layer header of an encapsulated packet, and the interface that it leaves by. */
+static __always_inline int route(struct xdp_md *ctx, struct mux_counters *c, __u32 server, struct ethhdr *eth,
+	const struct iphdr *outer)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	struct hop *hop = bpf_map_lookup_elem(&hops, &server);
+	if (!hop)
+		return XDP_ABORTED; /* cannot be */
+	if (hop->until < now || hop->dip != outer->daddr || bpf_ntohs(outer->tot_len) > hop->mtu) {
+		long result = find_hop(ctx, outer, hop);
+		if (result == BPF_FIB_LKUP_RET_NO_NEIGH) {
+			c->counts[MUX_FORWARDED]++;
+			return XDP_PASS; /* the kernel asks for the neighbour and sends it */
+		}
+		if (result != BPF_FIB_LKUP_RET_SUCCESS)
+			return drop(c, result == BPF_FIB_LKUP_RET_FRAG_NEEDED ? MUX_TOO_BIG : MUX_NO_ROUTE);
+		hop->dip = outer->daddr;
+		hop->until = now + HOP_NS;
+	}
+	__builtin_memcpy(eth->h_dest, hop->destination, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, hop->source, ETH_ALEN);
+	c->counts[MUX_FORWARDED]++;
+	return (int)bpf_redirect(hop->ifindex, 0);
+}
+
+static __always_inline int send(struct xdp_md *ctx, struct mux_counters *c, __u32 server, struct ethhdr *eth,
+	const struct ethhdr *came, const struct iphdr *outer)
 {
 	if (forward_mode == FORWARD_ROUTE)
-		return route(ctx, eth, outer);
+		return route(ctx, c, server, eth, outer);
+	c->counts[MUX_FORWARDED]++;
 	if (forward_mode == FORWARD_KERNEL)
-		return count(MUX_FORWARDED, XDP_PASS);
+		return XDP_PASS;
 	__builtin_memcpy(eth->h_dest, came->h_source, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, came->h_dest, ETH_ALEN);
-	return count(MUX_FORWARDED, XDP_TX);
+	return XDP_TX;
 }
 
-static __always_inline int encapsulate(
-	struct xdp_md *ctx, const struct mux_ring *ring, const struct lb_flow *flow, __u32 dip)
+static __always_inline int encapsulate(struct xdp_md *ctx, struct mux_counters *c,
+	const struct mux_ring *ring, const struct lb_flow *flow, __u32 server, __u32 dip)
 {
 	void *data = (void *)(long)ctx->data;
 	struct ethhdr came, *eth = data;
@@ -111,14 +141,14 @@ static __always_inline int encapsulate(
 		return XDP_DROP;
 	came = *eth;
 	if (bpf_xdp_adjust_head(ctx, -LB_OUTER_SIZE))
-		return count(MUX_FAILED, XDP_DROP);
+		return drop(c, MUX_FAILED);
 	eth = (void *)(long)ctx->data;
 	struct iphdr *outer = (struct iphdr *)(eth + 1);
 	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
 		return XDP_DROP;
 	*eth = came;
 	lb_write_outer(outer, flow, ring->vip, dip, (__u16)ring->generation);
-	return send(ctx, eth, &came, outer);
+	return send(ctx, c, server, eth, &came, outer);
 }
 
 static __always_inline int forward(struct xdp_md *ctx)
@@ -128,23 +158,23 @@ static __always_inline int forward(struct xdp_md *ctx)
 	struct ethhdr *eth = data;
 	struct iphdr *ip = (struct iphdr *)(eth + 1);
 	struct lb_flow flow = {0};
+	__u32 zero = 0;
 	if ((void *)(ip + 1) > end || eth->h_proto != bpf_htons(ETH_P_IP) || !ring->vip)
 		return XDP_PASS;
 	enum lb_verdict verdict = lb_read(ip, end, (__u32)(end - (void *)ip), ring->vip, &flow);
-	if (verdict == LB_OTHER)
-		return count(LB_OTHER, XDP_PASS);
-	if (verdict != LB_GOOD)
-		return count(verdict, XDP_DROP);
+	struct mux_counters *c = bpf_map_lookup_elem(&counters, &zero);
+	if (!c || verdict >= LB_VERDICTS)
+		return XDP_ABORTED; /* cannot be */
+	if (verdict != LB_GOOD) {
+		c->counts[verdict]++;
+		return verdict == LB_OTHER ? XDP_PASS : XDP_DROP;
+	}
 	__u32 server = flow_entries ? remembered(ring, &flow) : mux_pick(ring, &flow);
 	if (server >= LB_SERVERS_MAX)
-		return count(MUX_NO_SERVER, XDP_DROP);
-	__u32 dip = ring->dip[server]; /* at once: the verifier forgets the bound at the next call */
-	struct mux_traffic *sent = bpf_map_lookup_elem(&traffic, &server);
-	if (!sent)
-		return XDP_DROP;
-	sent->packets++;
-	sent->bytes += flow.size;
-	return encapsulate(ctx, ring, &flow, dip);
+		return drop(c, MUX_NO_SERVER);
+	c->servers[server].packets++;
+	c->servers[server].bytes += flow.size;
+	return encapsulate(ctx, c, ring, &flow, server, ring->dip[server]);
 }
 
 #endif

@@ -8,11 +8,6 @@
 #include "nodes/mux/ring.h"
 #include <systemd/sd-event.h>
 
-struct mux_counters {
-	uint64_t counts[MUX_COUNTS];
-	struct mux_traffic servers[LB_SERVERS_MAX]; /* by the map's numbers */
-};
-
 struct mux_path {
 	/* NULL and *error when this path cannot be had here. Packets flow from the return on.
 	 * What another life of this daemon left is replaced without a gap. */

@@ -28,6 +28,12 @@ struct mux_traffic {
 	__u64 packets, bytes; /* bytes as they came, from the IP header on */
 };
 
+/* One for each processor. */
+struct mux_counters {
+	__u64 counts[MUX_COUNTS];
+	struct mux_traffic servers[LB_SERVERS_MAX]; /* by the map's numbers */
+};
+
 /* The packet's server, or LB_NO_SERVER. */
 LB_INLINE __u32 mux_pick(const struct mux_ring *ring, const struct lb_flow *flow)
 {

@@ -20,6 +20,7 @@ struct xdp {
 	int ifindex;
 	uint32_t flags;
 	int processors;
+	struct mux_traffic before[LB_SERVERS_MAX]; /* of servers that had the number earlier: subtracted */
 };
 
 /* ---- attaching */
@@ -81,23 +82,38 @@ static void detach(struct xdp *xdp)
 
 /* ---- the ring */
 
-static int set_count(const struct bpf_map *map, uint32_t key, size_t value_size, int processors)
+/* Adds up what the processors counted. */
+static int sum_counters(const struct xdp *xdp, struct mux_counters *sum)
 {
-	void *zeros = calloc((size_t)processors, value_size);
-	int result =
-		zeros ? bpf_map__update_elem(map, &key, sizeof key, zeros, (size_t)processors * value_size, 0)
-		      : -1;
-	free(zeros);
+	size_t n = (size_t)xdp->processors;
+	uint32_t key = 0;
+	struct mux_counters *each = calloc(n, sizeof *each);
+	int result = -1;
+	memset(sum, 0, sizeof *sum);
+	if (each)
+		result = bpf_map__lookup_elem(
+			xdp->skeleton->maps.counters, &key, sizeof key, each, n * sizeof *each, 0);
+	for (size_t i = 0; result == 0 && i < n; i++) {
+		for (size_t k = 0; k < MUX_COUNTS; k++)
+			sum->counts[k] += each[i].counts[k];
+		for (size_t k = 0; k < LB_SERVERS_MAX; k++) {
+			sum->servers[k].packets += each[i].servers[k].packets;
+			sum->servers[k].bytes += each[i].servers[k].bytes;
+		}
+	}
+	free(each);
 	return result;
 }
 
 /* A server's number that is another's now starts counting at zero. */
-static void forget_traffic(const struct xdp *xdp, const struct mux_ring *before, const struct mux_ring *after)
+static void forget_traffic(struct xdp *xdp, const struct mux_ring *before, const struct mux_ring *after)
 {
-	for (uint32_t i = 0; i < LB_SERVERS_MAX; i++)
-		if (after->dip[i] && before->dip[i] != after->dip[i])
-			set_count(
-				xdp->skeleton->maps.traffic, i, sizeof(struct mux_traffic), xdp->processors);
+	struct mux_counters *now = malloc(sizeof *now);
+	if (now && sum_counters(xdp, now) == 0)
+		for (uint32_t i = 0; i < LB_SERVERS_MAX; i++)
+			if (after->dip[i] && before->dip[i] != after->dip[i])
+				xdp->before[i] = now->servers[i];
+	free(now);
 }
 
 /* The ring that is not read is written, then it is the one that is read. A packet that began with the other
@@ -118,28 +134,13 @@ static int use(void *path, const struct lb_map *map, char **error)
 
 static int read_counters(void *path, struct mux_counters *counters)
 {
-	struct xdp *xdp = path;
-	size_t n = (size_t)xdp->processors;
-	uint64_t counts[n];
-	struct mux_traffic traffic[n];
-	const struct bpf_map *counts_map = xdp->skeleton->maps.counts,
-			     *traffic_map = xdp->skeleton->maps.traffic;
-	memset(counters, 0, sizeof *counters);
-	for (uint32_t key = 0; key < MUX_COUNTS; key++) {
-		if (bpf_map__lookup_elem(counts_map, &key, sizeof key, counts, n * sizeof *counts, 0) < 0)
-			return -1;
-		for (size_t i = 0; i < n; i++)
-			counters->counts[key] += counts[i];
+	const struct xdp *xdp = path;
+	int result = sum_counters(xdp, counters);
+	for (size_t k = 0; k < LB_SERVERS_MAX; k++) {
+		counters->servers[k].packets -= xdp->before[k].packets;
+		counters->servers[k].bytes -= xdp->before[k].bytes;
 	}
-	for (uint32_t key = 0; key < LB_SERVERS_MAX; key++) {
-		if (bpf_map__lookup_elem(traffic_map, &key, sizeof key, traffic, n * sizeof *traffic, 0) < 0)
-			return -1;
-		for (size_t i = 0; i < n; i++) {
-			counters->servers[key].packets += traffic[i].packets;
-			counters->servers[key].bytes += traffic[i].bytes;
-		}
-	}
-	return 0;
+	return result;
 }
 
 /* ---- life */
