@@ -14,6 +14,8 @@
 struct tcp_request_sock {
 	__u32 rcv_isn, snt_isn;
 } KERNEL_TYPE;
+/* Where a field of a kernel's type lies. */
+#define OFFSET(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
 struct sock_common {
 	__u32 skc_tw_snd_nxt;
 } KERNEL_TYPE;
@@ -43,6 +45,18 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
+/* Of a connection that is being made. The helper that would give us the kernel's own refuses Multipath TCP's,
+ * which begin alike. */
+struct request_copy {
+	__u8 bytes[512];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct request_copy);
+} copies SEC(".maps");
+
 static __always_inline int count(__u32 what, int action)
 {
 	__u64 *value = bpf_map_lookup_elem(&counts, &what);
@@ -65,12 +79,16 @@ static __always_inline void pull(struct __sk_buff *skb, __u32 size)
  * client's answer. */
 static __always_inline bool answers(struct bpf_sock *sk, const struct tcphdr *tcp)
 {
-	struct tcp_request_sock *request = bpf_skc_to_tcp_request_sock(sk);
-	if (!request)
+	const __u32 sent_at = OFFSET(struct tcp_request_sock, snt_isn),
+		    received_at = OFFSET(struct tcp_request_sock, rcv_isn);
+	__u32 zero = 0;
+	struct request_copy *copy = bpf_map_lookup_elem(&copies, &zero);
+	if (!copy || sent_at > sizeof *copy - 4 || received_at > sizeof *copy - 4 ||
+		bpf_probe_read_kernel(copy, sizeof *copy, sk) < 0)
 		return false;
 	if (tcp->ack)
-		return bpf_ntohl(tcp->ack_seq) == request->snt_isn + 1;
-	return bpf_ntohl(tcp->seq) == request->rcv_isn + 1;
+		return bpf_ntohl(tcp->ack_seq) == *(__u32 *)(copy->bytes + sent_at) + 1;
+	return bpf_ntohl(tcp->seq) == *(__u32 *)(copy->bytes + received_at) + 1;
 }
 
 /* A connection that has ended: its client may have opened another from the same port, which may be elsewhere.

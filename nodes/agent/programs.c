@@ -97,7 +97,7 @@ static void adopt(struct programs *programs)
 		struct bpf_map_info map = {0};
 		size = sizeof map;
 		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &map, &size) == 0 &&
-			map.type == BPF_MAP_TYPE_PERCPU_ARRAY && counts < 0)
+			map.max_entries == AGENT_COUNTS && counts < 0)
 			counts = fd;
 		else if (fd >= 0 && state < 0 && is_state(fd))
 			state = fd;

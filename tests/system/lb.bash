@@ -106,7 +106,7 @@ await() {
 	timeout 20 grep -q -m 1 -e "$2" <(exec tail -n +1 -f "$1")
 }
 
-# start_nginx NODE: answers with its name; /big is 1 MB that takes about 3 s
+# start_nginx NODE: ($nginx may say how) answers with its name; /big is 1 MB that takes about 3 s
 start_nginx() {
 	mkdir -p "$1/www" "$1/logs"
 	head -c 1000000 /dev/zero | tr '\0' x >"$1/www/big"
@@ -117,7 +117,8 @@ start_nginx() {
 		"client_max_body_size 100m; server { listen 80 backlog=4096 so_keepalive=on; root $work/$1/www;" \
 		"location / { return 200 \"$1\\n\"; } location /big { limit_rate 300k; limit_rate_after 1; }" \
 		"location /sink { client_body_in_file_only clean; proxy_pass http://127.0.0.1:80/; } } }" >"$1/nginx.conf"
-	ip netns exec "$1" nginx -c "$work/$1/nginx.conf" -p "$work/$1" 2>"$1/start.log" &
+	# shellcheck disable=SC2086 # words
+	ip netns exec "$1" ${nginx:-nginx} -c "$work/$1/nginx.conf" -p "$work/$1" 2>"$1/start.log" &
 	until_is 1 ip netns exec "$1" sh -c 'ss -Hltn "sport = 80" | grep -c .'
 }
 

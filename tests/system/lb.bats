@@ -285,3 +285,59 @@ in_s4_generation() {
 	[ -e /usr/share/java/zookeeper.jar ] && command -v java >/dev/null || skip "needs Debian's zookeeper"
 	in_sandbox zookeeper
 }
+
+# A client with two addresses; servers that have the VIP themselves and announce it with a port of their own, which the
+# muxes give to that server whatever the token.
+second_address() {
+	ip link add e1 netns client type veth peer name r-client2 netns router
+	ip -n client addr add 10.9.3.2/24 dev e1
+	ip -n router addr add 10.9.3.1/24 dev r-client2
+	ip -n client link set dev e1 up
+	ip -n router link set dev r-client2 up
+	ip -n client route add default via 10.9.3.1 dev e1 metric 2
+	ip netns exec client sysctl -qw net.mptcp.enabled=1
+	ip -n client mptcp limits set subflows 4 add_addr_accepted 4
+	ip -n client mptcp endpoint add 10.9.3.2 dev e1 subflow fullmesh
+}
+
+# joins COUNTER: a sum over the servers
+joins() {
+	for name in s1 s2 s3; do ip netns exec "$name" nstat -asz "$1"; done | awk -v name="$1" '$1 == name {s += $2} END {print s + 0}'
+}
+
+multipath() {
+	first_map s1 s2 s3
+	second_address
+	for i in 1 2 3; do
+		lb port "800$i" "s$i"
+		ip -n "s$i" addr add "$vip/32" dev lo
+		ip netns exec "s$i" sysctl -qw net.mptcp.enabled=1 net.mptcp.allow_join_initial_addr_port=0
+		ip -n "s$i" mptcp limits set subflows 4
+		ip -n "s$i" mptcp endpoint add "$vip" port "800$i" signal
+		nginx="mptcpize run nginx" start_nginx "s$i"
+		start_agent "s$i" "translate: false"
+	done
+	start_mux m1
+	start_mux m2
+	for ((i = 0; i < 6; i++)); do
+		ip netns exec client mptcpize run curl -sS --fail --max-time 20 -o "down-$i" "http://$vip/big" 2>"curl-$i.log" &
+		clients[i]=$!
+	done
+	# Six connections, six further subflows, each from the second address and to the server that has the connection.
+	until_is 6 joins MPTcpExtMPJoinAckRx
+	# Tokens move: a subflow that was joined before stays as well.
+	lb drain s3
+	settled m1 m2 s1 s2 s3
+	for client in "${clients[@]}"; do wait "$client"; done
+	[ "$(cat down-? | wc -c)" = 6000000 ]
+	[ "$(joins MPTcpExtMPCapableSYNRX)" = 6 ]
+	[ "$(joins MPTcpExtMPCapableFallbackACK)" = 0 ]
+	[ "$(joins MPTcpExtMPJoinNoTokenFound)" = 0 ]
+	for name in m1 m2; do [ "$(status "$name" .packets.no_server)" = 0 ]; done
+}
+
+@test "Multipath TCP: subflows join the server that has the connection" {
+	command -v mptcpize >/dev/null || skip "needs mptcpize"
+	[ -e /proc/sys/net/mptcp/enabled ] || skip "needs a kernel with Multipath TCP"
+	in_sandbox multipath
+}

@@ -97,7 +97,7 @@ same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 @test "--list names the topologies" {
 	run driver --list
 	[ "$status" = 0 ]
-	[ "$output" = $'detour\nrelay' ]
+	[ "$output" = $'datacenter\ndetour\nrelay' ]
 }
 
 table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | map("\(.node) \(.interface)") | join(" "))"),
@@ -141,6 +141,35 @@ table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | ma
 	)"
 }
 
+@test "datacenter: as many muxes and servers as asked, in two racks" {
+	same "$(driver --describe datacenter --parameters '{"muxes": 1, "servers": 3}' | table | tail -n +2 | grep -v ' s[12]-' | sort)" \
+		"$(cat <<-'END' | sort
+		client client-up1 up1 10.9.1.1/24
+		client client-up2 up2 10.9.2.1/24
+		core core-m1 m1 10.9.11.2/24
+		core core-rack1 rack1 10.9.31.2/24
+		core core-rack2 rack2 10.9.32.2/24
+		core core-up1 up1 10.9.1.2/24
+		core core-up2 up2 10.9.2.2/24
+		m1 mux1 mux1-m1 core core-m1
+		mux1 mux1-m1 m1 10.9.11.1/24
+		rack1 tor1 tor1-rack1 core core-rack1
+		rack2 tor2 tor2-rack2 core core-rack2
+		s3 s3 s3-s3 tor1 tor1-s3
+		s3 s3-s3 s3 10.9.43.1/24
+		tor1 tor1-rack1 rack1 10.9.31.1/24
+		tor1 tor1-s1 s1 10.9.41.2/24
+		tor1 tor1-s3 s3 10.9.43.2/24
+		tor2 tor2-rack2 rack2 10.9.32.1/24
+		tor2 tor2-s2 s2 10.9.42.2/24
+		up1 client client-up1 core core-up1
+		up2 client client-up2 core core-up2
+	END
+	)"
+	run driver --describe datacenter --parameters '{"servers": 10}'
+	[ "$status" = 2 ]
+}
+
 @test "--describe needs no root, builds nothing, and is quick; building needs root" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	local nobody took best began described as_nobody public
@@ -169,7 +198,7 @@ table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | ma
 
 as_described() {
 	local topology
-	for topology in detour relay; do
+	for topology in datacenter detour relay; do
 		start_driver "$topology"
 		same "$(jq -S 'del(.nodes[].pid)' <<<"$network")" "$(driver --describe "$topology" | jq -S .)"
 		# What the line says is what the kernel has, and the kernel has nothing more.
