@@ -97,18 +97,12 @@ static int seat_trial(
 	return 0;
 }
 
-/* What the sandbox cost, and how long its processes waited for a processor. */
+/* What the sandbox cost. */
 static void add_usage(struct crew *crew, const struct seat *seat, json_t *record)
 {
-	uint64_t cpu_us = 0, pressure_us = 0;
-	if (host_cgroup_usage(crew->host, seat->label, &cpu_us, &pressure_us) == 0) {
-		double wall = json_number_value(json_object_get(record, "wall_s"));
+	uint64_t cpu_us = 0;
+	if (host_cgroup_usage(crew->host, seat->label, &cpu_us) == 0)
 		json_object_set_new(record, "cpu_s", json_real((double)cpu_us / 1e6));
-		json_t *verdict = json_object_get(record, "verdict");
-		if (verdict && wall > 0)
-			json_object_set_new(
-				verdict, "pressure_percent", json_real((double)pressure_us / 1e4 / wall));
-	}
 	host_cgroup_remove(crew->host, seat->label);
 }
 

@@ -436,34 +436,29 @@ int host_cgroup(struct host *host, const char *name)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The number behind `key` in the first line that begins with `line_start`. */
-static int field(const char *path, const char *line_start, const char *key, uint64_t *value)
+/* The number behind `key`, with which a line begins. */
+static int field(const char *path, const char *key, uint64_t *value)
 {
 	char line[512];
 	int result = -1;
 	FILE *in = fopen(path, "re");
 	while (in && result < 0 && fgets(line, sizeof line, in)) {
-		char *at = strncmp(line, line_start, strlen(line_start)) == 0 ? strstr(line, key) : NULL;
-		if (at) {
-			*value = strtoull(at + strlen(key), NULL, 10);
-			result = 0;
-		}
+		if (strncmp(line, key, strlen(key)) != 0)
+			continue;
+		*value = strtoull(line + strlen(key), NULL, 10);
+		result = 0;
 	}
 	if (in)
 		fclose(in);
 	return result;
 }
 
-int host_cgroup_usage(struct host *host, const char *name, uint64_t *cpu_us, uint64_t *pressure_us)
+int host_cgroup_usage(struct host *host, const char *name, uint64_t *cpu_us)
 {
-	char cpu[PATH_MAX], pressure[PATH_MAX];
-	if (cgroup_path(host, name, "/cpu.stat", cpu, sizeof cpu) < 0 ||
-		cgroup_path(host, name, "/cpu.pressure", pressure, sizeof pressure) < 0)
-		return -1;
-	return field(cpu, "usage_usec ", "usage_usec ", cpu_us) < 0 ||
-			       field(pressure, "some", "total=", pressure_us) < 0
+	char path[PATH_MAX];
+	return cgroup_path(host, name, "/cpu.stat", path, sizeof path) < 0
 		       ? -1
-		       : 0;
+		       : field(path, "usage_usec ", cpu_us);
 }
 
 void host_cgroup_remove(struct host *host, const char *name)

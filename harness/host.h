@@ -28,9 +28,9 @@ void host_sandbox_started(struct host *host, pid_t pid);
 /* Makes a cgroup (version 2) for one sandbox; `name` is a file name. A descriptor of its folder for clone3's
  * CLONE_INTO_CGROUP, owned by the caller; -1 where there is none: the run goes on without. */
 int host_cgroup(struct host *host, const char *name);
-/* Processor time used, and time in which some process waited for a processor, in microseconds. -1 where
- * either is unknown (no cgroup2; a kernel without pressure figures): no figure is not a figure of 0. */
-int host_cgroup_usage(struct host *host, const char *name, uint64_t *cpu_us, uint64_t *pressure_us);
+/* Processor time used, in microseconds. -1 where it is unknown (no cgroup2): no figure is not a figure of 0.
+ */
+int host_cgroup_usage(struct host *host, const char *name, uint64_t *cpu_us);
 /* Kills what still runs in it and removes it. Harmless twice. */
 void host_cgroup_remove(struct host *host, const char *name);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,9 +21,6 @@
  * late). */
 #define LATENESS_SUSPECT_MS 2.0
 #define LATENESS_INVALID_MS 20.0
-#define LINK_SUSPECT_US 2000.0
-#define LINK_INVALID_US 20000.0
-#define STALL_SUSPECT_US 20000.0
 #define IDLE_SUSPECT_PERCENT 15.0
 
 static void result_path(const struct observer *o, const char *name, char *path, size_t size)
@@ -104,41 +102,52 @@ int observe_start(struct observer *o, const struct experiment *e, const struct n
 	}
 	close(stop[0]);
 	machine_sample_take(&o->before);
+	o->own_before = cost_sample_take();
 	return outcome;
 }
 
-/* Waits for a child of ours that has been told to end. */
-static int reap(pid_t *pid, const char *what, char **error)
+/* Waits for a child of ours that has been told to end; adds what it used to *cpu_s. */
+static int reap(pid_t *pid, const char *what, double *cpu_s, char **error)
 {
+	struct rusage used = {0};
 	int status = 0;
 	if (*pid <= 0)
 		return 0;
-	while (waitpid(*pid, &status, 0) < 0 && errno == EINTR)
+	while (wait4(*pid, &status, 0, &used) < 0 && errno == EINTR)
 		;
 	*pid = 0;
+	*cpu_s += (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+		  (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 	return status == 0 ? 0 : error_set(error, "%s failed (wait status %#x); see trial.log", what, status);
 }
 
-static void add_file(const struct observer *o, json_t *verdict, const char *name)
+static void add_file(const struct observer *o, json_t *verdict, const char *name, double cpu_s)
 {
 	char path[4200];
 	result_path(o, name, path, sizeof path);
 	json_t *value = json_load_file(path, 0, NULL);
-	if (value)
-		json_object_set_new(verdict, name, value);
+	if (!value)
+		return;
+	json_object_set_new(value, "cpu_s", json_real(cpu_s));
+	json_object_set_new(verdict, name, value);
 }
 
 int observe_stop(struct observer *o, json_t *record, char **error)
 {
 	struct machine_sample after;
+	double capture_s = 0, probe_s = 0;
 	machine_sample_take(&after);
+	struct cost_sample own = cost_sample_take();
 	close(o->stop_fd);
 	o->stop_fd = -1;
-	int captured = reap(&o->capture_pid, "the capture", error);
-	int probed = reap(&o->probe_pid, "the lateness probe", error);
+	int captured = reap(&o->capture_pid, "the capture", &capture_s, error);
+	int probed = reap(&o->probe_pid, "the lateness probe", &probe_s, error);
 	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
-	add_file(o, verdict, "capture");
-	add_file(o, verdict, "probe");
+	double pressure = cost_pressure_percent(&o->own_before, &own);
+	if (pressure >= 0)
+		json_object_set_new(verdict, "pressure_percent", json_real(pressure));
+	add_file(o, verdict, "capture", capture_s);
+	add_file(o, verdict, "probe", probe_s);
 	json_object_set_new(record, "verdict", verdict);
 	return captured < 0 || probed < 0 ? -1 : 0;
 }
@@ -166,48 +175,10 @@ static void judge_captures(json_t *record, json_t *targets)
 	}
 }
 
-/* Packets that the emulator lost by its own weakness, not by the link's model. */
-static void judge_own_drops(json_t *record, const char *link, json_t *drops)
-{
-	json_int_t lost = json_integer_value(json_object_get(drops, "buffer")) +
-			  json_integer_value(json_object_get(drops, "send"));
-	if (lost)
-		trial_judge(record, "invalid", "link %s lost %lld packets that its model would have kept",
-			link, (long long)lost);
-}
-
-static void judge_links(json_t *record)
-{
-	const char *name;
-	json_t *link;
-	json_object_foreach(json_object_get(record, "links"), name, link)
-	{
-		static const char *const directions[] = {"forward", "reverse"};
-		for (int i = 0; i < 2; i++) {
-			json_t *lateness = json_object_get(json_object_get(link, directions[i]), "lateness");
-			char what[128];
-			snprintf(what, sizeof what, "the 99th percentile of %s's lateness (%s)", name,
-				directions[i]);
-			judge_threshold(record, json_number_value(json_object_get(lateness, "p99_us")),
-				LINK_SUSPECT_US, LINK_INVALID_US, what, "us");
-			judge_own_drops(
-				record, name, json_object_get(json_object_get(link, directions[i]), "drops"));
-		}
-		if (json_is_false(json_object_get(link, "realtime")))
-			trial_judge(record, "suspect", "link %s has no real-time priority", name);
-		double stall = json_number_value(json_object_get(json_object_get(link, "stalls"), "max_us"));
-		if (stall > STALL_SUSPECT_US)
-			trial_judge(record, "suspect", "link %s's daemon was not run for %.1f ms", name,
-				stall / 1000);
-	}
-}
-
-void observe_judge(const struct observer *o, json_t *record)
+void observe_judge(json_t *record)
 {
 	json_t *verdict = json_object_get(record, "verdict");
 	json_t *idle = json_object_get(json_object_get(verdict, "machine"), "idle_percent");
-	size_t reasons = json_array_size(json_object_get(record, "reasons"));
-	(void)o;
 	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
 	judge_threshold(record,
 		json_number_value(json_object_get(json_object_get(verdict, "probe"), "p99_ms")),
@@ -215,10 +186,6 @@ void observe_judge(const struct observer *o, json_t *record)
 	if (json_is_number(idle) && json_number_value(idle) < IDLE_SUSPECT_PERCENT)
 		trial_judge(record, "suspect", "the machine was idle %.1f %% of the time, less than %.1f",
 			json_number_value(idle), IDLE_SUSPECT_PERCENT);
-	judge_links(record);
-	/* Whatever was found here is about the machine, not about the experiment. */
-	bool strained = json_array_size(json_object_get(record, "reasons")) > reasons;
-	json_object_set_new(verdict, "strained", json_boolean(strained));
 }
 
 void observe_abandon(struct observer *o)
@@ -232,7 +199,7 @@ void observe_abandon(struct observer *o)
 	for (int i = 0; i < 2; i++)
 		if (*children[i] > 0) {
 			kill(*children[i], SIGKILL);
-			reap(children[i], "", NULL);
+			reap(children[i], "", &(double){0}, NULL);
 		}
 	for (size_t i = 0; o->captures && i < o->experiment->captures_count; i++)
 		free(o->captures[i]);

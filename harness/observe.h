@@ -4,6 +4,7 @@
 #ifndef LIQUIDNET_OBSERVE_H
 #define LIQUIDNET_OBSERVE_H
 
+#include "harness/cost.h"
 #include "harness/experiment.h"
 #include "harness/network.h"
 #include "harness/probe.h"
@@ -16,6 +17,7 @@ struct observer {
 	pid_t capture_pid, probe_pid;
 	int stop_fd; /* closing it ends both */
 	struct machine_sample before;
+	struct cost_sample own_before; /* of this sandbox */
 };
 
 /* Starts captures and probe; returns when every capture is active. */
@@ -24,9 +26,8 @@ int observe_start(struct observer *observer, const struct experiment *experiment
 /* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one
  * failed. */
 int observe_stop(struct observer *observer, json_t *record, char **error);
-/* Judges the record by the signals that were collected (links' lateness included). Thresholds:
- * docs/results.md. */
-void observe_judge(const struct observer *observer, json_t *record);
+/* Judges the record by the signals that were collected. Thresholds: docs/results.md. */
+void observe_judge(json_t *record);
 /* Ends what still runs, whatever happened; frees. Harmless twice or before a start. */
 void observe_abandon(struct observer *observer);
 

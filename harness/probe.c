@@ -12,7 +12,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define PERIOD_NS (5 * NS_PER_MS)
+#define PERIOD_NS (20 * NS_PER_MS)
 #define BUCKET_NS (10 * NS_PER_US)
 #define BUCKETS 10000 /* to 100 ms; later ones count in the last */
 #define CPUS_MAX 256

@@ -3,7 +3,9 @@
 #include "harness/trial.h"
 
 #include "harness/agreement.h"
+#include "harness/cost.h"
 #include "harness/counters.h"
+#include "harness/fidelity.h"
 #include "harness/measure.h"
 #include "harness/network.h"
 #include "harness/observe.h"
@@ -37,6 +39,7 @@ struct run { /* what one trial holds while it runs */
 	struct shaping shaping;
 	struct stage stage;
 	struct observer observer;
+	struct cost cost;
 	json_t *record;
 };
 
@@ -97,6 +100,7 @@ static int build(struct run *run, char **error)
 		settings_apply(
 			&run->network, run->procedure->settings, run->procedure->settings_count, error) < 0)
 		return -1;
+	cost_phase(&run->cost, "network");
 	run->shaping = (struct shaping){.network = &run->network,
 		.links = run->configuration->links,
 		.chosen = pool_alloc(run->pool, e->topology->links_count + 1, sizeof *run->shaping.chosen),
@@ -106,7 +110,10 @@ static int build(struct run *run, char **error)
 	if (shape_choose(e->topology, run->configuration->links, run->trial->backend, run->shaping.chosen,
 		    error) < 0)
 		return -1;
-	return shape_install(&run->shaping, error);
+	if (shape_install(&run->shaping, error) < 0)
+		return -1;
+	cost_phase(&run->cost, "links");
+	return 0;
 }
 
 static int serve(struct run *run, char **error)
@@ -117,7 +124,10 @@ static int serve(struct run *run, char **error)
 		return error_set(error, SCRATCH ": %s", strerror(errno));
 	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->network, t->folder, SCRATCH,
 		seed, run->deadline_ns);
-	return stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0 ? -1 : 0;
+	if (stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0)
+		return -1;
+	cost_phase(&run->cost, "daemons");
+	return 0;
 }
 
 /* What the nodes and links say at the end, while they still exist. */
@@ -131,6 +141,9 @@ static int collect(struct run *run, char **error)
 	if (!links)
 		return -1;
 	json_object_set_new(run->record, "links", links);
+	cost_phase(&run->cost, "check");
+	fidelity_observe(&run->network, run->configuration->links, links);
+	cost_phase(&run->cost, "trains");
 	json_object_set_new(
 		run->record, "settings", settings_read(&run->network, e->settings, e->settings_count));
 	return stage_alive(&run->stage, error) ? 0 : -1;
@@ -164,29 +177,61 @@ static void check_agreement(struct run *run, const struct delivery *delivery)
 	agreement_check(e, output, delivery, run->record);
 }
 
-static int work(struct run *run, char **error)
+/* The workload under observation. What it cost is noted while its processes still live. */
+static int perform(struct run *run, char **error)
 {
-	if (build(run, error) < 0 || serve(run, error) < 0 ||
-		observe_start(
-			&run->observer, run->trial->experiment, &run->network, run->trial->folder, error) < 0)
+	if (observe_start(&run->observer, run->trial->experiment, &run->network, run->trial->folder, error) <
+		0)
 		return -1;
+	cost_phase(&run->cost, "observe");
+	json_t *earlier = cost_programs();
 	int64_t began = clock_now_ns();
 	int result = stage_workload(&run->stage, error);
 	json_object_set_new(run->record, "workload_s", json_real((double)(clock_now_ns() - began) / 1e9));
-	if (observe_stop(&run->observer, run->record, result == 0 ? error : NULL) < 0 && result == 0)
+	cost_phase(&run->cost, "workload");
+	json_t *programs = cost_programs();
+	cost_subtract(programs, earlier);
+	json_decref(earlier);
+	json_object_set_new(run->record, "programs_cpu_s", programs);
+	json_object_set_new(run->record, "memory_mib", json_real(cost_memory_mib()));
+	if (observe_stop(&run->observer, run->record, result == 0 ? error : NULL) < 0)
 		result = -1;
-	if (result < 0 || collect(run, error) < 0 || measure(run, error) < 0)
-		return -1;
+	cost_phase(&run->cost, "observe");
+	return result;
+}
+
+/* What is found here is about the machine, not about the experiment. */
+static void judge_machine(struct run *run)
+{
+	json_t *record = run->record;
+	size_t reasons = json_array_size(json_object_get(record, "reasons"));
+	observe_judge(record);
+	fidelity_judge(run->trial->experiment->topology, run->configuration->links,
+		json_number_value(json_object_get(record, "workload_s")), record);
+	json_object_set_new(json_object_get(record, "verdict"), "strained",
+		json_boolean(json_array_size(json_object_get(record, "reasons")) > reasons));
+}
+
+static int check(struct run *run, char **error)
+{
 	struct delivery delivery = {0};
-	result = wire_check(run->trial->experiment, run->procedure,
+	int result = wire_check(run->trial->experiment, run->procedure,
 		(const char *const *)run->observer.captures, json_object_get(run->record, "counters"),
 		run->record, &delivery, error);
 	if (result == 0)
 		check_agreement(run, &delivery);
 	json_decref(delivery.steps);
-	if (result < 0)
+	if (result == 0)
+		judge_machine(run);
+	return result;
+}
+
+static int work(struct run *run, char **error)
+{
+	if (build(run, error) < 0 || serve(run, error) < 0 || perform(run, error) < 0 ||
+		collect(run, error) < 0 || measure(run, error) < 0 || check(run, error) < 0)
 		return -1;
-	observe_judge(&run->observer, run->record);
+	cost_phase(&run->cost, "check");
 	return 0;
 }
 
@@ -225,6 +270,7 @@ int trial_body(void *context, int report_fd)
 		.record = trial_record(trial, NULL)};
 	keep_log(trial->folder);
 	set_path();
+	cost_begin(&run.cost);
 	if (work(&run, &error) < 0)
 		trial_judge(run.record, "failed", "%s", error ? error : "no reason was given");
 	if (run.stage.running)
@@ -232,6 +278,8 @@ int trial_body(void *context, int report_fd)
 	observe_abandon(&run.observer);
 	if (run.network.topology)
 		shape_stop(&run.shaping);
+	cost_phase(&run.cost, "end");
+	json_object_set_new(run.record, "phases", cost_end(&run.cost));
 	json_object_set_new(run.record, "wall_s", json_real((double)(clock_now_ns() - began) / 1e9));
 	int result = report(report_fd, run.record);
 	free(error);

@@ -20,7 +20,6 @@
 #define FRAME_MOST 9014
 #define BUFFER (8 << 20)
 #define WARM_UP UINT32_MAX /* the number of a packet that does not count */
-#define WARM_UP_INTERVAL_NS (20 * NS_PER_MS)
 
 struct run {
 	const struct stamp_plan *plan;
@@ -193,6 +192,7 @@ static int send_number(const struct run *run, uint32_t number, char **error)
 	}
 }
 
+/* One at a time: another that is still on the way would stand in front of the first packet that counts. */
 static int warm_up(struct run *run, char **error)
 {
 	int64_t now = clock_now_ns(), end = now + run->plan->patience_ns + NS_PER_S;
@@ -205,7 +205,7 @@ static int warm_up(struct run *run, char **error)
 				(double)(end - now) / (double)NS_PER_S);
 		if (send_number(run, WARM_UP, error) < 0)
 			return -1;
-		poll(&arrival, 1, (int)(WARM_UP_INTERVAL_NS / NS_PER_MS));
+		poll(&arrival, 1, (int)(run->plan->patience_ns / NS_PER_MS) + 1);
 		read_received(run);
 	}
 	return 0;

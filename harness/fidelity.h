@@ -1,0 +1,24 @@
+/* Fidelity: did each link do what it was configured to do? Two witnesses: the back end's counters (packets
+ * lost, bytes sent, lateness) over the whole trial, and a train of stamped packets that crosses each
+ * direction once the workload is over, which no back end counts for us. */
+#ifndef LIQUIDNET_FIDELITY_H
+#define LIQUIDNET_FIDELITY_H
+
+#include "harness/experiment.h"
+#include "harness/network.h"
+#include <jansson.h>
+
+/* Sends a train over every direction of every shaped link whose ends have addresses, all at the same time,
+ * and notes under "observed" of the direction in `links` (of shape_collect): {"sent", "received",
+ * "error_median_us", "error_min_us", "error_max_us", "delay_us", "rate_bps"}. Errors are against the link's
+ * model fed with the train; delay is the configured one plus the median error; rate only where the link was
+ * the bottleneck and lost nothing. Where a train could not run "observed" is {"reason"}. Takes twice the
+ * longest delay and some 50 ms; up to three times that where a train is late. */
+void fidelity_observe(const struct network *network, const struct link_shape *shapes, json_t *links);
+
+/* Judges record.links against the configured shapes. `seconds`: how long the workload ran. Thresholds:
+ * docs/results.md. */
+void fidelity_judge(
+	const struct topology *topology, const struct link_shape *shapes, double seconds, json_t *record);
+
+#endif

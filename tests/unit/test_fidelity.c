@@ -1,0 +1,152 @@
+/* Fidelity: a link that did as configured is not judged; one that was late, early, lossy or fast is, by name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "harness/fidelity.c"
+
+static char status[16], reason[1024];
+
+void trial_judge(json_t *record, const char *worse, const char *format, ...)
+{
+	va_list arguments;
+	(void)record;
+	va_start(arguments, format);
+	snprintf(status, sizeof status, "%s", worse);
+	vsnprintf(reason, sizeof reason, format, arguments);
+	va_end(arguments);
+}
+
+static struct topology_link the_link = {.name = "core"};
+static const struct topology topology = {.links_count = 1, .links = &the_link};
+static const struct link_shape shape = {
+	.shaped = true, .direction = {{.rate_bps = 10000000, .delay_ns = 5 * NS_PER_MS, .loss = 0.01}, {0}}};
+
+/* Judges counters of the forward direction ("valid" when nothing was said); takes them over. */
+static const char *judged(json_t *counters)
+{
+	json_t *record = json_pack("{s:{s:{s:o}}}", "links", "core", "forward", counters);
+	snprintf(status, sizeof status, "valid");
+	*reason = 0;
+	fidelity_judge(&topology, &shape, 10, record);
+	json_decref(record);
+	return status;
+}
+
+static void loss_is_judged_by_its_own_chance(void **state)
+{
+	(void)state;
+	/* 10,000 packets of 1 %: 100 +- 10. */
+	const struct {
+		int packets, lost;
+		const char *status;
+	} cases[] = {{10000, 100, "valid"}, {10000, 70, "valid"}, {10000, 130, "valid"}, {10000, 148, "suspect"},
+		{10000, 58, "suspect"}, {10000, 10, "invalid"}, {10000, 200, "invalid"}, {40, 0, "valid"}, {40, 2, "valid"},
+		{10000, 0, "invalid"}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_string_equal(judged(json_pack("{s:i, s:{s:i}}", "packets", cases[i].packets, "drops", "loss",
+					    cases[i].lost)),
+			cases[i].status);
+	/* A back end that does not tell loss from a full queue can only lose too little. */
+	assert_string_equal(judged(json_pack("{s:i, s:i}", "packets", 9000, "drops", 1000)), "valid");
+	assert_string_equal(judged(json_pack("{s:i, s:i}", "packets", 10000, "drops", 10)), "invalid");
+}
+
+static void lateness_own_drops_and_rate(void **state)
+{
+	(void)state;
+	assert_string_equal(judged(json_pack("{s:{s:f}}", "lateness", "p99_us", 1900.0)), "valid");
+	assert_string_equal(judged(json_pack("{s:{s:f}}", "lateness", "p99_us", 2100.0)), "suspect");
+	assert_non_null(strstr(reason, "link core (forward)"));
+	assert_string_equal(judged(json_pack("{s:{s:f}}", "lateness", "p99_us", 21000.0)), "invalid");
+	assert_string_equal(judged(json_pack("{s:{s:i}}", "drops", "buffer", 1)), "invalid");
+	/* 10 Mbit/s for 10 s are 12.5 MB; a second more and 1 % are allowed. */
+	assert_string_equal(judged(json_pack("{s:i}", "sent_bytes", 12500000)), "valid");
+	assert_string_equal(judged(json_pack("{s:i}", "sent_bytes", 14000000)), "invalid");
+}
+
+/* A train sent at once over a link of 10 Mbit/s and 5 ms, `late_us` late throughout, serialised at `rate`. */
+static struct train train(double late_us, double rate)
+{
+	struct train t = {0};
+	for (int i = 0; i < TRAIN; i++) {
+		t.stamps[i].sent_ns = 1000000 + i * 2000;
+		t.stamps[i].received_ns =
+			1000000 + (int64_t)((i + 1) * FRAME_BYTES * 8e9 / rate + 5e6 + late_us * 1e3);
+	}
+	return t;
+}
+
+static double field(const json_t *object, const char *key)
+{
+	assert_true(json_is_number(json_object_get(object, key)));
+	return json_number_value(json_object_get(object, key));
+}
+
+static void a_train_shows_delay_and_rate(void **state)
+{
+	(void)state;
+	struct train t = train(30, 10e6);
+	json_t *o = observed_json(&t, &shape.direction[0]);
+	assert_true(fabs(field(o, "rate_bps") - 10e6) < 1e3);
+	assert_true(fabs(field(o, "error_median_us") - 30) < 0.1);
+	assert_true(fabs(field(o, "delay_us") - 5030) < 0.1);
+	assert_string_equal(judged(json_pack("{s:o}", "observed", o)), "valid");
+
+	t = train(3000, 10e6);
+	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
+	t = train(0, 5e6); /* half the rate: the median packet is 8 packets' time late */
+	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
+	t = train(-1000, 10e6);
+	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
+	t = train(0, 20e6);
+	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "invalid");
+	assert_non_null(strstr(reason, "sooner"));
+}
+
+/* Lost packets take no time on the link; a rate is not claimed then. */
+static void a_train_with_losses(void **state)
+{
+	(void)state;
+	struct train t = train(0, 10e6);
+	int64_t one = (int64_t)(FRAME_BYTES * 8e9 / 10e6);
+	t.stamps[0].received_ns = t.stamps[7].received_ns = 0;
+	for (int i = 1; i < TRAIN; i++)
+		t.stamps[i].received_ns -= i == 7 ? 0 : i < 7 ? one : 2 * one;
+	t.stamps[1].received_ns += 2000; /* it was sent 2 us after the first, which does not stand before it */
+	json_t *o = observed_json(&t, &shape.direction[0]);
+	assert_int_equal((int)field(o, "received"), TRAIN - 2);
+	assert_null(json_object_get(o, "rate_bps"));
+	assert_true(fabs(field(o, "error_median_us")) < 5);
+	json_decref(o);
+}
+
+static void the_better_of_two_trains_counts(void **state)
+{
+	(void)state;
+	json_t *counters = json_object();
+	struct train held = train(9000, 10e6), clean = train(20, 10e6), failed = {.reason = "no way"};
+	keep_better(counters, observed_json(&held, &shape.direction[0]));
+	assert_false(good_enough(json_object_get(counters, "observed")));
+	keep_better(counters, observed_json(&clean, &shape.direction[0]));
+	assert_true(good_enough(json_object_get(counters, "observed")));
+	keep_better(counters, observed_json(&failed, &shape.direction[0]));
+	keep_better(counters, observed_json(&held, &shape.direction[0]));
+	assert_true(good_enough(json_object_get(counters, "observed")));
+	json_decref(counters);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(loss_is_judged_by_its_own_chance),
+		cmocka_unit_test(lateness_own_drops_and_rate),
+		cmocka_unit_test(a_train_shows_delay_and_rate),
+		cmocka_unit_test(a_train_with_losses),
+		cmocka_unit_test(the_better_of_two_trains_counts),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
