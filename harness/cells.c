@@ -15,6 +15,23 @@ const char *judgement_name(enum judgement judgement)
 	return judgement_names[judgement];
 }
 
+const char *unit_text(const char *unit)
+{
+	return !strcmp(unit, "mbps") ? "Mbit/s" : unit;
+}
+
+int cells_decimals(const struct cells *cells, size_t measure)
+{
+	double largest = 0;
+
+	for (size_t i = 0; i < cells->count; i++)
+		if (cells->cells[i].means && fabs(cells->cells[i].means[measure]) > largest)
+			largest = fabs(cells->cells[i].means[measure]);
+	if (largest >= 1000)
+		return 0;
+	return largest >= 1 || largest <= 0 ? 2 : largest >= 0.1 ? 3 : 2 + (int)ceil(-log10(largest));
+}
+
 bool cells_counts(const struct record *record)
 {
 	return record->last && record->status <= TRIAL_SUSPECT;
@@ -248,7 +265,7 @@ static void judge(struct cell *cell)
 		cell->published, spread ? cell->published_sd : 0, spread ? cell->published_n : 0};
 	cell->test = stats_welch(measured, beside);
 	cell->hedges_g = stats_hedges_g(measured, beside);
-	double half = stats_welch_half_width(terms, spread ? 2 : 1);
+	double half = cell->half_width = stats_welch_half_width(terms, spread ? 2 : 1);
 	if (isnan(half))
 		return;
 	if (fabs(cell->difference) <= half + rounding(cell->published_text))
@@ -432,7 +449,7 @@ static int fill_all(struct cells *cells, char **error)
 		cell->configuration = i / experiment->procedures_count;
 		cell->procedure = i % experiment->procedures_count;
 		cell->published = cell->published_sd = cell->published_n = NAN;
-		cell->difference = cell->difference_percent = cell->hedges_g = NAN;
+		cell->difference = cell->difference_percent = cell->half_width = cell->hedges_g = NAN;
 		cell->test = (struct stats_test){NAN, NAN, NAN};
 		cell->published_text = "";
 		cell->source = -1;

@@ -38,6 +38,7 @@ struct cell {
 	int source;                                  /* of the published value: index of sources, or -1 */
 	double difference;                           /* absolute; NAN: nothing to compare */
 	double difference_percent;
+	double half_width; /* half the 95 % interval of the difference (Welch), in the unit; NAN: no spread */
 	enum judgement
 		judgement;      /* distinguishable at 95 % (Welch, and the rounding of what is published)? */
 	struct stats_test test; /* against the published mean, as a constant where its spread is not known */
@@ -88,6 +89,11 @@ bool cells_comparable(const struct cells *cells, size_t configuration, const str
 struct overhead cells_overhead(
 	const struct cells *cells, size_t configuration, const struct comparison *comparison);
 
+/* "Mbit/s" for mbps; other units as the experiment writes them. */
+const char *unit_text(const char *unit);
+/* Decimals to show a measure with: so many that its largest mean has three or four digits or, from 1 on, two
+ * decimals. */
+int cells_decimals(const struct cells *cells, size_t measure);
 const char *judgement_name(enum judgement judgement); /* "" for JUDGED_NOT */
 /* The judgement in words, with how far apart and the numbers of its notes: "higher by 1.2 % [1]"; "-" for
  * none.

@@ -14,8 +14,8 @@ int cmd_report(int argc, char **argv);
 static const char usage[] =
 	"usage: liquidnet report DIR\n"
 	"\n"
-	"Makes summary.csv, subflows.csv and scorecard.md of a results folder again and prints the\n"
-	"tables. DIR is results/EXPERIMENT/TIME, or results/EXPERIMENT/latest.\n";
+	"Makes summary.csv, subflows.csv, scorecard.md and report.html of a results folder again\n"
+	"and prints the tables. DIR is results/EXPERIMENT/TIME, or results/EXPERIMENT/latest.\n";
 
 static int refuse(char *error)
 {

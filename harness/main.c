@@ -18,7 +18,7 @@ static const struct {
 	{"run", cmd_run, "run an experiment and print its tables"},
 	{"rerun", cmd_rerun, "run again what a results folder holds, and name what differs"},
 	{"list", cmd_list, "list the experiments"},
-	{"report", cmd_report, "print the tables of a results folder again"},
+	{"report", cmd_report, "make the tables and the page of a results folder again"},
 	{"analyze", cmd_analyze, "turn captures into tables of TCP and MPTCP flows"},
 	{"shell", cmd_shell, "build an experiment's network and open a shell in a node"},
 	{"doctor", cmd_doctor, "say what this machine has, what it lacks, and what to do"},

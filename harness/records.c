@@ -152,11 +152,30 @@ static const char *node_name(const struct place *place, const char *name)
 	return names[records->names_count++];
 }
 
+static int add_series(struct record_subflow *subflow, const json_t *series)
+{
+	size_t count = json_array_size(series), i;
+	json_t *bytes;
+
+	if (count > subflow->series_count) {
+		double *longer = reallocarray(subflow->series, count, sizeof *longer);
+		if (!longer)
+			return -1;
+		subflow->series = longer;
+		while (subflow->series_count < count)
+			longer[subflow->series_count++] = 0;
+	}
+	json_array_foreach(series, i, bytes) subflow->series[i] += json_number_value(bytes);
+	return 0;
+}
+
 static int read_subflows(const struct place *place, const json_t *object, struct record *record, char **error)
 {
 	const json_t *subflows = json_object_get(object, "subflows"), *subflow;
 	size_t i;
 
+	const json_t *step = json_object_get(object, "series_step_s");
+	record->series_step_s = json_number_value(step) > 0 ? json_number_value(step) : NAN;
 	record->subflows = calloc(json_array_size(subflows) + 1, sizeof *record->subflows);
 	if (!record->subflows)
 		return error_set(error, "out of memory");
@@ -175,6 +194,8 @@ static int read_subflows(const struct place *place, const json_t *object, struct
 		if (at == record->subflows_count)
 			record->subflows[record->subflows_count++].node = node;
 		record->subflows[at].unique_bytes += (double)bytes;
+		if (add_series(&record->subflows[at], json_object_get(subflow, "series_bytes")) < 0)
+			return error_set(error, "out of memory");
 	}
 	return 0;
 }
@@ -294,6 +315,8 @@ void records_free(struct records *records)
 	for (size_t i = 0; i < records->count; i++) {
 		free(records->items[i].reasons);
 		free(records->items[i].measures);
+		for (size_t j = 0; j < records->items[i].subflows_count; j++)
+			free(records->items[i].subflows[j].series);
 		free(records->items[i].subflows);
 	}
 	free(records->items);

@@ -12,6 +12,8 @@ enum trial_status { TRIAL_VALID, TRIAL_SUSPECT, TRIAL_INVALID, TRIAL_FAILED };
 struct record_subflow {
 	const char *node; /* of the topology, or of records.names */
 	double unique_bytes;
+	double *series; /* bytes a step of record.series_step_s since the capture began */
+	size_t series_count;
 };
 
 struct record {
@@ -24,6 +26,7 @@ struct record {
 	double *measures;                /* as many as the experiment has; NAN: not in the record */
 	struct record_subflow *subflows; /* a node once, its subflows added up */
 	size_t subflows_count;
+	double series_step_s; /* NAN: no series */
 };
 
 struct records {

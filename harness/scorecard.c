@@ -15,28 +15,9 @@ struct page {
 	bool markdown, color;
 };
 
-static const char *unit_text(const char *unit)
-{
-	return !strcmp(unit, "mbps") ? "Mbit/s" : unit;
-}
-
 static const struct measure *primary_of(const struct cells *cells)
 {
 	return &cells->experiment->measures[cells->experiment->primary];
-}
-
-/* So many decimals that the largest mean of a measure has three or four digits or, from 10 on, two decimals.
- */
-static int decimals_for(const struct cells *cells, size_t measure)
-{
-	double largest = 0;
-
-	for (size_t i = 0; i < cells->count; i++)
-		if (cells->cells[i].means && fabs(cells->cells[i].means[measure]) > largest)
-			largest = fabs(cells->cells[i].means[measure]);
-	if (largest >= 1000)
-		return 0;
-	return largest >= 1 || largest <= 0 ? 2 : largest >= 0.1 ? 3 : 2 + (int)ceil(-log10(largest));
 }
 
 static void heading(const struct page *page, const char *text)
@@ -193,7 +174,7 @@ static void published_cells(
 static void result_row(const struct page *page, struct table *table, const struct cell *cell)
 {
 	const struct experiment *experiment = page->cells->experiment;
-	int decimals = decimals_for(page->cells, experiment->primary);
+	int decimals = cells_decimals(page->cells, experiment->primary);
 
 	table_row(table);
 	name_cell(page, table, experiment->procedures[cell->procedure].name);
@@ -212,7 +193,7 @@ static void result_row(const struct page *page, struct table *table, const struc
 		published_cells(page, table, cell, decimals);
 	for (size_t m = 0; m < experiment->measures_count; m++)
 		if (m != experiment->primary)
-			table_number(table, cell->means[m], decimals_for(page->cells, m), false);
+			table_number(table, cell->means[m], cells_decimals(page->cells, m), false);
 }
 
 static void source_note(const struct page *page, const char *mark, int source)

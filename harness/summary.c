@@ -2,6 +2,7 @@
  * and are replaced whole: a reader never sees half a file. */
 #include "harness/summary.h"
 #include "harness/cells.h"
+#include "harness/report.h"
 #include "harness/scorecard.h"
 #include "lib/error.h"
 #include <fcntl.h>
@@ -189,6 +190,8 @@ int summary_make(const struct experiment *experiment, const char *root, const ch
 	if (write_file(cells, results_dir, "summary.csv", summary_csv, error) == 0 &&
 		write_file(cells, results_dir, "subflows.csv", subflows_csv, error) == 0)
 		result = write_file(cells, results_dir, "scorecard.md", scorecard_markdown, error);
+	if (result == 0)
+		result = write_file(cells, results_dir, "report.html", report_html, error);
 	if (result == 0 && table) {
 		result = scorecard_print(cells, table, color);
 		if (result < 0)

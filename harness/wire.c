@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIRE_STEP_S 0.005  /* of the delivered bytes over time */
+#define WIRE_STEP_S 0.005  /* of bytes over time */
 #define READABLE_SHARE 0.9 /* of a plain tunnel's data packets; the rest may be acknowledgements or cut */
 #define HIDDEN_SHARE 0.01
+#define SERIES_STEPS 40 /* of these make one of a subflow's in the record: 50 numbers a trial */
 
 static const char *text(json_t *object, const char *key)
 {
@@ -92,6 +93,23 @@ static void check_counters(const struct expect *x, json_t *counters, json_t *rec
 			record, "failed", "node %s counted %s: a connection fell back to TCP", node, name);
 }
 
+/* A series of bytes in steps of SERIES_STEPS times the length. */
+static json_t *coarser(json_t *series)
+{
+	json_t *out = json_array(), *bytes;
+	json_int_t sum = 0;
+	size_t i, count = json_array_size(series);
+	json_array_foreach(series, i, bytes)
+	{
+		sum += json_integer_value(bytes);
+		if ((i + 1) % SERIES_STEPS && i + 1 < count)
+			continue;
+		json_array_append_new(out, json_integer(sum));
+		sum = 0;
+	}
+	return out;
+}
+
 /* Notes the data connection's subflows in the order of the promise, those not promised after; both must be
  * the same. */
 static void check_subflows(
@@ -117,12 +135,13 @@ static void check_subflows(
 			extra += rest && x->subflows_count;
 			json_t *bytes = json_object_get(subflow, direction);
 			json_array_append_new(
-				out, json_pack("{s:s, s:s, s:I, s:I, s:O}", "node",
+				out, json_pack("{s:s, s:s, s:I, s:I, s:O, s:o}", "node",
 					     node >= 0 ? e->topology->nodes[node] : "?", "address",
 					     text(subflow, "client_address"), "unique_bytes",
 					     count(bytes, "unique_bytes"), "payload_bytes",
 					     count(bytes, "payload_bytes"), "established_s",
-					     json_object_get(subflow, "established_s")));
+					     json_object_get(subflow, "established_s"), "series_bytes",
+					     coarser(json_object_get(bytes, "series_unique_bytes"))));
 		}
 		if (want < x->subflows_count && !found)
 			trial_judge(record, "failed", "no subflow from node %s on the data connection at %s",
@@ -168,11 +187,12 @@ static bool must_agree(const struct experiment *e, size_t capture)
 }
 
 /* A capture's connections, with the windows of that capture's measures; NULL with *error. */
-static json_t *analyse(const struct experiment *e, size_t capture, const char *path, char **error)
+static json_t *analyse(
+	const struct experiment *e, size_t capture, bool series, const char *path, char **error)
 {
 	struct analysis_window windows[ANALYSIS_WINDOWS];
 	struct analysis_options options = {
-		.windows = windows, .step_s = must_agree(e, capture) ? WIRE_STEP_S : 0};
+		.windows = windows, .step_s = series || must_agree(e, capture) ? WIRE_STEP_S : 0};
 	for (size_t i = 0; i < e->measures_count && options.window_count < ANALYSIS_WINDOWS; i++)
 		if (e->measures[i].kind == MEASURE_CAPTURE && e->measures[i].capture == (int)capture)
 			windows[options.window_count++] =
@@ -217,7 +237,7 @@ static bool wanted(const struct experiment *e, const struct expect *x, size_t ca
 static int check_capture(const struct experiment *e, const struct expect *x, size_t capture, const char *path,
 	json_t *record, struct delivery *delivery, char **error)
 {
-	json_t *result = analyse(e, capture, path, error);
+	json_t *result = analyse(e, capture, x->capture == (int)capture, path, error);
 	if (!result)
 		return -1;
 	json_t *connections =
@@ -233,6 +253,7 @@ static int check_capture(const struct experiment *e, const struct expect *x, siz
 		if (x->capture == (int)capture) {
 			check_protocol(x, e->captures[capture].name, connections, record);
 			check_subflows(e, x, connection, record);
+			json_object_set_new(record, "series_step_s", json_real(WIRE_STEP_S * SERIES_STEPS));
 		}
 	}
 	json_decref(result);
