@@ -135,8 +135,7 @@ static void facts(const struct report *report)
 static unsigned planned_trials(const struct report *report, const struct cell *cell)
 {
 	const json_t *run = json_object_get(report->provenance, "run");
-	struct selection selection = {
-		.trials = (unsigned)json_integer_value(json_object_get(run, "trials"))};
+	struct selection selection = {.trials = (unsigned)json_integer_value(json_object_get(run, "trials"))};
 
 	return run ? plan_trials(report->cells->experiment, &selection, cell->configuration) : 0;
 }

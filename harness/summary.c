@@ -138,7 +138,7 @@ static int subflows_csv(const struct cells *cells, FILE *out)
 }
 
 /* Fills a file beside its place and puts it there by a rename. */
-static int fill_and_rename(const struct cells *cells, int (*fill)(const struct cells *, FILE *), int fd,
+static int fill_and_rename(const struct cells *cells, int (*content)(const struct cells *, FILE *), int fd,
 	const char *beside, const char *path, char **error)
 {
 	FILE *out = fdopen(fd, "w");
@@ -147,7 +147,7 @@ static int fill_and_rename(const struct cells *cells, int (*fill)(const struct c
 		close(fd);
 		return error_set(error, "%s: %m", beside);
 	}
-	int filled = fill(cells, out);
+	int filled = content(cells, out);
 	bool bad = fchmod(fd, 0644) < 0 || fflush(out) || ferror(out) || fsync(fd) < 0;
 	if (fclose(out) || bad)
 		return error_set(error, "%s: cannot be written: %m", path);
@@ -159,7 +159,7 @@ static int fill_and_rename(const struct cells *cells, int (*fill)(const struct c
 }
 
 static int write_file(const struct cells *cells, const char *directory, const char *name,
-	int (*fill)(const struct cells *, FILE *), char **error)
+	int (*content)(const struct cells *, FILE *), char **error)
 {
 	char *path = NULL, *beside = NULL;
 	int result = -1;
@@ -172,7 +172,7 @@ static int write_file(const struct cells *cells, const char *directory, const ch
 	int fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		error_set(error, "%s: cannot be written: %m", path);
-	else if ((result = fill_and_rename(cells, fill, fd, beside, path, error)) < 0)
+	else if ((result = fill_and_rename(cells, content, fd, beside, path, error)) < 0)
 		unlink(beside);
 	free(path);
 	free(beside);
