@@ -2,3 +2,13 @@
 
 # The report's style sheet becomes part of the program (.incbin).
 $(BUILD)/obj/harness/report.o $(BUILD)/tests/test_summary $(BUILD)/tests/test_report: harness/report.css
+
+# The harness's benches: what a trial costs, and what an overloaded machine does to it. Both want an idle machine.
+BENCH_TRIALS ?= 3
+BENCH_JOBS   ?= 4
+.PHONY: bench-harness bench-overload
+bench-harness: build
+	tests/bench/bench_harness $(BENCH_TRIALS) $(BENCH_JOBS)
+
+bench-overload: build
+	tests/bench/overload
