@@ -100,7 +100,7 @@ static void open_or_close(struct kibbutz *k, unsigned i, bool open)
 	if (n->open == open)
 		return;
 	n->open = open;
-	n->poor = false;
+	n->watch.poor = false;
 	act(k, (struct kibbutz_action){.kind = open ? KIBBUTZ_OPEN : KIBBUTZ_CLOSE,
 		       .neighbour = i,
 		       .backup = k->settings.profile != KIBBUTZ_ENERGY});
@@ -124,7 +124,7 @@ static void settle(struct kibbutz *k, int64_t now)
 			k->quiet_until = n->theirs_until;
 		if (n->disbelieved_until > now && n->disbelieved_until < k->quiet_until)
 			k->quiet_until = n->disbelieved_until;
-		if (energy && n->poor)
+		if (energy && n->watch.poor)
 			own_backup = false;
 	}
 	if (own_backup != k->own_backup) {
@@ -206,8 +206,22 @@ void kibbutz_used(struct kibbutz *k, int64_t now, unsigned neighbour)
 	n->credit++;
 }
 
-/* Poor at once, well only after a while: a path that comes and goes must not move the connections each time.
- */
+/* A path that comes and goes must not move the connections each time: it has to be well for a while. */
+bool kibbutz_watch(const struct kibbutz_settings *s, struct kibbutz_watch *watch, int64_t now,
+	const struct kibbutz_sample *sample)
+{
+	bool ill = sample->busy && (sample->timeouts >= s->timeouts ||
+					   (sample->ssthresh < s->window && sample->window < s->window));
+
+	if (ill) {
+		watch->poor = true;
+		watch->ill_at = now;
+	} else if (watch->poor && now - watch->ill_at >= s->well_ns) {
+		watch->poor = false;
+	}
+	return watch->poor;
+}
+
 void kibbutz_path(struct kibbutz *k, int64_t now, unsigned neighbour, const struct kibbutz_sample *sample)
 {
 	const struct kibbutz_settings *s = &k->settings;
@@ -215,14 +229,7 @@ void kibbutz_path(struct kibbutz *k, int64_t now, unsigned neighbour, const stru
 
 	if (!s->watchdog || !n->open)
 		return;
-	bool ill = sample->busy && (sample->timeouts >= s->timeouts ||
-					   (sample->ssthresh < s->window && sample->window < s->window));
-	if (ill) {
-		n->poor = true;
-		n->ill_at = now;
-	} else if (n->poor && now - n->ill_at >= s->well_ns) {
-		n->poor = false;
-	}
+	kibbutz_watch(s, &n->watch, now, sample);
 	if (sample->busy && sample->timeouts >= s->dead) {
 		n->disbelieved_until = now + s->disbelief_ns;
 		n->given_up++;

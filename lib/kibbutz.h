@@ -74,6 +74,12 @@ struct kibbutz_sample {
 	uint32_t window;   /* congestion window, segments */
 };
 
+/* The watchdog of one path. */
+struct kibbutz_watch {
+	bool poor;
+	int64_t ill_at; /* the last sample that was not well */
+};
+
 struct kibbutz_neighbour {
 	unsigned credit;
 	int64_t ours_until;   /* our advertisement to it */
@@ -81,8 +87,8 @@ struct kibbutz_neighbour {
 	int64_t disbelieved_until;
 	bool charged; /* it has used ours */
 	bool counted; /* we have used its */
-	bool open, poor;
-	int64_t ill_at; /* the last sample that was not well */
+	bool open;
+	struct kibbutz_watch watch;
 	uint64_t advertised, heard, forwarded, refused, used, given_up;
 };
 
@@ -111,6 +117,11 @@ void kibbutz_used(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);
 /* Polled state of the subflows through a neighbour. */
 void kibbutz_path(
 	struct kibbutz *kibbutz, int64_t now, unsigned neighbour, const struct kibbutz_sample *sample);
+
+/* The watchdog alone, for who sends but does not choose the links (the provider): poor at once, well only
+ * after a while. Returns whether the path is poor now. */
+bool kibbutz_watch(const struct kibbutz_settings *settings, struct kibbutz_watch *watch, int64_t now,
+	const struct kibbutz_sample *sample);
 
 /* Which link an own packet takes in profile energy: a neighbour, or KIBBUTZ_OWN. */
 int kibbutz_route(struct kibbutz *kibbutz, int64_t now);

@@ -11,9 +11,9 @@ struct survey_subflow {
 	uint32_t token;
 	struct endpoint local, remote;
 	uint8_t local_id;
-	bool initial;     /* of its connection */
-	bool opened_here; /* else accepted */
-	bool backup;      /* by our wish or the peer's */
+	bool initial;                    /* of its connection */
+	bool opened_here;                /* else accepted */
+	bool backup_ours, backup_theirs; /* low priority by our wish, by the peer's */
 	/* Of TCP, in segments: */
 	uint32_t unacked;  /* under way */
 	uint32_t timeouts; /* retransmission timeouts in a row, now */

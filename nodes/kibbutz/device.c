@@ -423,7 +423,7 @@ static json_t *neighbour_report(const struct device *d, unsigned i, int64_t now)
 		n->credit, "ours_ms",
 		n->ours_until > now ? (json_int_t)((n->ours_until - now) / NS_PER_MS) : 0, "theirs_ms",
 		n->theirs_until > now ? (json_int_t)((n->theirs_until - now) / NS_PER_MS) : 0, "open",
-		n->open, "poor", n->poor, "advertised", (json_int_t)n->advertised, "heard",
+		n->open, "poor", n->watch.poor, "advertised", (json_int_t)n->advertised, "heard",
 		(json_int_t)n->heard, "forwarded", (json_int_t)n->forwarded, "used", (json_int_t)n->used,
 		"given_up", (json_int_t)n->given_up, "stale", (json_int_t)p->stale, "replayed",
 		(json_int_t)p->replayed, "believed", (json_int_t)p->believed);

@@ -333,7 +333,7 @@ static void take_over(struct steer *steer)
 	for (size_t i = 0; i < count; i++)
 		if (find_path(steer, list[i].local.address) >= 0)
 			path_up(steer, add(steer, list[i].token, list[i].remote), list[i].local,
-				list[i].remote, list[i].backup);
+				list[i].remote, list[i].backup_ours);
 	free(list);
 	settle(steer);
 }

@@ -1,0 +1,225 @@
+/* liquidnet-provider: beside the Multipath TCP servers (or proxy) of a Kibbutz provider. It makes their
+ * connections obey a user-space path manager, accepts the devices' subflows, and watches the paths on which
+ * it sends down. */
+#include "lib/clock.h"
+#include "lib/conf.h"
+#include "lib/daemon.h"
+#include "lib/error.h"
+#include "lib/log.h"
+#include "lib/mptcp_pm.h"
+#include "nodes/provider/watch.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PM_TYPE "/proc/sys/net/mptcp/pm_type"
+
+struct provider {
+	struct daemon daemon;
+	struct kibbutz_settings settings;
+	int64_t poll_ns;
+	bool manage_sysctl;
+	char pm_type_before; /* 0: nothing to put back */
+	struct mptcp_pm *pm;
+	struct watch *watch;
+	sd_event_source *poll;
+	uint64_t demotions, promotions, refusals;
+};
+
+/* ---- configuration ---- */
+
+static int read_watchdog(const struct conf_node *root, struct provider *p, char **error)
+{
+	static const char *const keys[] = {"enabled", "poll", "timeouts", "window", "well", NULL};
+	const struct conf_node *map = conf_child(root, "watchdog");
+	struct kibbutz_settings *s = &p->settings;
+	int64_t timeouts, window;
+
+	if (map && (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0))
+		return -1;
+	if (conf_bool(map, "enabled", true, &s->watchdog, error) < 0 ||
+		conf_duration(map, "poll", 10 * NS_PER_MS, 60 * NS_PER_S, 200 * NS_PER_MS, &p->poll_ns,
+			error) < 0 ||
+		conf_integer(map, "timeouts", 1, 15, s->timeouts, &timeouts, error) < 0 ||
+		conf_integer(map, "window", 0, 10000, s->window, &window, error) < 0 ||
+		conf_duration(map, "well", 0, 3600 * NS_PER_S, s->well_ns, &s->well_ns, error) < 0)
+		return -1;
+	s->timeouts = (unsigned)timeouts;
+	s->window = (unsigned)window;
+	return 0;
+}
+
+static int read_configuration(struct provider *p, char **error)
+{
+	static const char *const keys[] = {"watchdog", "manage_sysctl", NULL};
+	struct conf *conf = conf_load(p->daemon.config_path, error);
+	int result = -1;
+
+	if (!conf)
+		return -1;
+	const struct conf_node *root = conf_root(conf);
+	p->settings = KIBBUTZ_SETTINGS;
+	if (conf_expect(root, CONF_MAPPING, error) == 0 && conf_only(root, keys, error) == 0 &&
+		conf_bool(root, "manage_sysctl", false, &p->manage_sysctl, error) == 0)
+		result = read_watchdog(root, p, error);
+	conf_free(conf);
+	return result;
+}
+
+/* ---- the watchdog ---- */
+
+static struct mptcp_pm_address to_pm(struct endpoint e)
+{
+	return (struct mptcp_pm_address){.family = AF_INET, .v4 = e.address, .port = e.port};
+}
+
+static void on_change(void *context, const struct survey_subflow *s, bool backup)
+{
+	struct provider *p = context;
+	struct mptcp_pm_address local = to_pm(s->local), remote = to_pm(s->remote);
+	char address[INET_ADDRSTRLEN], *error = NULL;
+	int result = mptcp_pm_set_backup(p->pm, s->token, &local, &remote, backup, &error);
+
+	inet_ntop(AF_INET, &s->remote.address, address, sizeof address);
+	*(result < 0 ? &p->refusals : backup ? &p->demotions : &p->promotions) += 1;
+	log_info(backup ? "path-poor" : "path-well",
+		"token=%08x remote=%s:%u timeouts=%u ssthresh=%u window=%u result=\"%s\"", s->token, address,
+		s->remote.port, s->timeouts, s->ssthresh, s->window, result < 0 ? error : "sent");
+	free(error);
+}
+
+static int on_poll(sd_event_source *source, uint64_t usec, void *context)
+{
+	struct provider *p = context;
+	struct survey_subflow *list;
+	size_t count;
+	char *error = NULL;
+	(void)usec;
+
+	if (survey_take(true, &list, &count, &error) == 0) {
+		watch_look(p->watch, clock_now_ns(), list, count, on_change, p);
+		free(list);
+	} else {
+		log_error("survey", "error=\"%s\"", error);
+		free(error);
+	}
+	sd_event_source_set_time_relative(source, (uint64_t)(p->poll_ns / NS_PER_US));
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+/* That somebody listens to events is what makes the kernel accept subflows; what they say is in the survey.
+ */
+static void on_event(void *context, const struct mptcp_pm_event *event)
+{
+	(void)context;
+	log_debug("mptcp", "event=%s token=%08x", mptcp_pm_event_name(event->type), event->token);
+}
+
+static void on_overrun(void *context)
+{
+	(void)context;
+}
+
+/* ---- beginning and end ---- */
+
+static int set_pm_type(struct provider *p, char value, char **error)
+{
+	char before = 0;
+	int fd = open(PM_TYPE, O_RDWR | O_CLOEXEC);
+	int result = fd >= 0 && read(fd, &before, 1) == 1 ? 0 : -1;
+
+	if (result == 0 && before != value)
+		result = pwrite(fd, &value, 1, 0) == 1 ? 0 : -1;
+	if (result < 0)
+		error_set(error, PM_TYPE ": %s", strerror(errno));
+	else if (before != value && value == '1')
+		p->pm_type_before = before;
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+static int start(struct provider *p, char **error)
+{
+	struct mptcp_pm_handlers handlers = {.event = on_event, .overrun = on_overrun, .context = p};
+
+	p->watch = watch_new(&p->settings);
+	p->pm = mptcp_pm_open(error);
+	if (!p->pm || mptcp_pm_subscribe(p->pm, p->daemon.loop, &handlers, error) < 0)
+		return -1;
+	if (p->manage_sysctl && set_pm_type(p, '1', error) < 0)
+		return -1;
+	if (!p->settings.watchdog)
+		return 0;
+	int result =
+		sd_event_add_time_relative(p->daemon.loop, &p->poll, CLOCK_MONOTONIC, 0, 1000, on_poll, p);
+	return result < 0 ? error_set(error, "event loop: %s", strerror(-result)) : 0;
+}
+
+static void stop(struct provider *p)
+{
+	char *error = NULL;
+
+	sd_event_source_disable_unref(p->poll);
+	mptcp_pm_close(p->pm);
+	watch_free(p->watch);
+	if (p->pm_type_before && set_pm_type(p, p->pm_type_before, &error) < 0)
+		log_warning("sysctl-not-restored", "error=\"%s\"", error);
+	free(error);
+}
+
+static void command_status(void *context, struct control_request *request, int count, char **words)
+{
+	struct provider *p = context;
+	size_t poor, watched = watch_count(p->watch, &poor);
+	(void)count;
+	(void)words;
+
+	control_answer(request, json_pack("{sI sI sI sI sI}", "watched", (json_int_t)watched, "poor",
+					(json_int_t)poor, "demotions", (json_int_t)p->demotions, "promotions",
+					(json_int_t)p->promotions, "refusals", (json_int_t)p->refusals));
+}
+
+static const struct control_command commands[] = {
+	{"status", "", "paths watched and poor, changes of priority", 0, 0, command_status},
+	{0},
+};
+
+int main(int argc, char **argv)
+{
+	static const struct daemon_description description = {
+		.program = "liquidnet-provider",
+		.summary =
+			"the provider's side of a Mobile Kibbutz: accepts subflows, watches the paths down",
+		.default_config = "/etc/liquidnet/provider.yaml",
+	};
+	struct provider p = {0};
+	char *error = NULL;
+	int status = daemon_init(&p.daemon, &description, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (read_configuration(&p, &error) < 0) {
+		fprintf(stderr, "%s\n", error);
+		status = 2;
+	} else if (p.daemon.check_only) {
+		printf("%s: good\n", p.daemon.config_path);
+		status = 0;
+	} else {
+		status = 1;
+		if (start(&p, &error) == 0)
+			status = daemon_run(&p.daemon, commands, &p);
+		if (error)
+			log_error("failed", "error=\"%s\"", error);
+		stop(&p);
+	}
+	free(error);
+	daemon_free(&p.daemon);
+	return status;
+}
