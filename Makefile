@@ -34,6 +34,7 @@ LIBS_lb        := -lzookeeper_mt
 LIBS_mux       := -lbpf $(LIBS_lb)
 LIBS_agent     := $(LIBS_mux)
 LIBS_kibbutz   := -lnftables -lsodium
+LIBS_provider  := -lnftables -lcrypto
 LIBS_analysis  := -lpcap -lcrypto
 LIBS_harness   := $(LIBS_analysis) -lbpf
 

@@ -78,11 +78,16 @@ class ShapedLink(Link):
 
 
 class RoutedHost(Node):
-    """A node of plain `mn` with static routes; a router forwards as well."""
+    """A node of plain `mn` with static routes; a router forwards as well; a bridge joins its links into one network."""
 
-    def config(self, routes: tuple[str, ...] = (), forward: bool = False, **params: Any) -> dict[str, Any]:
+    def config(
+        self, routes: tuple[str, ...] = (), forward: bool = False, bridge: bool = False, **params: Any
+    ) -> dict[str, Any]:
         result = super().config(**params)  # called when every link is there, with its addresses
         commands = ["echo 1 > /proc/sys/net/ipv4/ip_forward"] if forward else []
+        if bridge:
+            commands += ["ip link add bridge type bridge", "ip link set dev bridge up"]
+            commands += [f"ip link set dev {intf} master bridge" for intf in self.intfNames() if intf != "lo"]
         commands += [f"ip route add {route}" for route in routes]
         for command in commands:
             output = self.cmd(command).strip()
@@ -100,7 +105,7 @@ class RoutedTopo(Topo):
     SHAPE = ("bw", "delay", "jitter", "loss", "max_queue_size")
 
     def layout(self) -> None:
-        """Calls host(), router() and link()."""
+        """Calls host(), router(), bridge() and link()."""
         raise NotImplementedError
 
     def host(self, name: str, *routes: str) -> None:
@@ -110,6 +115,10 @@ class RoutedTopo(Topo):
     def router(self, name: str, *routes: str) -> None:
         """A host that forwards."""
         self._node(name, routes, forward=True)
+
+    def bridge(self, name: str) -> None:
+        """A node that joins its links into one local network, as an access point does. Addresses on its side serve nothing."""
+        self._node(name, (), forward=False, bridge=True)
 
     def link(self, name: str, left: tuple[str, str], right: tuple[str, str]) -> None:
         """A link between two nodes that exist: (node, address/prefix length) each."""
@@ -170,8 +179,8 @@ class RoutedTopo(Topo):
             if link and link not in self.described_links:
                 raise Refused(f"no link `{link}`; there are: {', '.join(self.described_links)}")
 
-    def _node(self, name: str, routes: tuple[str, ...], forward: bool) -> None:
+    def _node(self, name: str, routes: tuple[str, ...], forward: bool, bridge: bool = False) -> None:
         if name in self.described_nodes:
             raise Refused(f"node {name}: there are two of that name")
         self.described_nodes[name] = {"interfaces": {}}
-        self.addNode(name, cls=RoutedHost, ip=None, routes=routes, forward=forward)
+        self.addNode(name, cls=RoutedHost, ip=None, routes=routes, forward=forward, bridge=bridge)

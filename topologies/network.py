@@ -57,6 +57,9 @@ class PipeNode(Node):
         lines = ["link set dev lo up"]
         for intf in self.intfList():
             lines += [f"addr add {intf.params['ip']} dev {intf}", f"link set dev {intf} up"]
+        if self.params["bridge"]:
+            lines += ["link add bridge type bridge", "link set bridge up"]
+            lines += [f"link set dev {name} master bridge" for name in self.intfNames()]
         lines += [f"route add {route}" for route in self.params["routes"]]
         forward = "echo 1 > /proc/sys/net/ipv4/ip_forward && " if self.params["forward"] else ""
         self.run(f"{forward}ip -batch - <<'END'\n" + "\n".join(lines) + "\nEND")

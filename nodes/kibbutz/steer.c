@@ -18,6 +18,13 @@
 #define RETRY_FIRST_NS NS_PER_S
 #define RETRY_LAST_NS (16 * NS_PER_S)
 #define LINGER_NS (20 * NS_PER_S) /* an unwanted path goes then, whether or not another has come up */
+/* An advertisement that is renewed a moment after its end keeps its subflows, which would start slowly if
+ * made anew. Less than the second for which a neighbour forwards after the end. */
+#define RENEWAL_NS (700 * NS_PER_MS)
+/* A connection that lives this long gets the own link as well, at low priority: without it the side that
+ * sends down could not turn to another path when the neighbour's fails. Short ones, most of the web's, are
+ * spared the promotion. */
+#define OWN_AFTER_NS (5 * NS_PER_S)
 
 enum state { NONE, JOINING, UP };
 
@@ -32,6 +39,7 @@ struct path {
 struct connection {
 	struct connection *next;
 	uint32_t token;
+	int64_t since;
 	struct endpoint remote;
 	struct path paths[];
 };
@@ -43,6 +51,7 @@ struct steer {
 	sd_event *loop;
 	sd_event_source *timer;
 	bool own_backup, open[SETTINGS_NEIGHBOURS], backup[SETTINGS_NEIGHBOURS];
+	int64_t closes_at[SETTINGS_NEIGHBOURS]; /* open until then only; 0: no end is known */
 	struct connection *first;
 };
 
@@ -86,12 +95,14 @@ static bool any_open(const struct steer *steer)
 	return false;
 }
 
-/* The own link belongs to every connection that has nothing else, and to all when it must carry. */
-static bool wanted(const struct steer *steer, unsigned i)
+/* The own link belongs to every connection that lives long or has nothing else, and to all when it must
+ * carry. */
+static bool wanted(const struct steer *steer, const struct connection *c, unsigned i, int64_t now)
 {
 	if (i)
 		return steer->open[i - 1];
-	return !any_open(steer) || !steer->own_backup || steer->settings->policy.profile != KIBBUTZ_ENERGY;
+	return now - c->since >= OWN_AFTER_NS || !any_open(steer) || !steer->own_backup ||
+	       steer->settings->policy.profile != KIBBUTZ_ENERGY;
 }
 
 static bool low(const struct steer *steer, unsigned i)
@@ -163,10 +174,10 @@ static void set_priority(struct steer *steer, struct connection *c, unsigned i)
 	free(error);
 }
 
-static bool other_is_up(const struct steer *steer, const struct connection *c, unsigned except)
+static bool other_is_up(const struct steer *steer, const struct connection *c, unsigned except, int64_t now)
 {
 	for (unsigned i = 0; i < path_count(steer); i++)
-		if (i != except && c->paths[i].state == UP && wanted(steer, i))
+		if (i != except && c->paths[i].state == UP && wanted(steer, c, i, now))
 			return true;
 	return false;
 }
@@ -178,20 +189,20 @@ static void take_away(struct steer *steer, struct connection *c, unsigned i, int
 	if (!path->at)
 		path->at = now;
 	/* The own subflow stays where it is, at low priority: making it again would cost a promotion. */
-	if (i && (other_is_up(steer, c, i) || c->paths[0].state == UP || now - path->at >= LINGER_NS))
+	if (i && (other_is_up(steer, c, i, now) || c->paths[0].state == UP || now - path->at >= LINGER_NS))
 		destroy(steer, c, i, now);
 }
 
 static void settle_path(struct steer *steer, struct connection *c, unsigned i, int64_t now)
 {
 	struct path *path = &c->paths[i];
-	bool want = wanted(steer, i);
+	bool want = wanted(steer, c, i, now);
 
 	if (path->state == JOINING && now >= path->at)
 		failed(path, now);
 	if (path->state == UP && low(steer, i) != path->backup && (want || !i))
 		set_priority(steer, c, i);
-	if (path->state == NONE && want && now >= path->at)
+	if (path->state == NONE && want && now >= path->at && (!i || !steer->closes_at[i - 1]))
 		create(steer, c, i, now);
 	else if (path->state == UP && want)
 		path->at = 0;
@@ -200,11 +211,12 @@ static void settle_path(struct steer *steer, struct connection *c, unsigned i, i
 }
 
 /* What is due later; the timer asks once a second while there is anything to wait for. */
-static bool unsettled(const struct steer *steer, const struct connection *c)
+static bool unsettled(const struct steer *steer, const struct connection *c, int64_t now)
 {
 	for (unsigned i = 0; i < path_count(steer); i++)
-		if (c->paths[i].state == JOINING || (c->paths[i].state == NONE && wanted(steer, i)) ||
-			(i && c->paths[i].state == UP && !wanted(steer, i)))
+		if (c->paths[i].state == JOINING ||
+			(c->paths[i].state == NONE && (!i || wanted(steer, c, i, now))) ||
+			(i && c->paths[i].state == UP && !wanted(steer, c, i, now)))
 			return true;
 	return false;
 }
@@ -214,10 +226,15 @@ static void settle(struct steer *steer)
 	int64_t now = clock_now_ns();
 	bool again = false;
 
+	for (unsigned i = 0; i < steer->settings->count; i++) {
+		if (steer->closes_at[i] && now >= steer->closes_at[i])
+			steer->open[i] = false, steer->closes_at[i] = 0;
+		again |= steer->closes_at[i] != 0;
+	}
 	for (struct connection *c = steer->first; c; c = c->next) {
 		for (unsigned i = 0; i < path_count(steer); i++)
 			settle_path(steer, c, i, now);
-		again |= unsettled(steer, c);
+		again |= unsettled(steer, c, now);
 	}
 	if (again)
 		sd_event_source_set_time_relative(steer->timer, NS_PER_S / 1000 / 4);
@@ -244,6 +261,7 @@ static struct connection *add(struct steer *steer, uint32_t token, struct endpoi
 	if (!c)
 		abort();
 	c->token = token;
+	c->since = clock_now_ns();
 	c->remote = remote;
 	c->next = steer->first;
 	steer->first = c;
@@ -386,6 +404,7 @@ void steer_stop(struct steer *steer)
 void steer_open(struct steer *steer, unsigned neighbour, bool backup)
 {
 	steer->open[neighbour] = true;
+	steer->closes_at[neighbour] = 0;
 	steer->backup[neighbour] = backup;
 	for (struct connection *c = steer->first; c; c = c->next)
 		if (c->paths[neighbour + 1].state == NONE)
@@ -396,7 +415,7 @@ void steer_open(struct steer *steer, unsigned neighbour, bool backup)
 
 void steer_close(struct steer *steer, unsigned neighbour)
 {
-	steer->open[neighbour] = false;
+	steer->closes_at[neighbour] = clock_now_ns() + RENEWAL_NS;
 	settle(steer);
 }
 

@@ -2,11 +2,11 @@
  * connections obey a user-space path manager, accepts the devices' subflows, and watches the paths on which
  * it sends down. */
 #include "lib/clock.h"
-#include "lib/conf.h"
 #include "lib/daemon.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/mptcp_pm.h"
+#include "nodes/provider/accounts.h"
 #include "nodes/provider/watch.h"
 
 #include <arpa/inet.h>
@@ -21,55 +21,14 @@
 
 struct provider {
 	struct daemon daemon;
-	struct kibbutz_settings settings;
-	int64_t poll_ns;
-	bool manage_sysctl;
+	struct settings *settings;
 	char pm_type_before; /* 0: nothing to put back */
 	struct mptcp_pm *pm;
 	struct watch *watch;
+	struct accounts *accounts;
 	sd_event_source *poll;
 	uint64_t demotions, promotions, refusals;
 };
-
-/* ---- configuration ---- */
-
-static int read_watchdog(const struct conf_node *root, struct provider *p, char **error)
-{
-	static const char *const keys[] = {"enabled", "poll", "timeouts", "window", "well", NULL};
-	const struct conf_node *map = conf_child(root, "watchdog");
-	struct kibbutz_settings *s = &p->settings;
-	int64_t timeouts, window;
-
-	if (map && (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0))
-		return -1;
-	if (conf_bool(map, "enabled", true, &s->watchdog, error) < 0 ||
-		conf_duration(map, "poll", 10 * NS_PER_MS, 60 * NS_PER_S, 200 * NS_PER_MS, &p->poll_ns,
-			error) < 0 ||
-		conf_integer(map, "timeouts", 1, 15, s->timeouts, &timeouts, error) < 0 ||
-		conf_integer(map, "window", 0, 10000, s->window, &window, error) < 0 ||
-		conf_duration(map, "well", 0, 3600 * NS_PER_S, s->well_ns, &s->well_ns, error) < 0)
-		return -1;
-	s->timeouts = (unsigned)timeouts;
-	s->window = (unsigned)window;
-	return 0;
-}
-
-static int read_configuration(struct provider *p, char **error)
-{
-	static const char *const keys[] = {"watchdog", "manage_sysctl", NULL};
-	struct conf *conf = conf_load(p->daemon.config_path, error);
-	int result = -1;
-
-	if (!conf)
-		return -1;
-	const struct conf_node *root = conf_root(conf);
-	p->settings = KIBBUTZ_SETTINGS;
-	if (conf_expect(root, CONF_MAPPING, error) == 0 && conf_only(root, keys, error) == 0 &&
-		conf_bool(root, "manage_sysctl", false, &p->manage_sysctl, error) == 0)
-		result = read_watchdog(root, p, error);
-	conf_free(conf);
-	return result;
-}
 
 /* ---- the watchdog ---- */
 
@@ -108,7 +67,7 @@ static int on_poll(sd_event_source *source, uint64_t usec, void *context)
 		log_error("survey", "error=\"%s\"", error);
 		free(error);
 	}
-	sd_event_source_set_time_relative(source, (uint64_t)(p->poll_ns / NS_PER_US));
+	sd_event_source_set_time_relative(source, (uint64_t)(p->settings->poll_ns / NS_PER_US));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
@@ -149,13 +108,16 @@ static int start(struct provider *p, char **error)
 {
 	struct mptcp_pm_handlers handlers = {.event = on_event, .overrun = on_overrun, .context = p};
 
-	p->watch = watch_new(&p->settings);
+	p->watch = watch_new(&p->settings->policy);
 	p->pm = mptcp_pm_open(error);
 	if (!p->pm || mptcp_pm_subscribe(p->pm, p->daemon.loop, &handlers, error) < 0)
 		return -1;
-	if (p->manage_sysctl && set_pm_type(p, '1', error) < 0)
+	if (p->settings->manage_sysctl && set_pm_type(p, '1', error) < 0)
 		return -1;
-	if (!p->settings.watchdog)
+	p->accounts = accounts_start(p->daemon.loop, p->settings, error);
+	if (!p->accounts)
+		return -1;
+	if (!p->settings->policy.watchdog)
 		return 0;
 	int result =
 		sd_event_add_time_relative(p->daemon.loop, &p->poll, CLOCK_MONOTONIC, 0, 1000, on_poll, p);
@@ -167,6 +129,7 @@ static void stop(struct provider *p)
 	char *error = NULL;
 
 	sd_event_source_disable_unref(p->poll);
+	accounts_stop(p->accounts);
 	mptcp_pm_close(p->pm);
 	watch_free(p->watch);
 	if (p->pm_type_before && set_pm_type(p, p->pm_type_before, &error) < 0)
@@ -186,7 +149,23 @@ static void command_status(void *context, struct control_request *request, int c
 					(json_int_t)p->promotions, "refusals", (json_int_t)p->refusals));
 }
 
+static void command_accounts(void *context, struct control_request *request, int count, char **words)
+{
+	struct provider *p = context;
+	char *error = NULL;
+	json_t *report = accounts_report(p->accounts, &error);
+	(void)count;
+	(void)words;
+
+	if (report)
+		control_answer(request, report);
+	else
+		control_refuse(request, "%s", error);
+	free(error);
+}
+
 static const struct control_command commands[] = {
+	{"accounts", "", "bytes that each device has given and taken, and by tunnel", 0, 0, command_accounts},
 	{"status", "", "paths watched and poor, changes of priority", 0, 0, command_status},
 	{0},
 };
@@ -205,11 +184,12 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (read_configuration(&p, &error) < 0) {
+	p.settings = settings_load(p.daemon.config_path, &error);
+	if (!p.settings) {
 		fprintf(stderr, "%s\n", error);
 		status = 2;
 	} else if (p.daemon.check_only) {
-		printf("%s: good\n", p.daemon.config_path);
+		printf("%s: %u tunnels: good\n", p.daemon.config_path, p.settings->count);
 		status = 0;
 	} else {
 		status = 1;
@@ -220,6 +200,7 @@ int main(int argc, char **argv)
 		stop(&p);
 	}
 	free(error);
+	settings_free(p.settings);
 	daemon_free(&p.daemon);
 	return status;
 }

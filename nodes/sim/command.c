@@ -3,6 +3,7 @@
 #include "lib/error.h"
 #include "lib/units.h"
 #include "nodes/sim/figures.h"
+#include "nodes/sim/replay.h"
 #include "nodes/sim/score.h"
 #include "nodes/sim/simulations.h"
 
@@ -21,7 +22,7 @@ struct request {
 	enum format format;
 	uint64_t seed;
 	unsigned runs;
-	const char *words, *published, *figure;
+	const char *words, *published, *figure, *replay;
 	json_t *rows; /* JSON: what was printed so far */
 	bool header;
 };
@@ -30,6 +31,8 @@ static const char help[] =
 	"liquidnet sim kibbutz: the Mobile Kibbutz, simulated (docs/kibbutz.md)\n\n"
 	"  liquidnet sim kibbutz [OPTIONS]                 published numbers beside the simulator's\n"
 	"  liquidnet sim kibbutz [OPTIONS] --figure NAME   2.14, 2.15, 2.16 or table-2.2, point by point\n"
+	"  liquidnet sim kibbutz --replay FILE             the event trace of a liquidnet-kibbutz, decided "
+	"again\n"
 	"  liquidnet sim kibbutz [OPTIONS] SCENARIO...     for example 'web:2+streaming tail=5s'\n\n"
 	"  --runs N         runs a scenario, each with a seed of its own (1..10000; default 20)\n"
 	"  --seed N         of the first run (default 1)\n"
@@ -67,7 +70,8 @@ static int read_options(int argc, char **argv, struct request *request)
 	static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
 		{"seed", required_argument, NULL, 's'}, {"with", required_argument, NULL, 'w'},
 		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"figure", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"figure", required_argument, NULL, 'g'}, {"replay", required_argument, NULL, 'y'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	int64_t number;
 
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -92,6 +96,9 @@ static int read_options(int argc, char **argv, struct request *request)
 			break;
 		case 'g':
 			request->figure = optarg;
+			break;
+		case 'y':
+			request->replay = optarg;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -172,6 +179,21 @@ static int print_figure(struct request *request)
 		fprintf(stderr, "%s %s", i ? "," : "", figure_names[i]);
 	fputc('\n', stderr);
 	return 2;
+}
+
+static int print_replay(const char *path)
+{
+	struct replay_result result;
+	char *error = NULL;
+
+	if (replay_trace(path, stdout, &result, &error) < 0) {
+		fprintf(stderr, "liquidnet sim kibbutz: %s\n", error);
+		free(error);
+		return 2;
+	}
+	printf("%u calls, %u decisions, %u differences\n", result.calls, result.decisions,
+		result.differences);
+	return result.differences ? 1 : 0;
 }
 
 /* ---- scorecard ---- */
@@ -268,7 +290,9 @@ int sim_kibbutz(int argc, char **argv)
 		return done;
 	if (request.format == JSON)
 		request.rows = json_array();
-	if (request.figure)
+	if (request.replay)
+		status = print_replay(request.replay);
+	else if (request.figure)
 		status = print_figure(&request);
 	else if (optind == argc)
 		status = print_score(&request);

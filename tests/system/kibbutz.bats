@@ -3,7 +3,7 @@
 # (10.1.N.1), a server (10.5.0.1) that speaks Multipath TCP. Each test is a function that runs inside a sandbox, which dies whole
 # with it. Every wait is for an event or a condition asked for again, and has a limit.
 # shellcheck disable=SC2317,SC2329,SC2154 # functions are called by name, inside; start sets NAME_pid
-# shellcheck disable=SC2016,SC2034 # socat expands SOCAT_PEERADDR itself; descriptors are held open
+# shellcheck disable=SC2016,SC2034,SC2030,SC2031 # socat expands SOCAT_PEERADDR itself; `run` sets variables inside a test
 
 load sandbox
 
@@ -133,6 +133,13 @@ no_subflow_from() { ! subflow_from "$1"; }
 received_from() { inside server ss -Htin state established "dst $1" | grep -o 'bytes_received:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1; }
 gets_from() { local n; n=$(received_from "$1"); echoes "more $RANDOM"; [ "$(received_from "$1")" -gt "${n:-0}" ]; }
 
+# replayed N: the phone's policy, told again what it was told here, decides the same in the simulator.
+replayed() {
+	"$programs/liquidnet-sim" kibbutz --replay "p$1.trace" >"p$1.replay"
+	grep -q ' 0 differences$' "p$1.replay"
+	! grep -q ' 0 decisions' "p$1.replay"
+}
+
 # --- sharing -------------------------------------------------------------------------------------------------------
 
 sharing() {
@@ -155,6 +162,8 @@ sharing() {
 	until_true no_subflow_from 10.1.2.1
 	echoes "still here"
 	gets_from 10.1.1.1
+	replayed 1
+	replayed 2
 	control p2 accounts | jq -e '.neighbours.p1.given_up > 0 and .neighbours.p1.given_down > 0'
 }
 
@@ -216,6 +225,8 @@ tit_for_tat() {
 	until_true is 2 .neighbours[0].credit 1
 	own_packet 2
 	await p1.log event=heard 2
+	replayed 1
+	replayed 2
 }
 
 @test "kibbutz: a neighbour that only takes is not offered the link again until it gives" { in_sandbox tit_for_tat; }
@@ -325,6 +336,7 @@ drops() {
 	await p1.log 'event=close neighbour=p2' # given up after four timeouts
 	is 1 .neighbours[0].given_up 1
 	echoes "still here"
+	replayed 1
 }
 
 @test "kibbutz: a neighbour that advertises and drops everything does not cost the connection" { in_sandbox drops; }

@@ -49,6 +49,8 @@ refused() {
 	refused kibbutz --figure 2.14 web 'leave `web` out'
 	refused kibbutz --published /nonexistent '/nonexistent: No such file'
 	refused kibbutz --with gaps=odd 'gaps=odd'
+	refused kibbutz --replay /nonexistent 'No such file'
+	refused kibbutz --replay README.md 'README.md:1: no JSON object'
 	run "$liquidnet" sim
 	[ "$status" = 2 ]
 	run "$liquidnet" sim --help

@@ -3,6 +3,7 @@
 #include "nodes/sim/arrivals.c"
 #include "nodes/sim/figures.c"
 #include "nodes/sim/kibbutz.c"
+#include "nodes/sim/replay.c"
 #include "nodes/sim/scenario.c"
 #include "nodes/sim/score.c"
 
@@ -303,6 +304,81 @@ static void test_figures_are_scenarios(void **state)
 	assert_int_equal(figure_scenarios("3.1", count_scenario, &count), -1);
 }
 
+#define HEAD                                                                                                 \
+	"{\"neighbours\":1,\"profile\":\"energy\",\"credit\":5,\"period_ns\":10000000000,\"longest_ns\":"    \
+	"60000000000,"                                                                                       \
+	"\"watchdog\":true,\"timeouts\":1,\"window\":8,\"dead\":4,\"well_ns\":3000000000,\"disbelief_ns\":"  \
+	"30000000000}\n"
+#define OWN "{\"t\":5,\"in\":\"own\",\"neighbour\":-1,\"value\":0}\n"
+#define ADVERTISE "{\"out\":\"advertise\",\"neighbour\":0,\"duration_ns\":10000000000,\"backup\":false}\n"
+
+static int replay(const char *text, struct replay_result *result, char **error)
+{
+	char path[] = "/tmp/test_sim_kibbutz.XXXXXX";
+	int fd = mkstemp(path);
+	FILE *nowhere = fopen("/dev/null", "w");
+	assert_true(fd >= 0 && nowhere && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+	int status = replay_trace(path, nowhere, result, error);
+	fclose(nowhere);
+	unlink(path);
+	return status;
+}
+
+static void test_replay(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		unsigned calls, decisions, differences;
+	} traces[] = {
+		{HEAD, 0, 0, 0}, {HEAD OWN ADVERTISE, 1, 1, 0}, {HEAD OWN ADVERTISE OWN, 2, 1, 0},
+		{HEAD OWN ADVERTISE OWN ADVERTISE, 2, 2,
+			1},              /* shared already: it must not be advertised again */
+		{HEAD OWN OWN, 2, 0, 1}, /* it should have been advertised */
+		{HEAD ADVERTISE, 0, 1, 1},
+		{HEAD OWN ADVERTISE "{\"t\":6,\"in\":\"forward\",\"neighbour\":0,\"value\":1}\n", 2, 1, 0},
+		{HEAD "{\"t\":6,\"in\":\"forward\",\"neighbour\":0,\"value\":1}\n", 1, 0, 1},
+		{HEAD OWN ADVERTISE "{\"t\":6,\"in\"", 1, 1, 0}, /* killed in the middle of a line */
+	};
+	for (size_t i = 0; i < sizeof traces / sizeof *traces; i++) {
+		struct replay_result r;
+		char *error = NULL;
+		if (replay(traces[i].text, &r, &error) < 0)
+			fail_msg("trace %zu: %s", i, error);
+		if (r.calls != traces[i].calls || r.decisions != traces[i].decisions ||
+			r.differences != traces[i].differences)
+			fail_msg("trace %zu: %u %u %u", i, r.calls, r.decisions, r.differences);
+	}
+}
+
+static void test_bad_traces(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{"", "empty"},
+		{"hello\n", ":1: no JSON object"},
+		{"{}\n", ":1: the first line"},
+		{OWN, ":1: the first line"},
+		{HEAD "{}\n", ":2: neither"},
+		{HEAD "{\"t\":5,\"in\":\"dance\",\"neighbour\":0,\"value\":0}\n", ":2: no call `dance`"},
+		{HEAD "{\"t\":5,\"in\":\"used\",\"neighbour\":1,\"value\":0}\n", ":2: neighbour 1 of 1"},
+		{HEAD "{\"t\":5,\"in\":\"path\",\"neighbour\":0}\n", ":2: a sample without"},
+		{HEAD "{\"out\":\"open\"}\n", ":2: a decision without"},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct replay_result r;
+		char *error = NULL;
+		if (replay(bad[i].text, &r, &error) != -1)
+			fail_msg("trace %zu was accepted", i);
+		if (!strstr(error, bad[i].says))
+			fail_msg("trace %zu: %s", i, error);
+		free(error);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +395,8 @@ int main(void)
 		cmocka_unit_test(test_score),
 		cmocka_unit_test(test_bad_tables),
 		cmocka_unit_test(test_figures_are_scenarios),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_bad_traces),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
