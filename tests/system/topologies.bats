@@ -97,7 +97,7 @@ same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 @test "--list names the topologies" {
 	run driver --list
 	[ "$status" = 0 ]
-	[ "$output" = $'datacenter\ndetour\nrelay' ]
+	[ "$output" = $'datacenter\ndetour\nkibbutz\nrelay' ]
 }
 
 table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | map("\(.node) \(.interface)") | join(" "))"),
@@ -198,7 +198,7 @@ table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | ma
 
 as_described() {
 	local topology
-	for topology in datacenter detour relay; do
+	for topology in datacenter detour kibbutz relay; do
 		start_driver "$topology"
 		same "$(jq -S 'del(.nodes[].pid)' <<<"$network")" "$(driver --describe "$topology" | jq -S .)"
 		# What the line says is what the kernel has, and the kernel has nothing more.
@@ -231,6 +231,17 @@ relay_path() {
 	same "$(hops client 10.1.2.2)" "10.1.1.2 10.1.2.2"
 	same "$(hops server 10.1.1.1)" "10.1.2.1 10.1.1.1"
 }
+
+kibbutz_paths() {
+	start_driver kibbutz
+	# Each phone to the server by its own operator; from phone to phone in one step, across the access point.
+	same "$(hops p1 10.5.0.1)" "10.1.1.254 10.5.0.1"
+	same "$(hops p3 10.5.0.1)" "10.1.3.254 10.5.0.1"
+	same "$(hops p1 10.9.0.3)" "10.9.0.3"
+	same "$(hops p3 10.9.0.2)" "10.9.0.2"
+}
+
+@test "kibbutz: phones reach the server and each other" { in_sandbox kibbutz_paths; }
 
 @test "relay: client and server reach each other through the relay" { in_sandbox relay_path; }
 
@@ -285,7 +296,7 @@ refused() {
 }
 
 @test "bad arguments: one line, status 2" {
-	refused "no topology \`detuor\`; there are: detour, relay" detuor
+	refused "no topology \`detuor\`; there are: datacenter, detour, kibbutz, relay" detuor
 	refused "no topology \`../driver\`; there are" --describe ../driver
 	refused "no topology \`links\`; there are" links
 	refused "usage: driver.py"
@@ -322,7 +333,7 @@ star_paths() {
 
 @test "the documentation's example: described, built with a parameter" {
 	star
-	[ "$(driver --list)" = $'detour\nrelay\nstar' ]
+	[ "$(driver --list)" = $'datacenter\ndetour\nkibbutz\nrelay\nstar' ]
 	[ "$(driver --describe star | jq '.nodes | length')" = 4 ]
 	[ "$(driver --describe star --parameters '{"leaves": 2}' | jq -c '.links | keys')" = '["spoke1","spoke2"]' ]
 	refused "no parameter \`leafs\`; the topology's own are: leaves;" --describe star --parameters '{"leafs": 2}'
