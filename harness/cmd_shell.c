@@ -7,9 +7,9 @@
 #include "harness/network.h"
 #include "harness/programs.h"
 #include "harness/project.h"
+#include "harness/prove.h"
 #include "harness/sandbox.h"
 #include "harness/settings.h"
-#include "harness/shape.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include <errno.h>
@@ -29,6 +29,7 @@ struct shell {
 	const struct procedure *procedure;
 	int node;
 	char **command; /* NULL: an interactive shell */
+	struct proofs *proofs;
 };
 
 static const char help[] =
@@ -100,7 +101,8 @@ static int set_up(const struct shell *shell, struct network *network, struct sha
 		.folder = "/tmp",
 		.chosen = pool_alloc(pool, e->topology->links_count + 1, sizeof *shaping->chosen),
 		.seed = e->seed};
-	if (shape_choose(e->topology, shaping->links, e->backend, shaping->chosen, error) < 0 ||
+	if (shape_choose(e->topology, shaping->links, e->backend, shell->proofs, shaping->chosen, error) <
+			0 ||
 		shape_install(shaping, error) < 0)
 		return -1;
 	if (mkdir("/tmp/scratch", 0700) < 0)
@@ -199,7 +201,12 @@ static int run(const struct shell *shell, char **error)
 	struct sandbox sandbox;
 	struct host *host = doctor_require(error) < 0 ? NULL : host_open(error);
 	const struct experiment *e = shell->experiment;
-	int result = host ? 0 : -1;
+	int result = host && proofs_add(shell->proofs, e->topology, shell->configuration->links, e->backend,
+				     error) == 0
+			     ? proofs_run(shell->proofs, error)
+			     : -1;
+	if (result == 0)
+		proofs_say(shell->proofs, stderr);
 	for (size_t i = 0; result == 0 && i < e->host_settings_count; i++)
 		result = host_sysctl(host, e->host_settings[i].key, e->host_settings[i].value, error);
 	if (result < 0 || sandbox_start(&sandbox, &options, body, (void *)shell, error) < 0) {
@@ -220,7 +227,7 @@ static int run(const struct shell *shell, char **error)
 
 int cmd_shell(int argc, char **argv)
 {
-	struct shell shell = {0};
+	struct shell shell = {.proofs = proofs_new()};
 	char *error = NULL;
 	int status = read_options(argc, argv, &shell, &error);
 	if (status < 0)
@@ -228,6 +235,7 @@ int cmd_shell(int argc, char **argv)
 	if (error)
 		fprintf(stderr, "liquidnet shell: %s\n", error);
 	free(error);
+	proofs_free(shell.proofs);
 	experiment_free((struct experiment *)shell.experiment);
 	return status;
 }

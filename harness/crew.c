@@ -76,6 +76,7 @@ static int seat_trial(
 		.number = ++crew->number,
 		.attempt = attempt,
 		.backend = crew->options->backend,
+		.proofs = crew->options->proofs,
 		.root = crew->options->root};
 	snprintf(seat->label, sizeof seat->label, "%04u-%s-%s-%u", crew->number,
 		e->configurations[planned->configuration].name, e->procedures[planned->procedure].name,

@@ -13,10 +13,11 @@
 struct crew_options {
 	const char *root;
 	const char *backend;
-	unsigned jobs;       /* sandboxes at once, to JOBS_MAX; 0: as many as the machine carries */
-	unsigned retries;    /* further attempts of a trial that failed or was invalid */
-	unsigned number;     /* the highest that a trial of this run has had so far */
-	int stop_fd;         /* readable: kill what runs, begin nothing more */
+	const struct proofs *proofs; /* of back ends, prove.h */
+	unsigned jobs;               /* sandboxes at once, to JOBS_MAX; 0: as many as the machine carries */
+	unsigned retries;            /* further attempts of a trial that failed or was invalid */
+	unsigned number;             /* the highest that a trial of this run has had so far */
+	int stop_fd;                 /* readable: kill what runs, begin nothing more */
 	struct until *until; /* a cell that it finds met gets no more trials; NULL: every planned one runs */
 };
 

@@ -7,9 +7,9 @@
 #include "harness/host.h"
 #include "harness/progress.h"
 #include "harness/project.h"
+#include "harness/prove.h"
 #include "harness/provenance.h"
 #include "harness/results.h"
-#include "harness/shape.h"
 #include "harness/summary.h"
 #include "lib/error.h"
 #include "lib/units.h"
@@ -32,10 +32,10 @@ int run_jobs(const char *text, int64_t *jobs)
 	return 0;
 }
 
-/* Every link of every configuration that the plan uses must find a back end. */
-static int check_links(const struct experiment *e, const struct plan *plan, const char *backend, char **error)
+/* Every link of every configuration that the plan uses must find a back end, given what was proved so far. */
+static int check_links(const struct experiment *e, const struct plan *plan, const char *backend,
+	struct proofs *proofs, char **error)
 {
-	const struct shape_backend **chosen = calloc(e->topology->links_count + 1, sizeof *chosen);
 	bool *checked = calloc(e->configurations_count + 1, sizeof *checked);
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < plan->count; i++) {
@@ -44,13 +44,26 @@ static int check_links(const struct experiment *e, const struct plan *plan, cons
 			continue;
 		checked[plan->trials[i].configuration] = true;
 		char *reason = NULL;
-		if (shape_choose(e->topology, c->links, backend, chosen, &reason) < 0)
+		if (proofs_add(proofs, e->topology, c->links, backend, &reason) < 0)
 			result = conf_error(c->at, error, "%s", reason);
 		free(reason);
 	}
 	free(checked);
-	free(chosen);
 	return result;
+}
+
+/* The back ends that are on trial are tried with every setting that the plan gives them. */
+static struct proofs *prove_links(
+	const struct experiment *e, const struct plan *plan, const char *backend, char **error)
+{
+	struct proofs *proofs = proofs_new();
+	if (check_links(e, plan, backend, proofs, error) == 0 && proofs_run(proofs, error) == 0 &&
+		check_links(e, plan, backend, proofs, error) == 0) {
+		proofs_say(proofs, stderr);
+		return proofs;
+	}
+	proofs_free(proofs);
+	return NULL;
 }
 
 static int prepare_host(struct host *host, const struct experiment *e, char **error)
@@ -106,7 +119,7 @@ static struct until *stopping_rule(
 
 /* A folder to write to: a new one, or that of the run that goes on. */
 static int open_results(struct results *results, const struct experiment *e, const struct plan *plan,
-	const struct run_options *o, unsigned *number, char **error)
+	const struct run_options *o, const struct proofs *proofs, unsigned *number, char **error)
 {
 	if (o->resume) {
 		if (results_reopen(results, o->folder, number, error) < 0)
@@ -117,6 +130,7 @@ static int open_results(struct results *results, const struct experiment *e, con
 	if (results_open(results, o->results, e->name, e->path, e->base_path, error) < 0)
 		return -1;
 	json_t *provenance = provenance_take(e, plan, o);
+	json_object_set_new(provenance, "shaping", proofs_json(proofs));
 	int result = results_write_json(results, "provenance.json", provenance, error);
 	json_decref(provenance);
 	return result;
@@ -130,19 +144,20 @@ static int summarize(const struct experiment *e, const struct results *results, 
 
 /* Runs a checked plan. Returns the exit status. */
 static int carry_out(const struct experiment *e, const struct plan *plan, const struct run_options *o,
-	const struct records *done, char **error)
+	const struct records *done, const struct proofs *proofs, char **error)
 {
 	struct results results = {.log_fd = -1, .lock_fd = -1};
 	struct crew_tally tally = {0};
 	struct crew_options options = {.root = project_root(),
 		.backend = o->backend,
+		.proofs = proofs,
 		.jobs = o->jobs == RUN_JOBS_AUTO ? 0 : (unsigned)o->jobs,
 		.retries = e->retries};
 	struct host *host = host_open(error);
 	if (!host)
 		return 2;
 	if (prepare_host(host, e, error) < 0 ||
-		open_results(&results, e, plan, o, &options.number, error) < 0) {
+		open_results(&results, e, plan, o, proofs, &options.number, error) < 0) {
 		results_close(&results);
 		host_close(host);
 		return 2;
@@ -189,6 +204,7 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 {
 	struct plan plan = {0};
 	struct records done = {0};
+	struct proofs *proofs = NULL;
 	int status = 2;
 	o->seed = o->seed >= 0 ? o->seed : (int64_t)e->seed;
 	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
@@ -200,9 +216,10 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	} else if (o->dry) {
 		print_plan(e, &plan);
 		status = 0;
-	} else if (doctor_require(error) == 0 && check_links(e, &plan, o->backend, error) == 0) {
-		status = carry_out(e, &plan, o, &done, error);
+	} else if (doctor_require(error) == 0 && (proofs = prove_links(e, &plan, o->backend, error))) {
+		status = carry_out(e, &plan, o, &done, proofs, error);
 	}
+	proofs_free(proofs);
 	plan_free(&plan);
 	records_free(&done);
 	return status;

@@ -1,6 +1,7 @@
 /* Shaping: the choice between back ends; the work is theirs. */
 #include "harness/shape.h"
 
+#include "harness/prove.h"
 #include "lib/draw.h"
 #include "lib/error.h"
 #include <stdlib.h>
@@ -8,14 +9,19 @@
 
 const struct shape_backend *const shape_backends[] = {&shape_netem, &shape_wheel, &shape_link, NULL};
 
-static const char *refusal(const struct shape_backend *backend, const struct link_shape *link)
+static const char *refusal(
+	const struct shape_backend *backend, const struct link_shape *link, const struct proofs *proofs)
 {
-	const char *reason = backend->refuses(&link->direction[0]);
-	return reason ? reason : backend->refuses(&link->direction[1]);
+	const char *reason = NULL;
+	for (int k = 0; !reason && k < 2; k++) {
+		reason = backend->refuses(&link->direction[k]);
+		reason = reason ? reason : proofs_refusal(proofs, backend, &link->direction[k]);
+	}
+	return reason;
 }
 
 static int choose(const struct topology_link *at, const struct link_shape *link, const char *wanted,
-	const struct shape_backend **chosen, char **error)
+	const struct proofs *proofs, const struct shape_backend **chosen, char **error)
 {
 	const char *why = NULL;
 	bool known = strcmp(wanted, "auto") == 0;
@@ -24,7 +30,7 @@ static int choose(const struct topology_link *at, const struct link_shape *link,
 		known |= named;
 		if (!named && strcmp(wanted, "auto") != 0)
 			continue;
-		const char *reason = (*b)->available() ? refusal(*b, link)
+		const char *reason = (*b)->available() ? refusal(*b, link, proofs)
 						       : "this machine lacks it (see liquidnet doctor)";
 		if (!reason) {
 			*chosen = *b;
@@ -38,11 +44,12 @@ static int choose(const struct topology_link *at, const struct link_shape *link,
 }
 
 int shape_choose(const struct topology *topology, const struct link_shape *links, const char *wanted,
-	const struct shape_backend **chosen, char **error)
+	const struct proofs *proofs, const struct shape_backend **chosen, char **error)
 {
 	for (size_t i = 0; i < topology->links_count; i++) {
 		chosen[i] = NULL;
-		if (links[i].shaped && choose(&topology->links[i], &links[i], wanted, &chosen[i], error) < 0)
+		if (links[i].shaped &&
+			choose(&topology->links[i], &links[i], wanted, proofs, &chosen[i], error) < 0)
 			return -1;
 	}
 	return 0;

@@ -11,9 +11,12 @@
 #include "lib/process.h"
 
 struct shaping; /* what is installed in one network */
+struct proofs;  /* of what back ends keep on this machine, see prove.h */
 
 struct shape_backend {
 	const char *name, *summary;
+	/* It leans on the kernel's inner workings: each setting is tried before the first trial. */
+	bool on_trial;
 	/* Whether this machine has it. */
 	bool (*available)(void);
 	/* Why it cannot do this, or NULL. */
@@ -40,9 +43,10 @@ struct shaping {
 };
 
 /* Chooses a back end a link: `wanted` is "auto" or a name. Called before the first trial too, without a
- * network. -1 and *error when no back end can do what is asked. */
+ * network. What `proofs` (may be NULL) found a back end not to keep, it is not chosen for. -1 and *error when
+ * no back end can do what is asked. */
 int shape_choose(const struct topology *topology, const struct link_shape *links, const char *wanted,
-	const struct shape_backend **chosen, char **error);
+	const struct proofs *proofs, const struct shape_backend **chosen, char **error);
 int shape_install(struct shaping *shaping, char **error);
 /* {LINK: {"backend":..., "forward":..., "reverse":...}} */
 json_t *shape_collect(struct shaping *shaping, char **error);

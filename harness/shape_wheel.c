@@ -163,6 +163,7 @@ static void stop(struct shaping *shaping)
 const struct shape_backend shape_wheel = {
 	.name = "wheel",
 	.summary = "HTB and BPF as a timing wheel, in the kernel",
+	.on_trial = true,
 	.available = available,
 	.refuses = wheel_refuses,
 	.install = install,

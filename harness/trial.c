@@ -107,8 +107,8 @@ static int build(struct run *run, char **error)
 		.folder = run->trial->folder,
 		.seed = run->trial->planned->seed,
 		.daemon = PROCESS_NONE};
-	if (shape_choose(e->topology, run->configuration->links, run->trial->backend, run->shaping.chosen,
-		    error) < 0)
+	if (shape_choose(e->topology, run->configuration->links, run->trial->backend, run->trial->proofs,
+		    run->shaping.chosen, error) < 0)
 		return -1;
 	if (shape_install(&run->shaping, error) < 0)
 		return -1;

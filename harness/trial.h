@@ -10,9 +10,10 @@ struct trial {
 	const struct experiment *experiment;
 	const struct planned *planned;
 	unsigned number, attempt;
-	const char *backend; /* "auto" or a name */
-	const char *root;    /* project folder */
-	char folder[4096];   /* for its files; visible inside the sandbox under the same name */
+	const char *backend;         /* "auto" or a name */
+	const struct proofs *proofs; /* of back ends, prove.h */
+	const char *root;            /* project folder */
+	char folder[4096];           /* for its files; visible inside the sandbox under the same name */
 };
 
 /* The body of the trial's sandbox: runs it and writes its record, one line of JSON, to report_fd. Returns 0
