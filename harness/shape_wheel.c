@@ -93,6 +93,21 @@ static int install_end(struct shaping *shaping, size_t link, int k, char **error
 	return netns_call(shaping->network->netns[at->node], install_inside, &job);
 }
 
+/* What comes over a bare link must not be forwarded as a super-packet: those of the wire are what is lost,
+ * queued and serialised. */
+static int plain_inside(void *context)
+{
+	struct job *job = context;
+	return wheel_plain_packets(job->interface, job->error);
+}
+
+static int plain_end(struct shaping *shaping, size_t link, int k, char **error)
+{
+	const struct topology_end *at = &shaping->network->topology->links[link].ends[k];
+	struct job job = {.interface = at->interface, .error = error};
+	return netns_call(shaping->network->netns[at->node], plain_inside, &job);
+}
+
 static int install(struct shaping *shaping, char **error)
 {
 	const struct topology *topology = shaping->network->topology;
@@ -100,9 +115,15 @@ static int install(struct shaping *shaping, char **error)
 	if (!shaping->wheel)
 		return -1;
 	for (size_t i = 0; i < topology->links_count; i++)
-		for (int k = 0; k < 2 && shaping_uses(shaping, &shape_wheel, i); k++)
-			if (install_end(shaping, i, k, error) < 0)
+		for (int k = 0; k < 2; k++) {
+			int result = 0;
+			if (shaping_uses(shaping, &shape_wheel, i))
+				result = install_end(shaping, i, k, error);
+			else if (!shaping->chosen[i])
+				result = plain_end(shaping, i, k, error);
+			if (result < 0)
 				return error_prefix(error, "link %s", topology->links[i].name);
+		}
 	return 0;
 }
 
@@ -113,8 +134,8 @@ static json_t *counters_json(const struct wheel_counters *c, const struct wheel_
 	return json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I}, s:{s:I, s:I, s:I, s:I, s:I}}",
 		"packets", (json_int_t)c->packets, "bytes", (json_int_t)c->bytes, "sent_packets",
 		(json_int_t)c->sent, "sent_bytes", (json_int_t)c->sent_bytes, "drops", "loss",
-		(json_int_t)c->lost, "queue", (json_int_t)c->overflowed, "buffer", (json_int_t)0, "send",
-		(json_int_t)c->unsent, "queue", "high_bytes", (json_int_t)high, "wheel", "lanes",
+		(json_int_t)c->lost, "queue", (json_int_t)c->overflowed, "buffer", (json_int_t)c->oversize,
+		"send", (json_int_t)c->unsent, "queue", "high_bytes", (json_int_t)high, "wheel", "lanes",
 		(json_int_t)w->lanes, "unit_ns", (json_int_t)w->unit_ns, "primed", (json_int_t)c->primed,
 		"crowded", (json_int_t)c->crowded, "early_max_us", (json_int_t)(c->early_max_ns / 1000));
 }

@@ -154,6 +154,10 @@ int wheel(struct __sk_buff *skb)
 	if (skb->mark == MARK_PRIMER)
 		return stretch(skb, s, w);
 	__u32 bytes = skb->len;
+	if (bytes >= WHEEL_BASE) {
+		__sync_fetch_and_add(&s->counters.oversize, 1);
+		return TC_ACT_SHOT;
+	}
 	__u64 now = bpf_ktime_get_ns();
 	bpf_spin_lock(&s->lock);
 	bool goes = accept(s, w, now, bytes, &lane, &prime);

@@ -46,6 +46,7 @@ struct wheel_counters {
 	__u64 sent, sent_bytes;
 	__u64 lost, overflowed; /* by the link's model */
 	__u64 unsent;           /* by us: a packet that could not be copied */
+	__u64 oversize;         /* by us: a super-packet, which HTB would take for a primer */
 	__u64 primed;           /* lanes used */
 	__u64 crowded;          /* packets that shared a lane because all were in use */
 	__u64 early_max_ns;     /* the most by which sharing released a packet before its time */

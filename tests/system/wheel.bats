@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# The wheel, links in the kernel without netem: an experiment's network, client -- relay -- server, its access link shaped by the
+# wheel, and what that does to real packets; then what becomes of links that are not for the wheel.
+# shellcheck disable=SC2016,SC2154,SC2317,SC2329 # functions are called by name, inside; awk's and sh's variables are theirs
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	build=${BUILD:-$PWD/build}
+	PATH=$build/bin:$PATH
+	work=$BATS_TEST_TMPDIR
+}
+
+# experiment LINK [BACKEND]: split-tcp with its access link as the YAML says and a bare backbone, as $file
+experiment() {
+	mkdir -p "$work/experiment"
+	file=$work/experiment/split-tcp.yaml
+	sed -e "s|^  access: .*|  access: $1|; /^  backbone: /d; s/^topology: .*/&\nbackend: ${2:-wheel}/; /^  loss-3: /d" \
+		experiments/split-tcp.yaml >"$file"
+}
+
+# in_network LINK FUNCTION [BACKEND]: the function in the client of that network. At most two minutes.
+in_network() {
+	experiment "$1" "${3:-wheel}"
+	timeout -k 5 120 liquidnet shell "$file" --node client -- bash -c "$(declare -f); network_main $2"
+}
+
+network_main() {
+	set -eEuo pipefail
+	test_name=$1
+	trap 'echo "failed in $test_name, line $LINENO: $BASH_COMMAND" >&2' ERR
+	relay_pid=$(tr ' ' '\n' <<<"$LIQUIDNET_NODES" | sed -n 's/^relay=//p')
+	device=$(ip -j addr show to 10.1.1.1 | jq -r '.[0].ifname')
+	relay_device=$(in_relay ip -j addr show to 10.1.1.2 | jq -r '.[0].ifname')
+	cd "$(mktemp -d)" # in the sandbox's own /tmp, gone with it
+	"$test_name"
+}
+
+in_relay() {
+	nsenter -t "$relay_pid" -n "$@"
+}
+
+# goodput [OPTION...]: from the client, in Mbit/s at the receiver
+goodput() {
+	local server
+	in_relay iperf3 -s -1 --forceflush >server.log 2>&1 &
+	server=$!
+	timeout 20 grep -q -m 1 'Server listening' <(exec tail -n +1 -f server.log)
+	timeout 40 iperf3 -c 10.1.1.2 -J "$@" >client.json
+	wait "$server"
+	jq -r '.end.sum_received.bits_per_second / 1e6' client.json
+}
+
+# round_trip [ADDRESS]: in microseconds, the least of 21 connections to a port where nobody listens (SYN, RST): what the link
+# adds, without what a busy machine adds now and then.
+round_trip() {
+	timeout 40 python3 -c '
+import socket, sys, time
+times = []
+for _ in range(21):
+    with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET) as s:
+        s.settimeout(5)
+        before = time.monotonic_ns()
+        if s.connect_ex((sys.argv[1], 9)) != 111:
+            sys.exit("not refused")
+        times.append((time.monotonic_ns() - before) // 1000)
+print(min(times))' "${1:-10.1.1.2}"
+}
+
+# Nobody asks who has an address: the n-th packet is the n-th datagram.
+know_neighbours() {
+	ip neigh replace 10.1.1.2 lladdr "$(in_relay ip -j link show dev "$relay_device" | jq -r '.[0].address')" \
+		dev "$device" nud permanent
+}
+
+# datagrams COUNT BYTES: numbered ones to the relay's port 9999, at once
+datagrams() {
+	timeout 40 python3 -c '
+import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 32, 8 << 20)  # SO_SNDBUFFORCE
+for i in range(1, int(sys.argv[1]) + 1):
+    s.sendto((b"%d" % i).ljust(int(sys.argv[2])), ("10.1.1.2", 9999))' "$@"
+}
+
+# receive FUNCTION: the numbers of the datagrams that come while it runs and until nothing has come for a second
+receive() {
+	local receiver
+	mkfifo listening
+	in_relay timeout 60 python3 -c '
+import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
+s.bind(("10.1.1.2", 9999))
+open("listening", "w").close()
+s.settimeout(20)
+try:
+    while True:
+        print(int(s.recv(65536)))
+        s.settimeout(3)
+except TimeoutError:
+    pass' >got &
+	receiver=$!
+	: <listening
+	"$@"
+	wait "$receiver"
+	rm listening
+}
+
+# between LOW VALUE HIGH
+between() {
+	jq -en --arg l "$1" --arg v "$2" --arg h "$3" '($v | tonumber) as $v | ($l | tonumber) <= $v and $v <= ($h | tonumber)' \
+		>/dev/null || {
+		echo "$2 is not in $1..$3"
+		return 1
+	}
+}
+
+# --- what it does to packets --------------------------------------------------------------------------------------
+
+# 10 Mbit/s x 1448/1514 = 9.564, within 2 %; the first second, with its slow start, is left out.
+rate_and_delay() {
+	between 9.373 "$(goodput -O 1 -t 4)" 9.756
+	between 9.373 "$(goodput -O 1 -t 4 -R)" 9.756
+	between 10000 "$(round_trip)" 11500
+}
+
+@test "TCP goodput within 2 % and round trip of a 10 Mbit/s, 5 ms link" {
+	in_network '{rate: 10Mbit/s, delay: 5ms, queue: 100}' rate_and_delay
+}
+
+each_direction() {
+	between 19.6 "$(goodput -O 1 -t 3)" 20.4
+	between 4.69 "$(goodput -O 1 -t 3 -R)" 4.88
+	between 11000 "$(round_trip)" 12500
+}
+
+# 1448/1514 of 20.91 is 20.
+@test "each direction has its own rate and delay" {
+	in_network '{forward: {rate: 20.91Mbit/s, delay: 1ms, queue: 100}, reverse: {rate: 5Mbit/s, delay: 10ms, queue: 100}}' each_direction
+}
+
+# ARP and neighbour discovery pass the link too: the neighbours are asked for anew.
+ipv6_and_arp() {
+	in_relay sysctl -qw "net.ipv6.conf.$relay_device.disable_ipv6=0" "net.ipv6.conf.$relay_device.accept_dad=0"
+	sysctl -qw "net.ipv6.conf.$device.disable_ipv6=0" "net.ipv6.conf.$device.accept_dad=0"
+	in_relay ip addr add fd00::2/64 dev "$relay_device" nodad
+	ip addr add fd00::1/64 dev "$device" nodad
+	between 20000 "$(round_trip fd00::2)" 21500
+	ip neigh flush dev "$device"
+	between 20000 "$(round_trip 10.1.1.2)" 21500
+}
+
+@test "IPv6, neighbour discovery and ARP pass like anything else" {
+	in_network '{delay: 10ms}' ipv6_and_arp
+}
+
+# The relay's end becomes a port of a bridge, with a host behind another port: forwarded frames are delayed as its own are.
+bridged() {
+	in_relay ip link add name bridge type bridge
+	in_relay ip link add name port type veth peer name host
+	in_relay ip link set dev "$relay_device" master bridge
+	in_relay ip link set dev port master bridge
+	in_relay ip link set dev bridge up
+	in_relay ip link set dev port up
+	in_relay unshare --net bash -c 'echo up >"$1/behind"; exec sleep 60' - "$PWD" &
+	timeout 20 bash -c 'until [ -s behind ]; do :; done'
+	local behind=$!
+	behind=$(pgrep -P "$behind" -x sleep || echo "$behind")
+	in_relay ip link set dev host netns "$behind"
+	nsenter -t "$behind" -n ip addr add 10.1.1.3/24 dev host
+	nsenter -t "$behind" -n ip link set dev host up
+	between 20000 "$(round_trip 10.1.1.3)" 21500
+	kill "$behind"
+}
+
+@test "frames that a bridge forwards are delayed too" {
+	in_network '{delay: 10ms}' bridged
+}
+
+# 100 kbit/s: each takes 0.115 s, and all 100 come before the first has left.
+queue_limit() {
+	know_neighbours
+	receive datagrams 100 1400
+	cmp got <(seq 10)
+}
+
+@test "the queue holds its limit, and the rest is dropped at its tail" {
+	in_network '{rate: 100kbit/s, delay: 300ms, queue: 10}' queue_limit
+}
+
+jitter() {
+	know_neighbours
+	receive paced 1000
+	cmp got <(seq 1000)
+}
+
+# paced COUNT: datagrams 1 ms apart, for a tenth of the jitter
+paced() {
+	timeout 40 python3 -c '
+import socket, sys, time
+s = socket.socket(type=socket.SOCK_DGRAM)
+begin = time.monotonic()
+for i in range(1, int(sys.argv[1]) + 1):
+    time.sleep(max(0, begin + i * 1e-3 - time.monotonic()))
+    s.sendto(b"%d" % i, ("10.1.1.2", 9999))' "$1"
+}
+
+@test "jitter reorders nothing" {
+	in_network '{delay: 20ms, jitter: 10ms}' jitter
+}
+
+lost() {
+	know_neighbours
+	receive datagrams 5000 50
+	sort -n got # a late machine may let one of a burst overtake another
+}
+
+# 5 % of 5000, and 4.5 standard deviations; the same packets as the link daemon, whose draws it shares.
+@test "the share that is lost, and the same packets as the link daemon loses" {
+	in_network '{delay: 1ms, loss: 5%}' lost wheel >"$work/wheel"
+	in_network '{delay: 1ms, loss: 5%}' lost link >"$work/link"
+	between 4681 "$(wc -l <"$work/wheel")" 4819
+	cmp "$work/wheel" "$work/link"
+}
+
+# --- what it is for, and what not ---------------------------------------------------------------------------------
+
+@test "a trial's record and provenance say what the wheel did, and how it was tried" {
+	experiment '{rate: 20Mbit/s, delay: 2ms, loss: 1%, queue: 200}'
+	liquidnet run "$file" --trials 1 --procedures end-to-end --results "$work/results"
+	record=$work/results/split-tcp/latest/trials.jsonl
+	[ "$(jq -r .links.access.backend "$record")" = wheel ]
+	# 3 MB come in 2072 packets from server to client: at least so many are offered, and 1 % of them lost.
+	jq -e '.links.access.reverse | .packets >= 2072 and .packets == .sent_packets + .drops.loss + .drops.queue
+		and .drops.loss > 3 and .drops.send == 0 and .wheel.primed > 0' "$record"
+	jq -e '.shaping | (.tried | length == 1 and (.[0] | .kept and .backend == "wheel" and .packets >= 500
+		and .setting == "20 Mbit/s, 2 ms, loss 1 %, queue 200")) and .passed_on == []' \
+		"$work/results/split-tcp/latest/provenance.json"
+}
+
+@test "a link out of its range goes to the daemon, said once" {
+	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null && skip "this kernel has netem, which comes first"
+	experiment '{rate: 500Mbit/s, delay: 1ms, queue: 1000}' auto
+	liquidnet run "$file" --trials 1 --results "$work/results" 2>"$work/said"
+	cat "$work/said"
+	[ "$(grep -c 'access, and others like it, is shaped by link, not by wheel: the wheel goes to 200 Mbit/s' "$work/said")" = 1 ]
+	[ "$(jq -r .links.access.backend "$work/results/split-tcp/latest/trials.jsonl" | uniq)" = link ]
+	experiment '{rate: 500Mbit/s, delay: 1ms, queue: 1000}' wheel
+	run --separate-stderr liquidnet run "$file" --trials 1 --results "$work/none"
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"$file:"*"link access cannot be shaped as asked: the wheel goes to 200 Mbit/s"* ]]
+	[ ! -e "$work/none" ]
+}
+
+# Nothing passes a link that loses everything, so nothing shows that it keeps its delay: to the trial it is a link that fails.
+@test "a setting that fails its trial goes to the next back end, aloud; alone it is refused" {
+	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null && skip "this kernel has netem, which comes first"
+	experiment '{delay: 1ms, loss: 100%}' auto
+	run --separate-stderr timeout 60 liquidnet shell "$file" -- sh -c 'tc filter show dev client-eth0 egress 2>/dev/null; tc qdisc show'
+	echo "$stderr$output"
+	[ "$status" -eq 0 ]
+	[[ $stderr == *"wheel does not keep a link of no limit of rate, 1 ms, loss 100 %: nothing arrives"* ]]
+	[[ $output != *htb* ]]
+	experiment '{delay: 1ms, loss: 100%}' wheel
+	run --separate-stderr liquidnet run "$file" --trials 1 --results "$work/none"
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"$file:"*"nothing arrives"* ]]
+	[ ! -e "$work/none" ]
+}
