@@ -287,10 +287,10 @@ static const struct check checks[] = {
 	{"TUN/TAP", true, look_try, "ip tuntap add dev t mode tun",
 		"modprobe tun, or use a kernel with CONFIG_TUN"},
 	{"HTB", false, look_try, "tc qdisc add dev lo root htb",
-		"not in this kernel: links are shaped by the link daemon; for netem use a kernel with "
+		"not in this kernel: links are shaped by the link daemon; for netem and wheel use a kernel with "
 		"CONFIG_NET_SCH_HTB"},
 	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
-		"not in this kernel: links are shaped by the link daemon; nothing to do, or use a kernel "
+		"not in this kernel: links are shaped by the wheel or the link daemon; nothing to do, or use a kernel "
 		"with CONFIG_NET_SCH_NETEM"},
 	{"user namespaces", false, look_try, "unshare --user true",
 		"root does without them; sysctl user.max_user_namespaces allows them"},
@@ -299,7 +299,7 @@ static const struct check checks[] = {
 		"use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
 	{"BPF", true, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
 	{"shaping back ends", true, look_backends, NULL,
-		"neither netem nor the link daemon serves: run `make`"},
+		"neither netem, wheel nor the link daemon serves: run `make`"},
 	{"nftables with NAT maps", true, look_try,
 		"nft 'add table ip t; add map ip t m { type ipv4_addr . inet_service : ipv4_addr . "
 		"inet_service ; }; "

@@ -230,9 +230,9 @@ lost() {
 
 @test "a trial's record and provenance say what the wheel did, and how it was tried" {
 	experiment '{rate: 20Mbit/s, delay: 2ms, loss: 1%, queue: 200}'
-	liquidnet run "$file" --trials 1 --procedures end-to-end --results "$work/results"
+	liquidnet run "$file" --trials 1 --procedures end-to-end --results "$work/results" || [ $? = 1 ] # busy machine: invalid
 	record=$work/results/split-tcp/latest/trials.jsonl
-	[ "$(jq -r .links.access.backend "$record")" = wheel ]
+	[ "$(jq -r .links.access.backend "$record" | uniq)" = wheel ]
 	# 3 MB come in 2072 packets from server to client: at least so many are offered, and 1 % of them lost.
 	jq -e '.links.access.reverse | .packets >= 2072 and .packets == .sent_packets + .drops.loss + .drops.queue
 		and .drops.loss > 3 and .drops.send == 0 and .wheel.primed > 0' "$record"
@@ -244,10 +244,10 @@ lost() {
 @test "a link out of its range goes to the daemon, said once" {
 	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null && skip "this kernel has netem, which comes first"
 	experiment '{rate: 500Mbit/s, delay: 1ms, queue: 1000}' auto
-	liquidnet run "$file" --trials 1 --results "$work/results" 2>"$work/said"
-	cat "$work/said"
-	[ "$(grep -c 'access, and others like it, is shaped by link, not by wheel: the wheel goes to 200 Mbit/s' "$work/said")" = 1 ]
-	[ "$(jq -r .links.access.backend "$work/results/split-tcp/latest/trials.jsonl" | uniq)" = link ]
+	run --separate-stderr timeout 60 liquidnet shell "$file" -- grep -c 'name: access' /tmp/link.yaml
+	echo "$stderr"
+	[ "$output" = 1 ]
+	[ "$stderr" = 'access, and others like it, is shaped by link, not by wheel: the wheel goes to 200 Mbit/s' ]
 	experiment '{rate: 500Mbit/s, delay: 1ms, queue: 1000}' wheel
 	run --separate-stderr liquidnet run "$file" --trials 1 --results "$work/none"
 	[ "$status" -eq 2 ]
@@ -256,7 +256,7 @@ lost() {
 }
 
 # Nothing passes a link that loses everything, so nothing shows that it keeps its delay: to the trial it is a link that fails.
-@test "a setting that fails its trial goes to the next back end, aloud; alone it is refused" {
+@test "a setting that fails its trial goes to the next back end, aloud; with no other it is refused" {
 	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null && skip "this kernel has netem, which comes first"
 	experiment '{delay: 1ms, loss: 100%}' auto
 	run --separate-stderr timeout 60 liquidnet shell "$file" -- sh -c 'tc filter show dev client-eth0 egress 2>/dev/null; tc qdisc show'
