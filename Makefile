@@ -1,5 +1,6 @@
 # Liquidnet. Two commands matter: `make experiment-core-limited` and `make test`.
-# Each installs what is missing (Debian packages, listed in vm/packages.txt), builds, and runs.
+# Each installs what is missing (Debian packages, listed in vm/packages.txt; for tests vm/packages-test.txt too), builds,
+# and runs.
 
 CC      ?= gcc
 CLANG   ?= clang
@@ -49,7 +50,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/tes
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
-.PHONY: all deps build unit system test test-sanitize test-long fuzz install clean format experiment-%
+.PHONY: all deps test-deps build unit system test test-sanitize test-long fuzz install clean format experiment-%
 .SECONDARY:
 .DEFAULT_GOAL := all
 
@@ -117,7 +118,7 @@ $(BUILD)/bench/%: tests/bench/%.c $(ANALYSIS) $(LIB)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
 
 # Fuzz targets: one source that includes what it fuzzes; corpus in tests/fuzz/corpus/NAME/.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] nodes/*/*.[ch])
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] harness/*.[ch] nodes/*/*.[ch])
 	@mkdir -p $(@D)
 	$(call say,FUZZ $<)
 	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD)/gen -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
@@ -127,15 +128,19 @@ unit-build: $(UNIT)
 fuzz-build: $(FUZZ)
 bench-build: $(BENCH)
 
-test: deps
+# What only tests need is installed only for them.
+test-deps: deps
+	@vm/install-packages vm/packages-test.txt
+
+test: test-deps
 	@$(MAKE) --no-print-directory build unit-build fuzz-build
 	@tests/run
 
-test-sanitize: deps
+test-sanitize: test-deps
 	@$(MAKE) --no-print-directory BUILD=build-sanitize SANITIZE=1 build unit-build fuzz-build
 	@BUILD=build-sanitize tests/run
 
-test-long: deps
+test-long: test-deps
 	@$(MAKE) --no-print-directory build unit-build fuzz-build
 	@tests/run --long
 

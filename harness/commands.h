@@ -10,5 +10,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_analyze(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_bundle(int argc, char **argv);
 
 #endif

@@ -19,6 +19,8 @@ static const struct {
 	{"rerun", cmd_rerun, "run again what a results folder holds, and name what differs"},
 	{"list", cmd_list, "list the experiments"},
 	{"report", cmd_report, "make the tables and the page of a results folder again"},
+	{"compare", cmd_compare, "put two results folders side by side"},
+	{"bundle", cmd_bundle, "pack a results folder for others to check"},
 	{"analyze", cmd_analyze, "turn captures into tables of TCP and MPTCP flows"},
 	{"shell", cmd_shell, "build an experiment's network and open a shell in a node"},
 	{"doctor", cmd_doctor, "say what this machine has, what it lacks, and what to do"},

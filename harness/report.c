@@ -18,11 +18,17 @@ __asm__(".section .rodata\n"
 	".previous\n");
 extern const char report_css[], report_css_end[];
 
-void report_style(FILE *out)
+void report_open(FILE *out, const char *title)
 {
-	fputs("<style>\n", out);
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	      "<meta name=\"generator\" content=\"liquidnet\">\n"
+	      "<link rel=\"icon\" href=\"data:,\">\n<title>",
+		out);
+	html_text(out, title);
+	fputs("</title>\n<style>\n", out);
 	fwrite(report_css, 1, (size_t)(report_css_end - report_css), out);
-	fputs("</style>\n", out);
+	fputs("</style>\n</head>\n<body>\n", out);
 }
 
 void report_number(FILE *out, double value, int decimals, bool sign)
@@ -75,15 +81,8 @@ static void head(const struct report *report)
 	const struct experiment *e = report->cells->experiment;
 	const char *title = e->title ? e->title : e->name;
 
-	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	      "<meta name=\"generator\" content=\"liquidnet\">\n"
-	      "<link rel=\"icon\" href=\"data:,\">\n<title>",
-		report->out);
-	html_text(report->out, title);
-	fputs("</title>\n", report->out);
-	report_style(report->out);
-	fputs("</head>\n<body>\n<header>\n<h1>", report->out);
+	report_open(report->out, title);
+	fputs("<header>\n<h1>", report->out);
 	html_text(report->out, title);
 	fputs("</h1>\n<p class=\"lead\">", report->out);
 	if (e->source)

@@ -19,7 +19,7 @@ struct report {
 };
 
 /* Page elements. */
-void report_style(FILE *out);                                         /* the style sheet */
+void report_open(FILE *out, const char *title);                       /* up to <body>, with the style sheet */
 void report_number(FILE *out, double value, int decimals, bool sign); /* an en dash for NAN */
 void report_figure(const struct report *report, size_t index, const char *caption);
 void report_table(FILE *out, const char *class, const char *caption); /* in a box that scrolls; NULL: none */

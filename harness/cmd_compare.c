@@ -1,0 +1,108 @@
+/* liquidnet compare: two results folders side by side. */
+#include "harness/commands.h"
+#include "harness/compare.h"
+#include "harness/project.h"
+#include "lib/error.h"
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] = "Usage: liquidnet compare FOLDER FOLDER [--html FILE]\n"
+			   "Puts two runs (A, B) side by side: each cell's difference with its 95 % "
+			   "interval, and what differs in\n"
+			   "their environment, options and settings.\n\n"
+			   "  --html FILE             the same as a page\n"
+			   "\nExit status: 0 done, 2 bad input, or runs that cannot be compared.\n";
+
+struct side {
+	struct experiment *experiment;
+	struct cells *cells;
+};
+
+static int load(struct side *side, const char *folder, char **error)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/experiment.yaml", folder);
+	if (access(path, R_OK) < 0)
+		return error_set(error, "%s: %m; name a folder results/EXPERIMENT/TIME", path);
+	side->experiment = experiment_load(project_root(), path, error);
+	if (side->experiment)
+		side->cells = cells_load(side->experiment, project_root(), folder, error);
+	return side->cells ? 0 : -1;
+}
+
+static void unload(struct side *side)
+{
+	cells_free(side->cells);
+	if (side->experiment)
+		experiment_free(side->experiment);
+}
+
+static int write_page(const struct compared *compared, const char *path, char **error)
+{
+	FILE *out = fopen(path, "we");
+
+	if (!out)
+		return error_set(error, "%s: %m", path);
+	bool bad = compare_html(compared, out) < 0 || ferror(out);
+	return fclose(out) || bad ? error_set(error, "%s: cannot be written", path) : 0;
+}
+
+static int compare(const char *folder_a, const char *folder_b, const char *page, char **error)
+{
+	struct side a = {0}, b = {0};
+	int result = load(&a, folder_a, error) < 0 ? -1 : load(&b, folder_b, error);
+
+	if (result == 0) {
+		struct compared compared;
+		const char *no_color = getenv("NO_COLOR");
+		result = compare_runs(&compared, a.cells, folder_a, b.cells, folder_b, error);
+		if (result == 0)
+			result = compare_print(
+				&compared, stdout, isatty(STDOUT_FILENO) && !(no_color && *no_color));
+		if (result == 0 && page)
+			result = write_page(&compared, page, error);
+		compared_free(&compared);
+	}
+	unload(&a);
+	unload(&b);
+	return result;
+}
+
+int cmd_compare(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"html", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
+	const char *page = NULL;
+	char *error = NULL;
+
+	opterr = 0;
+	optind = 1;
+	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+		switch (c) {
+		case 'o':
+			page = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fprintf(stderr, "liquidnet compare: no such option, or its value is missing: %s\n",
+				argv[optind - 1]);
+			return 2;
+		}
+	if (optind + 2 != argc) {
+		fprintf(stderr, "liquidnet compare: name two folders results/EXPERIMENT/TIME; see liquidnet "
+				"compare --help\n");
+		return 2;
+	}
+	if (compare(argv[optind], argv[optind + 1], page, &error) == 0)
+		return 0;
+	fprintf(stderr, "liquidnet compare: %s\n", error ? error : "out of memory");
+	free(error);
+	return 2;
+}

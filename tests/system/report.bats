@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# Reports, comparisons and bundles of results folders that are made up here: no trial runs. The page is looked at in a real
+# browser (skipped by name where there is no chromium).
+# shellcheck disable=SC2154 # bats sets stderr, stderr_lines
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	programs=${BUILD:-build}/bin
+	case $programs in /*) ;; *) programs=$PWD/$programs ;; esac
+	liquidnet=$programs/liquidnet
+	work=$BATS_TEST_TMPDIR
+	folder=$work/run
+}
+
+# records EXPERIMENT TRIALS PROCEDURES RATE [STEP]: a results folder at $folder; rates around RATE, STEP apart.
+records() {
+	mkdir -p "$folder"
+	cp "experiments/$1.yaml" "$folder/experiment.yaml"
+	[ "$1" = core-limited ] || cp experiments/core-limited.yaml "$folder/"
+	jq -cn --argjson trials "$2" --arg procedures "$3" --argjson rate "$4" --argjson step "${5:-0.01}" '
+		($procedures / ",")[] as $p | range(1; $trials + 1) as $i |
+		{configuration: "core-limited", procedure: $p, repeat: $i, attempt: 1, status: "valid", reasons: [],
+		 measures: {receiver: ($rate + $i * $step), sender: $rate, capture: $rate}, series_step_s: 0.2,
+		 subflows: [["client", "detour"][] as $n | {node: $n, unique_bytes: 12000000, established_s: 0.1,
+			series_bytes: [range(0; 52) | if . < 2 then 0 else 230000 + 1000 * . end]}]}' >"$folder/trials.jsonl"
+	jq -n --argjson trials "$2" --arg procedures "$3" --arg name "$1" '
+		{experiment: $name, started: "2026-01-02T03:04:05Z", command: ["liquidnet", "run", $name],
+		 run: {trials: $trials, seed: 1}, cells: [($procedures / ",")[] | "core-limited/" + .],
+		 environment: {liquidnet: "v1", kernel: {release: "6.1.0"}, machine: {cpu: "a cpu", cpus: 2}}}' >"$folder/provenance.json"
+}
+
+# browse ARGUMENT...: chromium without a screen, a network or a service of its own.
+browse() {
+	command -v chromium >/dev/null || skip "chromium is not installed (vm/packages-test.txt)"
+	timeout -k 5 90 unshare --net chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --no-first-run \
+		--disable-background-networking --disable-component-update --disable-sync --user-data-dir="$work/browser" \
+		--allow-file-access-from-files "$@"
+}
+
+@test "the page in a browser: every figure has its size, nothing is fetched, the console is silent" {
+	records core-limited 4 tcp,1-subflow,nat,vpn,tcp-nat,tcp-vpn 9.4
+	"$liquidnet" report "$folder" >/dev/null
+	figures=$(grep -c '<svg' "$folder/report.html")
+	[ "$figures" -ge 8 ] # overheads, boxes, differences, and the subflows of six procedures
+	# Looks at the page in a frame as wide as a phone, and writes what it finds where --dump-dom shows it.
+	cat >"$work/look.html" <<-'END'
+		<body><iframe id=page src="run/report.html" style="width:390px;height:800px;border:0"></iframe><p id=found></p><script>
+		page.onload = () => { const d = page.contentDocument, s = [...d.querySelectorAll('svg')];
+		const drawn = s.filter(x => x.getBoundingClientRect().height > 60 && x.getBoundingClientRect().width > 250 &&
+			x.getBBox().width > 100 && x.querySelectorAll('path').length > 2);
+		const wide = d.documentElement.scrollWidth;
+		const loads = page.contentWindow.performance.getEntriesByType('resource').length;
+		const named = s.filter(x => d.getElementById(x.getAttribute('aria-labelledby').split(' ')[0])?.textContent);
+		const coloured = [...d.querySelectorAll('svg [stroke^="var("]')].filter(x => getComputedStyle(x).stroke != 'none');
+		found.textContent = `drawn=${drawn.length} wide=${wide} loads=${loads} named=${named.length} coloured=${coloured.length > 20}`; }
+		</script></body>
+	END
+	browse --enable-logging=stderr --virtual-time-budget=5000 --dump-dom "file://$work/look.html" >"$work/dom" 2>"$work/console"
+	grep -o 'id="found">[^<]*' "$work/dom"
+	grep -q "drawn=$figures wide=390 loads=0 named=$figures coloured=true" "$work/dom"
+	run ! grep -E 'CONSOLE|Uncaught' "$work/console"
+}
+
+@test "the page says nothing that a browser would fetch or run" {
+	records core-limited 2 tcp,nat 9.4
+	jq -c '.reasons = ["</td><script src=http://x.example/a.js></script>"] | .status = "suspect"' "$folder/trials.jsonl" >"$work/t"
+	mv "$work/t" "$folder/trials.jsonl"
+	"$liquidnet" report "$folder" >/dev/null
+	run ! grep -iE '<script|<link[^>]+stylesheet|@import|url\(|<(img|iframe|object|embed)|<[a-z][^>]* (src|on[a-z]+)=' "$folder/report.html"
+	grep -q '&lt;script src=http://x.example/a.js&gt;' "$folder/report.html"
+}
+
+@test "the page prints, all sections in it" {
+	records core-limited 3 tcp,nat,vpn 9.4
+	"$liquidnet" report "$folder" >/dev/null
+	browse --no-pdf-header-footer --print-to-pdf="$work/page.pdf" "file://$folder/report.html" 2>/dev/null
+	head -c 5 "$work/page.pdf" | grep -q '%PDF-'
+	[ "$(stat -c %s "$work/page.pdf")" -gt 20000 ]
+}
+
+@test "an interrupted run: what is missing is said; a line that is no record is refused by its number" {
+	records core-limited 4 tcp,nat 9.4
+	head -n 5 "$folder/trials.jsonl" >"$work/t"
+	printf '{"configuration":"core-lim' >>"$work/t"
+	cp "$work/t" "$folder/trials.jsonl"
+	"$liquidnet" report "$folder" | grep -q 'was cut off'
+	grep -q '<b>3 planned trials are missing</b>, in 1 cells' "$folder/report.html"
+	grep -q 'core-limited, nat: 1 of 4' "$folder/report.html"
+	: >"$folder/trials.jsonl"
+	"$liquidnet" report "$folder" >/dev/null
+	grep -q '<b>8 planned trials are missing</b>' "$folder/report.html"
+	printf 'garbage \001\377\n' | cat - "$work/t" >"$folder/trials.jsonl"
+	run --separate-stderr "$liquidnet" report "$folder"
+	[ "$status" = 2 ] && [ -z "$output" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *"trials.jsonl:1: not a record"* ]]
+}
+
+@test "without gnuplot the page has its tables and says why there are no figures" {
+	records core-limited 2 tcp,nat 9.4
+	mkdir "$work/bin"
+	ln -s /usr/bin/python3 /usr/bin/env "$work/bin/"
+	PATH=$work/bin "$liquidnet" report "$folder" >/dev/null
+	grep -q 'There are no figures: .*gnuplot' "$folder/report.html"
+	run ! grep -q '<svg' "$folder/report.html"
+	grep -q 'Measured beside published' "$folder/report.html"
+}
+
+@test "compare: differences with intervals, what else differs, and what cannot be compared by name" {
+	folder=$work/a records core-limited 5 tcp,nat,vpn 9.4
+	folder=$work/b records core-limited 5 tcp,nat 9.9
+	jq '.environment.kernel.release = "6.18.0"' "$work/b/provenance.json" >"$work/t" && mv "$work/t" "$work/b/provenance.json"
+	sed -i 's/tcp_congestion_control: cubic/tcp_congestion_control: reno/' "$work/b/experiment.yaml"
+	"$liquidnet" compare "$work/a" "$work/b" --html "$work/compare.html" | tee "$work/out"
+	grep -Eq 'nat +5 +9.43 +5 +9.93 +\+0.50 +\+5.30 .* higher' "$work/out"
+	grep -q '1 cells are only in A, 0 only in B' "$work/out"
+	grep -q 'environment.kernel.release: 6.1.0 -> 6.18.0' "$work/out"
+	grep -q 'settings.all.net.ipv4.tcp_congestion_control: cubic -> reno' "$work/out"
+	grep -q 'tcp_congestion_control: cubic -&gt; reno' "$work/compare.html"
+	"$liquidnet" compare "$work/a" "$work/a" | tee "$work/out"
+	grep -q 'settings are the same' "$work/out"
+	[ "$(grep -c '  same$' "$work/out")" = 3 ]
+	# Another rate on a link: the cell is named, not judged.
+	sed -i 's/  all: {rate: 10Mbit\/s/  all: {rate: 11Mbit\/s/' "$work/b/experiment.yaml"
+	"$liquidnet" compare "$work/a" "$work/b" | grep -q 'not comparable: link2 is another one'
+	# Another network; no cell in common.
+	mkdir "$work/c"
+	cp experiments/split-tcp.yaml "$work/c/experiment.yaml"
+	: >"$work/c/trials.jsonl"
+	run --separate-stderr "$liquidnet" compare "$work/a" "$work/c"
+	[ "$status" = 2 ] && [[ $stderr == *"not comparable: "*"receiver"*"download"* ]]
+	cp experiments/symmetric.yaml experiments/core-limited.yaml "$work/c/"
+	mv "$work/c/symmetric.yaml" "$work/c/experiment.yaml"
+	run --separate-stderr "$liquidnet" compare "$work/a" "$work/c"
+	[ "$status" = 2 ] && [[ $stderr == *"no cell is in both"* ]]
+}
+
+@test "bundle: the same bytes each time; unpacked elsewhere its sums hold and its report is made again from it alone" {
+	records grid 3 tcp,nat,vpn 9.4
+	mkdir -p "$folder/trials/0001-x"
+	echo log >"$folder/trials/0001-x/client.log"
+	head -c 5000 /dev/zero >"$folder/trials/0001-x/server.pcap"
+	touch "$folder/.lock"
+	"$liquidnet" bundle "$folder" --output "$work/one.tar.gz"
+	touch "$folder"/*
+	"$liquidnet" bundle "$folder" --output "$work/two.tar.gz"
+	cmp "$work/one.tar.gz" "$work/two.tar.gz"
+	run --separate-stderr "$liquidnet" bundle "$folder" --output "$work/one.tar.gz"
+	[ "$status" = 2 ] && [[ $stderr == *"one.tar.gz exists; "* ]]
+	[ -z "$(find "$work" -maxdepth 1 -name '*.bundle-*')" ]
+	tar -tvzf "$work/one.tar.gz" | awk '$2 != "0/0" || $4 != "2026-01-02" { exit 1 }'
+	mkdir "$work/elsewhere"
+	tar -C "$work/elsewhere" -xzf "$work/one.tar.gz"
+	home=$PWD
+	cd "$work/elsewhere/grid-run"
+	sha256sum --check --quiet SHA256SUMS
+	[ "$(find . -type f | wc -l)" = $(($(wc -l <SHA256SUMS) + 1)) ] # every file but the sums themselves
+	[ ! -e trials/0001-x/server.pcap ] && [ -e trials/0001-x/client.log ] && [ ! -e .lock ]
+	grep -q '1 packet captures are left out' README.md
+	# From the folder alone: what is published comes from it too.
+	cp report.html "$work/then.html"
+	sed -i 's/^core-limited,60,9.41,0.01,18.81,/core-limited,60,9.41,0.01,17.77,/' data/thesis-table1.csv
+	rm report.html summary.csv
+	"$liquidnet" report . >/dev/null
+	run ! cmp -s report.html "$work/then.html"
+	tar -C "$work/elsewhere" -xzf "$work/one.tar.gz"
+	rm report.html
+	"$liquidnet" report . >/dev/null
+	cmp report.html "$work/then.html"
+	sha256sum --check --quiet SHA256SUMS
+	cd "$home"
+	"$liquidnet" bundle "$folder" --captures --output "$work/three.tar.gz"
+	tar -tzf "$work/three.tar.gz" | grep -q server.pcap
+	# What was unpacked can be packed again.
+	"$liquidnet" bundle "$work/elsewhere/grid-run" --output "$work/four.tar.gz"
+	mkdir "$work/again"
+	tar -C "$work/again" -xzf "$work/four.tar.gz"
+	(cd "$work/again/grid-grid-run" && sha256sum --check --quiet SHA256SUMS && cmp report.html "$work/then.html")
+}
