@@ -34,8 +34,8 @@ struct kibbutz *kibbutz_new(const struct kibbutz_settings *settings, unsigned ne
 	k->shared_until = k->quiet_until = INT64_MIN;
 	for (unsigned i = 0; i < neighbours; i++)
 		k->neighbours[i] = (struct kibbutz_neighbour){.credit = settings->credit,
-			.ours_until = INT64_MIN,
-			.theirs_until = INT64_MIN,
+			.ours_until = INT64_MIN / 2,
+			.theirs_until = INT64_MIN / 2,
 			.disbelieved_until = INT64_MIN};
 	return k;
 }
@@ -73,9 +73,9 @@ bool kibbutz_next_action(struct kibbutz *k, struct kibbutz_action *action)
 	return true;
 }
 
-static bool valid(const struct kibbutz_neighbour *n, int64_t now)
+static bool valid(const struct kibbutz_neighbour *n, int64_t now, int64_t slack)
 {
-	return n->theirs_until > now && n->disbelieved_until <= now;
+	return n->theirs_until + slack > now && n->disbelieved_until <= now;
 }
 
 /* The one whose radio is certain to be up longest; the one in use when it lasts as long. Staying with a
@@ -83,10 +83,12 @@ static bool valid(const struct kibbutz_neighbour *n, int64_t now)
  * high power instead of 38 %, and share it unevenly. */
 static int choose(const struct kibbutz *k, int64_t now)
 {
-	int best = k->route != KIBBUTZ_OWN && valid(&k->neighbours[k->route], now) ? k->route : KIBBUTZ_OWN;
+	int best = k->route != KIBBUTZ_OWN && valid(&k->neighbours[k->route], now, k->settings.slack_ns)
+			   ? k->route
+			   : KIBBUTZ_OWN;
 
 	for (unsigned i = 0; i < k->count; i++)
-		if (valid(&k->neighbours[i], now) &&
+		if (valid(&k->neighbours[i], now, k->settings.slack_ns) &&
 			(best == KIBBUTZ_OWN ||
 				k->neighbours[i].theirs_until > k->neighbours[best].theirs_until))
 			best = (int)i;
@@ -114,14 +116,15 @@ static void settle(struct kibbutz *k, int64_t now)
 	k->quiet_until = KIBBUTZ_NEVER;
 	/* What opens comes before what closes: a connection is never left without a path in between. */
 	for (unsigned i = 0; i < k->count; i++)
-		if (energy ? (int)i == k->route : valid(&k->neighbours[i], now))
+		if (energy ? (int)i == k->route : valid(&k->neighbours[i], now, k->settings.slack_ns))
 			open_or_close(k, i, true);
 	for (unsigned i = 0; i < k->count; i++) {
 		struct kibbutz_neighbour *n = &k->neighbours[i];
-		if (energy ? (int)i != k->route : !valid(n, now))
+		if (energy ? (int)i != k->route : !valid(n, now, k->settings.slack_ns))
 			open_or_close(k, i, false);
-		if (n->theirs_until > now && n->theirs_until < k->quiet_until)
-			k->quiet_until = n->theirs_until;
+		int64_t end = n->theirs_until + k->settings.slack_ns;
+		if (end > now && end < k->quiet_until)
+			k->quiet_until = end;
 		if (n->disbelieved_until > now && n->disbelieved_until < k->quiet_until)
 			k->quiet_until = n->disbelieved_until;
 		if (energy && n->watch.poor)
@@ -173,7 +176,7 @@ void kibbutz_heard(struct kibbutz *k, int64_t now, unsigned neighbour, int64_t d
 
 	if (duration_ns > k->settings.longest_ns)
 		duration_ns = k->settings.longest_ns;
-	n->theirs_until = duration_ns > 0 ? now + duration_ns : now;
+	n->theirs_until = duration_ns > 0 ? now + duration_ns : now - k->settings.slack_ns;
 	n->counted = false;
 	n->heard++;
 	settle(k, now);
@@ -183,7 +186,7 @@ bool kibbutz_forward(struct kibbutz *k, int64_t now, unsigned neighbour)
 {
 	struct kibbutz_neighbour *n = &k->neighbours[neighbour];
 
-	if (now >= n->ours_until) {
+	if (now >= n->ours_until + k->settings.slack_ns) {
 		n->refused++;
 		return false;
 	}
@@ -200,7 +203,7 @@ void kibbutz_used(struct kibbutz *k, int64_t now, unsigned neighbour)
 	struct kibbutz_neighbour *n = &k->neighbours[neighbour];
 
 	n->used++;
-	if (n->counted || n->theirs_until <= now)
+	if (n->counted || n->theirs_until + k->settings.slack_ns <= now)
 		return;
 	n->counted = true;
 	n->credit++;

@@ -29,9 +29,13 @@ enum kibbutz_profile { KIBBUTZ_ENERGY, KIBBUTZ_BANDWIDTH, KIBBUTZ_RTT, KIBBUTZ_P
 
 struct kibbutz_settings {
 	enum kibbutz_profile profile;
-	unsigned credit;      /* >= 1; the paper's initial counter, 5 */
-	int64_t period_ns;    /* of an advertisement: the operator's tail timer */
-	int64_t longest_ns;   /* an advertisement that promises more is cut to this */
+	unsigned credit;    /* >= 1; the paper's initial counter, 5 */
+	int64_t period_ns;  /* of an advertisement: the operator's tail timer */
+	int64_t longest_ns; /* an advertisement that promises more is cut to this */
+	/* An advertisement may be used this much longer, in the hope that it is renewed: its author's next
+	 * packet comes a moment after the end, not with it. 0 is the paper's rule, good where packets come to
+	 * the nanosecond. */
+	int64_t slack_ns;
 	bool watchdog;        /* false: plain priorities, as figure 2.20 c compares */
 	unsigned timeouts;    /* in a row: the path is poor */
 	unsigned window;      /* segments: the path is poor when ssthresh and window are both below */

@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What was sent within an advertisement may arrive, and a subflow may say goodbye, this much after its end.
+/* What was sent within an advertisement may arrive, and a subflow may say goodbye, this much after its end
+ * and slack.
  */
 #define GRACE_NS NS_PER_S
 /* Neighbours that have not answered yet are greeted again, less and less often. */
@@ -82,7 +83,7 @@ static void advertise(struct device *d, unsigned i, int64_t duration_ns)
 	char *error = NULL;
 
 	/* The door is opened before it is spoken of. */
-	if (forward_admit(d->forward, i, duration_ns + GRACE_NS, &error) < 0) {
+	if (forward_admit(d->forward, i, duration_ns + d->settings->policy.slack_ns + GRACE_NS, &error) < 0) {
 		log_error("admit", "neighbour=%s error=\"%s\"", name_of(d, i), error);
 		free(error);
 		return;

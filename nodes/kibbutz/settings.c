@@ -202,7 +202,9 @@ static int read_rest(const struct conf_node *root, struct settings *s, char **er
 	const char *begin;
 	int64_t port, credit;
 
-	if (conf_integer(root, "port", 1, 65535, WIRE_PORT, &port, error) < 0 ||
+	if (conf_duration(root, "slack", 0, 60 * NS_PER_S, s->policy.period_ns / 10, &s->policy.slack_ns,
+		    error) < 0 ||
+		conf_integer(root, "port", 1, 65535, WIRE_PORT, &port, error) < 0 ||
 		conf_integer(root, "credit", 1, 1000000, s->policy.credit, &credit, error) < 0 ||
 		conf_bool(root, "manage_sysctl", false, &s->manage_sysctl, error) < 0 ||
 		conf_string(root, "trace", NULL, &s->trace, error) < 0 ||
@@ -219,8 +221,8 @@ static int read_rest(const struct conf_node *root, struct settings *s, char **er
 
 static struct settings *read_all(struct conf *conf, char **error)
 {
-	static const char *const keys[] = {"cellular", "local", "port", "profile", "credit", "watchdog",
-		"new_connections", "manage_sysctl", "trace", "neighbours", NULL};
+	static const char *const keys[] = {"cellular", "local", "port", "profile", "credit", "slack",
+		"watchdog", "new_connections", "manage_sysctl", "trace", "neighbours", NULL};
 	struct settings *s = calloc(1, sizeof *s);
 	const struct conf_node *root;
 

@@ -18,9 +18,6 @@
 #define RETRY_FIRST_NS NS_PER_S
 #define RETRY_LAST_NS (16 * NS_PER_S)
 #define LINGER_NS (20 * NS_PER_S) /* an unwanted path goes then, whether or not another has come up */
-/* An advertisement that is renewed a moment after its end keeps its subflows, which would start slowly if
- * made anew. Less than the second for which a neighbour forwards after the end. */
-#define RENEWAL_NS (700 * NS_PER_MS)
 /* A connection that lives this long gets the own link as well, at low priority: without it the side that
  * sends down could not turn to another path when the neighbour's fails. Short ones, most of the web's, are
  * spared the promotion. */
@@ -51,7 +48,6 @@ struct steer {
 	sd_event *loop;
 	sd_event_source *timer;
 	bool own_backup, open[SETTINGS_NEIGHBOURS], backup[SETTINGS_NEIGHBOURS];
-	int64_t closes_at[SETTINGS_NEIGHBOURS]; /* open until then only; 0: no end is known */
 	struct connection *first;
 };
 
@@ -202,7 +198,7 @@ static void settle_path(struct steer *steer, struct connection *c, unsigned i, i
 		failed(path, now);
 	if (path->state == UP && low(steer, i) != path->backup && (want || !i))
 		set_priority(steer, c, i);
-	if (path->state == NONE && want && now >= path->at && (!i || !steer->closes_at[i - 1]))
+	if (path->state == NONE && want && now >= path->at)
 		create(steer, c, i, now);
 	else if (path->state == UP && want)
 		path->at = 0;
@@ -226,11 +222,6 @@ static void settle(struct steer *steer)
 	int64_t now = clock_now_ns();
 	bool again = false;
 
-	for (unsigned i = 0; i < steer->settings->count; i++) {
-		if (steer->closes_at[i] && now >= steer->closes_at[i])
-			steer->open[i] = false, steer->closes_at[i] = 0;
-		again |= steer->closes_at[i] != 0;
-	}
 	for (struct connection *c = steer->first; c; c = c->next) {
 		for (unsigned i = 0; i < path_count(steer); i++)
 			settle_path(steer, c, i, now);
@@ -404,7 +395,6 @@ void steer_stop(struct steer *steer)
 void steer_open(struct steer *steer, unsigned neighbour, bool backup)
 {
 	steer->open[neighbour] = true;
-	steer->closes_at[neighbour] = 0;
 	steer->backup[neighbour] = backup;
 	for (struct connection *c = steer->first; c; c = c->next)
 		if (c->paths[neighbour + 1].state == NONE)
@@ -415,7 +405,7 @@ void steer_open(struct steer *steer, unsigned neighbour, bool backup)
 
 void steer_close(struct steer *steer, unsigned neighbour)
 {
-	steer->closes_at[neighbour] = clock_now_ns() + RENEWAL_NS;
+	steer->open[neighbour] = false;
 	settle(steer);
 }
 

@@ -191,6 +191,12 @@ static int print_replay(const char *path)
 		free(error);
 		return 2;
 	}
+	if (result.length_ns > 0)
+		printf("%.1f s: high power %.1f %%, %llu promotions, %.0f mW\n",
+			(double)result.length_ns / 1e9,
+			100 * (double)radio_high_ns(&result.radio) / (double)result.length_ns,
+			(unsigned long long)result.radio.promotions,
+			radio_energy_mj(&result.radio) / ((double)result.length_ns / 1e9));
 	printf("%u calls, %u decisions, %u differences\n", result.calls, result.decisions,
 		result.differences);
 	return result.differences ? 1 : 0;

@@ -12,6 +12,7 @@
 struct replay {
 	struct kibbutz *policy;
 	unsigned neighbours, line;
+	int64_t first, period_ns;
 	FILE *out;
 	struct replay_result *result;
 };
@@ -20,14 +21,14 @@ static int begin(struct replay *r, json_t *head, char **error)
 {
 	struct kibbutz_settings s = KIBBUTZ_SETTINGS;
 	const char *profile;
-	json_int_t neighbours, credit, period, longest, timeouts, window, dead, well, disbelief;
+	json_int_t neighbours, credit, period, longest, slack, timeouts, window, dead, well, disbelief;
 	int watchdog, known = -1;
 
-	if (json_unpack(head, "{sI ss sI sI sI sb sI sI sI sI sI}", "neighbours", &neighbours, "profile",
-		    &profile, "credit", &credit, "period_ns", &period, "longest_ns", &longest, "watchdog",
-		    &watchdog, "timeouts", &timeouts, "window", &window, "dead", &dead, "well_ns", &well,
-		    "disbelief_ns", &disbelief) < 0 ||
-		neighbours < 1 || neighbours > 1000 || credit < 1 || credit > UINT32_MAX)
+	if (json_unpack(head, "{sI ss sI sI sI sI sb sI sI sI sI sI}", "neighbours", &neighbours, "profile",
+		    &profile, "credit", &credit, "period_ns", &period, "longest_ns", &longest, "slack_ns",
+		    &slack, "watchdog", &watchdog, "timeouts", &timeouts, "window", &window, "dead", &dead,
+		    "well_ns", &well, "disbelief_ns", &disbelief) < 0 ||
+		neighbours < 1 || neighbours > 1000 || period < 1 || credit < 1 || credit > UINT32_MAX)
 		return error_set(error, "the first line does not hold a device's settings; is this a trace?");
 	for (int i = 0; i < KIBBUTZ_PROFILES; i++)
 		if (!strcmp(profile, kibbutz_profile_name((enum kibbutz_profile)i)))
@@ -38,6 +39,7 @@ static int begin(struct replay *r, json_t *head, char **error)
 	s.credit = (unsigned)credit;
 	s.period_ns = period;
 	s.longest_ns = longest;
+	s.slack_ns = slack;
 	s.watchdog = watchdog;
 	s.timeouts = (unsigned)timeouts;
 	s.window = (unsigned)window;
@@ -45,6 +47,7 @@ static int begin(struct replay *r, json_t *head, char **error)
 	s.well_ns = well;
 	s.disbelief_ns = disbelief;
 	r->neighbours = (unsigned)neighbours;
+	r->period_ns = period;
 	r->policy = kibbutz_new(&s, r->neighbours);
 	return 0;
 }
@@ -110,6 +113,23 @@ static int take_sample(struct replay *r, json_t *line, int64_t now, unsigned nei
 	return 0;
 }
 
+/* The simulator's radio, with the trace's tail timer: the advertisement period. */
+static void drive_radio(struct replay *r, int64_t now, bool packet)
+{
+	struct radio *radio = &r->result->radio;
+
+	if (r->result->calls == 1) {
+		struct radio_profile profile = *radio_profile("3g-simulation");
+		profile.tail_ns = r->period_ns;
+		radio_init(radio, &profile, now);
+		r->first = now;
+	}
+	if (packet)
+		radio_packet(radio, now, 0);
+	radio_advance(radio, now);
+	r->result->length_ns = now - r->first;
+}
+
 static int take_call(struct replay *r, json_t *line, char **error)
 {
 	const char *call;
@@ -123,6 +143,7 @@ static int take_call(struct replay *r, json_t *line, char **error)
 		return error_set(error, "neighbour %lld of %u", (long long)neighbour, r->neighbours);
 	expect_silence(r);
 	r->result->calls++;
+	drive_radio(r, now, !strcmp(call, "own") || (!strcmp(call, "forward") && value));
 	if (!strcmp(call, "own"))
 		kibbutz_own_packet(r->policy, now);
 	else if (!strcmp(call, "tick"))

@@ -3,10 +3,13 @@
 #ifndef LIQUIDNET_SIM_REPLAY_H
 #define LIQUIDNET_SIM_REPLAY_H
 
+#include "lib/radio.h"
 #include <stdio.h>
 
 struct replay_result {
 	unsigned calls, decisions, differences;
+	struct radio radio; /* as the device's own and forwarded packets would have driven it */
+	int64_t length_ns;  /* from the first call to the last */
 };
 
 /* Replays a trace and prints each difference to `out`, one line. -1 with *error "FILE:LINE: ..." when it is

@@ -174,6 +174,34 @@ static void test_a_promise_without_end_is_cut(void **state)
 	kibbutz_free(k);
 }
 
+/* A renewal that comes a moment late finds the neighbour still there. */
+static void test_slack(void **state)
+{
+	(void)state;
+	struct kibbutz_settings settings = KIBBUTZ_SETTINGS;
+	settings.slack_ns = 1 * S;
+	struct kibbutz *k = kibbutz_new(&settings, 1);
+	kibbutz_heard(k, 0, 0, 10 * S);
+	expect(k, KIBBUTZ_OPEN, 0);
+	assert_true(kibbutz_deadline(k) == 11 * S);
+	assert_int_equal(kibbutz_route(k, 10500 * MS), 0);
+	kibbutz_heard(k, 10600 * MS, 0, 10 * S);
+	assert_int_equal(kibbutz_route(k, 12 * S), 0);
+	expect_nothing(k);
+	kibbutz_heard(k, 13 * S, 0, 0); /* taken back: no slack */
+	expect(k, KIBBUTZ_CLOSE, 0);
+	/* The other side forwards so long, for one credit; but advertises anew at the end of the period. */
+	kibbutz_own_packet(k, 20 * S);
+	expect(k, KIBBUTZ_ADVERTISE, 0);
+	assert_true(kibbutz_forward(k, 21 * S, 0));
+	assert_true(kibbutz_forward(k, 31 * S - 1, 0));
+	assert_false(kibbutz_forward(k, 31 * S, 0));
+	assert_int_equal(kibbutz_neighbour(k, 0)->credit, 4);
+	kibbutz_own_packet(k, 31 * S);
+	expect(k, KIBBUTZ_ADVERTISE, 0);
+	kibbutz_free(k);
+}
+
 static void test_bandwidth_uses_all_at_low_priority(void **state)
 {
 	(void)state;
@@ -345,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_energy_uses_the_neighbour_that_lasts_longest),
 		cmocka_unit_test(test_renewed_in_time_stays_open),
 		cmocka_unit_test(test_a_promise_without_end_is_cut),
+		cmocka_unit_test(test_slack),
 		cmocka_unit_test(test_bandwidth_uses_all_at_low_priority),
 		cmocka_unit_test(test_watchdog_brings_the_own_link_in),
 		cmocka_unit_test(test_watchdog_can_be_off),
