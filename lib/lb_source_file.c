@@ -158,7 +158,7 @@ static int on_event(sd_event_source *watch, const struct inotify_event *event, v
 {
 	struct file *file = context;
 	(void)watch;
-	if (event->len && strcmp(event->name, file->name) == 0)
+	if ((event->mask & IN_Q_OVERFLOW) || (event->len && strcmp(event->name, file->name) == 0))
 		lb_source_changed(file->source);
 	return 0;
 }

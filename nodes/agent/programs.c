@@ -22,6 +22,7 @@ struct programs {
 	struct agent_bpf *skeleton;
 	int ifindex;
 	struct in_addr dip;
+	uint64_t ports[65536 / 64]; /* of the configuration */
 	bool adopted;
 	bool attached[2];
 };
@@ -157,6 +158,18 @@ static void detach(struct programs *programs)
 
 /* ---- life */
 
+/* The configuration's ports, and those that the map gives to this server alone. */
+static void set_ports(struct programs *programs, const struct lb_map *map)
+{
+	unsigned self = lb_map_find_dip(map, programs->dip);
+	uint64_t ports[65536 / 64];
+	memcpy(ports, programs->ports, sizeof ports);
+	for (size_t i = 0; i < map->port_count; i++)
+		if (map->ports[i].server == self)
+			ports[map->ports[i].port / 64] |= 1ULL << (map->ports[i].port % 64);
+	memcpy(programs->skeleton->bss->state.ports, ports, sizeof ports);
+}
+
 int programs_use(struct programs *programs, const struct lb_map *map, char **error)
 {
 	struct agent_state *state = &programs->skeleton->bss->state;
@@ -166,6 +179,7 @@ int programs_use(struct programs *programs, const struct lb_map *map, char **err
 		return error_set(error, "membarrier: %s", strerror(errno));
 	agent_ring_fill(&state->rings[next], &state->rings[next ^ 1], state->used, map, programs->dip,
 		(uint64_t)clock_now_ns());
+	set_ports(programs, map);
 	__atomic_store_n(&state->active, next, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -176,7 +190,6 @@ static void configure(struct agent_state *state, const struct agent_config *conf
 	state->mss = config->mss;
 	state->translate = config->translate;
 	state->idle_ns = (uint64_t)config->idle_ns;
-	memcpy(state->ports, config->ports, sizeof state->ports);
 }
 
 static int load(struct programs *programs, char **error)
@@ -207,6 +220,7 @@ struct programs *programs_start(const struct agent_config *config, const struct 
 	}
 	programs->ifindex = config->ifindex;
 	programs->dip = config->address;
+	memcpy(programs->ports, config->ports, sizeof programs->ports);
 	if (load(programs, error) < 0) {
 		destroy(programs);
 		return NULL;

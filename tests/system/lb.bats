@@ -325,6 +325,11 @@ multipath() {
 	done
 	# Six connections, six further subflows, each from the second address and to the server that has the connection.
 	until_is 6 joins MPTcpExtMPJoinAckRx
+	# Clients leave room for the mux's header on the new subflows too.
+	for name in s1 s2 s3; do
+		[ "$(status "$name" .packets.clamped)" -ge "$(($(ip netns exec "$name" nstat -asz MPTcpExtMPCapableSYNRX MPTcpExtMPJoinSynRx |
+			awk '/^MPT/ {s += $2} END {print s}')))" ]
+	done
 	# Tokens move: a subflow that was joined before stays as well.
 	lb drain s3
 	settled m1 m2 s1 s2 s3
