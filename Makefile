@@ -36,6 +36,7 @@ LIBS_mux       := -lbpf $(LIBS_lb)
 LIBS_agent     := $(LIBS_mux)
 LIBS_kibbutz   := -lnftables -lsodium
 LIBS_provider  := -lnftables -lcrypto
+LIBS_cc        := -lbpf
 LIBS_analysis  := -lpcap -lcrypto
 LIBS_harness   := $(LIBS_analysis) -lbpf
 

@@ -1,0 +1,32 @@
+/* Algorithms: the BPF congestion controls that this program carries, and how one gets into the kernel.
+ * Registration hangs on a BPF link (Linux 6.4): it ends when nobody holds the link any more, by a descriptor
+ * or a pin. All functions return -1 (or NULL) with one line in *error. */
+#ifndef LIQUIDNET_CC_ALGORITHMS_H
+#define LIQUIDNET_CC_ALGORITHMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The algorithm of a name, or -1. */
+int algorithm_find(const char *name);
+/* The name of the i-th, NULL beyond the last. */
+const char *algorithm_name(int algorithm);
+
+/* Has the kernel verify it, and registers nothing. */
+int algorithm_check(int algorithm, char **error);
+/* Registers it; the descriptor of its link, close-on-exec, the caller's. Where it is registered by a link
+ * already, that link is held as well (*shared): it then ends with its last holder. */
+int algorithm_register(int algorithm, bool *shared, char **error);
+
+struct algorithm_state {
+	uint32_t link;   /* 0: not registered by a link */
+	bool available;  /* the kernel offers the name, whoever brought it */
+	int64_t sockets; /* that use it, those of unregistered copies included */
+};
+int algorithm_state(int algorithm, struct algorithm_state *state, char **error);
+
+/* Takes it out of the kernel's list, whoever holds the link (Linux 6.11). Sockets keep it until they close.
+ */
+int algorithm_unregister(int algorithm, char **error);
+
+#endif

@@ -1,0 +1,213 @@
+/* What the BPF programs share: the kernel's structures as far as they are used (CO-RE: offsets are the
+ * running kernel's), and the walk over a connection's subflows. Nothing is kept for a connection but what
+ * OLIA keeps in its own sockets, so that nothing can leak.
+ *
+ * The walk runs under the lock of one subflow, not of the connection. Its nodes and sockets are freed an RCU
+ * grace period after they leave the list, a load through an untrusted pointer that faults gives 0, and the
+ * walk is bounded: a race costs a wrong sample for one acknowledgement. */
+#ifndef LIQUIDNET_CC_SUBFLOWS_H
+#define LIQUIDNET_CC_SUBFLOWS_H
+
+#include "nodes/cc/coupled.h"
+#include <linux/bpf.h>
+#include <stdbool.h>
+/* The helpers need the types above. */
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define KERNEL __attribute__((preserve_access_index))
+#define NAME_SIZE 16 /* TCP_CA_NAME_MAX */
+
+/* Child namespaces may choose it (net/tcp.h). */
+#define TCP_CONG_NON_RESTRICTED 1
+
+enum { TCP_ESTABLISHED = 1, TCP_CLOSE_WAIT = 8 };
+enum { TCP_CA_CWR = 2, TCP_CA_RECOVERY = 3, TCP_CA_LOSS = 4 };
+
+struct list_head {
+	struct list_head *next;
+} KERNEL;
+
+struct sock_common {
+	unsigned char skc_state;
+} KERNEL;
+
+struct sock {
+	struct sock_common __sk_common;
+} KERNEL;
+
+struct inet_sock {
+	struct sock sk;
+} KERNEL;
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	const struct tcp_congestion_ops *icsk_ca_ops;
+	void *icsk_ulp_data;
+	__u8 icsk_ca_state : 5;
+	__u64 icsk_ca_priv[13];
+} KERNEL;
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 snd_cwnd, snd_ssthresh, snd_cwnd_clamp, srtt_us, max_packets_out;
+	__u64 bytes_acked;
+	__u8 is_cwnd_limited : 1;
+	bool is_mptcp;
+} KERNEL;
+
+struct mptcp_subflow_context {
+	struct list_head node; /* its first member, as in the kernel */
+	struct sock *tcp_sock, *conn;
+} KERNEL;
+
+struct mptcp_sock {
+	struct list_head conn_list;
+} KERNEL;
+
+struct tcp_congestion_ops {
+	__u32 (*ssthresh)(struct sock *sk);
+	void (*cong_avoid)(struct sock *sk, __u32 ack, __u32 acked);
+	void (*set_state)(struct sock *sk, __u8 new_state);
+	__u32 (*undo_cwnd)(struct sock *sk);
+	char name[NAME_SIZE];
+	__u32 flags;
+	void (*init)(struct sock *sk);
+	void (*release)(struct sock *sk);
+};
+
+extern __u32 tcp_reno_ssthresh(struct sock *sk) __ksym;
+extern __u32 tcp_reno_undo_cwnd(struct sock *sk) __ksym;
+extern __u32 tcp_slow_start(struct tcp_sock *tp, __u32 acked) __ksym;
+extern void tcp_cong_avoid_ai(struct tcp_sock *tp, __u32 w, __u32 acked) __ksym;
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym;
+
+#define READ_ONLY(pointer, type)                                                                             \
+	((type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)))
+
+char gpl[] SEC("license") = "GPL";
+
+/* Sockets that use the algorithm now; liquidnet-cc status shows it. */
+__u64 sockets = 0;
+
+static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
+{
+	return (struct tcp_sock *)sk;
+}
+
+static __always_inline bool in_slow_start(const struct tcp_sock *tp)
+{
+	return tp->snd_cwnd < tp->snd_ssthresh;
+}
+
+/* tcp_is_cwnd_limited() of net/tcp.h: a window that is not used up says nothing about the path. */
+static __always_inline bool window_is_used(const struct tcp_sock *tp)
+{
+	return BPF_CORE_READ_BITFIELD(tp, is_cwnd_limited) ||
+	       (in_slow_start(tp) && tp->snd_cwnd < 2 * tp->max_packets_out);
+}
+
+/* What OLIA keeps in a socket; all zero for the others. */
+struct memory {
+	__u64 last_loss; /* tp->bytes_acked then */
+	__u64 run;       /* bytes acknowledged between the last two losses */
+	__s64 credit;    /* 2^-COUPLED_CREDIT segments */
+};
+
+static __always_inline struct memory *memory_of(const struct tcp_sock *tp)
+{
+	return (struct memory *)tp->inet_conn.icsk_ca_priv;
+}
+
+/* The window that a path comes back to: in recovery, the one beyond which it will not shrink. */
+static __always_inline struct coupled_path path_of(const struct tcp_sock *tp, const void *own_ops)
+{
+	const struct inet_connection_sock *connection = &tp->inet_conn;
+	bool recovers = BPF_CORE_READ_BITFIELD(connection, icsk_ca_state) == TCP_CA_RECOVERY;
+	__u64 run = 0;
+	/* The memory of a socket with another algorithm means something else. */
+	if (connection->icsk_ca_ops == own_ops) {
+		const struct memory *memory = memory_of(tp);
+		__u64 since = tp->bytes_acked - memory->last_loss;
+		run = since > memory->run ? since : memory->run;
+	}
+	return coupled_path(recovers ? tp->snd_ssthresh : tp->snd_cwnd, tp->srtt_us >> 3, run);
+}
+
+struct walk {
+	__u64 head, node;
+	const void *ops;
+	__u32 count;
+	struct coupled_path paths[COUPLED_PATHS];
+};
+
+/* One sibling. It counts when it can send and its round trip has been measured. A callback of bpf_loop(): the
+ * verifier gives up on an open loop over pointers that it cannot follow. */
+static long walk_step(__u32 i, struct walk *walk)
+{
+	(void)i;
+	if (!walk->node || walk->node == walk->head)
+		return 1;
+	struct mptcp_subflow_context *subflow = READ_ONLY(walk->node, struct mptcp_subflow_context);
+	walk->node = (__u64)subflow->node.next;
+	struct tcp_sock *tp = READ_ONLY(subflow->tcp_sock, struct tcp_sock);
+	__u8 state = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
+	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !(tp->srtt_us >> 3))
+		return 0;
+	if (walk->count < COUPLED_PATHS)
+		walk->paths[walk->count++] = path_of(tp, walk->ops);
+	return 0;
+}
+
+/* Looks at all paths of a subflow's connection. False: there is nothing to couple (plain TCP, one path, or
+ * the connection is not there yet or any more), and the rules are Reno's. */
+static __always_inline bool walk_paths(struct sock *sk, struct walk *walk)
+{
+	struct tcp_sock *tp = tcp_of(sk);
+	if (!tp->is_mptcp)
+		return false;
+	struct mptcp_subflow_context *subflow =
+		READ_ONLY(tp->inet_conn.icsk_ulp_data, struct mptcp_subflow_context);
+	if (!subflow->conn)
+		return false;
+	struct mptcp_sock *connection = READ_ONLY(subflow->conn, struct mptcp_sock);
+	walk->head = (__u64)&connection->conn_list;
+	walk->node = (__u64)connection->conn_list.next;
+	walk->ops = tp->inet_conn.icsk_ca_ops;
+	bpf_loop(COUPLED_PATHS, walk_step, walk, 0);
+	return walk->count > 1;
+}
+
+/* The part of an acknowledgement that is left for congestion avoidance; slow start is TCP's. */
+static __always_inline __u32 after_slow_start(struct tcp_sock *tp, __u32 acked)
+{
+	if (!window_is_used(tp))
+		return 0;
+	return in_slow_start(tp) ? tcp_slow_start(tp, acked) : acked;
+}
+
+SEC("struct_ops/coupled_init")
+void BPF_PROG(coupled_init, struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_of(sk);
+	struct memory *memory = memory_of(tp);
+	memory->last_loss = tp->bytes_acked;
+	memory->run = 0;
+	memory->credit = 0;
+	__sync_fetch_and_add(&sockets, 1);
+}
+
+SEC("struct_ops/coupled_release")
+void BPF_PROG(coupled_release, struct sock *sk)
+{
+	__sync_fetch_and_sub(&sockets, 1);
+}
+
+SEC("struct_ops/coupled_undo")
+__u32 BPF_PROG(coupled_undo, struct sock *sk)
+{
+	return tcp_reno_undo_cwnd(sk);
+}
+
+#endif

@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# liquidnet-cc: congestion controls come into the kernel with a holder and go with it; Multipath TCP's subflows use them and
+# give them back.
+
+# shellcheck disable=SC2154 # variables of sandbox.bash
+
+load sandbox
+
+setup() {
+	sandbox_setup
+	cc=$programs/liquidnet-cc
+	"$cc" check >/dev/null 2>&1 || skip "this kernel does not take BPF congestion controls with links (Linux 6.4)"
+	export cc
+}
+
+# Two nodes, two links.
+network() {
+	ip netns add a
+	ip netns add b
+	for i in 1 2; do
+		ip -n a link add "a$i" type veth peer name "b$i" netns b
+		ip -n a address add "10.0.$i.1/24" dev "a$i"
+		ip -n b address add "10.0.$i.2/24" dev "b$i"
+		ip -n a link set dev "a$i" up
+		ip -n b link set dev "b$i" up
+	done
+	ip -n a link set dev lo up
+	ip -n a mptcp endpoint add 10.0.2.1 dev a2 subflow
+	ip -n b mptcp limits set subflow 2
+}
+
+# hold NAME...: loads and waits for READY; $holder is its process
+hold() {
+	local line
+	mkfifo "ready.$1"
+	"$cc" load "$@" --ready-fd 9 9<>"ready.$1" 2>>cc.log &
+	holder=$!
+	read -r -t 20 line <>"ready.$1"
+	rm "ready.$1"
+	[ "$line" = READY ]
+}
+
+state() { # NAME FIELD
+	"$cc" status | jq -r "select(.name == \"$1\") | .$2"
+}
+
+until_state() { # NAME FIELD VALUE
+	local tries
+	for ((tries = 0; tries < 500; tries++)); do
+		[ "$(state "$1" "$2")" != "$3" ] || return 0
+	done
+	echo "$1: $2 is $(state "$1" "$2"), not $3"
+	return 1
+}
+
+choose() { # NODE NAME
+	ip netns exec "$1" sysctl -qw "net.ipv4.tcp_congestion_control=$2"
+	[ "$(ip netns exec "$1" sysctl -n net.ipv4.tcp_congestion_control)" = "$2" ]
+}
+
+# start_traffic: iperf3 over Multipath TCP, from a to b, for two seconds
+start_traffic() {
+	: >>server.log # whoever writes it may not have begun
+	ip netns exec b mptcpize run iperf3 -s -1 --forceflush >server.log 2>&1 &
+	timeout 20 grep -q -m 1 "Server listening" <(exec tail -n +1 -f server.log)
+	ip netns exec a mptcpize run iperf3 -c 10.0.1.2 -t 2 -b 200M -J >client.json &
+	client=$!
+}
+
+# subflows NAME: of a that use it; iperf3 has two connections, for control and for data
+subflows() {
+	ip netns exec a ss -tinHO state established | grep -c "[[:space:]]$1 "
+}
+
+transfer() {
+	local name tries count
+	for name in lia olia balia; do
+		hold "$name"
+		choose a "$name"
+		start_traffic
+		count=0
+		for ((tries = 0; tries < 500 && count < 4; tries++)); do
+			count=$(subflows "$name" || true)
+		done
+		[ "$count" = 4 ]
+		[ "$(state "$name" sockets)" -ge 2 ]
+		wait "$client"
+		jq -e '.end.sum_received.bytes > 10000000' client.json
+		# No socket of it is left, in whatever state.
+		choose a reno
+		until_state "$name" sockets 0
+		kill "$holder"
+		wait "$holder"
+		[ "$(state "$name" available)" = false ]
+	done
+}
+
+@test "both subflows of a connection use the algorithm, and none is left after" {
+	in_sandbox transfer
+}
+
+killed_loader() {
+	hold lia
+	choose a lia
+	kill -KILL "$holder"
+	wait "$holder" || true
+	until_state lia available false
+	# The namespace that still names it keeps handing the old code out; another cannot have it.
+	[ "$(ip netns exec a sysctl -n net.ipv4.tcp_congestion_control)" = lia ]
+	if ip netns exec b sysctl -qw net.ipv4.tcp_congestion_control=lia 2>/dev/null; then false; fi
+	start_traffic
+	until_state lia available false
+	wait "$client"
+	choose a reno
+	until_state lia sockets 0
+}
+
+@test "a killed loader takes its algorithm with it; a namespace that still names it keeps working" {
+	in_sandbox killed_loader
+}
+
+in_use() {
+	hold lia
+	choose a lia
+	start_traffic
+	for ((tries = 0; tries < 500; tries++)); do
+		[ "$(subflows lia || true)" -lt 4 ] || break
+	done
+	"$cc" unload lia
+	[ "$(state lia available)" = false ]
+	[ "$(state lia sockets)" -ge 2 ]
+	wait "$client"
+	choose a reno
+	until_state lia sockets 0
+	kill "$holder"
+	wait "$holder"
+}
+
+@test "unloading in use: the connections go on with it to their end" {
+	in_sandbox in_use
+}
+
+twice() {
+	local first link
+	hold olia
+	first=$holder
+	link=$(state olia link)
+	hold olia
+	[ "$(state olia link)" = "$link" ]
+	kill "$first"
+	wait "$first"
+	[ "$(state olia available)" = true ]
+	kill "$holder"
+	wait "$holder"
+	[ "$(state olia available)" = false ]
+	mkdir pins
+	mount -t bpf bpf pins
+	"$cc" load balia --pin pins
+	[ "$(state balia available)" = true ]
+	rm pins/balia
+	until_state balia available false
+}
+
+@test "loaded twice it goes with the last holder; a pin holds as well" {
+	in_sandbox twice
+}
+
+refused() {
+	local words code
+	for words in "" "load" "load vegas" "unload" "frobnicate" "status lia" "load lia --ready-fd x" "load --speed lia"; do
+		code=0
+		# shellcheck disable=SC2086 # words
+		"$cc" $words >out 2>err || code=$?
+		[ "$code" = 2 ]
+		[ "$(wc -l <err)" = 1 ]
+	done
+	code=0
+	"$cc" unload lia 2>err || code=$?
+	[ "$code" = 1 ]
+	grep -q "no link of it" err
+	[ "$(state lia available)" = false ]
+}
+
+@test "bad words are one line and status 2" {
+	in_sandbox refused
+}
