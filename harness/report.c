@@ -48,9 +48,12 @@ void report_figure(const struct report *report, size_t index, const char *captio
 {
 	if (index == FIGURE_NONE || report->fault)
 		return;
-	fputs("<figure>\n<figcaption>", report->out);
-	html_text(report->out, caption);
-	fputs("</figcaption>\n", report->out);
+	fputs("<figure>\n", report->out);
+	if (caption) {
+		fputs("<figcaption>", report->out);
+		html_text(report->out, caption);
+		fputs("</figcaption>\n", report->out);
+	}
 	figures_put(report->figures, index, report->out);
 	fputs("</figure>\n", report->out);
 }
@@ -164,10 +167,11 @@ static void missing(const struct report *report)
 			trials, lacking, until * 100);
 	else if (lacking)
 		fprintf(report->out,
-			"<p><b>%zu planned trials are missing</b>, in %zu cells: the run was interrupted, or "
+			"<p><b>%zu planned trials are missing</b>, in %zu cell%s: the run was interrupted, "
+			"or "
 			"they did not count. <code>liquidnet run EXPERIMENT --resume=FOLDER</code> goes on "
 			"with an interrupted run.</p>\n",
-			trials, lacking);
+			trials, lacking, lacking == 1 ? "" : "s");
 	if (lacking) {
 		fputs("<details><summary>Which cells</summary><ul>\n", report->out);
 		for (size_t i = 0; i < cells->count; i++) {
@@ -288,22 +292,23 @@ static void verdict_rows(const struct report *report)
 	const struct records *records = &report->cells->records;
 
 	for (size_t p = 0; p < e->procedures_count; p++) {
-		size_t n[4] = {0}, all = 0, first = 0;
+		size_t n[4] = {0}, tries = 0, first = 0;
 		for (size_t i = 0; i < records->count; i++) {
 			if (records->items[i].procedure != p)
 				continue;
 			n[records->items[i].status]++;
-			all++;
+			tries += records->items[i].attempt == 1;
 			first += records->items[i].attempt == 1 && records->items[i].status == TRIAL_VALID;
 		}
-		if (!all)
+		if (!tries)
 			continue;
 		fputs("<tr><th scope=\"row\">", report->out);
 		html_text(report->out, e->procedures[p].name);
 		fputs("</th>", report->out);
 		for (int s = 0; s < 4; s++)
 			fprintf(report->out, "<td class=\"n\">%zu</td>", n[s]);
-		fprintf(report->out, "<td class=\"n\">%.1f</td></tr>\n", 100.0 * (double)first / (double)all);
+		fprintf(report->out, "<td class=\"n\">%.1f</td></tr>\n",
+			100.0 * (double)first / (double)tries);
 	}
 }
 

@@ -21,7 +21,7 @@ struct report {
 /* Page elements. */
 void report_open(FILE *out, const char *title);                       /* up to <body>, with the style sheet */
 void report_number(FILE *out, double value, int decimals, bool sign); /* an en dash for NAN */
-void report_figure(const struct report *report, size_t index, const char *caption);
+void report_figure(const struct report *report, size_t index, const char *caption); /* NULL: none */
 void report_table(FILE *out, const char *class, const char *caption); /* in a box that scrolls; NULL: none */
 void report_table_end(FILE *out);
 void report_marks(const struct report *report, uint64_t notes); /* links to notes */

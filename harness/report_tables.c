@@ -115,7 +115,9 @@ void report_overheads(const struct report *report)
 		report->out);
 	for (size_t i = 0; i < report->overheads_count; i++)
 		report_figure(report, report->overheads[i],
-			report->overheads_by_comparison ? e->comparisons[i].name : e->configurations[i].name);
+			report->overheads_by_comparison ? e->comparisons[i].name
+			: e->configurations_count > 1   ? e->configurations[i].name
+							: NULL);
 	fputs("</div>\n", report->out);
 	if (report->overheads_by_comparison)
 		fputs("<details><summary>The numbers</summary>\n", report->out);

@@ -86,7 +86,7 @@ browse() {
 	printf '{"configuration":"core-lim' >>"$work/t"
 	cp "$work/t" "$folder/trials.jsonl"
 	"$liquidnet" report "$folder" | grep -q 'was cut off'
-	grep -q '<b>3 planned trials are missing</b>, in 1 cells' "$folder/report.html"
+	grep -q '<b>3 planned trials are missing</b>, in 1 cell:' "$folder/report.html"
 	grep -q 'core-limited, nat: 1 of 4' "$folder/report.html"
 	: >"$folder/trials.jsonl"
 	"$liquidnet" report "$folder" >/dev/null
