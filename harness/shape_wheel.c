@@ -131,13 +131,12 @@ static int install(struct shaping *shaping, char **error)
 static json_t *counters_json(const struct wheel_counters *c, const struct wheel_settings *w)
 {
 	uint64_t high = w->ns_per_byte ? (c->longest_wait_ns << 22) / w->ns_per_byte : 0;
-	return json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I}, s:{s:I, s:I, s:I, s:I, s:I}}",
-		"packets", (json_int_t)c->packets, "bytes", (json_int_t)c->bytes, "sent_packets",
-		(json_int_t)c->sent, "sent_bytes", (json_int_t)c->sent_bytes, "drops", "loss",
-		(json_int_t)c->lost, "queue", (json_int_t)c->overflowed, "buffer", (json_int_t)c->oversize,
-		"send", (json_int_t)c->unsent, "queue", "high_bytes", (json_int_t)high, "wheel", "lanes",
-		(json_int_t)w->lanes, "unit_ns", (json_int_t)w->unit_ns, "primed", (json_int_t)c->primed,
-		"crowded", (json_int_t)c->crowded, "early_max_us", (json_int_t)(c->early_max_ns / 1000));
+	return json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I}, s:{s:I, s:I}}", "packets",
+		(json_int_t)c->packets, "bytes", (json_int_t)c->bytes, "sent_packets", (json_int_t)c->sent,
+		"sent_bytes", (json_int_t)c->sent_bytes, "drops", "loss", (json_int_t)c->lost, "queue",
+		(json_int_t)c->overflowed, "buffer", (json_int_t)c->oversize, "send", (json_int_t)c->unsent,
+		"queue", "high_bytes", (json_int_t)high, "wheel", "unit_ns", (json_int_t)w->unit_ns, "primed",
+		(json_int_t)c->primed);
 }
 
 static json_t *read_end(struct wheel *wheel, unsigned end, char **error)

@@ -14,7 +14,6 @@
 
 #define MARK_PRIMER 0x4c4e5731 /* "LNW1" */
 #define MARK_PACKET 0x4c4e5732
-#define GUARD_NS 2000000 /* a lane that was due so long ago is empty, unless the machine is late */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -50,40 +49,26 @@ static __always_inline bool overflows(struct wheel_state *s, const struct wheel_
 	       s->ends[(s->accepted - w->queue) & (WHEEL_QUEUE - 1)] > now;
 }
 
-/* Which lane a packet goes into, and whether it needs a primer. */
-static __always_inline __u32 choose_lane(
-	struct wheel_state *s, const struct wheel_settings *w, __u64 now, __u64 release, bool *prime)
+/* Puts the class into debt until a packet's release; the level of the primer that does it, 0: none is needed.
+ */
+static __always_inline __u32 incur(
+	struct wheel_state *s, const struct wheel_settings *w, __u64 now, __u64 release)
 {
-	__u32 last = s->lane & (w->lanes - 1) & (WHEEL_LANES - 1);
-	__u32 next = (s->lane + 1) & (w->lanes - 1) & (WHEEL_LANES - 1);
-	struct wheel_lane *open = &s->lanes[last];
-	__u64 distance = release > now ? release - now : 0;
-	__u64 near = w->slot_ns > distance >> WHEEL_SHARE ? w->slot_ns : distance >> WHEEL_SHARE;
-	bool due =
-		distance < w->unit_ns; /* nothing to wait for: whatever waits in the open lane comes first */
-	bool shares = open->ready && (due || (open->target_ns > now && release < open->target_ns + near));
-	*prime = false;
-	if (!shares && open->ready && s->lanes[next].target_ns + GUARD_NS > now) {
-		s->counters.crowded++;
-		shares = true;
-	}
-	if (shares) {
-		__u64 early = release > open->target_ns ? release - open->target_ns : 0;
-		if (!due && early > s->counters.early_max_ns)
-			s->counters.early_max_ns = early;
-		return last;
-	}
-	s->lane++;
-	s->lanes[next].target_ns = release;
-	s->lanes[next].ready = due;
-	*prime = !due;
-	s->counters.primed += !due;
-	return next;
+	__u64 base = now > WHEEL_CREDIT_NS ? now - WHEEL_CREDIT_NS : 0;
+	if (s->paid_ns > base)
+		base = s->paid_ns;
+	/* Nothing to wait for but what waits in the class already. */
+	if (release < now + w->unit_ns || release < base + w->unit_ns / 2)
+		return 0;
+	__u32 level = wheel_level(w, release - base);
+	s->paid_ns = base + wheel_price_ns(w, level);
+	s->counters.primed++;
+	return level;
 }
 
 /* The model. False: the packet is dropped. */
-static __always_inline bool accept(struct wheel_state *s, const struct wheel_settings *w, __u64 now,
-	__u32 bytes, __u32 *lane, bool *prime)
+static __always_inline bool accept(
+	struct wheel_state *s, const struct wheel_settings *w, __u64 now, __u32 bytes, __u32 *level)
 {
 	__u64 number = s->counters.packets++;
 	s->counters.bytes += bytes;
@@ -106,31 +91,21 @@ static __always_inline bool accept(struct wheel_state *s, const struct wheel_set
 	if (release < s->last_ns)
 		release = s->last_ns;
 	s->last_ns = release;
-	*lane = choose_lane(s, w, now, release, prime);
+	*level = incur(s, w, now, release);
 	s->counters.sent++;
 	s->counters.sent_bytes += bytes;
 	return true;
 }
 
-/* A primer on its way: as long as the time until its lane's target. */
-static __always_inline int stretch(
-	struct __sk_buff *skb, struct wheel_state *s, const struct wheel_settings *w)
+/* A primer on its way: as long as its level says. */
+static __always_inline int stretch(struct __sk_buff *skb)
 {
 	__u16 protocol = bpf_htons(WHEEL_PROTOCOL);
-	__u64 target = s->lanes[skb->tc_index & (WHEEL_LANES - 1)].target_ns, now = bpf_ktime_get_ns();
-	__u64 debt = target > now ? target - now : 0, level;
-	if (debt >= w->fine_first_ns && debt + w->unit_ns / 2 < w->fine_first_ns + WHEEL_FINE * w->unit_ns) {
-		level = (debt - w->fine_first_ns + w->unit_ns / 2) / w->unit_ns;
-	} else {
-		level = w->coarse_ns ? (debt + w->coarse_ns / 2) / w->coarse_ns : 0;
-		if (level >= WHEEL_COARSE)
-			level = WHEEL_COARSE - 1;
-		level += WHEEL_FINE;
-	}
+	__u32 level = skb->tc_index;
 	skb->mark = 0;
 	skb->tc_index = 0;
-	if (bpf_skb_pull_data(skb, skb->len) < 0 ||
-		bpf_skb_change_tail(skb, WHEEL_BASE + (__u32)level, 0) < 0 ||
+	if (level >= WHEEL_LEVELS || bpf_skb_pull_data(skb, skb->len) < 0 ||
+		bpf_skb_change_tail(skb, WHEEL_BASE + level, 0) < 0 ||
 		bpf_skb_store_bytes(skb, 12, &protocol, sizeof protocol, 0) < 0)
 		return TC_ACT_SHOT;
 	return TC_ACT_OK;
@@ -141,10 +116,9 @@ int wheel(struct __sk_buff *skb)
 {
 	/* One program serves every interface of a network: which one this is, its filter says
 	 * (TCA_BPF_CLASSID). */
-	__u32 end = skb->tc_classid, lane = 0;
+	__u32 end = skb->tc_classid, level = 0;
 	struct wheel_state *s = bpf_map_lookup_elem(&states, &end);
 	const struct wheel_settings *w = bpf_map_lookup_elem(&settings, &end);
-	bool prime = false;
 	if (!s || !w)
 		return TC_ACT_SHOT;
 	if (skb->mark == MARK_PACKET) {
@@ -152,7 +126,7 @@ int wheel(struct __sk_buff *skb)
 		return TC_ACT_OK;
 	}
 	if (skb->mark == MARK_PRIMER)
-		return stretch(skb, s, w);
+		return stretch(skb);
 	__u32 bytes = skb->len;
 	if (bytes >= WHEEL_BASE) {
 		__sync_fetch_and_add(&s->counters.oversize, 1);
@@ -160,20 +134,18 @@ int wheel(struct __sk_buff *skb)
 	}
 	__u64 now = bpf_ktime_get_ns();
 	bpf_spin_lock(&s->lock);
-	bool goes = accept(s, w, now, bytes, &lane, &prime);
+	bool goes = accept(s, w, now, bytes, &level);
 	bpf_spin_unlock(&s->lock);
 	/* Stolen, not shot: TCP would take a local drop for a full queue, and retransmit without counting a
 	 * loss. */
 	if (!goes)
 		return TC_ACT_STOLEN;
-	lane &= WHEEL_LANES - 1;
-	skb->priority = WHEEL_MAJOR | (WHEEL_FIRST + lane);
-	if (prime) {
-		skb->tc_index = lane;
+	skb->priority = WHEEL_MAJOR | WHEEL_CLASS;
+	if (level) {
+		skb->tc_index = (__u16)level;
 		skb->mark = MARK_PRIMER;
 		bpf_clone_redirect(skb, skb->ifindex, 0);
 		skb->tc_index = 0;
-		s->lanes[lane].ready = 1;
 	}
 	/* A copy without an owner: what waits in a link is not the sender's queue (no TCP small queues). */
 	skb->mark = MARK_PACKET;

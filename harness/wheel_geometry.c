@@ -7,9 +7,7 @@
 #define FRAME_BYTES 1514
 #define PRICES 65000      /* that the table's 16 bits can tell apart */
 #define UNIT_MAX_NS 80000 /* coarser, and a packet's delay would no longer be exact */
-#define SLOT_NS 20000
 #define RATE_MAX 200000000ULL
-#define GUARD_LANES 128 /* that have been due for a moment and are not taken again yet */
 
 const char *wheel_refuses(const struct shape *shape)
 {
@@ -19,7 +17,7 @@ const char *wheel_refuses(const struct shape *shape)
 		return "the wheel needs a queue limit where there is a rate";
 	if (shape->queue_packets > WHEEL_QUEUE)
 		return "the wheel's longest queue is 4096 packets";
-	if (wheel_horizon_ns(shape) > (int64_t)PRICES * UNIT_MAX_NS)
+	if (wheel_horizon_ns(shape) + WHEEL_CREDIT_NS > (int64_t)PRICES * UNIT_MAX_NS)
 		return "the wheel holds a packet for at most 5.2 s, its wait in a full queue included";
 	return NULL;
 }
@@ -32,26 +30,16 @@ int64_t wheel_horizon_ns(const struct shape *shape)
 	return (int64_t)full + shape->delay_ns + shape->jitter_ns;
 }
 
-static uint64_t lanes_for(int64_t horizon_ns)
-{
-	uint64_t wanted = (uint64_t)(horizon_ns / SLOT_NS) + GUARD_LANES, lanes = GUARD_LANES;
-	while (lanes < wanted && lanes < WHEEL_LANES)
-		lanes *= 2;
-	return lanes;
-}
-
 void wheel_settings_make(
 	struct wheel_settings *w, const struct shape *shape, uint64_t seed, unsigned direction)
 {
-	int64_t horizon = wheel_horizon_ns(shape);
+	int64_t horizon = wheel_horizon_ns(shape) + WHEEL_CREDIT_NS; /* an idle class's credit goes first */
 	uint64_t unit = (uint64_t)(horizon / PRICES) + 1;
-	int64_t soonest = shape->delay_ns - shape->jitter_ns - 200 * NS_PER_US;
+	int64_t soonest = WHEEL_CREDIT_NS + shape->delay_ns - shape->jitter_ns - 200 * NS_PER_US;
 	unit = unit < NS_PER_US ? NS_PER_US : unit;
 	*w = (struct wheel_settings){.unit_ns = unit,
 		.fine_first_ns = soonest > 0 ? (uint64_t)soonest / unit * unit : 0,
-		.coarse_ns = (uint64_t)(horizon / (WHEEL_COARSE - 1)) + 1,
-		.slot_ns = SLOT_NS,
-		.lanes = lanes_for(horizon),
+		.coarse_ns = ((uint64_t)horizon / (WHEEL_COARSE - 1) / unit + 1) * unit,
 		.rate_bps = shape->rate_bps,
 		.ns_per_byte =
 			shape->rate_bps ? (uint64_t)(8e9 * (1 << 22) / (double)shape->rate_bps + 0.5) : 0,
@@ -68,12 +56,8 @@ void wheel_size_table(const struct wheel_settings *w, uint16_t *table)
 {
 	for (unsigned i = 0; i < WHEEL_BASE; i++)
 		table[i] = 0;
-	for (unsigned i = 0; i < WHEEL_FINE; i++) {
-		uint64_t price = w->fine_first_ns / w->unit_ns + i;
-		table[WHEEL_BASE + i] = (uint16_t)(price < UINT16_MAX ? price : UINT16_MAX);
-	}
-	for (unsigned i = 0; i < WHEEL_COARSE; i++) {
-		uint64_t price = (i * w->coarse_ns + w->unit_ns / 2) / w->unit_ns;
-		table[WHEEL_BASE + WHEEL_FINE + i] = (uint16_t)(price < UINT16_MAX ? price : UINT16_MAX);
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+		uint64_t price = wheel_price_ns(w, level) / w->unit_ns;
+		table[WHEEL_BASE + level] = (uint16_t)(price < UINT16_MAX ? price : UINT16_MAX);
 	}
 }

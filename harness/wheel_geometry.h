@@ -1,4 +1,4 @@
-/* Wheel, its geometry: how a direction of a link maps onto lanes, levels and units. Pure. */
+/* Wheel, its geometry: how a direction of a link maps onto levels and units. Pure. */
 #ifndef LIQUIDNET_WHEEL_GEOMETRY_H
 #define LIQUIDNET_WHEEL_GEOMETRY_H
 

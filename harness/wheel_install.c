@@ -1,4 +1,4 @@
-/* Wheel, its installation: see the header. Requests are packed into few messages: a network has thousands of
+/* Wheel, its installation: see the header. By netlink: a `tc` for each step would cost more than all of them.
  * classes, and a `tc` for each would cost more than the trial. */
 #include "harness/wheel_install.h"
 
@@ -17,9 +17,10 @@
 #include <string.h>
 
 #define BATCH_BYTES 65536
-#define REQUEST_BYTES 512 /* of a class */
-#define SIZE_LOG 15       /* prices are multiplied by 2^15, so that 65535 of them stay below 2^31 */
+#define TICK_NS 64  /* of the packet scheduler */
+#define SIZE_LOG 15 /* prices are multiplied by 2^15, so that 65535 of them stay below 2^31 */
 #define FILTER_PRIORITY 1
+#define FIFO_PACKETS (1 << 20)
 #define HTB_VERSION 3
 
 struct batch {
@@ -103,19 +104,21 @@ static int add_root(struct batch *batch, int ifindex, const struct wheel_setting
 	return flush(batch, m);
 }
 
-/* A class pays one unit's price in one unit of time. Its bucket is all but empty: no credit is saved up while
- * a lane is idle. */
-static void add_class(struct batch *batch, int ifindex, const struct wheel_settings *w, unsigned lane,
-	struct nlmsghdr **last)
+/* The class pays one unit's price in one unit of time. */
+static int add_class(struct batch *batch, int ifindex, const struct wheel_settings *w)
 {
 	struct tcmsg *tc;
 	uint64_t rate = (uint64_t)((double)(1 << SIZE_LOG) * 1e9 / (double)w->unit_ns + 0.5); /* bytes/s */
 	uint32_t small = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
-	const struct tc_htb_opt options = {
-		.rate.rate = small, .ceil.rate = small, .buffer = 1, .cbuffer = 1, .quantum = 1000000000};
+	const uint32_t credit = WHEEL_CREDIT_NS / TICK_NS;
+	const struct tc_htb_opt options = {.rate.rate = small,
+		.ceil.rate = small,
+		.buffer = credit,
+		.cbuffer = credit,
+		.quantum = 1000000000};
 	struct nlmsghdr *m = request(batch, RTM_NEWTCLASS, NLM_F_CREATE | NLM_F_EXCL, ifindex, &tc);
 	tc->tcm_parent = WHEEL_MAJOR;
-	tc->tcm_handle = WHEEL_MAJOR | (WHEEL_FIRST + lane);
+	tc->tcm_handle = WHEEL_MAJOR | WHEEL_CLASS;
 	mnl_attr_put_strz(m, TCA_KIND, "htb");
 	struct nlattr *nest = mnl_attr_nest_start(m, TCA_OPTIONS);
 	mnl_attr_put(m, TCA_HTB_PARMS, sizeof options, &options);
@@ -123,19 +126,15 @@ static void add_class(struct batch *batch, int ifindex, const struct wheel_setti
 	mnl_attr_put_u64(m, TCA_HTB_CEIL64, rate);
 	mnl_attr_nest_end(m, nest);
 	done(batch, m);
-	*last = m;
-}
-
-static int add_classes(struct batch *batch, int ifindex, const struct wheel_settings *w)
-{
-	struct nlmsghdr *last = NULL;
-	for (unsigned lane = 0; lane < w->lanes; lane++) {
-		add_class(batch, ifindex, w, lane, &last);
-		if ((batch->used + REQUEST_BYTES > BATCH_BYTES || lane + 1 == w->lanes) &&
-			flush(batch, last) < 0)
-			return -1;
-	}
-	return 0;
+	/* The model decides what a queue holds: HTB's own would stop at txqueuelen, with a primer a packet.
+	 */
+	const struct tc_fifo_qopt fifo = {.limit = FIFO_PACKETS};
+	m = request(batch, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex, &tc);
+	tc->tcm_parent = WHEEL_MAJOR | WHEEL_CLASS;
+	mnl_attr_put_strz(m, TCA_KIND, "pfifo");
+	mnl_attr_put(m, TCA_OPTIONS, sizeof fifo, &fifo);
+	done(batch, m);
+	return flush(batch, m);
 }
 
 static int add_program(struct batch *batch, int ifindex, int program_fd, unsigned end)
@@ -183,7 +182,7 @@ static int install_all(struct batch *batch, const char *interface, const struct 
 			interface, state.mtu);
 	if (wheel_plain_packets(interface, error) < 0)
 		return -1;
-	if (add_root(batch, ifindex, w) < 0 || add_classes(batch, ifindex, w) < 0)
+	if (add_root(batch, ifindex, w) < 0 || add_class(batch, ifindex, w) < 0)
 		return error_set(error, "%s: HTB: %s", interface, strerror(errno));
 	if (add_program(batch, ifindex, program_fd, end) < 0)
 		return error_set(error, "%s: BPF on egress: %s", interface, strerror(errno));

@@ -1,4 +1,4 @@
-/* Wheel, its installation on one interface, by netlink: HTB with its size table and a class a lane, and the
+/* Wheel, its installation on one interface, by netlink: HTB with its size table and its one class, and the
  * program on the interface's egress. */
 #ifndef LIQUIDNET_WHEEL_INSTALL_H
 #define LIQUIDNET_WHEEL_INSTALL_H

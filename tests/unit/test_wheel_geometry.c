@@ -1,9 +1,11 @@
-/* The wheel's geometry over its whole range: prices, units and lanes hold for every link that is not refused.
+/* The wheel's geometry over its whole range: prices, units and levels hold for every link that is not refused.
  */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+/* cmocka needs the four above. */
 #include <cmocka.h>
 
 #include "harness/wheel_geometry.c"
@@ -15,43 +17,40 @@ static const uint64_t rates[] = {0, 56000, 1000000, 10000000, 33333333, 10000000
 static const int64_t delays[] = {0, 1000, 500000, 5000000, 50000000, 250000000, 1000000000, 5000000000};
 static const uint32_t queues[] = {1, 20, 100, 1000, 4096};
 
-/* What a debt costs once it is a length: the program's arithmetic (wheel.bpf.c, stretch), and the kernel's.
- */
+/* What a debt costs: the level that the program chooses, at the kernel's price. */
 static uint64_t paid_ns(const struct wheel_settings *w, const uint16_t *table, uint64_t debt)
 {
-	uint64_t level;
-	if (debt >= w->fine_first_ns && debt + w->unit_ns / 2 < w->fine_first_ns + WHEEL_FINE * w->unit_ns) {
-		level = (debt - w->fine_first_ns + w->unit_ns / 2) / w->unit_ns;
-	} else {
-		level = (debt + w->coarse_ns / 2) / w->coarse_ns;
-		level = (level < WHEEL_COARSE ? level : WHEEL_COARSE - 1) + WHEEL_FINE;
-	}
-	assert_true(WHEEL_BASE + level < WHEEL_SIZES);
-	return table[WHEEL_BASE + level] * w->unit_ns;
+	uint32_t level = wheel_level(w, debt);
+	assert_true(level < WHEEL_LEVELS);
+	assert_true(level > 0 || debt < w->unit_ns); /* level 0 means that no primer is needed */
+	uint64_t paid = table[WHEEL_BASE + level] * w->unit_ns;
+	assert_int_equal(paid, wheel_price_ns(w, level)); /* the program's own account */
+	return paid;
 }
 
 static void check(const struct shape *shape)
 {
 	static uint16_t table[WHEEL_SIZES];
 	struct wheel_settings w;
-	int64_t horizon = wheel_horizon_ns(shape);
+	int64_t horizon = wheel_horizon_ns(shape) + WHEEL_CREDIT_NS;
 	wheel_settings_make(&w, shape, 7, 1);
 	wheel_size_table(&w, table);
 	assert_true(w.unit_ns >= 1000 && w.unit_ns <= UNIT_MAX_NS + 1);
 	assert_true(w.unit_ns * UINT16_MAX >= (uint64_t)horizon);
-	assert_true(w.lanes <= WHEEL_LANES && (w.lanes & (w.lanes - 1)) == 0);
 	assert_int_equal(w.fine_first_ns % w.unit_ns, 0);
+	assert_int_equal(w.coarse_ns % w.unit_ns, 0);
 	for (unsigned i = 0; i < WHEEL_BASE; i++) /* packets of the wire cost nothing */
 		assert_int_equal(table[i], 0);
 	/* An idle link's packets are exact to half a unit, all others to half a coarse step besides. */
 	for (int i = 0; i <= 1000; i++) {
 		uint64_t debt = (uint64_t)((double)horizon * i / 1000);
 		uint64_t paid = paid_ns(&w, table, debt), off = paid > debt ? paid - debt : debt - paid;
-		bool fine = debt >= w.fine_first_ns &&
-			    debt + w.unit_ns / 2 < w.fine_first_ns + WHEEL_FINE * w.unit_ns;
+		uint64_t nearest = debt + w.unit_ns / 2;
+		bool fine = nearest < WHEEL_FINE * w.unit_ns ||
+			    (debt >= w.fine_first_ns && nearest < w.fine_first_ns + WHEEL_FINE * w.unit_ns);
 		assert_true(off <= w.unit_ns / 2 + 1 + (fine ? 0 : w.coarse_ns / 2 + w.unit_ns));
 	}
-	uint64_t idle = (uint64_t)shape->delay_ns, paid = paid_ns(&w, table, idle);
+	uint64_t idle = (uint64_t)shape->delay_ns + WHEEL_CREDIT_NS, paid = paid_ns(&w, table, idle);
 	if (!shape->jitter_ns)
 		assert_true((paid > idle ? paid - idle : idle - paid) <= w.unit_ns / 2 + 1);
 }
