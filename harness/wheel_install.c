@@ -1,5 +1,5 @@
 /* Wheel, its installation: see the header. By netlink: a `tc` for each step would cost more than all of them.
- * classes, and a `tc` for each would cost more than the trial. */
+ */
 #include "harness/wheel_install.h"
 
 #include "harness/wheel_geometry.h"
