@@ -10,4 +10,4 @@ $(BUILD)/bench/bench_link: $(patsubst %,$(BUILD)/obj/tests/bench/%.o,bench_link 
 
 .PHONY: bench-link
 bench-link: $(BUILD)/bench/bench_link $(PROGRAMS)
-	$< $(BENCH_LINK)
+	timeout -k 5 600 $< $(BENCH_LINK)
