@@ -2,6 +2,7 @@
 #include "harness/project.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,19 @@
 static char programs[PATH_MAX];
 static char root[PATH_MAX];
 
-/* BUILD/bin/liquidnet of a source tree, or PREFIX/bin/liquidnet of an installation. */
+static bool is_root(const char *folder)
+{
+	char driver[PATH_MAX + 64];
+	snprintf(driver, sizeof driver, "%s/topologies/driver.py", folder);
+	return access(driver, R_OK) == 0 && realpath(folder, root);
+}
+
+/* BUILD/bin/liquidnet of a source tree, however deep BUILD is in it, or PREFIX/bin/liquidnet of an
+ * installation. */
 static void find(void)
 {
+	char folder[PATH_MAX + 32];
+
 	if (programs[0])
 		return;
 	ssize_t length = readlink("/proc/self/exe", programs, sizeof programs - 1);
@@ -25,12 +36,13 @@ static void find(void)
 		snprintf(root, sizeof root, "%s", given);
 		return;
 	}
-	const char *const beside[] = {"/../..", "/../share/liquidnet"};
-	for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-		char candidate[PATH_MAX + 64], driver[PATH_MAX + 128];
-		snprintf(candidate, sizeof candidate, "%s%s", programs, beside[i]);
-		snprintf(driver, sizeof driver, "%s/topologies/driver.py", candidate);
-		if (access(driver, R_OK) == 0 && realpath(candidate, root))
+	snprintf(folder, sizeof folder, "%s/../share/liquidnet", programs);
+	if (is_root(folder))
+		return;
+	snprintf(folder, sizeof folder, "%s", programs);
+	while ((slash = strrchr(folder, '/'))) {
+		*slash = 0;
+		if (is_root(folder))
 			return;
 	}
 	strcpy(root, ".");
