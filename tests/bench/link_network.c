@@ -152,7 +152,7 @@ static int shape_links(
 	n->chosen = calloc(count, sizeof(const struct shape_backend *));
 	for (size_t i = 0; i < count; i++)
 		n->links[i] = (struct link_shape){{*shape, *shape}, backend != NULL};
-	if (backend && shape_choose(n->topology, n->links, backend->name, n->chosen, error) < 0)
+	if (backend && shape_choose(n->topology, n->links, backend->name, NULL, n->chosen, error) < 0)
 		return -1;
 	n->shaping = (struct shaping){
 		.network = &n->network, .links = n->links, .chosen = n->chosen, .folder = FOLDER, .seed = 1};
