@@ -10,20 +10,12 @@
 #include "harness/topology.h"
 #include "lib/conf.h"
 #include "lib/pool.h"
+#include "lib/shape.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define JOBS_MAX 256 /* trials at once */
-
-/* One direction of a link, the same model for every back end. */
-struct shape {
-	uint64_t rate_bps; /* 0: not limited */
-	int64_t delay_ns;
-	int64_t jitter_ns;      /* uniform, +- */
-	double loss;            /* Bernoulli, 0..1 */
-	uint32_t queue_packets; /* waiting packets; 0: not limited */
-};
 
 struct link_shape {
 	struct shape direction[2]; /* [0] forward: from ends[0] to ends[1]; [1] reverse */

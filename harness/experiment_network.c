@@ -46,25 +46,12 @@ int read_settings(struct experiment *e, const struct conf_node *map, const struc
 
 static int read_shape(const struct conf_node *map, struct shape *shape, char **error)
 {
-	int64_t queue;
-	if (conf_rate(map, "rate", 1000, 100000000000, shape->rate_bps, &shape->rate_bps, error) < 0 ||
-		conf_duration(map, "delay", 0, 60 * NS_PER_S, shape->delay_ns, &shape->delay_ns, error) < 0 ||
-		conf_duration(map, "jitter", 0, 60 * NS_PER_S, shape->jitter_ns, &shape->jitter_ns, error) <
-			0 ||
-		conf_fraction(map, "loss", shape->loss, &shape->loss, error) < 0 ||
-		conf_integer(map, "queue", 1, 1000000, shape->queue_packets, &queue, error) < 0)
-		return -1;
-	shape->queue_packets = (uint32_t)queue;
-	if (shape->jitter_ns > shape->delay_ns)
-		return conf_error(conf_child(map, "jitter") ? conf_child(map, "jitter") : map, error,
-			"the jitter exceeds the delay; a packet cannot arrive before it was sent");
-	return 0;
+	return shape_read(map, shape, error) < 0 || shape_check(map, shape, error) < 0 ? -1 : 0;
 }
 
 static int read_link(const struct conf_node *map, struct link_shape *link, char **error)
 {
-	static const char *const keys[] = {
-		"rate", "delay", "jitter", "loss", "queue", "forward", "reverse", NULL};
+	static const char *const keys[] = {SHAPE_KEYS, "forward", "reverse", NULL};
 	if (conf_only(map, keys, error) < 0)
 		return -1;
 	link->shaped = true;

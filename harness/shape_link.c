@@ -30,15 +30,19 @@ static const char *refuses(const struct shape *shape)
 	return NULL;
 }
 
-static void write_shape(FILE *out, const char *direction, const struct shape *shape)
+static void write_direction(FILE *out, const char *direction, const struct shape *shape)
 {
-	fprintf(out, "    %s: {delay: %" PRId64 "ns, jitter: %" PRId64 "ns, loss: %.9f", direction,
-		shape->delay_ns, shape->jitter_ns, shape->loss);
-	if (shape->rate_bps)
-		fprintf(out, ", rate: %" PRIu64 "bit/s", shape->rate_bps);
-	if (shape->queue_packets)
-		fprintf(out, ", queue: %" PRIu32, shape->queue_packets);
-	fprintf(out, "}\n");
+	fprintf(out, "    %s: ", direction);
+	shape_write(out, shape);
+	fprintf(out, "\n");
+}
+
+/* What the daemon is to do: the experiment's shape with the trial's seed. */
+static struct shape seeded(const struct shaping *shaping, size_t link, int direction)
+{
+	struct shape shape = shaping->links[link].direction[direction];
+	shape.seed = shape_seed(shaping->seed, link);
+	return shape;
 }
 
 static int write_configuration(const struct shaping *shaping, const char *path, char **error)
@@ -51,14 +55,15 @@ static int write_configuration(const struct shaping *shaping, const char *path, 
 	for (size_t i = 0; i < topology->links_count; i++) {
 		if (!shaping_uses(shaping, &shape_link, i))
 			continue;
-		fprintf(out, "  - name: %s\n    seed: %" PRIu64 "\n    ends:\n", topology->links[i].name,
-			shape_seed(shaping->seed, i));
+		fprintf(out, "  - name: %s\n    ends:\n", topology->links[i].name);
 		for (size_t k = 0; k < 2; k++)
 			fprintf(out, "      - {namespace: /proc/%d/ns/net, interface: %s}\n",
 				(int)shaping->network->pids[topology->links[i].ends[k].node],
 				topology->links[i].ends[k].interface);
-		write_shape(out, "forward", &shaping->links[i].direction[0]);
-		write_shape(out, "reverse", &shaping->links[i].direction[1]);
+		for (int k = 0; k < 2; k++) {
+			struct shape shape = seeded(shaping, i, k);
+			write_direction(out, k ? "reverse" : "forward", &shape);
+		}
 	}
 	return fclose(out) == 0 ? 0 : error_set(error, "%s: %s", path, strerror(errno));
 }
@@ -76,10 +81,18 @@ static int await_ready(struct shaping *shaping, int fd, const char *log, char **
 	return error_set(error, "liquidnet-link did not become ready (%s); see %s", text, log);
 }
 
-static bool says(json_t *settings, const char *key, double wanted)
+/* Whether a direction's settings, as the daemon writes them, are those that were asked. */
+static bool does(json_t *settings, const struct shape *asked)
 {
-	double value = json_number_value(json_object_get(settings, key));
-	return value - wanted < 1e-9 && wanted - value < 1e-9;
+	const char *has = json_string_value(json_object_get(settings, "shape"));
+	char *wanted = NULL;
+	size_t size;
+	FILE *out = open_memstream(&wanted, &size);
+	shape_write(out, asked);
+	fclose(out);
+	bool same = has && strcmp(has, wanted) == 0;
+	free(wanted);
+	return same;
 }
 
 /* What the daemon says it does is what was asked. */
@@ -93,14 +106,10 @@ static int verify(struct shaping *shaping, char **error)
 		const char *name = json_string_value(json_object_get(link, "name"));
 		int index = name ? topology_link(shaping->network->topology, name) : -1;
 		for (int k = 0; k < 2 && result == 0; k++) {
-			json_t *settings =
-				json_object_get(json_object_get(link, k ? "reverse" : "forward"), "settings");
-			const struct shape *asked = index < 0 ? NULL : &shaping->links[index].direction[k];
-			if (!asked || !says(settings, "rate_bps", (double)asked->rate_bps) ||
-				!says(settings, "delay_ns", (double)asked->delay_ns) ||
-				!says(settings, "loss", asked->loss) ||
-				!says(settings, "jitter_ns", (double)asked->jitter_ns) ||
-				!says(settings, "queue_packets", asked->queue_packets))
+			json_t *direction = json_object_get(link, k ? "reverse" : "forward");
+			struct shape asked =
+				index < 0 ? (struct shape){0} : seeded(shaping, (size_t)index, k);
+			if (!does(json_object_get(direction, "settings"), &asked))
 				result = error_set(error,
 					"liquidnet-link was told one thing for link %s and does another; see "
 					"link.yaml",

@@ -26,6 +26,9 @@
 
 static const char *refuses(const struct shape *shape)
 {
+	const char *what;
+	if (!shape_is_plain(shape, &what))
+		return "this goes beyond what the netem back end does: use the link daemon";
 	if (shape->delay_ns + shape->jitter_ns > LONGEST_DELAY)
 		return "netem delays by at most 270 s";
 	if (shape->rate_bps && shape->rate_bps < 8)

@@ -11,6 +11,9 @@
 
 const char *wheel_refuses(const struct shape *shape)
 {
+	const char *what;
+	if (!shape_is_plain(shape, &what))
+		return "this goes beyond what the wheel does: use the link daemon";
 	if (shape->rate_bps > RATE_MAX)
 		return "the wheel goes to 200 Mbit/s";
 	if (shape->rate_bps && !shape->queue_packets)

@@ -21,10 +21,10 @@ static inline uint64_t draw_mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* The key of one sequence of draws: `stream`, such as a direction of a link, and `what` (1 to 3) is drawn. */
+/* The key of one sequence of draws: `stream`, such as a direction of a link, and `what` (1 to 15) is drawn. */
 static inline uint64_t draw_key(uint64_t seed, uint64_t stream, unsigned what)
 {
-	return draw_mix(draw_mix(seed + DRAW_GOLDEN) + 4 * stream + what);
+	return draw_mix(draw_mix(seed + DRAW_GOLDEN) + 16 * stream + what);
 }
 
 /* The sequence's draw of that number, from 0 to 2^DRAW_BITS - 1. */

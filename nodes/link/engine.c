@@ -11,6 +11,8 @@
 #include "nodes/link/attach.h"
 #include "nodes/link/buffers.h"
 #include "nodes/link/lateness.h"
+#include "nodes/link/model.h"
+#include "nodes/link/packet.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -46,9 +48,10 @@
 struct counters {
 	uint64_t packets, bytes;           /* that came */
 	uint64_t sent_packets, sent_bytes; /* that left */
-	uint64_t lost, overflowed;         /* by the model: what the link does */
-	uint64_t unbuffered, unsent;       /* by us: what it should not do */
-	uint64_t tap_dropped;              /* of the TAP's own count: where we began */
+	uint64_t lost, overflowed, codel;  /* by the model: what the link does */
+	uint64_t marked, corrupted, duplicated;
+	uint64_t unbuffered, unsent; /* by us: what it should not do */
+	uint64_t tap_dropped;        /* of the TAP's own count: where we began */
 	struct lateness lateness;
 };
 
@@ -66,6 +69,7 @@ struct engine {
 	const struct settings *settings;
 	struct direction *directions; /* two a link: forward, reverse */
 	int64_t *next;                /* their next departure, side by side for the search */
+	struct radio *radios;         /* one a link; without a profile where it is not cellular */
 	uint32_t count;
 	struct buffers buffers;
 	int epoll_fd, timer_fd;
@@ -118,16 +122,39 @@ static void note_stall(struct engine *engine, int64_t late_ns)
 
 /* ---- one packet */
 
+static void send_frame(struct direction *d, const void *frame, uint32_t bytes)
+{
+	if (send(d->attachment.packet_fd, frame, bytes, MSG_DONTWAIT) < 0) {
+		fail(d, &d->counters.unsent, "send-failed", errno);
+		return;
+	}
+	d->counters.sent_packets++;
+	d->counters.sent_bytes += bytes;
+}
+
 static void send_packet(struct engine *engine, struct direction *d, const struct model_packet *packet)
 {
+	char *frame = (char *)packet->token + ATTACHMENT_HEAD;
+
 	lateness_add(&d->counters.lateness, clock_now_ns() - packet->departure_ns);
-	if (send(d->attachment.packet_fd, (char *)packet->token + ATTACHMENT_HEAD, packet->bytes,
-		    MSG_DONTWAIT) < 0) {
-		fail(d, &d->counters.unsent, "send-failed", errno);
-	} else {
-		d->counters.sent_packets++;
-		d->counters.sent_bytes += packet->bytes;
-	}
+	if (packet->marked)
+		packet_mark(frame, packet->bytes);
+	if (packet->corrupted)
+		packet_corrupt(frame, packet->bytes, packet->bit_draw);
+	d->counters.marked += packet->marked;
+	d->counters.corrupted += packet->corrupted;
+	d->counters.duplicated += packet->twice;
+	for (int i = 0; i <= packet->twice; i++)
+		send_frame(d, frame, packet->bytes);
+	buffers_put(&engine->buffers, packet->token);
+}
+
+/* What the queue dropped after it had taken it. */
+static void drop_packet(struct engine *engine, struct direction *d, const struct model_packet *packet)
+{
+	uint64_t *counter = packet->end == MODEL_DROPPED_CODEL ? &d->counters.codel : &d->counters.overflowed;
+
+	(*counter)++;
 	buffers_put(&engine->buffers, packet->token);
 }
 
@@ -141,7 +168,8 @@ static int64_t send_due(struct engine *engine, int64_t now, bool *worked)
 		if (engine->next[i] <= now) {
 			struct direction *d = &engine->directions[i];
 			while (model_take(d->model, now, &packet))
-				send_packet(engine, d, &packet);
+				packet.end == MODEL_LEAVES ? send_packet(engine, d, &packet)
+							   : drop_packet(engine, d, &packet);
 			engine->next[i] = model_next(d->model);
 			*worked = true;
 		}
@@ -172,7 +200,8 @@ static void offer(struct engine *engine, struct direction *d, void *buffer, uint
 {
 	d->counters.packets++;
 	d->counters.bytes += bytes;
-	switch (model_offer(d->model, arrival(d, buffer), bytes, buffer)) {
+	switch (model_offer(d->model, arrival(d, buffer), bytes,
+		packet_is_ecn((char *)buffer + ATTACHMENT_HEAD, bytes), buffer)) {
 	case MODEL_QUEUED:
 		return;
 	case MODEL_LOST:
@@ -358,6 +387,19 @@ static int hook_all(struct engine *engine, char **error)
 	return 0;
 }
 
+/* Both directions of a cellular link wake the same radio. */
+static void add_radio(struct engine *engine, uint32_t index)
+{
+	struct radio *radio = &engine->radios[index / 2];
+	const char *name = engine->directions[index].link->direction[index % 2].radio;
+
+	if (!*name)
+		return;
+	if (!radio->profile.name || strcmp(radio->profile.name, name) != 0)
+		radio_init(radio, radio_profile(name), clock_now_ns());
+	model_set_radio(engine->directions[index].model, radio);
+}
+
 static int make_models(struct engine *engine, char **error)
 {
 	for (uint32_t i = 0; i < engine->count; i++) {
@@ -365,6 +407,9 @@ static int make_models(struct engine *engine, char **error)
 		d->model = model_new(&d->link->direction[i % 2], i % 2);
 		if (!d->model)
 			return error_set(error, "no memory for link %s", d->link->name);
+		if (model_load_traces(d->model, error) < 0)
+			return error_prefix(error, "link %s", d->link->name);
+		add_radio(engine, i);
 		engine->next[i] = MODEL_NEVER;
 	}
 	return 0;
@@ -382,6 +427,7 @@ static struct engine *engine_new(const struct settings *settings)
 	engine->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	engine->directions = calloc(engine->count, sizeof *engine->directions);
 	engine->next = calloc(engine->count, sizeof *engine->next);
+	engine->radios = calloc(settings->count + 1, sizeof *engine->radios);
 	for (uint32_t i = 0; engine->directions && i < engine->count; i++) {
 		engine->directions[i].link = &settings->links[i / 2];
 		engine->directions[i].interface = settings->links[i / 2].ends[i % 2].interface;
@@ -396,7 +442,8 @@ struct engine *engine_start(
 	struct engine *engine = engine_new(settings);
 
 	*bad_config = false;
-	if (!engine || !engine->directions || !engine->next || engine->epoll_fd < 0 || engine->timer_fd < 0) {
+	if (!engine || !engine->directions || !engine->next || !engine->radios || engine->epoll_fd < 0 ||
+		engine->timer_fd < 0) {
 		error_set(error, "no memory or descriptors for %zu links", settings->count);
 		engine_stop(engine);
 		return NULL;
@@ -435,6 +482,7 @@ void engine_stop(struct engine *engine)
 		close(engine->timer_fd);
 	free(engine->directions);
 	free(engine->next);
+	free(engine->radios);
 	free(engine);
 }
 
@@ -448,18 +496,27 @@ static struct direction *find(const struct engine *engine, const char *link, int
 	return NULL;
 }
 
-const struct model_settings *engine_settings(const struct engine *engine, const char *link, int direction)
+const struct shape *engine_settings(const struct engine *engine, const char *link, int direction)
 {
 	const struct direction *d = find(engine, link, direction);
-	return d ? model_settings(d->model) : NULL;
+	return d ? model_shape(d->model) : NULL;
 }
 
-void engine_change(
-	struct engine *engine, const char *link, int direction, const struct model_settings *settings)
+void engine_change(struct engine *engine, const char *link, int direction, const struct shape *settings)
 {
 	struct direction *d = find(engine, link, direction);
-	if (d)
-		model_change(d->model, settings);
+	char *error = NULL;
+
+	if (!d)
+		return;
+	model_change(d->model, settings);
+	if (model_load_traces(d->model, &error) < 0)
+		log_error("trace-unreadable", "link=%s error=\"%s\" effect=\"the old one goes on\"", link,
+			error);
+	free(error);
+	/* What waits may now leave sooner. */
+	engine->next[d - engine->directions] = model_next(d->model);
+	arm(engine, clock_now_ns());
 }
 
 static json_t *integer(uint64_t value)
@@ -467,12 +524,33 @@ static json_t *integer(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-static json_t *settings_json(const struct model_settings *s)
+/* As YAML: what the `set` command and the configuration take. */
+static json_t *settings_json(const struct shape *s)
 {
-	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o}", "rate_bps", integer(s->rate_bps), "delay_ns",
-		integer((uint64_t)s->delay_ns), "jitter_ns", integer((uint64_t)s->jitter_ns), "loss", s->loss,
-		"queue_packets", integer(s->queue_packets), "queue_bytes", integer(s->queue_bytes), "seed",
-		integer(s->seed));
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	shape_write(out, s);
+	fclose(out);
+	json_t *json = json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:s}", "rate_bps", integer(s->rate_bps),
+		"delay_ns", integer((uint64_t)s->delay_ns), "jitter_ns", integer((uint64_t)s->jitter_ns),
+		"loss", s->loss, "queue_packets", integer(s->queue_packets), "queue_bytes",
+		integer(s->queue_bytes), "seed", integer(s->seed), "shape", text);
+	free(text);
+	return json;
+}
+
+static json_t *radio_json(struct radio *radio)
+{
+	json_t *times = json_object();
+
+	radio_advance(radio, clock_now_ns());
+	for (int state = 0; state < RADIO_STATES; state++)
+		json_object_set_new(times, radio_state_name((enum radio_state)state),
+			json_real((double)radio->time_ns[state] / NS_PER_S));
+	return json_pack("{s:s, s:s, s:o, s:f, s:o}", "profile", radio->profile.name, "state",
+		radio_state_name(radio->state), "promotions", integer(radio->promotions), "energy_mj",
+		radio_energy_mj(radio), "seconds", times);
 }
 
 static json_t *direction_json(struct direction *d)
@@ -482,27 +560,32 @@ static json_t *direction_json(struct direction *d)
 	uint64_t tap = attachment_dropped(&d->attachment) - c->tap_dropped;
 
 	model_queue(d->model, clock_now_ns(), &queue);
-	json_t *drops = json_pack("{s:o, s:o, s:o, s:o}", "loss", integer(c->lost), "queue",
-		integer(c->overflowed), "buffer", integer(c->unbuffered + tap), "send", integer(c->unsent));
+	json_t *drops = json_pack("{s:o, s:o, s:o, s:o, s:o}", "loss", integer(c->lost), "queue",
+		integer(c->overflowed), "codel", integer(c->codel), "buffer", integer(c->unbuffered + tap),
+		"send", integer(c->unsent));
 	json_t *queued = json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", integer(queue.packets), "bytes",
 		integer(queue.bytes), "high_packets", integer(queue.high_packets), "high_bytes",
 		integer(queue.high_bytes), "held", integer(queue.held));
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interface", d->interface,
-		"settings", settings_json(model_settings(d->model)), "packets", integer(c->packets + tap),
-		"bytes", integer(c->bytes), "sent_packets", integer(c->sent_packets), "sent_bytes",
-		integer(c->sent_bytes), "drops", drops, "queue", queued, "lateness",
-		lateness_json(&c->lateness));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interface",
+		d->interface, "marked", integer(c->marked), "corrupted", integer(c->corrupted), "duplicated",
+		integer(c->duplicated), "settings", settings_json(model_shape(d->model)), "packets",
+		integer(c->packets + tap), "bytes", integer(c->bytes), "sent_packets",
+		integer(c->sent_packets), "sent_bytes", integer(c->sent_bytes), "drops", drops, "queue",
+		queued, "lateness", lateness_json(&c->lateness));
 }
 
 json_t *engine_status(struct engine *engine)
 {
 	json_t *links = json_array();
 
-	for (uint32_t i = 0; i + 1 < engine->count; i += 2)
-		json_array_append_new(
-			links, json_pack("{s:s, s:o, s:o}", "name", engine->directions[i].link->name,
-				       "forward", direction_json(&engine->directions[i]), "reverse",
-				       direction_json(&engine->directions[i + 1])));
+	for (uint32_t i = 0; i + 1 < engine->count; i += 2) {
+		json_t *link = json_pack("{s:s, s:o, s:o}", "name", engine->directions[i].link->name,
+			"forward", direction_json(&engine->directions[i]), "reverse",
+			direction_json(&engine->directions[i + 1]));
+		if (engine->radios[i / 2].profile.name)
+			json_object_set_new(link, "radio", radio_json(&engine->radios[i / 2]));
+		json_array_append_new(links, link);
+	}
 	return json_pack("{s:b, s:f, s:f, s:{s:o, s:f}, s:o, s:o}", "realtime", engine->realtime, "spin_us",
 		(double)engine->settings->spin_ns / NS_PER_US, "wake_us", (double)engine->wake_ns / NS_PER_US,
 		"stalls", "count", integer(engine->stalls), "max_us",

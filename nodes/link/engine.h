@@ -24,9 +24,8 @@ json_t *engine_status(struct engine *engine);
 /* Counters, high-water marks and histograms start again; what the models hold and will draw is untouched. */
 void engine_reset(struct engine *engine);
 /* The settings of one direction (0 forward, 1 reverse); NULL: no such link. */
-const struct model_settings *engine_settings(const struct engine *engine, const char *link, int direction);
+const struct shape *engine_settings(const struct engine *engine, const char *link, int direction);
 /* New settings for the packets to come. */
-void engine_change(
-	struct engine *engine, const char *link, int direction, const struct model_settings *settings);
+void engine_change(struct engine *engine, const char *link, int direction, const struct shape *settings);
 
 #endif

@@ -82,7 +82,7 @@ static void handle_reset(void *context, struct control_request *request, int cou
 static void handle_set(void *context, struct control_request *request, int count, char **words)
 {
 	struct engine *engine = ((struct program *)context)->engine;
-	struct model_settings changed[2];
+	struct shape changed[2];
 	int first = strcmp(words[1], "reverse") == 0, last = strcmp(words[1], "forward") != 0;
 	char *error = NULL;
 
@@ -91,7 +91,7 @@ static void handle_set(void *context, struct control_request *request, int count
 		return;
 	}
 	for (int i = first; i <= last; i++) {
-		const struct model_settings *now = engine_settings(engine, words[0], i);
+		const struct shape *now = engine_settings(engine, words[0], i);
 		if (!now) {
 			control_refuse(request, "no link `%s`; see `status`", words[0]);
 			return;

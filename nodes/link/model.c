@@ -1,201 +1,442 @@
-/* Model of one direction of a link; its rules are in model.h. The packets are one ring in order of departure:
- *   head .. waiting    serialised, propagating
- *   waiting .. tail    in the queue (the first of them is being serialised)
- * The indices only grow; the ring's size is a power of two. */
+/* The link model; see model.h. Three places hold packets: a ring of those that wait, the server, which takes
+ * the head of the ring when it is free and knows at once when that packet will depart, and a heap of those on
+ * their way, by departure. Everything happens at the time at which it is due, however late somebody asks:
+ * advance() catches up. */
 #include "nodes/link/model.h"
 
+#include "lib/clock.h"
 #include "lib/draw.h"
-
+#include "lib/trace.h"
+#include "nodes/link/codel.h"
+#include "nodes/link/ring.h"
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define FIRST_SIZE 256u
-#define LARGEST_SIZE (1u << 22)
+/* What is drawn, a sequence each within a direction: adding one never shifts the others. The first two are
+ * the wheel's too (harness/wheel_geometry.c). */
+enum draw {
+	DRAW_LOSS = 1,
+	DRAW_JITTER = 2,
+	DRAW_JITTER_2 = 3,
+	DRAW_STATE = 4,
+	DRAW_DUPLICATE = 5,
+	DRAW_CORRUPT = 6,
+	DRAW_BIT = 7,
+	DRAW_REORDER = 8,
+	DRAWS
+};
 
-/* Streams of draws within one direction: adding one never shifts the others. */
-enum draw { DRAW_LOSS = 1, DRAW_JITTER = 2 };
+/* Mahimahi's opportunity (its packets have a header of 4 bytes, no Ethernet header). */
+#define OPPORTUNITY_BYTES 1504
+#define ETHERNET_TO_MAHIMAHI (14 - 4)
 
 struct model {
-	struct model_settings settings;
-	uint64_t stream;
-	uint64_t number;         /* of the next packet offered */
-	uint64_t loss_threshold; /* of 2^53 */
-	struct model_packet *ring;
-	uint32_t size;
-	uint64_t head, waiting, tail;
-	uint64_t waiting_bytes, high_packets, high_bytes;
-	int64_t free_ns;    /* when the transmitter is free again ... */
+	struct shape shape;
+	uint64_t stream, keys[DRAWS];
+	struct trace *opportunities, *losses;
+	struct radio *radio;
+	struct codel codel;
+	uint64_t number;     /* packets offered */
+	uint64_t bad_since;  /* Gilbert-Elliott's state: 1 is bad */
+	struct ring waiting; /* departure_ns: its arrival */
+	uint64_t waiting_bytes, high_packets, high_bytes, largest;
+	/* The server. */
+	int64_t free_ns;
 	uint64_t remainder; /* ... and this many 1/rate ns later */
+	uint32_t serving_bytes;
+	uint64_t opportunity; /* the one in use, counted from the start of the trace */
+	uint32_t opportunity_left;
+	int64_t trace_start_ns;
+	/* On their way. */
+	struct heap leaving;
 	int64_t last_departure_ns;
 };
 
-static uint64_t draw(const struct model *model, enum draw what, uint64_t number)
+static uint64_t draw(const struct model *m, enum draw what, uint64_t number)
 {
-	return draw_number(draw_key(model->settings.seed, model->stream, what), number);
+	return draw_number(m->keys[what], number);
 }
 
-static struct model_packet *at(const struct model *model, uint64_t index)
+/* In [0, 1). */
+static double uniform(const struct model *m, enum draw what, uint64_t number)
 {
-	return &model->ring[index & (model->size - 1)];
+	return (double)draw(m, what, number) * 0x1p-53;
 }
 
-void model_change(struct model *model, const struct model_settings *settings)
+static bool chance(const struct model *m, enum draw what, uint64_t number, double share)
 {
-	if (settings->seed != model->settings.seed)
-		model->number = 0;
-	if (settings->rate_bps != model->settings.rate_bps)
-		model->remainder = 0;
-	model->settings = *settings;
-	model->loss_threshold = (uint64_t)(settings->loss * 0x1p53);
+	return share > 0 && draw(m, what, number) < (uint64_t)(share * 0x1p53);
 }
 
-struct model *model_new(const struct model_settings *settings, uint64_t stream)
-{
-	struct model *model = calloc(1, sizeof *model);
+/* ---- the shape */
 
-	if (!model)
+void model_change(struct model *m, const struct shape *shape)
+{
+	bool same_codel = m->shape.queue == shape->queue &&
+			  m->shape.codel_target_ns == shape->codel_target_ns &&
+			  m->shape.codel_interval_ns == shape->codel_interval_ns;
+	if (shape->seed != m->shape.seed)
+		m->number = 0;
+	if (shape->rate_bps != m->shape.rate_bps)
+		m->remainder = 0;
+	if (shape->loss_model != m->shape.loss_model)
+		m->bad_since = 0;
+	if (!same_codel)
+		codel_init(&m->codel, shape->codel_target_ns, shape->codel_interval_ns);
+	m->shape = *shape;
+	for (unsigned what = 0; what < DRAWS; what++)
+		m->keys[what] = draw_key(shape->seed, m->stream, what);
+}
+
+struct model *model_new(const struct shape *shape, uint64_t stream)
+{
+	struct model *m = calloc(1, sizeof *m);
+
+	if (!m)
 		return NULL;
-	model->ring = calloc(FIRST_SIZE, sizeof *model->ring);
-	if (!model->ring) {
-		free(model);
-		return NULL;
-	}
-	model->size = FIRST_SIZE;
-	model->stream = stream;
-	model->free_ns = model->last_departure_ns = INT64_MIN;
-	model_change(model, settings);
-	return model;
+	m->stream = stream;
+	m->free_ns = m->last_departure_ns = INT64_MIN;
+	m->trace_start_ns = INT64_MIN;
+	model_change(m, shape);
+	return m;
 }
 
-void model_free(struct model *model)
+void model_free(struct model *m)
 {
-	if (!model)
+	if (!m)
 		return;
-	free(model->ring);
-	free(model);
+	ring_free(&m->waiting);
+	heap_free(&m->leaving);
+	trace_free(m->opportunities);
+	trace_free(m->losses);
+	free(m);
 }
 
-const struct model_settings *model_settings(const struct model *model)
+int model_load_traces(struct model *m, char **error)
 {
-	return &model->settings;
-}
-
-/* Packets whose serialisation has ended wait no longer. */
-static void settle(struct model *model, int64_t now_ns)
-{
-	while (model->waiting != model->tail && at(model, model->waiting)->serialised_ns <= now_ns)
-		model->waiting_bytes -= at(model, model->waiting++)->bytes;
-}
-
-static bool overflows(const struct model *model, uint32_t bytes)
-{
-	const struct model_settings *s = &model->settings;
-	return (s->queue_packets && model->tail - model->waiting >= s->queue_packets) ||
-	       (s->queue_bytes && model->waiting_bytes + bytes > s->queue_bytes);
-}
-
-static bool make_room(struct model *model)
-{
-	if (model->tail - model->head < model->size)
-		return true;
-	if (model->size >= LARGEST_SIZE)
-		return false;
-	struct model_packet *larger = calloc(2 * (size_t)model->size, sizeof *larger);
-	if (!larger)
-		return false;
-	for (uint64_t i = model->head; i != model->tail; i++)
-		larger[i & (2 * model->size - 1)] = *at(model, i);
-	free(model->ring);
-	model->ring = larger;
-	model->size *= 2;
-	return true;
-}
-
-/* The end of serialisation of a packet that arrives now; moves the virtual clock. */
-static int64_t serialise(struct model *model, int64_t now_ns, uint32_t bytes)
-{
-	if (model->free_ns < now_ns) {
-		model->free_ns = now_ns;
-		model->remainder = 0;
+	struct trace *opportunities = NULL, *losses = NULL;
+	if (*m->shape.opportunities && !(opportunities = trace_opportunities(m->shape.opportunities, error)))
+		return -1;
+	if (m->shape.loss_model == LOSS_TRACE && !(losses = trace_losses(m->shape.loss_trace, error))) {
+		trace_free(opportunities);
+		return -1;
 	}
-	if (model->settings.rate_bps) {
-		uint64_t work = bytes * 8000000000ULL + model->remainder;
-		model->free_ns += (int64_t)(work / model->settings.rate_bps);
-		model->remainder = work % model->settings.rate_bps;
-	}
-	return model->free_ns;
+	trace_free(m->opportunities);
+	trace_free(m->losses);
+	m->opportunities = opportunities;
+	m->losses = losses;
+	m->trace_start_ns = INT64_MIN;
+	return 0;
 }
 
-static int64_t propagate(struct model *model, int64_t serialised_ns, uint64_t number)
+void model_set_radio(struct model *m, struct radio *radio)
 {
-	const struct model_settings *s = &model->settings;
-	int64_t departure = serialised_ns + s->delay_ns;
+	m->radio = radio;
+}
 
-	if (s->jitter_ns) {
-		double unit = (double)draw(model, DRAW_JITTER, number) * 0x1p-53;
-		departure += (int64_t)(unit * (double)(2 * s->jitter_ns + 1)) - s->jitter_ns;
+const struct shape *model_shape(const struct model *m)
+{
+	return &m->shape;
+}
+
+/* ---- loss */
+
+/* The chain takes a step a packet, and then the packet is lost as the state says. */
+static bool gilbert_elliott(struct model *m, uint64_t number)
+{
+	const struct shape *s = &m->shape;
+	if (chance(m, DRAW_STATE, number, m->bad_since ? s->to_good : s->to_bad))
+		m->bad_since = !m->bad_since;
+	return chance(m, DRAW_LOSS, number, m->bad_since ? s->loss_bad : s->loss_good);
+}
+
+static bool is_lost(struct model *m, uint64_t number)
+{
+	switch (m->shape.loss_model) {
+	case LOSS_RANDOM:
+		return chance(m, DRAW_LOSS, number, m->shape.loss);
+	case LOSS_GILBERT_ELLIOTT:
+		return gilbert_elliott(m, number);
+	case LOSS_EVERY:
+		return m->shape.loss_every && (number + 1) % m->shape.loss_every == 0;
+	case LOSS_TRACE:
+		return m->losses && m->losses->items[number % m->losses->count];
 	}
-	if (departure < model->last_departure_ns)
-		departure = model->last_departure_ns;
-	model->last_departure_ns = departure;
+	return false;
+}
+
+/* ---- the server */
+
+/* Mahimahi: every opportunity carries 1504 bytes, of one packet or several, and is gone when nothing waits.
+ */
+static int64_t opportunity_ns(const struct model *m, uint64_t index)
+{
+	const struct trace *t = m->opportunities;
+	uint64_t round = index / t->count, period = t->items[t->count - 1];
+	return m->trace_start_ns + (int64_t)(round * period + t->items[index % t->count]) * NS_PER_MS;
+}
+
+static int64_t serve_by_trace(struct model *m, int64_t start, uint32_t bytes)
+{
+	uint32_t left = bytes > ETHERNET_TO_MAHIMAHI ? bytes - ETHERNET_TO_MAHIMAHI : 1;
+	if (m->trace_start_ns == INT64_MIN) {
+		m->trace_start_ns = start;
+		m->opportunity = 0;
+		m->opportunity_left = OPPORTUNITY_BYTES;
+	}
+	for (;;) {
+		/* What is left of one that has passed before this packet came is lost. */
+		while (opportunity_ns(m, m->opportunity) < start) {
+			m->opportunity++;
+			m->opportunity_left = OPPORTUNITY_BYTES;
+		}
+		int64_t now = opportunity_ns(m, m->opportunity);
+		uint32_t used = left < m->opportunity_left ? left : m->opportunity_left;
+		left -= used;
+		m->opportunity_left -= used;
+		if (m->opportunity_left == 0) {
+			m->opportunity++;
+			m->opportunity_left = OPPORTUNITY_BYTES;
+		}
+		if (left == 0)
+			return now;
+	}
+}
+
+static int64_t serve_by_rate(struct model *m, int64_t start, uint32_t bytes)
+{
+	if (m->free_ns < start)
+		m->remainder = 0;
+	uint64_t work = bytes * 8000000000ULL + m->remainder;
+	m->remainder = work % m->shape.rate_bps;
+	return start + (int64_t)(work / m->shape.rate_bps);
+}
+
+static int64_t airtime(const struct model *m, uint32_t bytes)
+{
+	return m->shape.rate_bps ? (int64_t)(bytes * 8000000000ULL / m->shape.rate_bps) : 0;
+}
+
+/* The end of serialisation of a packet that the server takes at `start`. */
+static int64_t serialise(struct model *m, int64_t start, uint32_t bytes)
+{
+	if (m->radio)
+		start = radio_packet(m->radio, start, airtime(m, bytes));
+	if (m->opportunities)
+		m->free_ns = serve_by_trace(m, start, bytes);
+	else if (m->shape.rate_bps)
+		m->free_ns = serve_by_rate(m, start, bytes);
+	else
+		m->free_ns = start;
+	m->serving_bytes = bytes;
+	return m->free_ns;
+}
+
+/* ---- the way */
+
+/* Standard deviation 1, mean 0. Normal: Box and Muller 1958. Pareto: index 3, whose mean is 3/2 and variance
+ * 3/4 of its least value's. */
+static double deviate(const struct model *m, uint64_t number)
+{
+	double u = 1 - uniform(m, DRAW_JITTER, number); /* in (0, 1] */
+	if (m->shape.jitter == JITTER_NORMAL)
+		return sqrt(-2 * log(u)) * cos(2 * M_PI * uniform(m, DRAW_JITTER_2, number));
+	return (1 / cbrt(u) - 1.5) / sqrt(0.75);
+}
+
+static int64_t jitter(const struct model *m, uint64_t number)
+{
+	const struct shape *s = &m->shape;
+	if (s->jitter_ns == 0)
+		return 0;
+	if (s->jitter == JITTER_UNIFORM)
+		return (int64_t)(uniform(m, DRAW_JITTER, number) * (double)(2 * s->jitter_ns + 1)) -
+		       s->jitter_ns;
+	double off = deviate(m, number) * (double)s->jitter_ns;
+	return off < (double)-s->delay_ns ? -s->delay_ns : (int64_t)off;
+}
+
+static int64_t propagate(struct model *m, int64_t serialised_ns, uint64_t number)
+{
+	const struct shape *s = &m->shape;
+	if (chance(m, DRAW_REORDER, number, s->reorder))
+		return serialised_ns;
+	int64_t departure = serialised_ns + s->delay_ns + jitter(m, number);
+	if (s->jitter_reorders)
+		return departure;
+	if (departure < m->last_departure_ns)
+		departure = m->last_departure_ns;
+	m->last_departure_ns = departure;
 	return departure;
 }
 
-enum model_fate model_offer(struct model *model, int64_t now_ns, uint32_t bytes, void *token)
+/* Puts a packet among those that leave. There is room: make_room saw to it. */
+static void leave(struct model *m, struct model_packet *packet, int64_t at, enum model_end end)
 {
-	uint64_t number = model->number++;
-
-	settle(model, now_ns);
-	if (model->loss_threshold && draw(model, DRAW_LOSS, number) < model->loss_threshold)
-		return MODEL_LOST;
-	if (overflows(model, bytes))
-		return MODEL_OVERFLOW;
-	if (!make_room(model))
-		return MODEL_NO_MEMORY;
-	struct model_packet *packet = at(model, model->tail);
-	packet->serialised_ns = serialise(model, now_ns, bytes);
-	packet->departure_ns = propagate(model, packet->serialised_ns, number);
-	packet->bytes = bytes;
-	packet->token = token;
-	model->tail++;
-	model->waiting_bytes += bytes;
-	settle(model, now_ns); /* without a rate nothing waits */
-	if (model->tail - model->waiting > model->high_packets)
-		model->high_packets = model->tail - model->waiting;
-	if (model->waiting_bytes > model->high_bytes)
-		model->high_bytes = model->waiting_bytes;
-	return MODEL_QUEUED;
+	packet->departure_ns = at;
+	packet->end = end;
+	heap_push(&m->leaving, packet);
 }
 
-int64_t model_next(const struct model *model)
+static void send_off(struct model *m, struct model_packet *packet, int64_t start)
 {
-	return model->head == model->tail ? MODEL_NEVER : at(model, model->head)->departure_ns;
+	uint64_t number = packet->number;
+	packet->twice = chance(m, DRAW_DUPLICATE, number, m->shape.duplicate);
+	packet->corrupted = chance(m, DRAW_CORRUPT, number, m->shape.corrupt);
+	packet->bit_draw = packet->corrupted ? draw(m, DRAW_BIT, number) : 0;
+	int64_t end = serialise(m, start, packet->bytes);
+	leave(m, packet, propagate(m, end, number), MODEL_LEAVES);
 }
 
-bool model_take(struct model *model, int64_t now_ns, struct model_packet *packet)
+/* ---- the queue */
+
+/* When the server will take the head of the ring. */
+static int64_t next_start(const struct model *m)
 {
-	if (model_next(model) > now_ns || model->head == model->tail)
+	int64_t arrived = ring_head(&m->waiting)->departure_ns;
+	return arrived > m->free_ns ? arrived : m->free_ns;
+}
+
+static bool codel_condemns(struct model *m, struct model_packet *packet, int64_t start)
+{
+	if (m->shape.queue != QUEUE_CODEL ||
+		!codel_drops(&m->codel, start, start - packet->departure_ns, m->waiting_bytes, m->largest))
 		return false;
-	/* A departure is never before the end of serialisation, so `waiting` passes this packet here. */
-	settle(model, now_ns);
-	*packet = *at(model, model->head++);
+	if (!m->shape.ecn || !packet->ecn)
+		return true;
+	codel_marked(&m->codel);
+	packet->marked = true;
+	return false;
+}
+
+static void serve_head(struct model *m, int64_t start)
+{
+	struct model_packet packet = *ring_head(&m->waiting);
+	ring_pop(&m->waiting);
+	m->waiting_bytes -= packet.bytes;
+	if (!codel_condemns(m, &packet, start)) {
+		send_off(m, &packet, start);
+		return;
+	}
+	leave(m, &packet, start, MODEL_DROPPED_CODEL);
+	if (ring_empty(&m->waiting))
+		codel_empty(&m->codel);
+}
+
+static void advance(struct model *m, int64_t now)
+{
+	while (!ring_empty(&m->waiting) && next_start(m) <= now)
+		serve_head(m, next_start(m));
+}
+
+static uint64_t serving(const struct model *m, int64_t now)
+{
+	return m->free_ns > now;
+}
+
+static uint64_t queued_bytes(const struct model *m, int64_t now)
+{
+	return m->waiting_bytes + (serving(m, now) ? m->serving_bytes : 0);
+}
+
+static bool overflows(const struct model *m, int64_t now, uint32_t bytes)
+{
+	const struct shape *s = &m->shape;
+	if (!s->rate_bps && !m->opportunities && !m->radio)
+		return false; /* nothing waits */
+	return (s->queue_packets && m->waiting.count + serving(m, now) >= s->queue_packets) ||
+	       (s->queue_bytes && queued_bytes(m, now) + bytes > s->queue_bytes);
+}
+
+/* Drops the oldest that waits until there is room. False: nothing waits, and there is none. */
+static bool drop_heads(struct model *m, int64_t now, uint32_t bytes)
+{
+	while (overflows(m, now, bytes)) {
+		if (ring_empty(&m->waiting))
+			return false;
+		struct model_packet packet = *ring_head(&m->waiting);
+		ring_pop(&m->waiting);
+		m->waiting_bytes -= packet.bytes;
+		leave(m, &packet, now, MODEL_DROPPED_HEAD);
+	}
 	return true;
 }
 
-void model_queue(struct model *model, int64_t now_ns, struct model_queue *queue)
+static void note_high(struct model *m, int64_t now)
 {
-	settle(model, now_ns);
+	uint64_t packets = m->waiting.count + serving(m, now), bytes = queued_bytes(m, now);
+	m->high_packets = packets > m->high_packets ? packets : m->high_packets;
+	m->high_bytes = bytes > m->high_bytes ? bytes : m->high_bytes;
+}
+
+enum model_fate model_offer(struct model *m, int64_t now_ns, uint32_t bytes, bool ecn, void *token)
+{
+	uint64_t number = m->number++;
+
+	advance(m, now_ns);
+	if (is_lost(m, number))
+		return MODEL_LOST;
+	if (overflows(m, now_ns, bytes) &&
+		(m->shape.queue != QUEUE_DROP_HEAD || !drop_heads(m, now_ns, bytes)))
+		return MODEL_OVERFLOW;
+	/* Whatever waits will leave: room in the heap is made now, when the packet can still be refused. */
+	if (!ring_room(&m->waiting) || !heap_room(&m->leaving, m->waiting.count + 1))
+		return MODEL_NO_MEMORY;
+	bool beyond =
+		ecn && m->shape.ecn_packets && m->waiting.count + serving(m, now_ns) >= m->shape.ecn_packets;
+	struct model_packet packet = {.departure_ns = now_ns,
+		.number = number,
+		.ecn = ecn,
+		.marked = beyond,
+		.bytes = bytes,
+		.token = token};
+	ring_push(&m->waiting, &packet);
+	m->waiting_bytes += bytes;
+	m->largest = bytes > m->largest ? bytes : m->largest;
+	advance(m, now_ns);
+	note_high(m, now_ns);
+	return MODEL_QUEUED;
+}
+
+int64_t model_next(const struct model *m)
+{
+	int64_t first = heap_empty(&m->leaving) ? MODEL_NEVER : heap_first(&m->leaving)->departure_ns;
+	if (ring_empty(&m->waiting))
+		return first;
+	/* In order, what waits leaves after all that is on its way: it need not be looked at before that.
+	 * Otherwise it may come before. */
+	bool ordered =
+		!m->shape.jitter_reorders && m->shape.reorder <= 0 && m->shape.queue == QUEUE_DROP_TAIL;
+	int64_t start = next_start(m);
+	return ordered && first != MODEL_NEVER ? first : start < first ? start : first;
+}
+
+bool model_take(struct model *m, int64_t now_ns, struct model_packet *packet)
+{
+	advance(m, now_ns);
+	if (heap_empty(&m->leaving) || heap_first(&m->leaving)->departure_ns > now_ns)
+		return false;
+	*packet = *heap_first(&m->leaving);
+	heap_pop(&m->leaving);
+	return true;
+}
+
+void model_queue(struct model *m, int64_t now_ns, struct model_queue *queue)
+{
+	advance(m, now_ns);
 	*queue = (struct model_queue){
-		.packets = model->tail - model->waiting,
-		.bytes = model->waiting_bytes,
-		.high_packets = model->high_packets,
-		.high_bytes = model->high_bytes,
-		.held = model->tail - model->head,
+		.packets = m->waiting.count + serving(m, now_ns),
+		.bytes = queued_bytes(m, now_ns),
+		.high_packets = m->high_packets,
+		.high_bytes = m->high_bytes,
+		.held = m->waiting.count + m->leaving.count,
 	};
 }
 
-void model_forget_high(struct model *model, int64_t now_ns)
+void model_forget_high(struct model *m, int64_t now_ns)
 {
-	settle(model, now_ns);
-	model->high_packets = model->tail - model->waiting;
-	model->high_bytes = model->waiting_bytes;
+	advance(m, now_ns);
+	m->high_packets = m->waiting.count + serving(m, now_ns);
+	m->high_bytes = queued_bytes(m, now_ns);
 }

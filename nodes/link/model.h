@@ -1,44 +1,50 @@
 /* Model of one direction of a link: when does each packet leave, and which never does. It knows no socket, no
- * clock and no packet: what happens is a function of the offers (time, bytes), the settings and the seed, so
+ * clock and no packet: what happens is a function of the offers (time, bytes), the shape and the seed, so
  * that the same offers give the same departures to the nanosecond, with or without a network.
  *
  * A packet passes, in the order of a physical link:
- *   loss       a draw from (seed, stream, number of the packet): the same seed loses the same packets
- *   queue      drop-tail: refused when the packets (or bytes) whose serialisation has not ended reach the
- * limit rate       serialised after the one before it: wire bytes * 8 / rate, exact (fractions of a ns are
- * carried) delay      propagation, from the end of serialisation, plus a uniform jitter that never reorders
+ *   loss        random, Gilbert-Elliott, every n-th, or by a trace; draws from (seed, stream, number of the
+ * packet): the same seed loses the same packets queue       drop-tail or drop-head when the packets (or
+ * bytes) that wait reach the limit, the one being serialised included; CoDel (RFC 8289); ECN marks beyond a
+ * threshold radio       where the link is cellular: a packet waits for the promotion (lib/radio.h) rate
+ * serialised after the one before it: wire bytes * 8 / rate, exact (fractions of a ns are carried), or by the
+ * delivery opportunities of a trace delay       propagation, from the end of serialisation, plus jitter,
+ * which overtakes only where it may
  *
- * The model owns the order of the packets: the caller gives a token (its buffer) with each offer and gets it
- * back from model_take when the packet is due. Whatever decides on a packet later than at its arrival
- * (another queue discipline, duplication, reordering) fits behind the same three calls. */
+ * The model owns the packets: the caller gives a token (its buffer) with each offer and gets it back from
+ * model_take, when the packet is due or when the queue has dropped it after all. */
 #ifndef LIQUIDNET_LINK_MODEL_H
 #define LIQUIDNET_LINK_MODEL_H
 
+#include "lib/radio.h"
+#include "lib/shape.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 #define MODEL_NEVER INT64_MAX
 
-struct model_settings {
-	uint64_t rate_bps; /* bit/s of frames with their Ethernet header (as HTB counts); 0: not limited */
-	int64_t delay_ns;  /* >= 0 */
-	int64_t jitter_ns; /* uniform in [-jitter, +jitter]; 0 <= jitter <= delay */
-	double loss;       /* probability, 0 to 1 */
-	uint32_t queue_packets; /* waiting packets, the one being serialised included; 0: not limited */
-	uint64_t queue_bytes;   /* likewise in wire bytes; 0: not limited */
-	uint64_t seed;
-};
-
 enum model_fate {
-	MODEL_QUEUED,    /* it will be due */
+	MODEL_QUEUED,    /* model_take will give it back */
 	MODEL_LOST,      /* by the loss model */
 	MODEL_OVERFLOW,  /* by the queue's limit */
 	MODEL_NO_MEMORY, /* the model itself could not keep it: a failure of the emulation, not of the link */
 };
 
+enum model_end {
+	MODEL_LEAVES,
+	MODEL_DROPPED_HEAD, /* to make room for a newer one */
+	MODEL_DROPPED_CODEL,
+};
+
 struct model_packet {
-	int64_t departure_ns;  /* when it leaves the far end of the link */
-	int64_t serialised_ns; /* when its last bit was on the wire */
+	int64_t departure_ns; /* when it leaves the far end of the link, or was dropped */
+	uint64_t number;      /* of its offer, from 0 */
+	enum model_end end;
+	bool ecn;       /* as offered */
+	bool marked;    /* congestion experienced: the caller is to mark it */
+	bool twice;     /* it is duplicated */
+	bool corrupted; /* one bit is wrong: bit_draw modulo the bits that the caller lets it change */
+	uint64_t bit_draw;
 	uint32_t bytes;
 	void *token;
 };
@@ -52,20 +58,27 @@ struct model_queue {
 struct model;
 
 /* `stream` makes the draws of several directions with one seed independent. NULL: no memory. */
-struct model *model_new(const struct model_settings *settings, uint64_t stream);
+struct model *model_new(const struct shape *shape, uint64_t stream);
 /* Tokens still held stay the caller's. */
 void model_free(struct model *model);
-/* New settings for the packets offered from now on; those already queued keep their departure. A changed seed
- * starts its draws at the first packet again; an unchanged one goes on. */
-void model_change(struct model *model, const struct model_settings *settings);
-const struct model_settings *model_settings(const struct model *model);
+/* Loads the traces that the shape names; to be called after model_new and model_change of a shape that names
+ * some. -1 and *error: a trace cannot be read; the one before, or none, stays. */
+int model_load_traces(struct model *model, char **error);
+/* From now on packets wait for this radio (NULL: none), which both directions of a link may share. It stays
+ * the caller's. */
+void model_set_radio(struct model *model, struct radio *radio);
+/* A new shape from now on. Packets whose serialisation has begun keep their departure. A changed seed starts
+ * its draws at the first packet again; an unchanged one goes on. */
+void model_change(struct model *model, const struct shape *shape);
+const struct shape *model_shape(const struct model *model);
 
 /* Offers a packet of `bytes` (frame with Ethernet header) at `now_ns`, which never decreases from call to
- * call. The token is the model's only when the fate is MODEL_QUEUED. */
-enum model_fate model_offer(struct model *model, int64_t now_ns, uint32_t bytes, void *token);
-/* When the next packet is due; MODEL_NEVER when there is none. */
+ * call. `ecn`: it may be marked instead of dropped. The token is the model's only when the fate is
+ * MODEL_QUEUED. */
+enum model_fate model_offer(struct model *model, int64_t now_ns, uint32_t bytes, bool ecn, void *token);
+/* When model_take next has something to do; MODEL_NEVER when nothing is held. */
 int64_t model_next(const struct model *model);
-/* Takes the next packet if it is due at `now_ns`; false otherwise. */
+/* Takes the next packet that is due, or dropped, at `now_ns`; false: none is. */
 bool model_take(struct model *model, int64_t now_ns, struct model_packet *packet);
 
 void model_queue(struct model *model, int64_t now_ns, struct model_queue *queue);

@@ -16,7 +16,7 @@
 #define MEMORY_BYTES (256ULL << 20)
 
 /* The keys of a direction, which a link has too: they then hold for both. */
-#define DIRECTION_KEYS "rate", "delay", "jitter", "loss", "queue", "queue_bytes", "seed"
+#define DIRECTION_KEYS SHAPE_KEYS, "seed"
 
 static int read_size(const struct conf_node *map, const char *key, uint64_t min, uint64_t max,
 	uint64_t fallback, uint64_t *bytes, char **error)
@@ -37,37 +37,6 @@ static int read_size(const struct conf_node *map, const char *key, uint64_t min,
 			(unsigned long long)max);
 	*bytes = value;
 	return 0;
-}
-
-/* What the mapping says on top of what *direction already holds. */
-static int read_direction(const struct conf_node *map, struct model_settings *direction, char **error)
-{
-	struct model_settings d = *direction;
-	int64_t queue, seed;
-
-	if (conf_rate(map, "rate", 1000, 10000000000, d.rate_bps, &d.rate_bps, error) < 0 ||
-		conf_duration(map, "delay", 0, 10 * NS_PER_S, d.delay_ns, &d.delay_ns, error) < 0 ||
-		conf_duration(map, "jitter", 0, 10 * NS_PER_S, d.jitter_ns, &d.jitter_ns, error) < 0 ||
-		conf_fraction(map, "loss", d.loss, &d.loss, error) < 0 ||
-		conf_integer(map, "queue", 1, 1000000, d.queue_packets, &queue, error) < 0 ||
-		read_size(map, "queue_bytes", 1514, 1ULL << 32, d.queue_bytes, &d.queue_bytes, error) < 0 ||
-		conf_integer(map, "seed", 0, INT64_MAX, (int64_t)d.seed, &seed, error) < 0)
-		return -1;
-	d.queue_packets = (uint32_t)queue;
-	d.seed = (uint64_t)seed;
-	*direction = d;
-	return 0;
-}
-
-/* What only the whole direction can tell; `map` is where its last word stands. */
-static int check_direction(const struct conf_node *map, const struct model_settings *direction, char **error)
-{
-	const struct conf_node *jitter = conf_child(map, "jitter");
-
-	if (direction->jitter_ns <= direction->delay_ns)
-		return 0;
-	return conf_error(jitter ? jitter : map, error,
-		"the jitter exceeds the delay; a packet cannot arrive before it was sent");
 }
 
 /* Links without a seed draw from their name's (FNV-1a): reproducible, and no two links lose alike. */
@@ -135,13 +104,13 @@ static int read_link(const struct conf_node *map, struct link_settings *link, ch
 		const struct conf_node *own = conf_child(map, i ? "reverse" : "forward");
 		/* The link's own keys hold for both directions unless a direction says otherwise. */
 		link->direction[i].seed = seed_of(link->name);
-		if (read_direction(map, &link->direction[i], error) < 0)
+		if (shape_read(map, &link->direction[i], error) < 0)
 			return -1;
 		if (own && (conf_expect(own, CONF_MAPPING, error) < 0 ||
 				   conf_only(own, direction_keys, error) < 0 ||
-				   read_direction(own, &link->direction[i], error) < 0))
+				   shape_read(own, &link->direction[i], error) < 0))
 			return -1;
-		if (check_direction(own ? own : map, &link->direction[i], error) < 0)
+		if (shape_check(own ? own : map, &link->direction[i], error) < 0)
 			return -1;
 	}
 	return 0;
@@ -249,7 +218,7 @@ bool settings_same_links(const struct settings *a, const struct settings *b)
 	return true;
 }
 
-int settings_change(struct model_settings *direction, int count, char **words, char **error)
+int settings_change(struct shape *direction, int count, char **words, char **error)
 {
 	static const char *const keys[] = {DIRECTION_KEYS, NULL};
 	char text[1024];
@@ -271,11 +240,11 @@ int settings_change(struct model_settings *direction, int count, char **words, c
 	int result = conf_expect(conf_root(conf), CONF_MAPPING, error);
 	if (result == 0)
 		result = conf_only(conf_root(conf), keys, error);
-	struct model_settings changed = *direction;
+	struct shape changed = *direction;
 	if (result == 0)
-		result = read_direction(conf_root(conf), &changed, error);
+		result = shape_read(conf_root(conf), &changed, error);
 	if (result == 0)
-		result = check_direction(conf_root(conf), &changed, error);
+		result = shape_check(conf_root(conf), &changed, error);
 	if (result == 0)
 		*direction = changed;
 	conf_free(conf);

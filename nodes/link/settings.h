@@ -3,7 +3,7 @@
 #define LIQUIDNET_LINK_SETTINGS_H
 
 #include "lib/conf.h"
-#include "nodes/link/model.h"
+#include "lib/shape.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +16,7 @@ struct link_end_settings {
 struct link_settings {
 	const char *name;
 	struct link_end_settings ends[2];
-	struct model_settings direction[2]; /* [0] forward: from ends[0] to ends[1]; [1] reverse */
+	struct shape direction[2]; /* [0] forward: from ends[0] to ends[1]; [1] reverse */
 };
 
 struct settings {
@@ -39,6 +39,6 @@ void settings_free(struct settings *settings);
 bool settings_same_links(const struct settings *a, const struct settings *b);
 
 /* Applies words like `rate=5Mbit/s` to one direction. -1 and *error: nothing was changed. */
-int settings_change(struct model_settings *direction, int count, char **words, char **error);
+int settings_change(struct shape *direction, int count, char **words, char **error);
 
 #endif

@@ -1,7 +1,9 @@
 /* The link model without a network: departure times to the nanosecond, what the queue holds, what is lost.
  * Settings and lateness, which need no network either, are tested here too. */
 #include "nodes/link/lateness.c"
+#include "nodes/link/codel.c"
 #include "nodes/link/model.c"
+#include "nodes/link/ring.c"
 #include "nodes/link/settings.c"
 
 #include <math.h>
@@ -14,7 +16,7 @@
 #define MS 1000000LL
 #define US 1000LL
 
-static struct model *make(struct model_settings settings)
+static struct model *make(struct shape settings)
 {
 	struct model *model = model_new(&settings, 0);
 	assert_non_null(model);
@@ -35,13 +37,13 @@ static void expect(struct model *model, int64_t departure, uintptr_t token)
 
 static void offer(struct model *model, int64_t now, uint32_t bytes, uintptr_t token)
 {
-	assert_int_equal(model_offer(model, now, bytes, (void *)token), MODEL_QUEUED);
+	assert_int_equal(model_offer(model, now, bytes, false, (void *)token), MODEL_QUEUED);
 }
 
 static void test_empty(void **state)
 {
 	(void)state;
-	struct model *model = make((struct model_settings){.rate_bps = 1000});
+	struct model *model = make((struct shape){.rate_bps = 1000});
 	struct model_packet packet;
 	assert_true(model_next(model) == MODEL_NEVER);
 	assert_false(model_take(model, INT64_MAX, &packet));
@@ -53,7 +55,7 @@ static void test_empty(void **state)
 static void test_serialises_then_propagates(void **state)
 {
 	(void)state;
-	struct model *model = make((struct model_settings){.rate_bps = 10000000, .delay_ns = 5 * MS});
+	struct model *model = make((struct shape){.rate_bps = 10000000, .delay_ns = 5 * MS});
 	offer(model, 1000, 1514, 1);
 	offer(model, 1000, 1514, 2);           /* waits for the first */
 	offer(model, 1000 + 1 * MS, 66, 3);    /* waits for both: 52,800 ns */
@@ -69,7 +71,7 @@ static void test_serialises_then_propagates(void **state)
 static void test_delay_alone(void **state)
 {
 	(void)state;
-	struct model *model = make((struct model_settings){.delay_ns = 250 * MS, .queue_packets = 1});
+	struct model *model = make((struct shape){.delay_ns = 250 * MS, .queue_packets = 1});
 	for (uintptr_t i = 0; i < 1000; i++)
 		offer(model, (int64_t)i, 1514, i); /* nothing waits where there is no rate: no overflow */
 	for (uintptr_t i = 0; i < 1000; i++)
@@ -82,10 +84,10 @@ static void test_delay_alone(void **state)
 static void test_rate_is_exact_in_the_long_run(void **state)
 {
 	(void)state;
-	struct model *model = make((struct model_settings){.rate_bps = 7000000});
+	struct model *model = make((struct shape){.rate_bps = 7000000});
 	struct model_packet packet = {0};
 	for (int i = 0; i < 1000000; i++) {
-		offer(model, 0, 1514, 0);
+		offer(model, packet.departure_ns, 1514, 0);
 		assert_true(model_take(model, model_next(model), &packet));
 	}
 	/* 1514 * 8 * 10^9 / 7 * 10^-6 ns = 12112 * 10^9 / 7000 */
@@ -97,14 +99,14 @@ static void test_queue_counts_waiting_packets(void **state)
 {
 	(void)state;
 	struct model *model =
-		make((struct model_settings){.rate_bps = 10000000, .delay_ns = 100 * MS, .queue_packets = 3});
+		make((struct shape){.rate_bps = 10000000, .delay_ns = 100 * MS, .queue_packets = 3});
 	struct model_queue queue;
 
 	offer(model, 0, 1514, 1);
 	offer(model, 0, 1514, 2);
 	offer(model, 0, 1514, 3);
-	assert_int_equal(model_offer(model, 0, 1514, NULL), MODEL_OVERFLOW);
-	assert_int_equal(model_offer(model, 1211199, 64, NULL), MODEL_OVERFLOW);
+	assert_int_equal(model_offer(model, 0, 1514, false, NULL), MODEL_OVERFLOW);
+	assert_int_equal(model_offer(model, 1211199, 64, false, NULL), MODEL_OVERFLOW);
 	model_queue(model, 1211199, &queue);
 	assert_int_equal(queue.packets, 3);
 	assert_int_equal(queue.bytes, 3 * 1514);
@@ -130,11 +132,11 @@ static void test_queue_counts_waiting_packets(void **state)
 static void test_queue_counts_bytes(void **state)
 {
 	(void)state;
-	struct model *model = make((struct model_settings){.rate_bps = 8000000, .queue_bytes = 3000});
+	struct model *model = make((struct shape){.rate_bps = 8000000, .queue_bytes = 3000});
 	offer(model, 0, 1500, 1);
-	assert_int_equal(model_offer(model, 0, 1501, NULL), MODEL_OVERFLOW);
+	assert_int_equal(model_offer(model, 0, 1501, false, NULL), MODEL_OVERFLOW);
 	offer(model, 0, 1500, 2);
-	assert_int_equal(model_offer(model, 0, 1, NULL), MODEL_OVERFLOW);
+	assert_int_equal(model_offer(model, 0, 1, false, NULL), MODEL_OVERFLOW);
 	offer(model, 1500 * US, 1500, 3); /* 1 byte a microsecond */
 	model_free(model);
 }
@@ -143,7 +145,7 @@ static void test_queue_counts_bytes(void **state)
 static void test_holds_many(void **state)
 {
 	(void)state;
-	struct model *model = make((struct model_settings){.rate_bps = 1000000000, .delay_ns = 10000 * MS});
+	struct model *model = make((struct shape){.rate_bps = 1000000000, .delay_ns = 10000 * MS});
 	for (uintptr_t i = 0; i < 100; i++)
 		offer(model, 0, 1000, i);
 	for (uintptr_t i = 0; i < 50; i++)
@@ -157,13 +159,13 @@ static void test_holds_many(void **state)
 
 static int lose(uint64_t seed, uint64_t stream, double loss, int count, int64_t gap, bool *lost)
 {
-	struct model_settings settings = {.loss = loss, .seed = seed, .delay_ns = 5, .jitter_ns = 5};
+	struct shape settings = {.loss = loss, .seed = seed, .delay_ns = 5, .jitter_ns = 5};
 	struct model *model = model_new(&settings, stream);
 	struct model_packet packet;
 	int sum = 0;
 
 	for (int i = 0; i < count; i++) {
-		lost[i] = model_offer(model, i * gap, 100, NULL) == MODEL_LOST;
+		lost[i] = model_offer(model, i * gap, 100, false, NULL) == MODEL_LOST;
 		sum += lost[i];
 		while (model_take(model, i * gap, &packet))
 			;
@@ -209,10 +211,10 @@ static void test_loss_rate(void **state)
 static void test_loss_before_the_queue(void **state)
 {
 	(void)state;
-	struct model *model = make((struct model_settings){.rate_bps = 8000000, .loss = 0.5, .seed = 3});
+	struct model *model = make((struct shape){.rate_bps = 8000000, .loss = 0.5, .seed = 3});
 	int queued = 0;
 	for (int i = 0; i < 1000; i++)
-		queued += model_offer(model, 0, 100, NULL) == MODEL_QUEUED;
+		queued += model_offer(model, 0, 100, false, NULL) == MODEL_QUEUED;
 	assert_in_range(queued, 400, 600);
 	for (int i = 1; i <= queued; i++)
 		expect(model, i * 100 * US, 0);
@@ -223,9 +225,9 @@ static void test_loss_before_the_queue(void **state)
 static void test_jitter(void **state)
 {
 	(void)state;
-	struct model_settings settings = {.delay_ns = 10 * MS, .jitter_ns = 4 * MS, .seed = 5};
+	struct shape settings = {.delay_ns = 10 * MS, .jitter_ns = 4 * MS, .seed = 5};
 	struct model *model = make(settings);
-	struct model_packet packet;
+	struct model_packet packet = {0};
 	int quarter[4] = {0};
 	int64_t last = 0;
 
@@ -252,7 +254,7 @@ static void test_jitter(void **state)
 static void test_change(void **state)
 {
 	(void)state;
-	struct model_settings settings = {.rate_bps = 8000000, .delay_ns = 5 * MS};
+	struct shape settings = {.rate_bps = 8000000, .delay_ns = 5 * MS};
 	struct model *model = make(settings);
 	offer(model, 0, 1000, 1);
 	settings.rate_bps = 16000000;
@@ -290,7 +292,7 @@ static void test_settings(void **state)
 	assert_non_null(s);
 	assert_int_equal(s->count, 2);
 	assert_int_equal(s->spin_ns, 50 * US);
-	const struct model_settings *f = &s->links[0].direction[0], *r = &s->links[0].direction[1];
+	const struct shape *f = &s->links[0].direction[0], *r = &s->links[0].direction[1];
 	assert_int_equal(f->rate_bps, 10000000);
 	assert_int_equal(f->delay_ns, 5 * MS);
 	assert_true(f->loss == 0.01 && r->loss == 0);
@@ -322,9 +324,9 @@ static void test_settings_refused(void **state)
 			"t.yaml:3: "},
 		{"links:\n  - name: x\n    ends: [{interface: a}, {interface: a}]\n", "t.yaml:3: "},
 		{"links:\n  - name: x\n    " ENDS "\n    rate: 999bit/s\n", "t.yaml:4: "},
-		{"links:\n  - name: x\n    " ENDS "\n    rate: 11Gbit/s\n", "t.yaml:4: "},
+		{"links:\n  - name: x\n    " ENDS "\n    rate: 101Gbit/s\n", "t.yaml:4: "},
 		{"links:\n  - name: x\n    " ENDS "\n    rate: fast\n", "t.yaml:4: "},
-		{"links:\n  - name: x\n    " ENDS "\n    delay: 11s\n", "t.yaml:4: "},
+		{"links:\n  - name: x\n    " ENDS "\n    delay: 61s\n", "t.yaml:4: "},
 		{"links:\n  - name: x\n    " ENDS "\n    delay: -1ms\n", "t.yaml:4: "},
 		{"links:\n  - name: x\n    " ENDS "\n    loss: 101%\n", "t.yaml:4: "},
 		{"links:\n  - name: x\n    " ENDS "\n    queue: 0\n", "t.yaml:4: "},
@@ -352,7 +354,7 @@ static void test_settings_change(void **state)
 {
 	(void)state;
 	char *error = NULL;
-	struct model_settings s = {.rate_bps = 1000, .delay_ns = 5 * MS, .seed = 9};
+	struct shape s = {.rate_bps = 1000, .delay_ns = 5 * MS, .seed = 9};
 	char *good[] = {(char[]){"rate=2Mbit/s"}, (char[]){"loss=0.5%"}};
 	assert_int_equal(settings_change(&s, 2, good, &error), 0);
 	assert_int_equal(s.rate_bps, 2000000);

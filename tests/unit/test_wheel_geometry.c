@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "harness/wheel_geometry.c"
+#include "nodes/link/codel.c"
 #include "nodes/link/model.c"
+#include "nodes/link/ring.c"
 #include <math.h>
 #include <stdlib.h>
 
@@ -98,12 +100,12 @@ static void draws_are_those_of_the_link_daemon(void **state)
 		struct wheel_settings w;
 		wheel_settings_make(&w, &shape, 12345, direction);
 		struct model *model =
-			model_new(&(struct model_settings){.loss = 0.02, .seed = 12345}, direction);
+			model_new(&(struct shape){.loss = 0.02, .seed = 12345}, direction);
 		unsigned lost = 0;
 		for (uint64_t number = 0; number < 20000; number++) {
 			struct model_packet packet;
 			bool here = draw_number(w.loss_key, number) < w.loss;
-			bool there = model_offer(model, (int64_t)number, 100, &shape) == MODEL_LOST;
+			bool there = model_offer(model, (int64_t)number, 100, false, &shape) == MODEL_LOST;
 			while (model_take(model, (int64_t)number, &packet))
 				;
 			assert_int_equal(here, there);

@@ -1,0 +1,29 @@
+/* CoDel (RFC 8289): which packets at the head of a queue are dropped (or marked) so that what stands in it
+ * does not stay. Pure: the caller takes packets out and says how long each waited. */
+#ifndef LIQUIDNET_LINK_CODEL_H
+#define LIQUIDNET_LINK_CODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct codel {
+	int64_t target_ns, interval_ns;
+	int64_t first_above_ns; /* 0: the wait is below the target */
+	int64_t drop_next_ns;
+	uint32_t count, last_count;
+	bool dropping;
+	bool again; /* the packet before this one was dropped in the same call of dequeue() */
+};
+
+void codel_init(struct codel *codel, int64_t target_ns, int64_t interval_ns);
+/* A packet that waited `sojourn_ns` comes to the head at `now_ns`; `left_bytes` stay behind it,
+ * `largest_bytes` is the largest packet so far. True: it is to be dropped, and the next one asked for at the
+ * same time; or, where it is marked instead (say so with codel_marked), sent. */
+bool codel_drops(
+	struct codel *codel, int64_t now_ns, int64_t sojourn_ns, uint64_t left_bytes, uint64_t largest_bytes);
+/* The packet that codel_drops condemned was marked and goes out. */
+void codel_marked(struct codel *codel);
+/* The queue ran empty. */
+void codel_empty(struct codel *codel);
+
+#endif
