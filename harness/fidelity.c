@@ -136,9 +136,17 @@ static void await_train(pid_t pid, struct train *train)
 			(unsigned)status);
 }
 
+/* Only a pipe has one delay and one loss to compare with. */
+static bool is_pipe(const struct link_shape *link)
+{
+	const char *what;
+	return link->shaped && shape_is_plain(&link->direction[0], &what) &&
+	       shape_is_plain(&link->direction[1], &what);
+}
+
 static bool can_be_crossed(const struct topology_link *link, const struct link_shape *shape)
 {
-	return shape->shaped && *link->ends[0].address && *link->ends[1].address;
+	return is_pipe(shape) && *link->ends[0].address && *link->ends[1].address;
 }
 
 /* One round: a train over every direction whose best so far is not good enough. Returns how many were sent.
@@ -296,7 +304,7 @@ void fidelity_judge(
 	const struct topology *topology, const struct link_shape *shapes, double seconds, json_t *record)
 {
 	for (size_t i = 0; i < topology->links_count; i++)
-		for (int k = 0; k < 2 && shapes[i].shaped; k++) {
+		for (int k = 0; k < 2 && is_pipe(&shapes[i]); k++) {
 			const char *name = topology->links[i].name;
 			const struct shape *shape = &shapes[i].direction[k];
 			json_t *link = json_object_get(json_object_get(record, "links"), name);
