@@ -63,6 +63,10 @@ static int read_link(const struct conf_node *map, struct link_shape *link, char 
 			(conf_only(own, keys, error) < 0 || read_shape(own, &link->direction[i], error) < 0))
 			return -1;
 	}
+	const char *a = link->direction[0].radio, *b = link->direction[1].radio;
+	if (*a && *b && strcmp(a, b) != 0)
+		return conf_error(
+			map, error, "its directions name two radios, %s and %s; a link has one", a, b);
 	return 0;
 }
 

@@ -68,8 +68,11 @@ static int read_path(const struct conf_node *map, const char *key, char *path,
 	snprintf(joined, sizeof joined, "%.*s%s", slash ? (int)(slash - node->file + 1) : 0,
 		slash ? node->file : "", name);
 	struct trace *trace = load(joined, &reason);
-	if (!trace || !realpath(joined, absolute) || strlen(absolute) >= SHAPE_PATH) {
-		conf_error(node, error, "%s", reason ? reason : "the path is too long");
+	/* It is written in quotes again: no character may need an escape. */
+	if (!trace || !realpath(joined, absolute) || strlen(absolute) >= SHAPE_PATH ||
+		strpbrk(absolute, "\"\\\n")) {
+		conf_error(node, error, "%s",
+			reason ? reason : "the path is too long, or has a quote or backslash");
 		free(reason);
 		trace_free(trace);
 		return -1;

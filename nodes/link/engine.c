@@ -404,10 +404,8 @@ static int make_models(struct engine *engine, char **error)
 {
 	for (uint32_t i = 0; i < engine->count; i++) {
 		struct direction *d = &engine->directions[i];
-		d->model = model_new(&d->link->direction[i % 2], i % 2);
+		d->model = model_new(&d->link->direction[i % 2], i % 2, error);
 		if (!d->model)
-			return error_set(error, "no memory for link %s", d->link->name);
-		if (model_load_traces(d->model, error) < 0)
 			return error_prefix(error, "link %s", d->link->name);
 		add_radio(engine, i);
 		engine->next[i] = MODEL_NEVER;
@@ -502,21 +500,22 @@ const struct shape *engine_settings(const struct engine *engine, const char *lin
 	return d ? model_shape(d->model) : NULL;
 }
 
-void engine_change(struct engine *engine, const char *link, int direction, const struct shape *settings)
+int engine_change(
+	struct engine *engine, const char *link, int direction, const struct shape *shape, char **error)
 {
 	struct direction *d = find(engine, link, direction);
-	char *error = NULL;
 
 	if (!d)
-		return;
-	model_change(d->model, settings);
-	if (model_load_traces(d->model, &error) < 0)
-		log_error("trace-unreadable", "link=%s error=\"%s\" effect=\"the old one goes on\"", link,
-			error);
-	free(error);
+		return error_set(error, "no link `%s`; see `status`", link);
+	if (strcmp(shape->radio, model_shape(d->model)->radio) != 0)
+		return error_set(
+			error, "link %s: a radio cannot change while it runs; restart for that", link);
+	if (model_change(d->model, shape, error) < 0)
+		return error_prefix(error, "link %s", link);
 	/* What waits may now leave sooner. */
 	engine->next[d - engine->directions] = model_next(d->model);
 	arm(engine, clock_now_ns());
+	return 0;
 }
 
 static json_t *integer(uint64_t value)

@@ -104,7 +104,11 @@ static void handle_set(void *context, struct control_request *request, int count
 		}
 	}
 	for (int i = first; i <= last; i++)
-		engine_change(engine, words[0], i, &changed[i]);
+		if (engine_change(engine, words[0], i, &changed[i], &error) < 0) {
+			control_refuse(request, "%s", error);
+			free(error);
+			return;
+		}
 	log_info("settings-changed", "link=%s direction=%s", words[0], words[1]);
 	control_answer(request, json_object());
 }
@@ -120,8 +124,14 @@ static void reload(void *context)
 	if (fresh && settings_same_links(program->settings, fresh)) {
 		for (size_t i = 0; i < fresh->count; i++)
 			for (int k = 0; k < 2; k++)
-				engine_change(program->engine, fresh->links[i].name, k,
-					&fresh->links[i].direction[k]);
+				if (engine_change(program->engine, fresh->links[i].name, k,
+					    &fresh->links[i].direction[k], &error) < 0) {
+					log_error("reload-refused",
+						"error=\"%s\" effect=\"this direction goes on as before\"",
+						error);
+					free(error);
+					error = NULL;
+				}
 		log_info("reloaded", "links=%zu", fresh->count);
 	} else {
 		log_error("reload-refused", "error=\"%s\" effect=\"the old settings go on\"",

@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/draw.h"
+#include "lib/error.h"
 #include "lib/trace.h"
 #include "nodes/link/codel.h"
 #include "nodes/link/ring.h"
@@ -71,7 +72,7 @@ static bool chance(const struct model *m, enum draw what, uint64_t number, doubl
 
 /* ---- the shape */
 
-void model_change(struct model *m, const struct shape *shape)
+static void adopt(struct model *m, const struct shape *shape)
 {
 	bool same_codel = m->shape.queue == shape->queue &&
 			  m->shape.codel_target_ns == shape->codel_target_ns &&
@@ -89,17 +90,49 @@ void model_change(struct model *m, const struct shape *shape)
 		m->keys[what] = draw_key(shape->seed, m->stream, what);
 }
 
-struct model *model_new(const struct shape *shape, uint64_t stream)
+static int load_traces(struct model *m, const struct shape *shape, char **error)
+{
+	struct trace *opportunities = NULL, *losses = NULL;
+	if (*shape->opportunities && !(opportunities = trace_opportunities(shape->opportunities, error)))
+		return -1;
+	if (shape->loss_model == LOSS_TRACE && !(losses = trace_losses(shape->loss_trace, error))) {
+		trace_free(opportunities);
+		return -1;
+	}
+	trace_free(m->opportunities);
+	trace_free(m->losses);
+	m->opportunities = opportunities;
+	m->losses = losses;
+	m->trace_start_ns = INT64_MIN;
+	return 0;
+}
+
+int model_change(struct model *m, const struct shape *shape, char **error)
+{
+	bool same = strcmp(shape->opportunities, m->shape.opportunities) == 0 &&
+		    strcmp(shape->loss_trace, m->shape.loss_trace) == 0;
+	if (!same && load_traces(m, shape, error) < 0)
+		return -1;
+	adopt(m, shape);
+	return 0;
+}
+
+struct model *model_new(const struct shape *shape, uint64_t stream, char **error)
 {
 	struct model *m = calloc(1, sizeof *m);
 
-	if (!m)
+	if (!m) {
+		error_set(error, "no memory for a link");
 		return NULL;
+	}
 	m->stream = stream;
 	m->free_ns = m->last_departure_ns = INT64_MIN;
 	m->trace_start_ns = INT64_MIN;
-	model_change(m, shape);
-	return m;
+	adopt(m, shape);
+	if (load_traces(m, shape, error) == 0)
+		return m;
+	model_free(m);
+	return NULL;
 }
 
 void model_free(struct model *m)
@@ -111,23 +144,6 @@ void model_free(struct model *m)
 	trace_free(m->opportunities);
 	trace_free(m->losses);
 	free(m);
-}
-
-int model_load_traces(struct model *m, char **error)
-{
-	struct trace *opportunities = NULL, *losses = NULL;
-	if (*m->shape.opportunities && !(opportunities = trace_opportunities(m->shape.opportunities, error)))
-		return -1;
-	if (m->shape.loss_model == LOSS_TRACE && !(losses = trace_losses(m->shape.loss_trace, error))) {
-		trace_free(opportunities);
-		return -1;
-	}
-	trace_free(m->opportunities);
-	trace_free(m->losses);
-	m->opportunities = opportunities;
-	m->losses = losses;
-	m->trace_start_ns = INT64_MIN;
-	return 0;
 }
 
 void model_set_radio(struct model *m, struct radio *radio)
@@ -177,6 +193,21 @@ static int64_t opportunity_ns(const struct model *m, uint64_t index)
 	return m->trace_start_ns + (int64_t)(round * period + t->items[index % t->count]) * NS_PER_MS;
 }
 
+/* What has passed before a packet came is lost: whole periods at once, then one by one. */
+static void skip_missed(struct model *m, int64_t start)
+{
+	const struct trace *t = m->opportunities;
+	int64_t period = t->items[t->count - 1] * NS_PER_MS, late = start - opportunity_ns(m, m->opportunity);
+	if (late > period) {
+		m->opportunity += (uint64_t)(late / period) * t->count;
+		m->opportunity_left = OPPORTUNITY_BYTES;
+	}
+	while (opportunity_ns(m, m->opportunity) < start) {
+		m->opportunity++;
+		m->opportunity_left = OPPORTUNITY_BYTES;
+	}
+}
+
 static int64_t serve_by_trace(struct model *m, int64_t start, uint32_t bytes)
 {
 	uint32_t left = bytes > ETHERNET_TO_MAHIMAHI ? bytes - ETHERNET_TO_MAHIMAHI : 1;
@@ -186,11 +217,7 @@ static int64_t serve_by_trace(struct model *m, int64_t start, uint32_t bytes)
 		m->opportunity_left = OPPORTUNITY_BYTES;
 	}
 	for (;;) {
-		/* What is left of one that has passed before this packet came is lost. */
-		while (opportunity_ns(m, m->opportunity) < start) {
-			m->opportunity++;
-			m->opportunity_left = OPPORTUNITY_BYTES;
-		}
+		skip_missed(m, start);
 		int64_t now = opportunity_ns(m, m->opportunity);
 		uint32_t used = left < m->opportunity_left ? left : m->opportunity_left;
 		left -= used;
@@ -218,11 +245,21 @@ static int64_t airtime(const struct model *m, uint32_t bytes)
 	return m->shape.rate_bps ? (int64_t)(bytes * 8000000000ULL / m->shape.rate_bps) : 0;
 }
 
+/* The other direction may have moved the radio's clock on already: a radio that was up is up for us at once.
+ */
+static int64_t wait_for_radio(struct model *m, int64_t start, int64_t airtime_ns)
+{
+	radio_advance(m->radio, start);
+	bool up = radio_is_up(m->radio);
+	int64_t may_start = radio_packet(m->radio, start, airtime_ns);
+	return up ? start : may_start;
+}
+
 /* The end of serialisation of a packet that the server takes at `start`. */
 static int64_t serialise(struct model *m, int64_t start, uint32_t bytes)
 {
 	if (m->radio)
-		start = radio_packet(m->radio, start, airtime(m, bytes));
+		start = wait_for_radio(m, start, airtime(m, bytes));
 	if (m->opportunities)
 		m->free_ns = serve_by_trace(m, start, bytes);
 	else if (m->shape.rate_bps)

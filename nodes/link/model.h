@@ -57,19 +57,18 @@ struct model_queue {
 
 struct model;
 
-/* `stream` makes the draws of several directions with one seed independent. NULL: no memory. */
-struct model *model_new(const struct shape *shape, uint64_t stream);
+/* `stream` makes the draws of several directions with one seed independent. Loads the traces that the shape
+ * names. NULL and *error: a trace cannot be read, or no memory. */
+struct model *model_new(const struct shape *shape, uint64_t stream, char **error);
 /* Tokens still held stay the caller's. */
 void model_free(struct model *model);
-/* Loads the traces that the shape names; to be called after model_new and model_change of a shape that names
- * some. -1 and *error: a trace cannot be read; the one before, or none, stays. */
-int model_load_traces(struct model *model, char **error);
 /* From now on packets wait for this radio (NULL: none), which both directions of a link may share. It stays
  * the caller's. */
 void model_set_radio(struct model *model, struct radio *radio);
 /* A new shape from now on. Packets whose serialisation has begun keep their departure. A changed seed starts
- * its draws at the first packet again; an unchanged one goes on. */
-void model_change(struct model *model, const struct shape *shape);
+ * its draws at the first packet again; an unchanged one goes on. -1 and *error: a trace cannot be read, and
+ * nothing changes. */
+int model_change(struct model *model, const struct shape *shape, char **error);
 const struct shape *model_shape(const struct model *model);
 
 /* Offers a packet of `bytes` (frame with Ethernet header) at `now_ns`, which never decreases from call to

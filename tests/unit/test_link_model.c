@@ -18,7 +18,7 @@
 
 static struct model *make(struct shape settings)
 {
-	struct model *model = model_new(&settings, 0);
+	struct model *model = model_new(&settings, 0, NULL);
 	assert_non_null(model);
 	return model;
 }
@@ -160,7 +160,7 @@ static void test_holds_many(void **state)
 static int lose(uint64_t seed, uint64_t stream, double loss, int count, int64_t gap, bool *lost)
 {
 	struct shape settings = {.loss = loss, .seed = seed, .delay_ns = 5, .jitter_ns = 5};
-	struct model *model = model_new(&settings, stream);
+	struct model *model = model_new(&settings, stream, NULL);
 	struct model_packet packet;
 	int sum = 0;
 
@@ -259,7 +259,7 @@ static void test_change(void **state)
 	offer(model, 0, 1000, 1);
 	settings.rate_bps = 16000000;
 	settings.delay_ns = 1 * MS;
-	model_change(model, &settings);
+	assert_int_equal(model_change(model, &settings, NULL), 0);
 	offer(model, 0, 1000, 2); /* would overtake: a link does not reorder */
 	offer(model, 100 * MS, 1000, 3);
 	expect(model, 6 * MS, 1);

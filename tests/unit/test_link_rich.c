@@ -18,7 +18,7 @@
 
 static struct model *make(struct shape shape)
 {
-	struct model *m = model_new(&shape, 0);
+	struct model *m = model_new(&shape, 0, NULL);
 	assert_non_null(m);
 	return m;
 }
@@ -98,17 +98,14 @@ static void every_nth_and_traces(void **state)
 	struct shape shape = {.loss_model = LOSS_TRACE};
 	strcpy(shape.loss_trace, path);
 	m = make(shape);
-	assert_int_equal(model_load_traces(m, &error), 0);
 	assert_int_equal(offer_all(m, 1000, lost), 400);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(lost[i], i % 5 == 2 || i % 5 == 4);
 	model_free(m);
 	unlink(path);
-	m = make(shape);
-	assert_int_equal(model_load_traces(m, &error), -1);
+	assert_null(model_new(&shape, 0, &error));
 	assert_non_null(strstr(error, path));
 	free(error);
-	model_free(m);
 }
 
 static void moments(enum shape_jitter distribution, double *mean, double *deviation)
@@ -357,14 +354,13 @@ static void marks_instead_of_drops(void **state)
 static void opportunities_are_mahimahis(void **state)
 {
 	(void)state;
-	char path[] = "/tmp/trace.XXXXXX", *error = NULL;
+	char path[] = "/tmp/trace.XXXXXX";
 	int fd = mkstemp(path);
 	assert_int_equal(write(fd, "2\n2\n5\n", 6), 6);
 	close(fd);
 	struct shape shape = {.delay_ns = MS};
 	strcpy(shape.opportunities, path);
 	struct model *m = make(shape);
-	assert_int_equal(model_load_traces(m, &error), 0);
 	unlink(path);
 	struct model_packet packet = {0};
 	static const uint32_t bytes[] = {1514, 762, 762, 1514, 1514};
@@ -379,6 +375,10 @@ static void opportunities_are_mahimahis(void **state)
 	model_offer(m, 21 * MS, 1514, false, NULL);
 	assert_true(model_take(m, INT64_MAX, &packet));
 	assert_int_equal(packet.departure_ns, 22 * MS + MS);
+	/* Also after a long time, at once. */
+	model_offer(m, 36000001 * MS, 1514, false, NULL);
+	assert_true(model_take(m, INT64_MAX, &packet));
+	assert_int_equal(packet.departure_ns, 36000002 * MS + MS);
 	model_free(m);
 }
 
@@ -403,6 +403,32 @@ static void a_cellular_link_is_promoted_first(void **state)
 	assert_int_equal(packet.departure_ns, up + 100 * MS + MS + 50 * MS);
 	assert_int_equal(radio.promotions, 1);
 	model_free(m);
+}
+
+/* Each direction is looked at when it has something to do, and the radio they share has then moved on. */
+static void directions_of_a_cellular_link_do_not_hold_each_other_up(void **state)
+{
+	(void)state;
+	struct radio radio;
+	struct model *there = make((struct shape){.rate_bps = 200000}), *back = make((struct shape){.rate_bps = 200000});
+	struct model_packet packet = {0};
+	radio_init(&radio, &radio_profiles[0], 0);
+	model_set_radio(there, &radio);
+	model_set_radio(back, &radio);
+	int64_t up = radio_profiles[0].promotion_ns;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(model_offer(there, 0, 1514, false, NULL), MODEL_QUEUED);
+	for (int64_t now = 0; now < up + 7000 * MS; now += 13 * MS) {
+		model_offer(back, now, 66, false, NULL);
+		while (model_take(back, now, &packet) || model_take(there, now, &packet))
+			;
+	}
+	struct model_packet last = {0};
+	while (model_take(there, INT64_MAX, &packet))
+		last = packet;
+	assert_int_equal(last.departure_ns, up + 100 * 60560000LL); /* 1514 * 8 / 200000 s */
+	model_free(there);
+	model_free(back);
 }
 
 /* A header whose checksum is right stays right. */
@@ -514,6 +540,7 @@ int main(void)
 		cmocka_unit_test(marks_instead_of_drops),
 		cmocka_unit_test(opportunities_are_mahimahis),
 		cmocka_unit_test(a_cellular_link_is_promoted_first),
+		cmocka_unit_test(directions_of_a_cellular_link_do_not_hold_each_other_up),
 		cmocka_unit_test(marks_keep_the_checksum),
 		cmocka_unit_test(words_go_round),
 		cmocka_unit_test(words_that_are_refused),

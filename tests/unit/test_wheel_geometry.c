@@ -100,7 +100,7 @@ static void draws_are_those_of_the_link_daemon(void **state)
 		struct wheel_settings w;
 		wheel_settings_make(&w, &shape, 12345, direction);
 		struct model *model =
-			model_new(&(struct shape){.loss = 0.02, .seed = 12345}, direction);
+			model_new(&(struct shape){.loss = 0.02, .seed = 12345}, direction, NULL);
 		unsigned lost = 0;
 		for (uint64_t number = 0; number < 20000; number++) {
 			struct model_packet packet;
