@@ -9,6 +9,7 @@
 #include "harness/project.h"
 #include "harness/prove.h"
 #include "harness/sandbox.h"
+#include "harness/service.h"
 #include "harness/settings.h"
 #include "lib/clock.h"
 #include "lib/error.h"
@@ -209,7 +210,9 @@ static int run(const struct shell *shell, char **error)
 		proofs_say(shell->proofs, stderr);
 	for (size_t i = 0; result == 0 && i < e->host_settings_count; i++)
 		result = host_sysctl(host, e->host_settings[i].key, e->host_settings[i].value, error);
-	if (result < 0 || sandbox_start(&sandbox, &options, body, (void *)shell, error) < 0) {
+	struct services *services = result == 0 ? services_start(e, NULL, host, error) : NULL;
+	if (!services || sandbox_start(&sandbox, &options, body, (void *)shell, error) < 0) {
+		services_stop(services);
 		host_close(host);
 		return 2;
 	}
@@ -221,6 +224,7 @@ static int run(const struct shell *shell, char **error)
 	int status = 0;
 	while (waitpid(sandbox.pid, &status, 0) < 0 && errno == EINTR)
 		;
+	services_stop(services);
 	host_close(host);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -28,6 +28,7 @@ struct seat { /* one sandbox that runs */
 	size_t size;
 	int64_t deadline_ns;
 	unsigned limit; /* of trials at once, when it began */
+	unsigned ended; /* ends of services before it began */
 };
 
 struct crew {
@@ -70,7 +71,10 @@ static int seat_trial(
 	struct crew *crew, struct seat *seat, const struct planned *planned, unsigned attempt, char **error)
 {
 	const struct experiment *e = crew->experiment;
-	*seat = (struct seat){.taken = true, .limit = crew->limit};
+	unsigned ended = services_ended(crew->options->services, NULL);
+	if (services_revive(crew->options->services, error) < 0)
+		return -1;
+	*seat = (struct seat){.taken = true, .limit = crew->limit, .ended = ended};
 	seat->trial = (struct trial){.experiment = e,
 		.planned = planned,
 		.number = ++crew->number,
@@ -125,6 +129,14 @@ static json_t *take_record(struct crew *crew, struct seat *seat)
 	return trial_record(&seat->trial, reason);
 }
 
+/* A trial needs the services from its first moment to its last. */
+static void judge_services(struct crew *crew, const struct seat *seat, json_t *record)
+{
+	const char *how;
+	if (services_ended(crew->options->services, &how) != seat->ended)
+		trial_judge(record, "invalid", "%s while the trial ran", how);
+}
+
 static double primary_value(const struct crew *crew, const json_t *record)
 {
 	const struct experiment *e = crew->experiment;
@@ -155,6 +167,7 @@ static void set_pace(struct crew *crew, const struct seat *seat, const json_t *r
 static int finish(struct crew *crew, struct seat *seat, char **error)
 {
 	json_t *record = take_record(crew, seat);
+	judge_services(crew, seat, record);
 	json_object_set_new(record, "at_once", json_integer(seat->limit));
 	set_pace(crew, seat, record);
 	const char *status = json_string_value(json_object_get(record, "status"));

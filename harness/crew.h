@@ -8,6 +8,7 @@
 #include "harness/plan.h"
 #include "harness/progress.h"
 #include "harness/results.h"
+#include "harness/service.h"
 #include "harness/until.h"
 
 struct crew_options {
@@ -17,6 +18,7 @@ struct crew_options {
 	unsigned jobs;               /* sandboxes at once, to JOBS_MAX; 0: as many as the machine carries */
 	unsigned retries;            /* further attempts of a trial that failed or was invalid */
 	unsigned number;             /* the highest that a trial of this run has had so far */
+	struct services *services;   /* that must live through a trial */
 	int stop_fd;                 /* readable: kill what runs, begin nothing more */
 	struct until *until; /* a cell that it finds met gets no more trials; NULL: every planned one runs */
 };

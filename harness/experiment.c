@@ -102,9 +102,10 @@ static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
 static int read_head(struct experiment *e, const char *project, const struct conf_node *root, char **error)
 {
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
-		"trials", "jobs", "retries", "seed", "trial_limit", "host", "settings", "links",
-		"configurations", "factors", "captures", "preparations", "daemons", "workloads", "measures",
-		"primary", "agree", "procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
+		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "settings",
+		"congestion", "links", "configurations", "factors", "captures", "preparations", "daemons",
+		"workloads", "measures", "primary", "agree", "procedures", "default_procedures",
+		"comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *topology;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
@@ -137,7 +138,8 @@ static int read_all(struct experiment *e, const char *project, char **error)
 {
 	const struct conf_node *root = e->root;
 	if (read_head(e, project, root, error) < 0 ||
-		read_settings(e, conf_child(root, "settings"), &e->settings, &e->settings_count, error) < 0 ||
+		read_services(e, conf_child(root, "services"), error) < 0 ||
+		read_settings(e, root, &e->settings, &e->settings_count, error) < 0 ||
 		read_configurations(e, root, error) < 0 ||
 		read_captures(e, conf_child(root, "captures"), error) < 0 ||
 		read_preparations(e, conf_child(root, "preparations"), error) < 0 ||

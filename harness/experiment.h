@@ -26,15 +26,17 @@ struct link_shape {
 struct setting {
 	int node;
 	const char *key, *value;
+	bool on_sockets; /* from `congestion`: what the sockets of the node have is looked at as well */
 	const struct conf_node *at;
 };
 
 enum ready_kind { READY_NONE, READY_DESCRIPTOR, READY_LISTEN, READY_OUTPUT };
 
-/* A program in a node: a daemon, or a process of a workload. */
+/* A program in a node: a daemon, or a process of a workload; or, outside every trial, a service of the host
+ * (service.h). */
 struct program {
 	const char *name;
-	int node;
+	int node;           /* -1: a service */
 	const char **argv;  /* templates, NULL-ended */
 	const char *config; /* template of a configuration file (${config} is its path), or NULL */
 	enum ready_kind ready;
@@ -69,20 +71,23 @@ struct capture_point {
 	uint32_t snap; /* bytes */
 };
 
-enum measure_kind { MEASURE_VALUE, MEASURE_SERIES, MEASURE_CAPTURE };
+enum measure_kind { MEASURE_VALUE, MEASURE_SERIES, MEASURE_CAPTURE, MEASURE_LINK, MEASURE_SUM };
 
-/* A number taken from what a program printed as JSON, or from a capture. */
+/* A number taken from what a program printed as JSON, from a capture, from what a link counted, or from other
+ * measures. */
 struct measure {
 	const char *name, *unit;
 	enum measure_kind kind;
 	const char *program; /* VALUE, SERIES: of the workload */
 	int capture; /* CAPTURE: bytes delivered in order at the data level, data connection, client to server
 		      */
-	const char *path;               /* VALUE: dotted path; SERIES: path of the array */
+	const char *path; /* VALUE: dotted path; SERIES: path of the array; LINK: in the record's `links` */
 	const char *from, *to, *amount; /* SERIES: dotted paths in an item */
-	double window[2]; /* SERIES, CAPTURE: items that start at or after [0] and end at or before [1],
-			     seconds */
-	double scale;     /* times the value, or times amount per second */
+	double window[2];      /* SERIES, CAPTURE: items that start at or after [0] and end at or before [1],
+				  seconds */
+	const int *sum, *over; /* SUM: indices of earlier measures; their sum, divided by the sum of `over` */
+	size_t sum_count, over_count; /* over_count 0: not divided */
+	double scale;                 /* times the value, or times amount per second */
 };
 
 enum expect_protocol { EXPECT_ANY, EXPECT_TCP, EXPECT_MPTCP };
@@ -161,6 +166,8 @@ struct experiment {
 	const struct pair
 		*host_settings; /* sysctls of the host, journalled and put back; "+word" adds a word */
 	size_t host_settings_count;
+	struct program *services; /* held for the whole run */
+	size_t services_count;
 	struct configuration *configurations;
 	size_t configurations_count;
 	struct procedure *procedures;

@@ -11,7 +11,7 @@
 #define FACTORS_MAX 16
 #define CONFIGURATIONS_MAX 10000
 
-static const char *const keys[] = {"title", "trials", "links", "settings", NULL};
+static const char *const keys[] = {"title", "trials", "links", "settings", "congestion", NULL};
 
 static void add_settings(
 	struct experiment *e, struct configuration *c, const struct setting *more, size_t count)
@@ -36,7 +36,7 @@ static int apply(struct experiment *e, struct configuration *c, const struct con
 	if (conf_only(part, keys, error) < 0 || conf_string(part, "title", NULL, &title, error) < 0 ||
 		conf_integer(part, "trials", 1, 100000, (int64_t)c->trials, &trials, error) < 0 ||
 		read_links(e, conf_child(part, "links"), c->links, error) < 0 ||
-		read_settings(e, conf_child(part, "settings"), &settings, &count, error) < 0)
+		read_settings(e, part, &settings, &count, error) < 0)
 		return -1;
 	c->trials = (unsigned)trials;
 	if (title)

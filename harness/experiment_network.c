@@ -6,39 +6,76 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* settings: {all: {KEY: VALUE}, NODE: {KEY: VALUE}}; what is said of a node wins over what is said of all. */
+#define CONGESTION_KEY "net.ipv4.tcp_congestion_control"
+#define CONGESTION_NAME_MAX 15 /* TCP_CA_NAME_MAX without its zero */
+
+/* `all` or a node's name; -1 in *node: all. */
+static int read_place(const struct experiment *e, const struct conf_node *of, int *node, char **error)
+{
+	*node = strcmp(of->key, "all") == 0 ? -1 : topology_node(e->topology, of->key);
+	return *node >= 0 || strcmp(of->key, "all") == 0
+		       ? 0
+		       : conf_error(of, error, "no node `%s` in topology %s", of->key, e->topology->name);
+}
+
+static int read_sysctls(
+	const struct conf_node *of, int node, struct setting *settings, size_t *n, char **error)
+{
+	if (conf_expect(of, CONF_MAPPING, error) < 0)
+		return -1;
+	for (const struct conf_node *item = conf_first(of); item; item = item->next) {
+		if (conf_expect(item, CONF_SCALAR, error) < 0)
+			return -1;
+		if (strncmp(item->key, "net.", 4) != 0 || strstr(item->key, "..") || strchr(item->key, '/'))
+			return conf_error(item, error,
+				"`%s` is no sysctl of a network namespace; it begins with `net.`", item->key);
+		settings[(*n)++] =
+			(struct setting){.node = node, .key = item->key, .value = item->value, .at = item};
+	}
+	return 0;
+}
+
+static int read_algorithm(
+	const struct conf_node *item, int node, struct setting *settings, size_t *n, char **error)
+{
+	if (conf_expect(item, CONF_SCALAR, error) < 0)
+		return -1;
+	size_t length = strlen(item->value);
+	if (length == 0 || length > CONGESTION_NAME_MAX ||
+		strspn(item->value, "abcdefghijklmnopqrstuvwxyz0123456789_-") != length)
+		return conf_error(item, error,
+			"`%s` is no name of a congestion control; write reno, or {NODE: reno}", item->value);
+	settings[(*n)++] = (struct setting){
+		.node = node, .key = CONGESTION_KEY, .value = item->value, .on_sockets = true, .at = item};
+	return 0;
+}
+
+/* settings: {all: {KEY: VALUE}, NODE: {KEY: VALUE}}; congestion: NAME | {all: NAME, NODE: NAME}. What is said
+ * of a node wins over what is said of all. */
 int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out,
 	size_t *count, char **error)
 {
-	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
+	const struct conf_node *sysctls = conf_child(map, "settings"),
+			       *control = conf_child(map, "congestion");
+	if (sysctls && conf_expect(sysctls, CONF_MAPPING, error) < 0)
 		return -1;
-	size_t total = 0;
-	for (const struct conf_node *of = conf_first(map); of; of = of->next)
+	size_t total = control ? control->children + 1 : 0, n = 0;
+	for (const struct conf_node *of = conf_first(sysctls); of; of = of->next)
 		total += of->children;
 	struct setting *settings = pool_alloc(e->pool, total + 1, sizeof *settings);
-	size_t n = 0;
+	int node;
 	for (int all = 1; all >= 0; all--)
-		for (const struct conf_node *of = conf_first(map); of; of = of->next) {
-			int node = -1;
-			if ((strcmp(of->key, "all") == 0) != all)
-				continue;
-			if (!all && (node = topology_node(e->topology, of->key)) < 0)
-				return conf_error(
-					of, error, "no node `%s` in topology %s", of->key, e->topology->name);
-			if (conf_expect(of, CONF_MAPPING, error) < 0)
+		for (const struct conf_node *of = conf_first(sysctls); of; of = of->next)
+			if (read_place(e, of, &node, error) < 0 ||
+				((node < 0) == all && read_sysctls(of, node, settings, &n, error) < 0))
 				return -1;
-			for (const struct conf_node *item = conf_first(of); item; item = item->next) {
-				if (conf_expect(item, CONF_SCALAR, error) < 0)
-					return -1;
-				if (strncmp(item->key, "net.", 4) != 0 || strstr(item->key, "..") ||
-					strchr(item->key, '/'))
-					return conf_error(item, error,
-						"`%s` is no sysctl of a network namespace; it begins with "
-						"`net.`",
-						item->key);
-				settings[n++] = (struct setting){node, item->key, item->value, item};
-			}
-		}
+	if (control && control->type != CONF_MAPPING && read_algorithm(control, -1, settings, &n, error) < 0)
+		return -1;
+	for (int all = 1; all >= 0; all--)
+		for (const struct conf_node *of = conf_first(control); of; of = of->next)
+			if (read_place(e, of, &node, error) < 0 ||
+				((node < 0) == all && read_algorithm(of, node, settings, &n, error) < 0))
+				return -1;
 	*out = settings;
 	*count = n;
 	return 0;

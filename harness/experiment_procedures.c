@@ -23,10 +23,54 @@ static int read_window(const struct conf_node *map, double window[2], char **err
 	return window[0] < window[1] ? 0 : conf_error(list, error, "the window ends before it begins");
 }
 
+static int measure_named(const struct experiment *e, const struct conf_node *at, int *index, char **error)
+{
+	for (size_t i = 0; i < e->measures_count; i++)
+		if (at->type == CONF_SCALAR && strcmp(e->measures[i].name, at->value) == 0) {
+			*index = (int)i;
+			return 0;
+		}
+	return conf_error(at, error, "no measure `%s`; add it to `measures`",
+		at->type == CONF_SCALAR ? at->value : "?");
+}
+
+/* links: LINK.forward.bytes: what a link counted, as the record says it. */
+static int read_link_measure(
+	struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
+{
+	m->kind = MEASURE_LINK;
+	if (conf_need_string(map, "links", &m->path, error) < 0)
+		return -1;
+	size_t length = strcspn(m->path, ".");
+	int link = topology_link(e->topology, pool_printf(e->pool, "%.*s", (int)length, m->path));
+	return link >= 0 && m->path[length]
+		       ? 0
+		       : conf_error(conf_child(map, "links"), error,
+				 "`%s` names no link of topology %s; write LINK.forward.bytes", m->path,
+				 e->topology->name);
+}
+
+/* Measures that stand before this one. */
+static int read_terms(
+	struct experiment *e, const struct conf_node *list, const int **terms, size_t *count, char **error)
+{
+	if (list && conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	int *indices = pool_alloc(e->pool, (list ? list->children : 0) + 1, sizeof *indices);
+	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
+		if (measure_named(e, item, &indices[*count], error) < 0)
+			return -1;
+		if (indices[(*count)++] == (int)e->measures_count - 1)
+			return conf_error(item, error, "measure `%s` is made of itself", item->value);
+	}
+	*terms = indices;
+	return list && *count == 0 ? conf_error(list, error, "no measures; write [NAME, ...]") : 0;
+}
+
 static int read_measure(struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
 {
 	static const char *const keys[] = {"unit", "program", "capture", "value", "series", "from", "to",
-		"amount", "window", "scale", NULL};
+		"amount", "window", "scale", "links", "sum", "over", NULL};
 	m->name = map->key;
 	if (conf_only(map, keys, error) < 0 || conf_need_string(map, "unit", &m->unit, error) < 0 ||
 		conf_number(map, "scale", -1e300, 1e300, 1, &m->scale, error) < 0)
@@ -38,14 +82,23 @@ static int read_measure(struct experiment *e, const struct conf_node *map, struc
 			       ? -1
 			       : 0;
 	}
+	if (conf_child(map, "links"))
+		return read_link_measure(e, map, m, error);
+	if (conf_child(map, "sum")) {
+		m->kind = MEASURE_SUM;
+		return read_terms(e, conf_child(map, "sum"), &m->sum, &m->sum_count, error) < 0 ||
+				       read_terms(e, conf_child(map, "over"), &m->over, &m->over_count,
+					       error) < 0
+			       ? -1
+			       : 0;
+	}
 	if (conf_need_string(map, "program", &m->program, error) < 0)
 		return -1;
 	if (conf_child(map, "value"))
 		return conf_need_string(map, "value", &m->path, error);
 	m->kind = MEASURE_SERIES;
 	if (!conf_child(map, "series"))
-		return conf_error(
-			map, error, "measure `%s` names neither `value` nor `series` nor `capture`", m->name);
+		return conf_error(map, error, "measure `%s` names neither `value` nor `series`", m->name);
 	if (conf_need_string(map, "series", &m->path, error) < 0 ||
 		conf_need_string(map, "from", &m->from, error) < 0 ||
 		conf_need_string(map, "to", &m->to, error) < 0 ||
@@ -53,17 +106,6 @@ static int read_measure(struct experiment *e, const struct conf_node *map, struc
 		read_window(map, m->window, error) < 0)
 		return -1;
 	return 0;
-}
-
-static int measure_named(const struct experiment *e, const struct conf_node *at, int *index, char **error)
-{
-	for (size_t i = 0; i < e->measures_count; i++)
-		if (at->type == CONF_SCALAR && strcmp(e->measures[i].name, at->value) == 0) {
-			*index = (int)i;
-			return 0;
-		}
-	return conf_error(at, error, "no measure `%s`; add it to `measures`",
-		at->type == CONF_SCALAR ? at->value : "?");
 }
 
 int read_measures(struct experiment *e, const struct conf_node *root, char **error)
@@ -219,7 +261,7 @@ static int find_parts(
 int read_procedures(struct experiment *e, const struct conf_node *map, char **error)
 {
 	static const char *const keys[] = {"title", "daemons", "ask", "workload", "with", "settings",
-		"expect", "published", "subflow_row", "optional", NULL};
+		"congestion", "expect", "published", "subflow_row", "optional", NULL};
 	if (!map || map->children == 0)
 		return conf_error(e->root, error, "no procedures; add `procedures`");
 	if (conf_expect(map, CONF_MAPPING, error) < 0)
@@ -238,8 +280,7 @@ int read_procedures(struct experiment *e, const struct conf_node *map, char **er
 			find_parts(e, item, p, error) < 0 ||
 			read_asks(e, conf_child(item, "ask"), p, error) < 0 ||
 			read_pairs(e, conf_child(item, "with"), &p->with, &p->with_count, error) < 0 ||
-			read_settings(e, conf_child(item, "settings"), &p->settings, &p->settings_count,
-				error) < 0 ||
+			read_settings(e, item, &p->settings, &p->settings_count, error) < 0 ||
 			read_expect(e, conf_child(item, "expect"), &p->expect, error) < 0 ||
 			read_published(conf_child(item, "published"), &p->published, error) < 0)
 			return -1;

@@ -1,6 +1,7 @@
-/* Experiment, the programs' part: preparations, daemons, workloads. */
+/* Experiment, the programs' part: services, preparations, daemons, workloads. */
 #include "harness/experiment_reader.h"
 
+#include "harness/service.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include <stdlib.h>
@@ -68,23 +69,62 @@ static int check_needs(const struct experiment *e, const struct conf_node *list,
 	return 0;
 }
 
-static int read_program(struct experiment *e, const struct conf_node *map, struct program *p, char **error)
+/* What every program has: its command, and when it is ready. */
+static int read_command(struct experiment *e, const struct conf_node *map, struct program *p, char **error)
 {
 	p->at = map;
 	size_t words;
-	const struct conf_node *run = conf_child(map, "run"), *needs = conf_child(map, "needs");
+	const struct conf_node *run = conf_child(map, "run");
 	if (!run)
 		return conf_error(map, error, "no `run`; write run: [PROGRAM, ARGUMENT, ...]");
-	if (read_node(e, map, "node", &p->node, error) < 0 ||
-		read_strings(e, run, &p->argv, &words, error) < 0 ||
-		conf_string(map, "config", NULL, &p->config, error) < 0 ||
-		conf_duration(map, "within", NS_PER_MS, 86400 * NS_PER_S, 20 * NS_PER_S, &p->within_ns,
-			error) < 0 ||
-		read_strings(e, needs, &p->needs, NULL, error) < 0 || check_needs(e, needs, error) < 0)
+	if (read_strings(e, run, &p->argv, &words, error) < 0 ||
+		conf_duration(
+			map, "within", NS_PER_MS, 86400 * NS_PER_S, 20 * NS_PER_S, &p->within_ns, error) < 0)
 		return -1;
 	if (words == 0)
 		return conf_error(run, error, "an empty command; write [PROGRAM, ARGUMENT, ...]");
 	return read_ready(map, p, error);
+}
+
+static int read_program(struct experiment *e, const struct conf_node *map, struct program *p, char **error)
+{
+	const struct conf_node *needs = conf_child(map, "needs");
+	return read_command(e, map, p, error) < 0 || read_node(e, map, "node", &p->node, error) < 0 ||
+			       conf_string(map, "config", NULL, &p->config, error) < 0 ||
+			       read_strings(e, needs, &p->needs, NULL, error) < 0 ||
+			       check_needs(e, needs, error) < 0
+		       ? -1
+		       : 0;
+}
+
+/* services: {NAME: {run: [PROGRAM, ...], within: TIME}} */
+int read_services(struct experiment *e, const struct conf_node *map, char **error)
+{
+	static const char *const keys[] = {"run", "within", NULL};
+	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
+		return -1;
+	e->services = pool_alloc(e->pool, (map ? map->children : 0) + 1, sizeof *e->services);
+	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
+		struct program *p = &e->services[e->services_count++];
+		char *reason = NULL;
+		p->name = item->key;
+		p->node = -1;
+		if (conf_only(item, keys, error) < 0 || read_command(e, item, p, error) < 0)
+			return -1;
+		if (strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(p->name) || !*p->name)
+			return conf_error(item, error,
+				"`%s` is no name for a service; use small letters, digits, - and _", p->name);
+		if (p->ready != READY_DESCRIPTOR)
+			return conf_error(item, error,
+				"nothing says when service `%s` is ready; pass ${ready}, where it says READY",
+				p->name);
+		if (!service_words(e->pool, p, 0, &reason)) {
+			conf_error(item, error, "%s", reason);
+			free(reason);
+			return -1;
+		}
+	}
+	return 0;
 }
 
 int read_daemons(struct experiment *e, const struct conf_node *map, char **error)

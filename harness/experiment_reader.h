@@ -9,6 +9,7 @@
 int load_with_base(struct experiment *e, char **error);
 
 /* experiment_network.c: what surrounds the programs. */
+/* The `settings` of a mapping (the file, a configuration, a procedure), and its `congestion` after them. */
 int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out,
 	size_t *count, char **error);
 /* links: {all: SHAPE, LINK: SHAPE} on top of what `links` already says. */
@@ -20,7 +21,8 @@ int capture_named(const struct experiment *e, const struct conf_node *map, const
 /* experiment_configurations.c: `configurations` and `factors`. */
 int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
 
-/* experiment_programs.c: preparations, daemons, workloads. */
+/* experiment_programs.c: services, preparations, daemons, workloads. */
+int read_services(struct experiment *e, const struct conf_node *map, char **error);
 int read_preparations(struct experiment *e, const struct conf_node *map, char **error);
 int read_daemons(struct experiment *e, const struct conf_node *map, char **error);
 int read_workloads(struct experiment *e, const struct conf_node *map, char **error);

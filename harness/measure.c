@@ -94,3 +94,42 @@ int measure_read(const struct measure *m, const char *output_path, double *value
 	json_decref(document);
 	return result < 0 ? error_prefix(error, "measure %s of program %s", m->name, m->program) : 0;
 }
+
+int measure_link(const struct measure *m, json_t *links, double *value, char **error)
+{
+	json_t *found = measure_path(links, m->path);
+	if (!json_is_number(found))
+		return error_set(error, "measure %s: the links have no number at `%s`", m->name, m->path);
+	*value = json_number_value(found) * m->scale;
+	return 0;
+}
+
+static int add_up(
+	const struct experiment *e, const int *terms, size_t count, json_t *values, double *sum, char **error)
+{
+	*sum = 0;
+	for (size_t i = 0; i < count; i++) {
+		json_t *term = json_object_get(values, e->measures[terms[i]].name);
+		if (!json_is_number(term))
+			return error_set(error, "there is no `%s`", e->measures[terms[i]].name);
+		*sum += json_number_value(term);
+	}
+	return 0;
+}
+
+int measure_sums(const struct experiment *e, json_t *values, char **error)
+{
+	for (size_t i = 0; i < e->measures_count; i++) {
+		const struct measure *m = &e->measures[i];
+		double sum, over = 1;
+		if (m->kind != MEASURE_SUM)
+			continue;
+		if (add_up(e, m->sum, m->sum_count, values, &sum, error) < 0 ||
+			(m->over_count && add_up(e, m->over, m->over_count, values, &over, error) < 0))
+			return error_prefix(error, "measure %s", m->name);
+		if (over == 0)
+			return error_set(error, "measure %s: its divisor is 0", m->name);
+		json_object_set_new(values, m->name, json_real(sum / over * m->scale));
+	}
+	return 0;
+}

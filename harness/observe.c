@@ -1,5 +1,5 @@
-/* Observe: two children of the trial, ended by the closing of one pipe; their results are files of the
- * trial's folder. */
+/* Observe: up to three children of the trial, ended by the closing of one pipe; their results are files of
+ * the trial's folder. */
 #include "harness/observe.h"
 
 #include "harness/capture.h"
@@ -85,8 +85,23 @@ static int start_captures(struct observer *o, const struct network *network, int
 	return outcome;
 }
 
-int observe_start(struct observer *o, const struct experiment *e, const struct network *network,
-	const char *folder, char **error)
+static int start_congestion(struct observer *o, const struct configuration *c, const struct procedure *p,
+	const struct network *network, int stop_read, char **error)
+{
+	char result[4200];
+	size_t count;
+	struct congestion_target *targets = congestion_targets(o->experiment, c, p, network, &count);
+	result_path(o, "congestion", result, sizeof result);
+	if (count && (o->congestion_pid = fork()) == 0) {
+		close(o->stop_fd);
+		_exit(congestion_watch(targets, count, stop_read, result));
+	}
+	free(targets);
+	return o->congestion_pid < 0 ? error_set(error, "fork: %s", strerror(errno)) : 0;
+}
+
+int observe_start(struct observer *o, const struct experiment *e, const struct configuration *c,
+	const struct procedure *p, const struct network *network, const char *folder, char **error)
 {
 	int stop[2];
 	char result[4200];
@@ -98,6 +113,8 @@ int observe_start(struct observer *o, const struct experiment *e, const struct n
 		return error_set(error, "pipe: %s", strerror(errno));
 	o->stop_fd = stop[1];
 	int outcome = start_captures(o, network, stop[0], error);
+	if (outcome == 0)
+		outcome = start_congestion(o, c, p, network, stop[0], error);
 	result_path(o, "probe", result, sizeof result);
 	if (outcome == 0 && (o->probe_pid = fork()) == 0) {
 		close(o->stop_fd);
@@ -138,21 +155,23 @@ static void add_file(const struct observer *o, json_t *verdict, const char *name
 int observe_stop(struct observer *o, json_t *record, char **error)
 {
 	struct machine_sample after;
-	double capture_s = 0, probe_s = 0;
+	double capture_s = 0, probe_s = 0, congestion_s = 0;
 	machine_sample_take(&after);
 	struct cost_sample own = cost_sample_take();
 	close(o->stop_fd);
 	o->stop_fd = -1;
 	int captured = reap(&o->capture_pid, "the capture", &capture_s, error);
 	int probed = reap(&o->probe_pid, "the lateness probe", &probe_s, error);
+	int listed = reap(&o->congestion_pid, "the look at sockets", &congestion_s, error);
 	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
 	double pressure = cost_pressure_percent(&o->own_before, &own);
 	if (pressure >= 0)
 		json_object_set_new(verdict, "pressure_percent", json_real(pressure));
 	add_file(o, verdict, "capture", capture_s);
 	add_file(o, verdict, "probe", probe_s);
+	add_file(o, verdict, "congestion", congestion_s);
 	json_object_set_new(record, "verdict", verdict);
-	return captured < 0 || probed < 0 ? -1 : 0;
+	return captured < 0 || probed < 0 || listed < 0 ? -1 : 0;
 }
 
 static void judge_threshold(
@@ -199,8 +218,8 @@ void observe_abandon(struct observer *o)
 	if (o->stop_fd >= 0)
 		close(o->stop_fd);
 	o->stop_fd = -1;
-	pid_t *children[] = {&o->capture_pid, &o->probe_pid};
-	for (int i = 0; i < 2; i++)
+	pid_t *children[] = {&o->capture_pid, &o->probe_pid, &o->congestion_pid};
+	for (int i = 0; i < 3; i++)
 		if (*children[i] > 0) {
 			kill(*children[i], SIGKILL);
 			reap(children[i], "", &(double){0}, NULL);

@@ -1,9 +1,11 @@
-/* Observe: what watches a trial while its workload runs: the captures, the lateness probe, the machine's own
- * figures; and the verdict that they allow on whether the machine was able to emulate the trial faithfully.
+/* Observe: what watches a trial while its workload runs: the captures, the lateness probe, the congestion
+ * control of its sockets, the machine's own figures; and the verdict that they allow on whether the machine
+ * was able to emulate the trial faithfully.
  */
 #ifndef LIQUIDNET_OBSERVE_H
 #define LIQUIDNET_OBSERVE_H
 
+#include "harness/congestion.h"
 #include "harness/cost.h"
 #include "harness/experiment.h"
 #include "harness/network.h"
@@ -14,14 +16,16 @@ struct observer {
 	const struct experiment *experiment;
 	const char *folder;
 	char **captures; /* path of each capture, by capture index; owned */
-	pid_t capture_pid, probe_pid;
-	int stop_fd; /* closing it ends both */
+	pid_t capture_pid, probe_pid, congestion_pid;
+	int stop_fd; /* closing it ends them */
 	struct machine_sample before;
 	struct cost_sample own_before; /* of this sandbox */
 };
 
-/* Starts captures and probe; returns when every capture is active. */
+/* Starts captures and probe, and the look at sockets where `configuration` or `procedure` say what those are
+ * to have; returns when every capture is active. */
 int observe_start(struct observer *observer, const struct experiment *experiment,
+	const struct configuration *configuration, const struct procedure *procedure,
 	const struct network *network, const char *folder, char **error);
 /* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one
  * failed. */

@@ -47,6 +47,9 @@ static int check_program(const struct program *p, char **error)
 
 int check_programs(const struct experiment *e, const struct plan *plan, char **error)
 {
+	for (size_t i = 0; i < e->services_count; i++)
+		if (check_program(&e->services[i], error) < 0)
+			return -1;
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct procedure *p = &e->procedures[plan->trials[i].procedure];
 		for (size_t d = 0; d < p->daemons_count; d++)

@@ -10,6 +10,7 @@
 #include "harness/prove.h"
 #include "harness/provenance.h"
 #include "harness/results.h"
+#include "harness/service.h"
 #include "harness/summary.h"
 #include "lib/error.h"
 #include "lib/units.h"
@@ -131,6 +132,7 @@ static int open_results(struct results *results, const struct experiment *e, con
 		return -1;
 	json_t *provenance = provenance_take(e, plan, o);
 	json_object_set_new(provenance, "shaping", proofs_json(proofs));
+	json_object_set_new(provenance, "services", services_json(e));
 	int result = results_write_json(results, "provenance.json", provenance, error);
 	json_decref(provenance);
 	return result;
@@ -157,7 +159,8 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 	if (!host)
 		return 2;
 	if (prepare_host(host, e, error) < 0 ||
-		open_results(&results, e, plan, o, proofs, &options.number, error) < 0) {
+		open_results(&results, e, plan, o, proofs, &options.number, error) < 0 ||
+		!(options.services = services_start(e, results.folder, host, error))) {
 		results_close(&results);
 		host_close(host);
 		return 2;
@@ -168,6 +171,7 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 		progress_open(stderr, open_trials(plan), TRIAL_GUESS_S / (options.jobs ? options.jobs : 2.0));
 	int result = crew_run(e, plan, &options, host, &results, progress, &tally, error);
 	progress_close(progress);
+	services_stop(options.services);
 	host_close(host);
 	results_close(&results);
 	until_free(options.until);

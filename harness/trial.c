@@ -3,6 +3,7 @@
 #include "harness/trial.h"
 
 #include "harness/agreement.h"
+#include "harness/congestion.h"
 #include "harness/cost.h"
 #include "harness/counters.h"
 #include "harness/fidelity.h"
@@ -156,9 +157,11 @@ static int measure(struct run *run, char **error)
 	for (size_t i = 0; i < e->measures_count; i++) {
 		const struct measure *m = &e->measures[i];
 		double value;
-		if (m->kind == MEASURE_CAPTURE)
+		if (m->kind == MEASURE_CAPTURE || m->kind == MEASURE_SUM)
 			continue;
-		if (measure_read(m, stage_output(&run->stage, m->program), &value, error) < 0)
+		if (m->kind == MEASURE_LINK
+				? measure_link(m, json_object_get(run->record, "links"), &value, error) < 0
+				: measure_read(m, stage_output(&run->stage, m->program), &value, error) < 0)
 			return -1;
 		json_object_set_new(values, m->name, json_real(value));
 	}
@@ -180,8 +183,8 @@ static void check_agreement(struct run *run, const struct delivery *delivery)
 /* The workload under observation. What it cost is noted while its processes still live. */
 static int perform(struct run *run, char **error)
 {
-	if (observe_start(&run->observer, run->trial->experiment, &run->network, run->trial->folder, error) <
-		0)
+	if (observe_start(&run->observer, run->trial->experiment, run->configuration, run->procedure,
+		    &run->network, run->trial->folder, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "observe");
 	json_t *earlier = cost_programs();
@@ -219,10 +222,14 @@ static int check(struct run *run, char **error)
 		(const char *const *)run->observer.captures, json_object_get(run->record, "counters"),
 		run->record, &delivery, error);
 	if (result == 0)
+		result =
+			measure_sums(run->trial->experiment, json_object_get(run->record, "measures"), error);
+	if (result == 0)
 		check_agreement(run, &delivery);
 	json_decref(delivery.steps);
 	if (result == 0)
 		judge_machine(run);
+	congestion_judge(run->record);
 	return result;
 }
 
