@@ -91,6 +91,21 @@ out:
 	return result;
 }
 
+int cells_describe(const struct cells *cells, const struct cell *cell, size_t measure, struct stats *stats)
+{
+	size_t count;
+	const struct record *records = cells_records(cells, cell, &count);
+	double *values = calloc(count + 1, sizeof *values);
+
+	if (!values)
+		return -1;
+	size_t n = gather(records, count, measure, values);
+	int result =
+		stats_describe(values, n, cells->experiment->seed + (uint64_t)(cell - cells->cells), stats);
+	free(values);
+	return result;
+}
+
 static void count_statuses(struct cell *cell, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

@@ -104,6 +104,8 @@ void cells_verdict(const struct cells *cells, const struct cell *cell, char *tex
 size_t cells_note_number(const struct cells *cells, size_t note);
 /* The records of a cell: they stand together. Returns the first, and how many there are. */
 const struct record *cells_records(const struct cells *cells, const struct cell *cell, size_t *count);
+/* Describes any measure of a cell over the counted trials that have it. 0, or -1: out of memory. */
+int cells_describe(const struct cells *cells, const struct cell *cell, size_t measure, struct stats *stats);
 /* Whether a record is among those that count: the last of its repeat, and valid or suspect. */
 bool cells_counts(const struct record *record);
 

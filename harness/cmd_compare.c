@@ -10,11 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] = "Usage: liquidnet compare FOLDER FOLDER [--html FILE]\n"
+static const char help[] = "Usage: liquidnet compare FOLDER FOLDER [--html FILE] [--csv FILE]\n"
 			   "Puts two runs (A, B) side by side: each cell's difference with its 95 % "
 			   "interval, and what differs in\n"
 			   "their environment, options and settings.\n\n"
 			   "  --html FILE             the same as a page\n"
+			   "  --csv FILE              every measure that both have, for programs\n"
 			   "\nExit status: 0 done, 2 bad input, or runs that cannot be compared.\n";
 
 struct side {
@@ -42,30 +43,36 @@ static void unload(struct side *side)
 		experiment_free(side->experiment);
 }
 
-static int write_page(const struct compared *compared, const char *path, char **error)
+/* Writes a file by one of compare.h's functions; path NULL: not asked for. */
+static int write_file(const struct compared *compared, const char *path,
+	int (*content)(const struct compared *, FILE *), char **error)
 {
-	FILE *out = fopen(path, "we");
+	FILE *out = path ? fopen(path, "we") : NULL;
 
+	if (!path)
+		return 0;
 	if (!out)
 		return error_set(error, "%s: %m", path);
-	bool bad = compare_html(compared, out) < 0 || ferror(out);
+	bool bad = content(compared, out) < 0 || ferror(out);
 	return fclose(out) || bad ? error_set(error, "%s: cannot be written", path) : 0;
 }
 
-static int compare(const char *folder_a, const char *folder_b, const char *page, char **error)
+static int compare(char **folders, const char *page, const char *csv, char **error)
 {
 	struct side a = {0}, b = {0};
-	int result = load(&a, folder_a, error) < 0 ? -1 : load(&b, folder_b, error);
+	int result = load(&a, folders[0], error) < 0 ? -1 : load(&b, folders[1], error);
 
 	if (result == 0) {
 		struct compared compared;
 		const char *no_color = getenv("NO_COLOR");
-		result = compare_runs(&compared, a.cells, folder_a, b.cells, folder_b, error);
+		result = compare_runs(&compared, a.cells, folders[0], b.cells, folders[1], error);
 		if (result == 0)
 			result = compare_print(
 				&compared, stdout, isatty(STDOUT_FILENO) && !(no_color && *no_color));
-		if (result == 0 && page)
-			result = write_page(&compared, page, error);
+		if (result == 0)
+			result = write_file(&compared, page, compare_html, error);
+		if (result == 0)
+			result = write_file(&compared, csv, compare_csv, error);
 		compared_free(&compared);
 	}
 	unload(&a);
@@ -75,9 +82,9 @@ static int compare(const char *folder_a, const char *folder_b, const char *page,
 
 int cmd_compare(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"html", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
-	const char *page = NULL;
+	static const struct option options[] = {{"html", required_argument, NULL, 'o'},
+		{"csv", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {0}};
+	const char *page = NULL, *csv = NULL;
 	char *error = NULL;
 
 	opterr = 0;
@@ -86,6 +93,9 @@ int cmd_compare(int argc, char **argv)
 		switch (c) {
 		case 'o':
 			page = optarg;
+			break;
+		case 'c':
+			csv = optarg;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -100,7 +110,7 @@ int cmd_compare(int argc, char **argv)
 				"compare --help\n");
 		return 2;
 	}
-	if (compare(argv[optind], argv[optind + 1], page, &error) == 0)
+	if (compare(argv + optind, page, csv, &error) == 0)
 		return 0;
 	fprintf(stderr, "liquidnet compare: %s\n", error ? error : "out of memory");
 	free(error);

@@ -57,26 +57,54 @@ static const char *other_link(
 	return NULL;
 }
 
-static void judge_pair(struct compared_cell *cell)
+struct contrast compare_contrast(const struct stats *a, const struct stats *b)
 {
-	const struct stats *a = &cell->a->stats, *b = &cell->b->stats;
 	struct stats_group group_a = {a->mean, a->sd, (double)a->n}, group_b = {b->mean, b->sd, (double)b->n};
 	struct stats_term terms[] = {{1, b->sd, (double)b->n}, {-1, a->sd, (double)a->n}};
+	struct contrast c = {.difference = b->mean - a->mean,
+		.half_width = stats_welch_half_width(terms, 2),
+		.test = stats_welch(group_b, group_a),
+		.hedges_g = stats_hedges_g(group_b, group_a)};
 
-	cell->difference = b->mean - a->mean;
-	cell->difference_percent = a->mean != 0 ? 100 * cell->difference / a->mean : NAN;
-	cell->half_width = NAN;
-	cell->test = stats_welch(group_b, group_a);
-	cell->hedges_g = stats_hedges_g(group_b, group_a);
-	if (cell->judgement == JUDGED_INCOMPARABLE || isnan(cell->difference))
+	if (!isnan(c.difference) && !isnan(c.half_width))
+		c.judgement = fabs(c.difference) <= c.half_width ? JUDGED_SAME
+			      : c.difference < 0                 ? JUDGED_LOWER
+								 : JUDGED_HIGHER;
+	return c;
+}
+
+/* Why a cell has no number: what is said of its last attempt. "" where it has one. */
+static void explain_empty(const char *run, const struct cells *cells, const struct cell *cell, char why[256])
+{
+	size_t count;
+	const struct record *records = cells_records(cells, cell, &count);
+
+	if (cell->stats.n)
+		*why = 0;
+	else if (!count)
+		snprintf(why, 256, "%s has no trial", run);
+	else
+		snprintf(why, 256, "of %s none of %zu trials counts: %s", run, count,
+			records[count - 1].reasons);
+}
+
+static void judge_pair(const struct compared *compared, struct compared_cell *cell)
+{
+	const struct stats *a = &cell->a->stats, *b = &cell->b->stats;
+	struct contrast c = compare_contrast(a, b);
+
+	cell->difference = c.difference;
+	cell->difference_percent = a->mean != 0 ? 100 * c.difference / a->mean : NAN;
+	cell->half_width = a->mean != 0 ? 100 * c.half_width / fabs(a->mean) : NAN;
+	cell->test = c.test;
+	cell->hedges_g = c.hedges_g;
+	if (cell->judgement == JUDGED_INCOMPARABLE)
 		return;
-	double half = stats_welch_half_width(terms, 2);
-	if (isnan(half))
-		return;
-	cell->half_width = a->mean != 0 ? 100 * half / fabs(a->mean) : NAN;
-	cell->judgement = fabs(cell->difference) <= half ? JUDGED_SAME
-			  : cell->difference < 0         ? JUDGED_LOWER
-							 : JUDGED_HIGHER;
+	cell->judgement = c.judgement;
+	char why_a[256], why_b[256];
+	explain_empty("A", compared->a, cell->a, why_a);
+	explain_empty("B", compared->b, cell->b, why_b);
+	snprintf(cell->why, sizeof cell->why, "%s%s%s", why_a, *why_a && *why_b ? "; " : "", why_b);
 }
 
 static const struct cell *find(const struct cells *cells, const char *configuration, const char *procedure)
@@ -114,7 +142,7 @@ static void match(struct compared *c)
 			cell.judgement = JUDGED_INCOMPARABLE;
 			snprintf(cell.why, sizeof cell.why, "%s is another one", link);
 		}
-		judge_pair(&cell);
+		judge_pair(c, &cell);
 		c->cells[c->count++] = cell;
 	}
 	for (size_t i = 0; i < c->b->count; i++)
@@ -200,13 +228,28 @@ void compared_free(struct compared *c)
 }
 
 /* "higher", or why there is no judgement. */
-static const char *word(const struct compared_cell *cell, char text[192])
+static const char *word(const struct compared_cell *cell, char text[560])
 {
 	if (cell->judgement == JUDGED_INCOMPARABLE)
-		snprintf(text, 192, "not comparable: %s", cell->why);
+		snprintf(text, 560, "not comparable: %s", cell->why);
+	else if (!cell->a->stats.n || !cell->b->stats.n)
+		snprintf(text, 560, "not there (below)");
 	else
-		snprintf(text, 192, "%s", cell->judgement ? judgement_name(cell->judgement) : "-");
+		snprintf(text, 560, "%s", cell->judgement ? judgement_name(cell->judgement) : "-");
 	return text;
+}
+
+static void print_empty(const struct compared *c, FILE *out)
+{
+	char text[768];
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct compared_cell *cell = &c->cells[i];
+		if (cell->a->stats.n && cell->b->stats.n)
+			continue;
+		snprintf(text, sizeof text, "%s, %s: %s", cell->configuration, cell->procedure, cell->why);
+		table_text(out, "  ", text);
+	}
 }
 
 int compare_print(const struct compared *c, FILE *out, bool color)
@@ -224,7 +267,7 @@ int compare_print(const struct compared *c, FILE *out, bool color)
 	table_column(table, "B is", false, false);
 	for (size_t i = 0; i < c->count; i++) {
 		const struct compared_cell *cell = &c->cells[i];
-		char text[192];
+		char text[560];
 		if (!last || strcmp(last, cell->configuration))
 			table_group(table, last = cell->configuration);
 		table_row(table);
@@ -245,6 +288,7 @@ int compare_print(const struct compared *c, FILE *out, bool color)
 	}
 	int result = table_print(table, out, color);
 	table_free(table);
+	print_empty(c, out);
 	if (c->only_a || c->only_b)
 		fprintf(out, "  %zu cells are only in A, %zu only in B\n", c->only_a, c->only_b);
 	table_text(out, "  ",
@@ -274,7 +318,7 @@ static void html_rows(const struct compared *c, FILE *out)
 
 	for (size_t i = 0; i < c->count; i++) {
 		const struct compared_cell *cell = &c->cells[i];
-		char text[192];
+		char text[560];
 		if (!last || strcmp(last, cell->configuration)) {
 			fputs("<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"11\">", out);
 			html_text(out, last = cell->configuration);
@@ -297,6 +341,18 @@ static void html_rows(const struct compared *c, FILE *out)
 		fprintf(out, "<td class=\"%s\">", classes[cell->judgement]);
 		html_text(out, word(cell, text));
 		fputs("</td></tr>\n", out);
+	}
+}
+
+static void html_empty(const struct compared *c, FILE *out)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct compared_cell *cell = &c->cells[i];
+		if (cell->a->stats.n && cell->b->stats.n)
+			continue;
+		fputs("<p>", out);
+		html_format(out, "%s, %s: %s", cell->configuration, cell->procedure, cell->why);
+		fputs("</p>\n", out);
 	}
 }
 
@@ -336,6 +392,7 @@ int compare_html(const struct compared *c, FILE *out)
 	report_table_end(out);
 	if (c->only_a || c->only_b)
 		fprintf(out, "<p>%zu cells are only in A, %zu only in B.</p>\n", c->only_a, c->only_b);
+	html_empty(c, out);
 	fputs("<p class=\"small\">\xc2\xb1: half the 95&nbsp;% interval of the difference (Welch). p: "
 	      "two-sided. g: "
 	      "Hedges&#39; effect size. Same: not distinguishable at 95&nbsp;%.</p>\n</section>\n",

@@ -14,8 +14,8 @@ struct compared_cell {
 	double half_width;                     /* half its 95 % interval (Welch), per cent; NAN: no spread */
 	struct stats_test test;
 	double hedges_g;
-	enum judgement judgement; /* of b beside a; JUDGED_INCOMPARABLE: `why` */
-	char why[128];
+	enum judgement judgement; /* of b beside a */
+	char why[520];            /* why they are not comparable, or nothing is judged; else "" */
 };
 
 struct compared {
@@ -34,8 +34,19 @@ int compare_runs(struct compared *compared, const struct cells *a, const char *f
 	const struct cells *b, const char *folder_b, char **error);
 void compared_free(struct compared *compared);
 
-/* Tables for a terminal; a page of its own. 0, or -1: out of memory. */
+/* Tables for a terminal; a page of its own; every measure that both have, a line each and cell, as CSV. 0, or
+ * -1: out of memory. */
 int compare_print(const struct compared *compared, FILE *out, bool color);
 int compare_html(const struct compared *compared, FILE *out);
+int compare_csv(const struct compared *compared, FILE *out);
+
+/* How far b's mean is from a's; NAN: not known. */
+struct contrast {
+	double difference, half_width; /* half of its 95 % interval (Welch); in the unit */
+	struct stats_test test;
+	double hedges_g;
+	enum judgement judgement;
+};
+struct contrast compare_contrast(const struct stats *a, const struct stats *b);
 
 #endif

@@ -2,6 +2,7 @@
  * and are replaced whole: a reader never sees half a file. */
 #include "harness/summary.h"
 #include "harness/cells.h"
+#include "harness/csv.h"
 #include "harness/report.h"
 #include "harness/scorecard.h"
 #include "lib/error.h"
@@ -12,32 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A number with six digits, never as 1e+06; nothing for NAN. */
-static void put_number(FILE *out, double value)
-{
-	if (isnan(value))
-		fputc(',', out);
-	else
-		fprintf(out, fabs(value) >= 1e6 ? ",%.0f" : ",%.6g", value);
-}
-
-static void put_text(FILE *out, const char *text)
-{
-	if (!strpbrk(text, ",\"\n")) {
-		fputs(text, out);
-		return;
-	}
-	fputc('"', out);
-	for (; *text; text++)
-		fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
-	fputc('"', out);
-}
-
 static void put_names(FILE *out, const struct cells *cells, const struct cell *cell)
 {
-	put_text(out, cells->experiment->configurations[cell->configuration].name);
+	csv_text(out, cells->experiment->configurations[cell->configuration].name);
 	fputc(',', out);
-	put_text(out, cells->experiment->procedures[cell->procedure].name);
+	csv_text(out, cells->experiment->procedures[cell->procedure].name);
 }
 
 /* The notes behind the judgement, as one text. */
@@ -51,7 +31,7 @@ static void put_causes(FILE *out, const struct cells *cells, const struct cell *
 		if (cell->causes >> i & 1)
 			fprintf(joined, "%s%s", ftell(joined) ? " " : "", cells->notes.items[i].text);
 	if (joined && fclose(joined) == 0)
-		put_text(out, text);
+		csv_text(out, text);
 	free(text);
 }
 
@@ -77,30 +57,30 @@ static void summary_row(const struct cells *cells, const struct cell *cell, FILE
 
 	put_names(out, cells, cell);
 	fprintf(out, ",%zu", stats->n);
-	put_number(out, stats->mean);
-	put_number(out, stats->sd);
-	put_number(out, stats->median);
+	csv_number(out, stats->mean);
+	csv_number(out, stats->sd);
+	csv_number(out, stats->median);
 	fprintf(out, ",%s", cell->published_text);
-	put_number(out, cell->difference_percent);
-	put_number(out, stats->min);
-	put_number(out, stats->max);
-	put_number(out, stats->ci95_low);
-	put_number(out, stats->ci95_high);
+	csv_number(out, cell->difference_percent);
+	csv_number(out, stats->min);
+	csv_number(out, stats->max);
+	csv_number(out, stats->ci95_low);
+	csv_number(out, stats->ci95_high);
 	for (size_t m = 0; m < experiment->measures_count; m++)
 		if (m != experiment->primary)
-			put_number(out, cell->means[m]);
+			csv_number(out, cell->means[m]);
 	fprintf(out, ",%zu,%zu,%zu,", cell->suspect, cell->invalid, cell->failed);
-	put_text(out, cell->source < 0 ? "" : cells->sources[cell->source].file);
-	put_number(out, cell->published_sd);
-	put_number(out, cell->published_n);
-	put_number(out, cell->difference);
+	csv_text(out, cell->source < 0 ? "" : cells->sources[cell->source].file);
+	csv_number(out, cell->published_sd);
+	csv_number(out, cell->published_n);
+	csv_number(out, cell->difference);
 	fprintf(out, ",%s", judgement_name(cell->judgement));
-	put_number(out, stats->q1);
-	put_number(out, stats->q3);
-	put_number(out, cell->test.t);
-	put_number(out, cell->test.df);
-	put_number(out, cell->test.p);
-	put_number(out, cell->hedges_g);
+	csv_number(out, stats->q1);
+	csv_number(out, stats->q3);
+	csv_number(out, cell->test.t);
+	csv_number(out, cell->test.df);
+	csv_number(out, cell->test.p);
+	csv_number(out, cell->hedges_g);
 	fputc(',', out);
 	put_causes(out, cells, cell);
 	fputc('\n', out);
@@ -126,11 +106,11 @@ static int subflows_csv(const struct cells *cells, FILE *out)
 			const struct cell_subflow *subflow = &cell->subflows[s];
 			put_names(out, cells, cell);
 			fprintf(out, ",%zu,", cell->subflows_n);
-			put_text(out, subflow->node);
-			put_number(out, subflow->bytes);
-			put_number(out, subflow->share);
-			put_number(out, subflow->published_bytes);
-			put_number(out, subflow->published_share);
+			csv_text(out, subflow->node);
+			csv_number(out, subflow->bytes);
+			csv_number(out, subflow->share);
+			csv_number(out, subflow->published_bytes);
+			csv_number(out, subflow->published_share);
 			fputc('\n', out);
 		}
 	}

@@ -2,6 +2,7 @@
 #   make vm                 builds the image (Debian 12, its kernel, the packages of packages.txt) under build-vm/
 #   make vm-run CMD='...'   boots it, runs a command as root in this source tree (vm/run gives its exit status)
 #   make vm-test            the system tests in it, where links are shaped by netem
+#   make compare-backends   the same links by netem (in it), by the link daemon and by the wheel (here), in one table
 #   make vagrant-box        a Vagrant box (libvirt) of the same image
 #   make vagrant-test       vagrant up, a run, vagrant destroy, apart from this host's libvirt and network
 VM_IMAGE ?= build-vm
@@ -9,7 +10,7 @@ VM_IMAGE ?= build-vm
 VM_BUILD ?= build-vm-host
 VM_TESTS ?= netem.bats
 
-.PHONY: vm vm-run vm-test vm-clean vagrant-box vagrant-test
+.PHONY: vm vm-run vm-test vm-clean compare-backends vagrant-box vagrant-test
 
 vm: $(VM_IMAGE)/root.ext4
 
@@ -27,6 +28,13 @@ vm-run: vm
 
 vm-test:
 	@$(MAKE) --no-print-directory vm-run CMD='status=0; for t in $(VM_TESTS); do tests/run $$t || status=1; done; exit $$status'
+
+# BACKENDS, MEASURE: see vm/compare-backends. In slices: MEASURE=netem@vm first, say, then MEASURE='link wheel'.
+compare-backends: vm
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory BUILD=$(VM_BUILD) build
+	@PATH=$(abspath $(BUILD))/bin:$$PATH VM_PATH=/liquidnet/$(VM_BUILD)/bin vm/compare-backends $(VM_IMAGE) results/compare-backends \
+	  $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
 
 vagrant-box: $(VM_IMAGE)/liquidnet.box
 

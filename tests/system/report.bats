@@ -122,6 +122,20 @@ browse() {
 	"$liquidnet" compare "$work/a" "$work/a" | tee "$work/out"
 	grep -q 'settings are the same' "$work/out"
 	[ "$(grep -c '  same$' "$work/out")" = 3 ]
+	# Every measure that both have, for programs: 9.43 beside 9.93, each with a spread of 0.0158 over five trials.
+	"$liquidnet" compare "$work/a" "$work/b" --csv "$work/out.csv" >/dev/null
+	head -n 1 "$work/out.csv" | grep -q '^configuration,procedure,measure,unit,n_a,mean_a,'
+	grep -Eq '^core-limited,nat,receiver,mbps,5,9.43,0.0158114,0,0,0,5,9.93,0.0158114,0,0,0,0.5,5.3022.,0.0230.*,higher,$' "$work/out.csv"
+	grep -q '^core-limited,tcp,capture,mbps,5,9.4,0,0,0,0,5,9.9,0,0,0,0,0.5,' "$work/out.csv"
+	# A cell of which nothing counts is there, with the reason.
+	cp -R "$work/b" "$work/d"
+	jq -c 'if .procedure == "nat" then .status = "invalid" | .reasons = ["too late, by far"] else . end' "$work/b/trials.jsonl" \
+		>"$work/d/trials.jsonl"
+	"$liquidnet" compare "$work/a" "$work/d" --csv "$work/out.csv" --html "$work/compare.html" | tee "$work/out"
+	grep -q 'nat .* not there (below)$' "$work/out"
+	grep -q '  core-limited, nat: of B none of 5 trials counts: too late, by far$' "$work/out"
+	grep -q 'of B none of 5 trials counts: too late' "$work/compare.html"
+	grep -q '^core-limited,nat,receiver,mbps,5,.*,0,,,0,5,0,,,,,,,"of B none of 5 trials counts: too late, by far"$' "$work/out.csv"
 	# Another rate on a link: the cell is named, not judged.
 	sed -i 's/  all: {rate: 10Mbit\/s/  all: {rate: 11Mbit\/s/' "$work/b/experiment.yaml"
 	"$liquidnet" compare "$work/a" "$work/b" | grep -q 'not comparable: link2 is another one'

@@ -20,6 +20,7 @@
 #include "harness/report_tables.c"
 #include "harness/scorecard.c"
 #include "harness/stats.c"
+#include "harness/csv.c"
 #include "harness/summary.c"
 #include "harness/table.c"
 #include <dirent.h>
