@@ -27,7 +27,8 @@ struct seat { /* one sandbox that runs */
 	char *text; /* what was reported so far */
 	size_t size;
 	int64_t deadline_ns;
-	unsigned limit; /* of trials at once, when it began */
+	double load;    /* the processors that it was expected to keep busy */
+	unsigned epoch; /* of the pace, when it began */
 	unsigned ended; /* ends of services before it began */
 };
 
@@ -40,9 +41,9 @@ struct crew {
 	struct progress *progress;
 	struct crew_tally *tally;
 	struct seat *seats;
-	unsigned seats_count, limit; /* of them in use */
-	struct pace pace;            /* where the machine decides on the limit */
-	size_t next;                 /* of the plan */
+	unsigned seats_count;
+	struct pace pace; /* where the machine decides how many are in use */
+	size_t next;      /* of the plan */
 	unsigned number;
 	bool stopping;
 };
@@ -53,6 +54,14 @@ static unsigned running(const struct crew *crew)
 	for (size_t i = 0; i < crew->seats_count; i++)
 		count += crew->seats[i].taken;
 	return count;
+}
+
+static double load_of(const struct crew *crew)
+{
+	double load = 0;
+	for (size_t i = 0; i < crew->seats_count; i++)
+		load += crew->seats[i].taken ? crew->seats[i].load : 0;
+	return load;
 }
 
 static void show(struct crew *crew, const char *label)
@@ -74,7 +83,10 @@ static int seat_trial(
 	unsigned ended = services_ended(crew->options->services, NULL);
 	if (services_revive(crew->options->services, error) < 0)
 		return -1;
-	*seat = (struct seat){.taken = true, .limit = crew->limit, .ended = ended};
+	*seat = (struct seat){.taken = true,
+		.load = pace_load(&crew->pace, planned->procedure),
+		.epoch = crew->pace.epoch,
+		.ended = ended};
 	seat->trial = (struct trial){.experiment = e,
 		.planned = planned,
 		.number = ++crew->number,
@@ -150,16 +162,16 @@ static void set_pace(struct crew *crew, const struct seat *seat, const json_t *r
 {
 	const json_t *verdict = json_object_get(record, "verdict");
 	bool strained = json_is_true(json_object_get(verdict, "strained"));
-	unsigned before = crew->pace.limit;
-	if (crew->options->jobs ||
-		!pace_ended(&crew->pace, json_number_value(json_object_get(record, "wall_s")),
-			json_number_value(json_object_get(record, "cpu_s")), strained, seat->limit))
+	double before = crew->pace.budget;
+	bool moved = pace_ended(&crew->pace, seat->trial.planned->procedure,
+		json_number_value(json_object_get(record, "wall_s")),
+		json_number_value(json_object_get(record, "cpu_s")), strained, seat->epoch);
+	if (!moved || crew->options->jobs)
 		return;
-	crew->limit = crew->pace.limit;
 	char line[256];
-	snprintf(line, sizeof line, "trials at once: %u -> %u (%s; one keeps %.2f of %u processors busy)",
-		before, crew->limit, strained ? "the machine was too slow for one" : "all were clean",
-		crew->pace.load, crew->pace.cpus);
+	snprintf(line, sizeof line, "trials may keep %.2f of %.0f processors busy, not %.2f (%s; %u run)",
+		crew->pace.budget, crew->pace.cpus, before,
+		strained ? "the machine was too slow for one" : "all were clean", running(crew));
 	results_note(crew->results, "jobs.log", line);
 	progress_note(crew->progress, "%s", line);
 }
@@ -168,7 +180,7 @@ static int finish(struct crew *crew, struct seat *seat, char **error)
 {
 	json_t *record = take_record(crew, seat);
 	judge_services(crew, seat, record);
-	json_object_set_new(record, "at_once", json_integer(seat->limit));
+	json_object_set_new(record, "at_once", json_integer(running(crew)));
 	set_pace(crew, seat, record);
 	const char *status = json_string_value(json_object_get(record, "status"));
 	const char *reason = json_string_value(json_array_get(json_object_get(record, "reasons"), 0));
@@ -212,11 +224,11 @@ static int read_report(struct crew *crew, struct seat *seat, char **error)
 	return seat->text[seat->size - 1] == '\n' ? finish(crew, seat, error) : 0;
 }
 
-/* The next trial that is open and needed; NULL: none is left. */
+/* The next trial that is open and needed; NULL: none is left. It stays the next one until it is started. */
 static const struct planned *next_open(struct crew *crew)
 {
-	while (crew->next < crew->plan->count) {
-		const struct planned *planned = &crew->plan->trials[crew->next++];
+	for (; crew->next < crew->plan->count; crew->next++) {
+		const struct planned *planned = &crew->plan->trials[crew->next];
 		if (planned->state != PLANNED_OPEN)
 			continue;
 		if (!until_met(crew->options->until, cell_of(crew, planned)))
@@ -234,13 +246,22 @@ static struct seat *free_seat(struct crew *crew)
 	return NULL;
 }
 
+static bool has_room(const struct crew *crew, const struct planned *planned)
+{
+	unsigned count = running(crew);
+	return crew->options->jobs ? count < crew->options->jobs
+				   : pace_admits(&crew->pace, planned->procedure, count, load_of(crew));
+}
+
+/* Trials start in the plan's order: a dear one waits for room, and the others behind it. */
 static int fill_seats(struct crew *crew, char **error)
 {
-	while (!crew->stopping && running(crew) < crew->limit) {
+	while (!crew->stopping) {
 		struct seat *seat = free_seat(crew);
-		const struct planned *planned = seat ? next_open(crew) : NULL;
-		if (!planned)
+		const struct planned *planned = next_open(crew);
+		if (!seat || !planned || !has_room(crew, planned))
 			return 0;
+		crew->next++;
 		if (seat_trial(crew, seat, planned, planned->attempts + 1, error) < 0)
 			return -1;
 	}
@@ -313,8 +334,8 @@ int crew_run(const struct experiment *experiment, const struct plan *plan, const
 		.number = options->number,
 		.seats_count = options->jobs ? options->jobs : PACE_MAX};
 	crew.seats = calloc(crew.seats_count, sizeof *crew.seats);
-	pace_init(&crew.pace, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), free_memory_mib());
-	crew.limit = options->jobs ? options->jobs : crew.pace.limit;
+	pace_init(&crew.pace, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), free_memory_mib(),
+		experiment->procedures_count);
 	*tally = (struct crew_tally){0};
 	int left = 0;
 	do {
@@ -322,6 +343,7 @@ int crew_run(const struct experiment *experiment, const struct plan *plan, const
 	} while (left > 0 && !crew.stopping);
 	tally->stopped = crew.stopping;
 	abandon(&crew);
+	pace_free(&crew.pace);
 	free(crew.seats);
 	return left < 0 ? -1 : 0;
 }

@@ -72,6 +72,7 @@ int network_build(struct network *network, const char *root, const struct topolo
 	const char *argv[] = {"/usr/bin/python3", "-I", "-S", driver, topology->name, NULL};
 	struct process_options options = PROCESS_OPTIONS;
 	options.argv = argv;
+	options.idle = true; /* a tenth of a second's work, which must not hold up the trials that run */
 	options.stdin_fd = in[0];
 	options.stdout_fd = out[1];
 	int started = process_start(&network->driver, &options, error);

@@ -1,68 +1,85 @@
 /* Pace: see the header. */
 #include "harness/pace.h"
 
-#define SMOOTHING 0.2
-#define ROUNDS_BEFORE_RETRY 10 /* clean rounds before the ceiling rises by one */
+#include <stdlib.h>
 
-static unsigned least(unsigned a, unsigned b)
+#define SMOOTHING 0.2
+#define FIRST_BUDGET 0.25      /* of all processors */
+#define UNKNOWN_LOAD 0.25      /* of one processor */
+#define STEP 0.05              /* of all processors */
+#define ROUNDS_BEFORE_RETRY 10 /* clean rounds before the ceiling rises by a step */
+
+static double least(double a, double b)
 {
 	return a < b ? a : b;
 }
 
-void pace_init(struct pace *pace, unsigned cpus, unsigned long memory_mib)
+void pace_init(struct pace *pace, unsigned cpus, unsigned long memory_mib, size_t kinds)
 {
 	unsigned long room = memory_mib / PACE_MEMORY_MIB;
-	*pace = (struct pace){.cpus = cpus ? cpus : 1, .ceiling = PACE_MAX};
+	*pace = (struct pace){.cpus = cpus ? cpus : 1, .kinds = kinds};
+	pace->loads = calloc(kinds ? kinds : 1, sizeof *pace->loads);
 	pace->room = room < 1 ? 1 : room > PACE_MAX ? PACE_MAX : (unsigned)room;
-	pace->limit = least(pace->cpus, pace->room);
+	pace->budget = FIRST_BUDGET * pace->cpus;
+	pace->ceiling = PACE_BUDGET * pace->cpus;
 }
 
-/* How many would fill the budget; as many as run now while the cost is not known. */
-static unsigned affordable(const struct pace *pace)
+void pace_free(struct pace *pace)
 {
-	if (pace->load <= 0)
-		return pace->limit;
-	double fit = PACE_BUDGET * pace->cpus / pace->load;
-	return fit < 1 ? 1 : fit > PACE_MAX ? PACE_MAX : (unsigned)fit;
+	free(pace->loads);
+	pace->loads = NULL;
+}
+
+double pace_load(const struct pace *pace, size_t kind)
+{
+	double dearest = 0;
+	if (pace->loads[kind] > 0)
+		return pace->loads[kind];
+	for (size_t i = 0; i < pace->kinds; i++)
+		dearest = pace->loads[i] > dearest ? pace->loads[i] : dearest;
+	return dearest > 0 ? dearest : UNKNOWN_LOAD;
+}
+
+bool pace_admits(const struct pace *pace, size_t kind, unsigned running, double load)
+{
+	return running == 0 || (running < pace->room && load + pace_load(pace, kind) <= pace->budget);
+}
+
+static bool move(struct pace *pace, double budget)
+{
+	pace->budget = budget;
+	pace->clean = 0;
+	pace->epoch++;
+	return true;
 }
 
 static bool slow_down(struct pace *pace)
 {
-	unsigned before = pace->limit;
-	pace->clean = 0;
-	if (before == 1)
+	double step = STEP * pace->cpus;
+	if (pace->budget <= 2 * step)
 		return false;
-	pace->ceiling = before - 1;
-	pace->limit = before * 3 / 4;
-	return true;
+	pace->ceiling = pace->budget - step;
+	return move(pace, pace->budget - 2 * step);
 }
 
-bool pace_ended(struct pace *pace, double wall_s, double cpu_s, bool strained, unsigned limit_then)
+bool pace_ended(
+	struct pace *pace, size_t kind, double wall_s, double cpu_s, bool strained, unsigned epoch_then)
 {
-	if (wall_s > 0 && cpu_s > 0) {
-		double load = cpu_s / wall_s;
-		pace->load = pace->load > 0 ? pace->load + SMOOTHING * (load - pace->load) : load;
-	}
-	if (limit_then != pace->limit)
+	double *known = &pace->loads[kind], load = wall_s > 0 && cpu_s > 0 ? cpu_s / wall_s : 0;
+	if (load > 0)
+		*known = *known > 0 ? *known + SMOOTHING * (load - *known) : load;
+	if (epoch_then != pace->epoch)
 		return false;
 	if (strained)
 		return slow_down(pace);
-	pace->clean++;
-	if (pace->clean < pace->limit)
+	pace->clean += load;
+	if (pace->clean < pace->budget)
 		return false;
-	unsigned target = least(least(affordable(pace), pace->room), pace->ceiling);
-	if (target < pace->limit) { /* trials became dearer */
-		pace->limit = target;
-		pace->clean = 0;
-		return true;
-	}
-	if (target > pace->limit) {
-		pace->limit += (target - pace->limit + 1) / 2;
-		pace->clean = 0;
-		return true;
-	}
-	if (pace->ceiling < PACE_MAX && pace->clean >= ROUNDS_BEFORE_RETRY * pace->limit) {
-		pace->ceiling++;
+	double top = PACE_BUDGET * pace->cpus, step = STEP * pace->cpus, target = least(pace->ceiling, top);
+	if (target - pace->budget > step / 2)
+		return move(pace, target - pace->budget > 2 * step ? (target + pace->budget) / 2 : target);
+	if (pace->ceiling < top && pace->clean >= ROUNDS_BEFORE_RETRY * pace->budget) {
+		pace->ceiling = least(pace->ceiling + step, top);
 		pace->clean = 0;
 	}
 	return false;

@@ -1,32 +1,45 @@
 /* Pace: how many trials run at once when the machine decides (`--jobs auto`). Pure: it is told how each trial
- * ended and says how many may run.
+ * ended and says whether one more may start.
  *
- * It begins with one trial a processor. What trials cost says how many could fit (the budget: a share of all
- * processors, and of the memory); each time as many trials as run at once have ended clean, the limit moves
- * half way to that. A trial that the machine was too slow for (strained) lowers the limit by a quarter, and
- * what was too many then is not tried again before many clean trials. */
+ * Trials are not alike: a tunnel in user space keeps a processor three times as busy as plain TCP. So it
+ * counts processors, not trials: each kind of trial (a procedure) has a load, which ended trials tell, and
+ * trials start while the loads of those that run stay within the budget. The budget begins low; each time as
+ * much load as it holds has ended clean, it moves half way to PACE_BUDGET of all processors. A trial that the
+ * machine was too slow for (strained) lowers it, and what was too much then is not tried again before many
+ * clean trials. */
 #ifndef LIQUIDNET_PACE_H
 #define LIQUIDNET_PACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define PACE_BUDGET 0.75    /* of all processors */
 #define PACE_MEMORY_MIB 200 /* a sandbox, generously */
-#define PACE_MAX 64
+#define PACE_MAX 64         /* trials at once */
 
 struct pace {
-	unsigned limit; /* that may run now */
-	unsigned cpus;
-	unsigned room;    /* for which there is memory */
-	unsigned ceiling; /* below what was too many */
-	unsigned clean;   /* trials since the limit last moved */
-	double load;      /* processors that a trial keeps busy, smoothed; 0: not known yet */
+	double budget;  /* processors that trials may keep busy now */
+	double ceiling; /* below what was too much */
+	double clean;   /* load that ended clean since the budget last moved */
+	double cpus;
+	unsigned room;  /* trials for which there is memory */
+	unsigned epoch; /* counts the budget's moves */
+	double *loads;  /* processors that a trial of each kind keeps busy, smoothed; 0: not known yet */
+	size_t kinds;
 };
 
-void pace_init(struct pace *pace, unsigned cpus, unsigned long memory_mib);
+/* `kinds`: how many kinds of trial there are. pace_free ends it. */
+void pace_init(struct pace *pace, unsigned cpus, unsigned long memory_mib, size_t kinds);
+void pace_free(struct pace *pace);
+/* The processors that a trial of a kind keeps busy: what earlier ones did; of an unknown kind as much as the
+ * dearest known one, or a quarter of a processor. */
+double pace_load(const struct pace *pace, size_t kind);
+/* Whether a trial may start beside `running` others whose loads are `load` together. One alone always may. */
+bool pace_admits(const struct pace *pace, size_t kind, unsigned running, double load);
 /* A trial ended: how long it ran and how much processor time it took (0: not known), whether the machine was
- * strained, and the limit when it began (a trial of another limit proves nothing about this one). True when
- * the limit moved. */
-bool pace_ended(struct pace *pace, double wall_s, double cpu_s, bool strained, unsigned limit_then);
+ * strained, and the epoch when it began (a trial of another budget proves nothing about this one). True when
+ * the budget moved. */
+bool pace_ended(
+	struct pace *pace, size_t kind, double wall_s, double cpu_s, bool strained, unsigned epoch_then);
 
 #endif

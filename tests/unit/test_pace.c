@@ -1,5 +1,5 @@
-/* Pace: the limit climbs while trials are clean, to what processors and memory allow; a strained trial lowers
- * it. */
+/* Pace: the budget climbs while trials are clean, to what processors and memory allow; a strained trial
+ * lowers it; dear trials leave room for fewer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,66 +8,106 @@
 
 #include "harness/pace.c"
 
-static void clean_rounds(struct pace *pace, double load, int trials)
+static void clean_trials(struct pace *pace, size_t kind, double load, int trials)
 {
 	for (int i = 0; i < trials; i++)
-		pace_ended(pace, 10, 10 * load, false, pace->limit);
+		pace_ended(pace, kind, 10, 10 * load, false, pace->epoch);
+}
+
+/* How many trials of a kind run side by side. */
+static unsigned fit(const struct pace *pace, size_t kind)
+{
+	unsigned running = 0;
+	while (pace_admits(pace, kind, running, running * pace_load(pace, kind)))
+		running++;
+	return running;
 }
 
 static void it_climbs_to_the_budget(void **state)
 {
 	(void)state;
 	struct pace pace;
-	pace_init(&pace, 2, 24000);
-	assert_int_equal(pace.limit, 2);
-	clean_rounds(&pace, 0.125, 200);
-	assert_int_equal(pace.limit, (unsigned)(PACE_BUDGET * 2 / 0.125));
+	pace_init(&pace, 2, 24000, 1);
+	assert_int_equal(fit(&pace, 0), 2);
+	clean_trials(&pace, 0, 0.125, 3);
+	assert_int_equal(fit(&pace, 0), 4);
+	clean_trials(&pace, 0, 0.125, 200);
+	assert_int_equal(fit(&pace, 0), (unsigned)(PACE_BUDGET * 2 / 0.125));
+	pace_free(&pace);
+}
+
+static void dear_trials_leave_room_for_fewer(void **state)
+{
+	(void)state;
+	struct pace pace;
+	pace_init(&pace, 2, 24000, 3);
+	clean_trials(&pace, 0, 0.11, 200);
+	/* What is not known is taken for as dear as the dearest. */
+	assert_int_equal(fit(&pace, 1), 13);
+	clean_trials(&pace, 1, 0.31, 200);
+	assert_int_equal(fit(&pace, 0), 13);
+	assert_int_equal(fit(&pace, 1), 4);
+	assert_int_equal(fit(&pace, 2), 4);
+	assert_true(pace_admits(&pace, 0, 4, 4 * 0.31));
+	assert_false(pace_admits(&pace, 1, 7, 4 * 0.31 + 3 * 0.11));
+	/* One alone may be as dear as it likes. */
+	clean_trials(&pace, 2, 5, 1);
+	assert_true(pace_admits(&pace, 2, 0, 0));
+	assert_false(pace_admits(&pace, 2, 1, 0.1));
+	pace_free(&pace);
 }
 
 static void memory_is_a_limit(void **state)
 {
 	(void)state;
 	struct pace pace;
-	pace_init(&pace, 2, 3 * PACE_MEMORY_MIB + 10);
-	clean_rounds(&pace, 0.01, 500);
-	assert_int_equal(pace.limit, 3);
-	pace_init(&pace, 8, 10);
-	assert_int_equal(pace.limit, 1);
+	pace_init(&pace, 2, 3 * PACE_MEMORY_MIB + 10, 1);
+	clean_trials(&pace, 0, 0.01, 5000);
+	assert_int_equal(fit(&pace, 0), 3);
+	pace_free(&pace);
+	pace_init(&pace, 8, 10, 1);
+	assert_int_equal(fit(&pace, 0), 1);
+	pace_free(&pace);
 }
 
 static void without_costs_it_stays(void **state)
 {
 	(void)state;
 	struct pace pace;
-	pace_init(&pace, 4, 24000);
-	clean_rounds(&pace, 0, 100);
-	assert_int_equal(pace.limit, 4);
+	pace_init(&pace, 4, 24000, 1);
+	unsigned before = fit(&pace, 0);
+	clean_trials(&pace, 0, 0, 100);
+	assert_int_equal(fit(&pace, 0), before);
+	pace_free(&pace);
 }
 
 static void strain_lowers_it_and_is_remembered(void **state)
 {
 	(void)state;
 	struct pace pace;
-	pace_init(&pace, 2, 24000);
-	clean_rounds(&pace, 0.1, 200);
-	unsigned high = pace.limit;
-	assert_true(pace_ended(&pace, 10, 1, true, high));
-	assert_int_equal(pace.limit, high * 3 / 4);
-	clean_rounds(&pace, 0.1, (int)high * 2);
-	assert_true(pace.limit < high);
-	clean_rounds(&pace, 0.1, (int)high * 20 * ROUNDS_BEFORE_RETRY);
-	assert_int_equal(pace.limit, high);
+	pace_init(&pace, 2, 24000, 1);
+	clean_trials(&pace, 0, 0.1, 200);
+	unsigned high = fit(&pace, 0);
+	assert_true(pace_ended(&pace, 0, 10, 1, true, pace.epoch));
+	assert_true(fit(&pace, 0) < high);
+	clean_trials(&pace, 0, 0.1, (int)high * 2);
+	assert_true(fit(&pace, 0) < high);
+	clean_trials(&pace, 0, 0.1, (int)high * 20 * ROUNDS_BEFORE_RETRY);
+	assert_int_equal(fit(&pace, 0), high);
+	pace_free(&pace);
 }
 
-static void a_trial_of_another_limit_proves_nothing(void **state)
+static void a_trial_of_another_budget_proves_nothing(void **state)
 {
 	(void)state;
 	struct pace pace;
-	pace_init(&pace, 2, 24000);
-	assert_false(pace_ended(&pace, 10, 1, true, 5));
-	assert_int_equal(pace.limit, 2);
+	pace_init(&pace, 2, 24000, 1);
+	double before = pace.budget;
+	assert_false(pace_ended(&pace, 0, 10, 1, true, pace.epoch + 1));
 	for (int i = 0; i < 10; i++)
-		assert_false(pace_ended(&pace, 10, 1, false, 1));
+		assert_false(pace_ended(&pace, 0, 10, 1, false, pace.epoch + 1));
+	assert_true(pace.budget >= before && pace.budget <= before);
+	pace_free(&pace);
 }
 
 static void it_never_leaves_its_range(void **state)
@@ -75,20 +115,24 @@ static void it_never_leaves_its_range(void **state)
 	(void)state;
 	struct pace pace;
 	uint32_t random = 1;
-	pace_init(&pace, 2, 24000);
+	pace_init(&pace, 2, 24000, 4);
 	for (int i = 0; i < 100000; i++) {
 		random = random * 1664525 + 1013904223;
-		pace_ended(&pace, 10, (random >> 8 & 255) / 100.0, (random >> 16 & 15) == 0, pace.limit);
-		assert_in_range(pace.limit, 1, PACE_MAX);
+		pace_ended(&pace, random >> 30, 10, (random >> 8 & 255) / 100.0, (random >> 16 & 15) == 0,
+			pace.epoch);
+		assert_true(pace.budget > 0 && pace.budget <= PACE_BUDGET * 2);
+		assert_in_range(fit(&pace, random >> 30), 1, PACE_MAX);
 	}
+	pace_free(&pace);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(it_climbs_to_the_budget),
-		cmocka_unit_test(memory_is_a_limit), cmocka_unit_test(without_costs_it_stays),
+		cmocka_unit_test(dear_trials_leave_room_for_fewer), cmocka_unit_test(memory_is_a_limit),
+		cmocka_unit_test(without_costs_it_stays),
 		cmocka_unit_test(strain_lowers_it_and_is_remembered),
-		cmocka_unit_test(a_trial_of_another_limit_proves_nothing),
+		cmocka_unit_test(a_trial_of_another_budget_proves_nothing),
 		cmocka_unit_test(it_never_leaves_its_range)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
