@@ -38,6 +38,16 @@ static int check_comparable(const struct compared *c, char **error)
 	return 0;
 }
 
+static bool same_changes(const struct link_shape *a, const struct link_shape *b)
+{
+	bool same = a->changes_count == b->changes_count;
+	for (size_t i = 0; same && i < a->changes_count; i++)
+		same = a->changes[i].at_ns == b->changes[i].at_ns &&
+		       shape_equal(&a->changes[i].direction[0], &b->changes[i].direction[0]) &&
+		       shape_equal(&a->changes[i].direction[1], &b->changes[i].direction[1]);
+	return same;
+}
+
 static bool same_shape(const struct shape *a, const struct shape *b)
 {
 	return a->rate_bps == b->rate_bps && a->delay_ns == b->delay_ns && a->jitter_ns == b->jitter_ns &&
@@ -49,7 +59,7 @@ static const char *other_link(
 	const struct topology *topology, const struct configuration *a, const struct configuration *b)
 {
 	for (size_t i = 0; topology && a->links && b->links && i < topology->links_count; i++)
-		if (a->links[i].shaped != b->links[i].shaped ||
+		if (a->links[i].shaped != b->links[i].shaped || !same_changes(&a->links[i], &b->links[i]) ||
 			(a->links[i].shaped &&
 				(!same_shape(&a->links[i].direction[0], &b->links[i].direction[0]) ||
 					!same_shape(&a->links[i].direction[1], &b->links[i].direction[1]))))

@@ -103,7 +103,7 @@ static int read_head(struct experiment *e, const char *project, const struct con
 {
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
 		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "settings",
-		"congestion", "links", "configurations", "factors", "captures", "preparations", "daemons",
+		"congestion", "links", "changes", "configurations", "factors", "captures", "preparations", "daemons",
 		"workloads", "measures", "primary", "agree", "procedures", "default_procedures",
 		"comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;

@@ -17,9 +17,17 @@
 
 #define JOBS_MAX 256 /* trials at once */
 
+struct link_change {   /* of a link, while the workload runs */
+	int64_t at_ns; /* since the first main program of the workload was started */
+	struct shape direction[2];
+	bool passing; /* on a ramp's way, not at its end */
+};
+
 struct link_shape {
-	struct shape direction[2]; /* [0] forward: from ends[0] to ends[1]; [1] reverse */
-	bool shaped;               /* false: the link is a bare veth pair */
+	struct shape direction[2];   /* [0] forward: from ends[0] to ends[1]; [1] reverse */
+	bool shaped;                 /* false: the link is a bare veth pair */
+	struct link_change *changes; /* in order of time */
+	size_t changes_count;
 };
 
 /* A sysctl of a node (node -1: every node). A later entry wins over an earlier one. */
@@ -135,10 +143,11 @@ struct procedure {
 
 struct configuration {
 	const char *name, *title;
-	unsigned trials;                /* of each of its cells; 0: as the experiment says */
-	const char **levels;            /* names of the factors' levels that it is made of; NULL-ended */
-	struct link_shape *links;       /* topology->links_count entries */
-	const struct setting *settings; /* its own, besides the experiment's */
+	unsigned trials;                  /* of each of its cells; 0: as the experiment says */
+	const char **levels;              /* names of the factors' levels that it is made of; NULL-ended */
+	struct link_shape *links;         /* topology->links_count entries */
+	const struct conf_node **changes; /* lists of `changes`, NULL-ended, or NULL */
+	const struct setting *settings;   /* its own, besides the experiment's */
 	size_t settings_count;
 	const struct conf_node *at;
 };

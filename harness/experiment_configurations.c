@@ -11,7 +11,7 @@
 #define FACTORS_MAX 16
 #define CONFIGURATIONS_MAX 10000
 
-static const char *const keys[] = {"title", "trials", "links", "settings", "congestion", NULL};
+static const char *const keys[] = {"title", "trials", "links", "changes", "settings", "congestion", NULL};
 
 static void add_settings(
 	struct experiment *e, struct configuration *c, const struct setting *more, size_t count)
@@ -22,6 +22,21 @@ static void add_settings(
 		all[c->settings_count + i] = more[i];
 	c->settings = all;
 	c->settings_count += count;
+}
+
+static int add_changes(
+	struct experiment *e, struct configuration *c, const struct conf_node *list, char **error)
+{
+	size_t count = 0;
+	if (!list)
+		return 0;
+	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	while (c->changes && c->changes[count])
+		count++;
+	c->changes = pool_grow(e->pool, c->changes, count, count + 2, sizeof *c->changes);
+	c->changes[count] = list;
+	return 0;
 }
 
 /* Puts what one mapping says (a level, or a listed configuration) on top of what `c` says already. */
@@ -36,6 +51,7 @@ static int apply(struct experiment *e, struct configuration *c, const struct con
 	if (conf_only(part, keys, error) < 0 || conf_string(part, "title", NULL, &title, error) < 0 ||
 		conf_integer(part, "trials", 1, 100000, (int64_t)c->trials, &trials, error) < 0 ||
 		read_links(e, conf_child(part, "links"), c->links, error) < 0 ||
+		add_changes(e, c, conf_child(part, "changes"), error) < 0 ||
 		read_settings(e, part, &settings, &count, error) < 0)
 		return -1;
 	c->trials = (unsigned)trials;
@@ -151,5 +167,8 @@ int read_configurations(struct experiment *e, const struct conf_node *root, char
 		if (apply(e, c ? c : add(e, base, item->key, item, 0), item, error) < 0)
 			return -1;
 	}
+	for (size_t i = 0; i < e->configurations_count; i++)
+		if (read_changes(e, &e->configurations[i], error) < 0)
+			return -1;
 	return 0;
 }

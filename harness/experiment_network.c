@@ -86,7 +86,7 @@ static int read_shape(const struct conf_node *map, struct shape *shape, char **e
 	return shape_read(map, shape, error) < 0 || shape_check(map, shape, error) < 0 ? -1 : 0;
 }
 
-static int read_link(const struct conf_node *map, struct link_shape *link, char **error)
+int read_link(const struct conf_node *map, struct link_shape *link, char **error)
 {
 	static const char *const keys[] = {SHAPE_KEYS, "forward", "reverse", NULL};
 	if (conf_only(map, keys, error) < 0)

@@ -14,12 +14,18 @@ int read_settings(struct experiment *e, const struct conf_node *map, const struc
 	size_t *count, char **error);
 /* links: {all: SHAPE, LINK: SHAPE} on top of what `links` already says. */
 int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error);
+/* SHAPE of one link on top of what `link` already says. */
+int read_link(const struct conf_node *map, struct link_shape *link, char **error);
 int read_captures(struct experiment *e, const struct conf_node *map, char **error);
 int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required,
 	int *index, char **error);
 
 /* experiment_configurations.c: `configurations` and `factors`. */
 int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
+
+/* experiment_changes.c: makes each link's changes of the lists of `changes`, the experiment's and the
+ * configuration's. */
+int read_changes(struct experiment *e, struct configuration *configuration, char **error);
 
 /* experiment_programs.c: services, preparations, daemons, workloads. */
 int read_services(struct experiment *e, const struct conf_node *map, char **error);

@@ -136,11 +136,11 @@ static void await_train(pid_t pid, struct train *train)
 			(unsigned)status);
 }
 
-/* Only a pipe has one delay and one loss to compare with. */
+/* Only a pipe that stays as it is has one delay and one loss to compare with. */
 static bool is_pipe(const struct link_shape *link)
 {
 	const char *what;
-	return link->shaped && shape_is_plain(&link->direction[0], &what) &&
+	return link->shaped && link->changes_count == 0 && shape_is_plain(&link->direction[0], &what) &&
 	       shape_is_plain(&link->direction[1], &what);
 }
 

@@ -207,9 +207,14 @@ int stage_workload(struct stage *stage, char **error)
 {
 	const struct workload *w = &stage->experiment->workloads[stage->procedure->workload];
 	struct running *first = &stage->running[stage->count];
-	for (size_t i = 0; i < w->programs_count; i++)
+	bool begun = false;
+	for (size_t i = 0; i < w->programs_count; i++) {
 		if (launch(stage, &w->programs[i], false, error) < 0)
 			return error_prefix(error, "workload program %s", w->programs[i].name);
+		if (w->programs[i].main && !begun && stage->begun && stage->begun(stage->context, error) < 0)
+			return -1;
+		begun |= w->programs[i].main;
+	}
 	struct running *end = &stage->running[stage->count];
 	for (struct running *r = first; r < end; r++)
 		if (r->program->main &&

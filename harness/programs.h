@@ -24,6 +24,10 @@ struct stage { /* what runs in one trial */
 	struct running *running;
 	size_t count;
 	bool *prepared; /* by preparation */
+	/* Called when the workload's first main program has been started; may be NULL. -1 and *error end the
+	 * trial. */
+	int (*begun)(void *context, char **error);
+	void *context;
 };
 
 /* Makes an empty stage; `scratch` is a private folder that exists. Everything allocated hangs on `pool`. */

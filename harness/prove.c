@@ -101,8 +101,7 @@ static void look_past(struct proofs *proofs, const struct link_shape *shape,
 	for (const struct shape_backend *const *b = shape_backends; *b && *b != chosen; b++) {
 		if (!(*b)->on_trial || !(*b)->available())
 			continue;
-		const char *reason = (*b)->refuses(&shape->direction[0]);
-		reason = reason ? reason : (*b)->refuses(&shape->direction[1]);
+		const char *reason = shape_refusal(*b, shape, NULL);
 		if (reason)
 			note_passed_on(proofs, *b, chosen, link, reason);
 	}

@@ -75,11 +75,18 @@ static int prepare_host(struct host *host, const struct experiment *e, char **er
 	return 0;
 }
 
-static void print_plan(const struct experiment *e, const struct plan *plan)
+/* The plan, when every link of it can be shaped. Nothing is tried for it. */
+static int print_plan(const struct experiment *e, const struct plan *plan, const char *backend, char **error)
 {
+	struct proofs *proofs = proofs_new();
+	int result = check_links(e, plan, backend, proofs, error);
+	proofs_free(proofs);
+	if (result < 0)
+		return 2;
 	for (size_t i = 0; i < plan->count; i++)
 		printf("%4zu  %-28s %-20s %u\n", i + 1, e->configurations[plan->trials[i].configuration].name,
 			e->procedures[plan->trials[i].procedure].name, plan->trials[i].repeat);
+	return 0;
 }
 
 static int signals(void)
@@ -218,8 +225,7 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 		recall(&plan, e, o, &done, error) < 0) {
 		status = 2;
 	} else if (o->dry) {
-		print_plan(e, &plan);
-		status = 0;
+		status = print_plan(e, &plan, o->backend, error);
 	} else if (doctor_require(error) == 0 && (proofs = prove_links(e, &plan, o->backend, error))) {
 		status = carry_out(e, &plan, o, &done, proofs, error);
 	}

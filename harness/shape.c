@@ -9,15 +9,28 @@
 
 const struct shape_backend *const shape_backends[] = {&shape_netem, &shape_wheel, &shape_link, NULL};
 
-static const char *refusal(
-	const struct shape_backend *backend, const struct link_shape *link, const struct proofs *proofs)
+/* One direction, and what it becomes. */
+static const char *refusal_of(const struct shape_backend *backend, const struct link_shape *link, int k,
+	const struct proofs *proofs)
 {
-	const char *reason = NULL;
-	for (int k = 0; !reason && k < 2; k++) {
-		reason = backend->refuses(&link->direction[k]);
-		reason = reason ? reason : proofs_refusal(proofs, backend, &link->direction[k]);
+	const struct shape *shape = &link->direction[k];
+	const char *reason = backend->refuses(shape);
+	reason = reason ? reason : proofs_refusal(proofs, backend, shape);
+	for (size_t i = 0; !reason && i < link->changes_count; i++) {
+		const struct shape *next = &link->changes[i].direction[k];
+		reason = backend->refuses(next);
+		if (!reason && backend->fixed)
+			reason = backend->fixed(shape, next);
+		shape = next;
 	}
 	return reason;
+}
+
+const char *shape_refusal(
+	const struct shape_backend *backend, const struct link_shape *link, const struct proofs *proofs)
+{
+	const char *reason = refusal_of(backend, link, 0, proofs);
+	return reason ? reason : refusal_of(backend, link, 1, proofs);
 }
 
 static int choose(const struct topology_link *at, const struct link_shape *link, const char *wanted,
@@ -30,7 +43,7 @@ static int choose(const struct topology_link *at, const struct link_shape *link,
 		known |= named;
 		if (!named && strcmp(wanted, "auto") != 0)
 			continue;
-		const char *reason = (*b)->available() ? refusal(*b, link, proofs)
+		const char *reason = (*b)->available() ? shape_refusal(*b, link, proofs)
 						       : "this machine lacks it (see liquidnet doctor)";
 		if (!reason) {
 			*chosen = *b;
@@ -71,6 +84,12 @@ static bool in_use(const struct shaping *shaping, const struct shape_backend *ba
 		if (shaping->chosen[i] == backend)
 			return true;
 	return false;
+}
+
+int shape_change(struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error)
+{
+	int result = shaping->chosen[link]->change(shaping, link, direction, shape, error);
+	return result < 0 ? error_prefix(error, "link %s", shaping->network->topology->links[link].name) : 0;
 }
 
 int shape_install(struct shaping *shaping, char **error)

@@ -23,6 +23,12 @@ struct shape_backend {
 	const char *(*refuses)(const struct shape *shape);
 	/* Shapes the links that chose this back end (shaping_uses), and reads back what it installed. */
 	int (*install)(struct shaping *shaping, char **error);
+	/* Why it cannot go from one shape that it does not refuse to another while packets pass, or NULL;
+	 * absent: it can. */
+	const char *(*fixed)(const struct shape *from, const struct shape *to);
+	/* Makes a direction of a link another, at once, and reads back that it is. Packets that wait stay. */
+	int (*change)(
+		struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error);
 	/* Counters a link and direction, into {LINK: {"forward": {...}, "reverse": {...}}}. */
 	int (*collect)(struct shaping *shaping, json_t *into, char **error);
 	/* Ends what install started; harmless when that never happened. */
@@ -47,6 +53,12 @@ struct shaping {
  * no back end can do what is asked. */
 int shape_choose(const struct topology *topology, const struct link_shape *links, const char *wanted,
 	const struct proofs *proofs, const struct shape_backend **chosen, char **error);
+/* As the back end's `change`. */
+int shape_change(
+	struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error);
+/* Why a back end cannot be this link, its changes included, or NULL. `proofs` may be NULL. */
+const char *shape_refusal(
+	const struct shape_backend *backend, const struct link_shape *link, const struct proofs *proofs);
 int shape_install(struct shaping *shaping, char **error);
 /* {LINK: {"backend":..., "forward":..., "reverse":...}} */
 json_t *shape_collect(struct shaping *shaping, char **error);

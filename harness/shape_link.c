@@ -147,6 +147,27 @@ static int install(struct shaping *shaping, char **error)
 	return result < 0 ? -1 : verify(shaping, error);
 }
 
+static int change(
+	struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error)
+{
+	char *line = NULL;
+	size_t size;
+	json_t *answer = NULL;
+	struct shape asked = *shape;
+	asked.seed = shape_seed(shaping->seed, link);
+	FILE *out = open_memstream(&line, &size);
+	fprintf(out, "shape %s %s ", shaping->network->topology->links[link].name,
+		direction ? "reverse" : "forward");
+	shape_write(out, &asked);
+	fclose(out);
+	int result = control_call(shaping->control, line, 5000, &answer, error);
+	if (result == 0 && !does(answer, &asked))
+		result = error_set(error, "liquidnet-link was told `%s` and does something else", line);
+	json_decref(answer);
+	free(line);
+	return result;
+}
+
 static int collect(struct shaping *shaping, json_t *into, char **error)
 {
 	json_t *answer = NULL, *link;
@@ -177,6 +198,7 @@ const struct shape_backend shape_link = {
 	.available = available,
 	.refuses = refuses,
 	.install = install,
+	.change = change,
 	.collect = collect,
 	.stop = stop,
 };

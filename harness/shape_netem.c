@@ -36,16 +36,23 @@ static const char *refuses(const struct shape *shape)
 	return NULL;
 }
 
-static int64_t whole_us(int64_t ns)
-{
-	return (ns + NS_PER_US / 2) / NS_PER_US;
-}
-
 /* In bytes a second, as netem keeps it; 0: none. */
 static uint64_t netem_rate(const struct shape *shape)
 {
 	uint64_t bits = shape->rate_bps || !shape->jitter_ns ? shape->rate_bps : KEEPS_ORDER;
 	return bits / 8;
+}
+
+static const char *fixed(const struct shape *from, const struct shape *to)
+{
+	return netem_rate(from) && !netem_rate(to)
+		       ? "netem cannot take a rate away again; name a very high one"
+		       : NULL;
+}
+
+static int64_t whole_us(int64_t ns)
+{
+	return (ns + NS_PER_US / 2) / NS_PER_US;
 }
 
 /* Waiting packets and those in flight. Without a rate nothing ever waits. */
@@ -164,30 +171,43 @@ static int verify(int netns, const char *device, const struct shape *shape, char
 	return result;
 }
 
+/* A qdisc that is there already keeps what it holds: `replace` changes it. */
+static int apply(const struct shaping *shaping, size_t link, int k, const struct shape *shape, char **error)
+{
+	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
+	const char *const argv[] = {"tc", "-batch", "-", NULL};
+	int netns = shaping->network->netns[end->node];
+	char *batch = NULL;
+	size_t size;
+	FILE *out = open_memstream(&batch, &size);
+	write_commands(out, end->interface, shape);
+	fclose(out);
+	int result = run_in(netns, argv, batch, NULL, error);
+	free(batch);
+	return result < 0 ? -1 : verify(netns, end->interface, shape, error);
+}
+
+static int install_end(const struct shaping *shaping, size_t link, int k, char **error)
+{
+	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
+	int result = plain_packets(shaping->network->netns[end->node], end->interface, error);
+	return result < 0 ? -1 : apply(shaping, link, k, &shaping->links[link].direction[k], error);
+}
+
 static int install(struct shaping *shaping, char **error)
 {
 	const struct topology *topology = shaping->network->topology;
 	for (size_t i = 0; i < topology->links_count; i++)
-		for (int k = 0; k < 2 && shaping_uses(shaping, &shape_netem, i); k++) {
-			const struct topology_end *end = &topology->links[i].ends[k];
-			const char *const argv[] = {"tc", "-batch", "-", NULL};
-			char *batch = NULL;
-			size_t size;
-			FILE *out = open_memstream(&batch, &size);
-			write_commands(out, end->interface, &shaping->links[i].direction[k]);
-			fclose(out);
-			int netns = shaping->network->netns[end->node];
-			int result = plain_packets(netns, end->interface, error) < 0 ||
-						     run_in(netns, argv, batch, NULL, error) < 0 ||
-						     verify(netns, end->interface,
-							     &shaping->links[i].direction[k], error) < 0
-					     ? -1
-					     : 0;
-			free(batch);
-			if (result < 0)
+		for (int k = 0; k < 2 && shaping_uses(shaping, &shape_netem, i); k++)
+			if (install_end(shaping, i, k, error) < 0)
 				return error_prefix(error, "link %s", topology->links[i].name);
-		}
 	return 0;
+}
+
+static int change(
+	struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error)
+{
+	return apply(shaping, link, direction, shape, error);
 }
 
 static int collect(struct shaping *shaping, json_t *into, char **error)
@@ -221,5 +241,7 @@ const struct shape_backend shape_netem = {
 	.available = doctor_has_netem,
 	.refuses = refuses,
 	.install = install,
+	.fixed = fixed,
+	.change = change,
 	.collect = collect,
 };

@@ -65,6 +65,14 @@ static int write_settings(
 		       : error_set(error, "the wheel was told one thing and does another");
 }
 
+static int change(
+	struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error)
+{
+	struct wheel_settings settings;
+	wheel_settings_make(&settings, shape, shape_seed(shaping->seed, link), (unsigned)direction);
+	return write_settings(shaping->wheel, end_index(link, direction), &settings, error);
+}
+
 struct job { /* in the namespace of an end */
 	const char *interface;
 	const struct wheel_settings *settings;
@@ -187,6 +195,8 @@ const struct shape_backend shape_wheel = {
 	.available = available,
 	.refuses = wheel_refuses,
 	.install = install,
+	.fixed = wheel_fixed,
+	.change = change,
 	.collect = collect,
 	.stop = stop,
 };

@@ -3,6 +3,7 @@
 #include "harness/trial.h"
 
 #include "harness/agreement.h"
+#include "harness/changes.h"
 #include "harness/congestion.h"
 #include "harness/cost.h"
 #include "harness/counters.h"
@@ -38,6 +39,7 @@ struct run { /* what one trial holds while it runs */
 	int64_t deadline_ns;
 	struct network network;
 	struct shaping shaping;
+	struct changer changer;
 	struct stage stage;
 	struct observer observer;
 	struct cost cost;
@@ -117,6 +119,12 @@ static int build(struct run *run, char **error)
 	return 0;
 }
 
+static int begin_changes(void *context, char **error)
+{
+	struct run *run = context;
+	return changes_start(&run->changer, &run->shaping, error);
+}
+
 static int serve(struct run *run, char **error)
 {
 	const struct trial *t = run->trial;
@@ -125,6 +133,8 @@ static int serve(struct run *run, char **error)
 		return error_set(error, SCRATCH ": %s", strerror(errno));
 	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->network, t->folder, SCRATCH,
 		seed, run->deadline_ns);
+	run->stage.begun = begin_changes;
+	run->stage.context = run;
 	if (stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "daemons");
@@ -190,6 +200,7 @@ static int perform(struct run *run, char **error)
 	json_t *earlier = cost_programs();
 	int64_t began = clock_now_ns();
 	int result = stage_workload(&run->stage, error);
+	changes_end(&run->changer, run->record);
 	json_object_set_new(run->record, "workload_s", json_real((double)(clock_now_ns() - began) / 1e9));
 	cost_phase(&run->cost, "workload");
 	json_t *programs = cost_programs();

@@ -25,6 +25,14 @@ const char *wheel_refuses(const struct shape *shape)
 	return NULL;
 }
 
+const char *wheel_fixed(const struct shape *from, const struct shape *to)
+{
+	struct shape changed = *from;
+	changed.loss = to->loss;
+	return shape_equal(&changed, to) ? NULL
+					 : "the wheel changes only its loss: for more use the link daemon";
+}
+
 int64_t wheel_horizon_ns(const struct shape *shape)
 {
 	double full = shape->rate_bps ? (double)(shape->queue_packets + 1) * FRAME_BYTES * 8e9 /

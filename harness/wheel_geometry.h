@@ -7,6 +7,9 @@
 
 /* Why the wheel cannot be this link, or NULL. */
 const char *wheel_refuses(const struct shape *shape);
+/* Why a direction cannot become another while packets pass, or NULL: the size table is made for one rate,
+ * queue, delay and jitter. */
+const char *wheel_fixed(const struct shape *from, const struct shape *to);
 /* The longest that a packet can be held: the queue, its own serialisation, delay and jitter. ns */
 int64_t wheel_horizon_ns(const struct shape *shape);
 /* For a shape that is not refused. `seed` of the link, `direction` 0 or 1: as the link daemon draws. */

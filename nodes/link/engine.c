@@ -539,6 +539,12 @@ static json_t *settings_json(const struct shape *s)
 	return json;
 }
 
+json_t *engine_settings_json(const struct engine *engine, const char *link, int direction)
+{
+	const struct shape *shape = engine_settings(engine, link, direction);
+	return shape ? settings_json(shape) : NULL;
+}
+
 static json_t *radio_json(struct radio *radio)
 {
 	json_t *times = json_object();

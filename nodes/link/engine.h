@@ -25,6 +25,8 @@ json_t *engine_status(struct engine *engine);
 void engine_reset(struct engine *engine);
 /* The settings of one direction (0 forward, 1 reverse); NULL: no such link. */
 const struct shape *engine_settings(const struct engine *engine, const char *link, int direction);
+/* The same as JSON, as `status` has it. NULL: no such link. */
+json_t *engine_settings_json(const struct engine *engine, const char *link, int direction);
 /* A new shape from now on. -1 and *error: it stays as it was. */
 int engine_change(
 	struct engine *engine, const char *link, int direction, const struct shape *shape, char **error);

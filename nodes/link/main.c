@@ -113,6 +113,34 @@ static void handle_set(void *context, struct control_request *request, int count
 	control_answer(request, json_object());
 }
 
+/* shape LINK forward|reverse {KEY: VALUE, ...}: the words of the mapping come one by one. */
+static void handle_shape(void *context, struct control_request *request, int count, char **words)
+{
+	struct engine *engine = ((struct program *)context)->engine;
+	int direction = strcmp(words[1], "reverse") == 0;
+	const struct shape *now = engine_settings(engine, words[0], direction);
+	struct shape shape;
+	char *error = NULL;
+
+	if (!direction && strcmp(words[1], "forward") != 0) {
+		control_refuse(request, "no direction `%s`; write forward or reverse", words[1]);
+		return;
+	}
+	if (!now) {
+		control_refuse(request, "no link `%s`; see `status`", words[0]);
+		return;
+	}
+	shape = (struct shape){.seed = now->seed};
+	if (settings_shape(&shape, count - 2, words + 2, &error) < 0 ||
+		engine_change(engine, words[0], direction, &shape, &error) < 0) {
+		control_refuse(request, "%s", error);
+		free(error);
+		return;
+	}
+	log_info("settings-changed", "link=%s direction=%s", words[0], words[1]);
+	control_answer(request, engine_settings_json(engine, words[0], direction));
+}
+
 /* SIGHUP: the file's settings for the links that are there. Other links, other ends or another process-wide
  * setting need a restart: an end that goes would take the packets it holds with it. */
 static void reload(void *context)
@@ -146,6 +174,9 @@ static const struct control_command commands[] = {
 	{"reset", "", "counters start at zero again", 0, 0, handle_reset},
 	{"set", "LINK forward|reverse|both KEY=VALUE...",
 		"changes rate, delay, jitter, loss, queue, queue_bytes or seed", 3, 9, handle_set},
+	{"shape", "LINK forward|reverse {KEY: VALUE, ...}",
+		"a whole new shape, as in the configuration; what is not said is not done", 3, 60,
+		handle_shape},
 	{.name = NULL},
 };
 

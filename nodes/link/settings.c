@@ -222,12 +222,33 @@ bool settings_same_links(const struct settings *a, const struct settings *b)
 	return true;
 }
 
-int settings_change(struct shape *direction, int count, char **words, char **error)
+/* A text of keys and values on top of *direction. */
+static int apply_text(struct shape *direction, const char *name, const char *text, char **error)
 {
 	static const char *const keys[] = {DIRECTION_KEYS, NULL};
+	struct conf *conf = conf_parse(name, text, strlen(text), error);
+	struct shape changed = *direction;
+
+	if (!conf)
+		return -1;
+	const struct conf_node *root = conf_root(conf);
+	int result = conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
+				     shape_read(root, &changed, error) < 0 ||
+				     shape_check(root, &changed, error) < 0
+			     ? -1
+			     : 0;
+	if (result == 0)
+		*direction = changed;
+	conf_free(conf);
+	return result;
+}
+
+int settings_change(struct shape *direction, int count, char **words, char **error)
+{
 	char text[1024];
 	size_t used = 0;
 
+	text[0] = 0;
 	for (int i = 0; i < count; i++) {
 		const char *equals = strchr(words[i], '=');
 		if (!equals)
@@ -238,19 +259,20 @@ int settings_change(struct shape *direction, int count, char **words, char **err
 			return error_set(error, "too many settings in one line");
 		used += (size_t)n;
 	}
-	struct conf *conf = conf_parse("set", text, used, error);
-	if (!conf)
-		return -1;
-	int result = conf_expect(conf_root(conf), CONF_MAPPING, error);
-	if (result == 0)
-		result = conf_only(conf_root(conf), keys, error);
-	struct shape changed = *direction;
-	if (result == 0)
-		result = shape_read(conf_root(conf), &changed, error);
-	if (result == 0)
-		result = shape_check(conf_root(conf), &changed, error);
-	if (result == 0)
-		*direction = changed;
-	conf_free(conf);
-	return result;
+	return apply_text(direction, "set", text, error);
+}
+
+int settings_shape(struct shape *direction, int count, char **words, char **error)
+{
+	char text[4096];
+	size_t used = 0;
+
+	text[0] = 0;
+	for (int i = 0; i < count; i++) {
+		int n = snprintf(text + used, sizeof text - used, "%s ", words[i]);
+		if (n < 0 || (size_t)n >= sizeof text - used)
+			return error_set(error, "too many settings in one line");
+		used += (size_t)n;
+	}
+	return apply_text(direction, "shape", text, error);
 }

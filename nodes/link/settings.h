@@ -40,5 +40,8 @@ bool settings_same_links(const struct settings *a, const struct settings *b);
 
 /* Applies words like `rate=5Mbit/s` to one direction. -1 and *error: nothing was changed. */
 int settings_change(struct shape *direction, int count, char **words, char **error);
+/* Reads the words of a mapping, `{rate: 5Mbit/s, delay: 1ms}`, on top of *direction. -1 and *error: nothing
+ * was changed. */
+int settings_shape(struct shape *direction, int count, char **words, char **error);
 
 #endif
