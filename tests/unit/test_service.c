@@ -23,6 +23,7 @@ struct topology *topology_describe(const char *root, const char *name, char **er
 #include "harness/service.c"
 #include "harness/template.c"
 /* Their `keys` and `lookup` would shadow names of the others. */
+#include "harness/experiment_changes.c"
 #include "harness/experiment_configurations.c"
 #include "harness/names.c"
 #include <signal.h>
