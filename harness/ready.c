@@ -4,6 +4,7 @@
 
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/listeners.h"
 #include "lib/netns.h"
 #include <errno.h>
 #include <poll.h>
@@ -63,38 +64,33 @@ static int await_word(
 }
 
 struct look {
+	struct listeners *listeners;
 	int port;
 	bool found;
+	char **error;
 };
 
-static int look_for_listener(void *context)
+static int open_listeners(void *context)
 {
-	static const char *const tables[] = {"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"};
 	struct look *look = context;
-	for (size_t i = 0; i < 2 && !look->found; i++) {
-		FILE *in = fopen(tables[i], "re");
-		char line[512], local[64];
-		unsigned state;
-		while (in && !look->found && fgets(line, sizeof line, in)) {
-			if (sscanf(line, " %*u: %63s %*s %x", local, &state) != 2 || state != 10)
-				continue;
-			const char *colon = strrchr(local, ':');
-			look->found = colon && strtol(colon + 1, NULL, 16) == look->port;
-		}
-		if (in)
-			fclose(in);
-	}
-	return 0;
+	look->listeners = listeners_open(look->error);
+	return look->listeners ? 0 : -1;
 }
 
-static int await_listener(const struct program *program, struct process *process, int netns_fd,
+static void note_listener(void *context, uint16_t port)
+{
+	struct look *look = context;
+	look->found |= port == look->port;
+}
+
+/* 0: it listens. */
+static int look_until(const struct program *program, struct process *process, struct look *look,
 	int64_t deadline_ns, char **error)
 {
 	for (;;) {
-		struct look look = {.port = program->ready_port};
-		if (netns_call(netns_fd, look_for_listener, &look) < 0)
-			return error_set(error, "its node is gone");
-		if (look.found)
+		if (listeners_read(look->listeners, note_listener, look, error) < 0)
+			return -1;
+		if (look->found)
 			return 0;
 		if (clock_now_ns() >= deadline_ns)
 			return late(program, error);
@@ -102,6 +98,18 @@ static int await_listener(const struct program *program, struct process *process
 		if (poll(&p, 1, LISTEN_LOOK_MS) > 0)
 			return ended(program, process, error);
 	}
+}
+
+static int await_listener(const struct program *program, struct process *process, int netns_fd,
+	int64_t deadline_ns, char **error)
+{
+	struct look look = {.port = program->ready_port, .error = error};
+	int result = netns_call(netns_fd, open_listeners, &look);
+	if (result < 0)
+		return *error ? -1 : error_set(error, "its node is gone");
+	result = look_until(program, process, &look, deadline_ns, error);
+	listeners_close(look.listeners);
+	return result;
 }
 
 static bool contains(const char *path, const char *text)

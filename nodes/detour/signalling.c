@@ -2,10 +2,10 @@
 #include "nodes/detour/signalling.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/listeners.h"
 #include "lib/log.h"
 #include "nodes/detour/config.h"
 #include "nodes/detour/conntrack.h"
-#include "nodes/detour/listen.h"
 #include "nodes/detour/nat.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -67,6 +67,11 @@ static bool install_mapping(struct signalling *s, const struct mapping *mapping)
 	return done;
 }
 
+static void add_port(void *ports, uint16_t port)
+{
+	port_set_add(ports, port);
+}
+
 static bool ports_in_use(struct signalling *s, struct port_set *ports)
 {
 	memset(ports, 0, sizeof *ports);
@@ -74,7 +79,7 @@ static bool ports_in_use(struct signalling *s, struct port_set *ports)
 	if (s->config->vpn)
 		port_set_add(ports, s->config->vpn_port);
 	char *error = NULL;
-	bool done = listeners_read(s->listeners, ports, &error) == 0;
+	bool done = listeners_read(s->listeners, add_port, ports, &error) == 0;
 	if (!done)
 		log_error("listeners", "problem=\"%s\"", error);
 	free(error);

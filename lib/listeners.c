@@ -1,6 +1,7 @@
-/* Listening TCP ports by a dump of NETLINK_SOCK_DIAG, one a family. It costs the listeners, not the
+/* Listeners, by a dump of NETLINK_SOCK_DIAG, one a family. It costs the listeners, not the
  * connections: the kernel keeps them in a table of their own. MPTCP listeners are TCP listeners here, too. */
-#include "nodes/detour/listen.h"
+#include "lib/listeners.h"
+
 #include "lib/error.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,15 +43,21 @@ void listeners_close(struct listeners *listeners)
 	free(listeners);
 }
 
+struct reader {
+	void (*add)(void *context, uint16_t port);
+	void *context;
+};
+
 static int on_socket(const struct nlmsghdr *header, void *context)
 {
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+	const struct reader *reader = context;
 	if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY && message->idiag_state == TCP_LISTEN)
-		port_set_add(context, ntohs(message->id.idiag_sport));
+		reader->add(reader->context, ntohs(message->id.idiag_sport));
 	return MNL_CB_OK;
 }
 
-static int read_family(struct listeners *listeners, uint8_t family, struct port_set *ports)
+static int read_family(struct listeners *listeners, uint8_t family, struct reader *reader)
 {
 	char request[MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct inet_diag_req_v2))] = {0};
 	struct nlmsghdr *header = mnl_nlmsg_put_header(request);
@@ -70,7 +77,7 @@ static int read_family(struct listeners *listeners, uint8_t family, struct port_
 		if (got < 0)
 			return -1;
 		result = mnl_cb_run(answer, (size_t)got, header->nlmsg_seq,
-			mnl_socket_get_portid(listeners->socket), on_socket, ports);
+			mnl_socket_get_portid(listeners->socket), on_socket, reader);
 		/* EINTR: sockets came or went during the dump; what it has is still what was there. */
 		if (result < 0 && errno == EINTR)
 			result = MNL_CB_OK;
@@ -78,12 +85,14 @@ static int read_family(struct listeners *listeners, uint8_t family, struct port_
 	return result;
 }
 
-int listeners_read(struct listeners *listeners, struct port_set *ports, char **error)
+int listeners_read(
+	struct listeners *listeners, void (*add)(void *context, uint16_t port), void *context, char **error)
 {
-	if (read_family(listeners, AF_INET, ports) < 0)
+	struct reader reader = {add, context};
+	if (read_family(listeners, AF_INET, &reader) < 0)
 		return error_set(error, "sock_diag: cannot list listening sockets: %s", strerror(errno));
 	/* A kernel without IPv6 has none there. */
-	if (read_family(listeners, AF_INET6, ports) < 0 && errno != ENOENT && errno != EAFNOSUPPORT)
+	if (read_family(listeners, AF_INET6, &reader) < 0 && errno != ENOENT && errno != EAFNOSUPPORT)
 		return error_set(error, "sock_diag: cannot list listening IPv6 sockets: %s", strerror(errno));
 	return 0;
 }
