@@ -264,8 +264,9 @@ static int change_shape(const struct step *step, struct state *state, char **err
 	if (read_link(step->at, &to, error) < 0)
 		return -1;
 	for (int k = 0; k < 2; k++) {
-		if (strcmp(state->direction[k].radio, to.direction[k].radio) != 0)
-			return conf_error(step->at, error, "a link's radio does not change during a trial");
+		if (!shape_same_place(&state->direction[k], &to.direction[k]))
+			return conf_error(step->at, error,
+				"a link's radio and its place in a medium do not change during a trial");
 		state->direction[k] = to.direction[k];
 	}
 	return 0;

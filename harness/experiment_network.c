@@ -100,11 +100,7 @@ int read_link(const struct conf_node *map, struct link_shape *link, char **error
 			(conf_only(own, keys, error) < 0 || read_shape(own, &link->direction[i], error) < 0))
 			return -1;
 	}
-	const char *a = link->direction[0].radio, *b = link->direction[1].radio;
-	if (*a && *b && strcmp(a, b) != 0)
-		return conf_error(
-			map, error, "its directions name two radios, %s and %s; a link has one", a, b);
-	return 0;
+	return shape_check_pair(map, &link->direction[0], &link->direction[1], true, error);
 }
 
 int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)
@@ -131,6 +127,11 @@ int read_links(struct experiment *e, const struct conf_node *map, struct link_sh
 		if (read_link(item, &links[link], error) < 0)
 			return -1;
 	}
+	for (size_t i = 0; i < topology->links_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (shape_check_pair(
+				    map, &links[k].direction[0], &links[i].direction[0], false, error) < 0)
+				return -1;
 	return 0;
 }
 

@@ -16,6 +16,17 @@ enum shape_jitter { JITTER_UNIFORM, JITTER_NORMAL, JITTER_PARETO };
 enum shape_loss { LOSS_RANDOM, LOSS_GILBERT_ELLIOTT, LOSS_EVERY, LOSS_TRACE };
 enum shape_queue { QUEUE_DROP_TAIL, QUEUE_DROP_HEAD, QUEUE_CODEL };
 
+/* Air that several links share; nodes/link/medium.h says what comes of it. */
+struct shape_medium {
+	char name[SHAPE_NAME];  /* all links that name it share it; "": none */
+	uint64_t phy_rate_bps;  /* of this direction's sender, while its frame is in the air */
+	int64_t overhead_ns;    /* air time of each packet besides its bits */
+	uint32_t channel;       /* links on different channels do not disturb each other */
+	char radio[SHAPE_NAME]; /* links that name the same radio share one, which is on one channel at a
+				   time; "": one of its own, always there */
+	int64_t switching_ns, dwell_ns, idle_ns; /* of that radio; idle 0: it never leaves early */
+};
+
 struct shape {
 	uint64_t rate_bps; /* frames with their Ethernet header; 0: not limited */
 	/* Delivery opportunities in Mahimahi's format instead of a rate; "": none. */
@@ -46,13 +57,15 @@ struct shape {
 	char radio[SHAPE_NAME]; /* a cellular link: profile of its radio (lib/radio.h), one for both
 				   directions; "": none */
 
+	struct shape_medium medium; /* instead of a rate */
+
 	uint64_t seed; /* of the draws; the harness fills it in a trial */
 };
 
 /* The keys of a direction, for conf_only. The link daemon takes `seed` besides. */
 #define SHAPE_KEYS                                                                                           \
 	"rate", "opportunities", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "queue",      \
-		"queue_bytes", "cellular"
+		"queue_bytes", "cellular", "medium"
 
 /* What the mapping says on top of what *shape already holds (all 0: nothing). -1 and *error names file and
  * line; *shape may then be half changed. Paths are relative to the file that holds them; what they name must
@@ -60,6 +73,12 @@ struct shape {
 int shape_read(const struct conf_node *map, struct shape *shape, char **error);
 /* What only the whole can tell; `map` is where its last word stands. */
 int shape_check(const struct conf_node *map, const struct shape *shape, char **error);
+/* The same of two directions, of one link or of two, that are there at the same time: those of one link are
+ * in one place, those that share a radio say the same of it. -1 and *error (at `map`). */
+int shape_check_pair(const struct conf_node *map, const struct shape *a, const struct shape *b, bool one_link,
+	char **error);
+/* Whether both have the same radio, medium and place in it: those do not change while a link is in use. */
+bool shape_same_place(const struct shape *a, const struct shape *b);
 /* Writes it as a YAML flow mapping that shape_read takes back unchanged. */
 void shape_write(FILE *out, const struct shape *shape);
 bool shape_equal(const struct shape *a, const struct shape *b);

@@ -70,6 +70,7 @@ struct engine {
 	struct direction *directions; /* two a link: forward, reverse */
 	int64_t *next;                /* their next departure, side by side for the search */
 	struct radio *radios;         /* one a link; without a profile where it is not cellular */
+	struct medium *media;         /* that links share */
 	uint32_t count;
 	struct buffers buffers;
 	int epoll_fd, timer_fd;
@@ -158,6 +159,24 @@ static void drop_packet(struct engine *engine, struct direction *d, const struct
 	buffers_put(&engine->buffers, packet->token);
 }
 
+/* Asks anew when this direction has something to do, and those whose turn in the same medium hangs on it.
+ * Returns the soonest of these. */
+static int64_t look_again(struct engine *engine, uint32_t index)
+{
+	const struct station *station = model_station(engine->directions[index].model);
+	int64_t soonest = engine->next[index] = model_next(engine->directions[index].model);
+
+	for (uint32_t i = 0; station && i < engine->count; i++) {
+		const struct station *other = model_station(engine->directions[i].model);
+		if (!other || other->medium != station->medium)
+			continue;
+		engine->next[i] = model_next(engine->directions[i].model);
+		if (engine->next[i] < soonest)
+			soonest = engine->next[i];
+	}
+	return soonest;
+}
+
 /* Sends all that is due; returns when the next packet is. */
 static int64_t send_due(struct engine *engine, int64_t now, bool *worked)
 {
@@ -170,7 +189,9 @@ static int64_t send_due(struct engine *engine, int64_t now, bool *worked)
 			while (model_take(d->model, now, &packet))
 				packet.end == MODEL_LEAVES ? send_packet(engine, d, &packet)
 							   : drop_packet(engine, d, &packet);
-			engine->next[i] = model_next(d->model);
+			int64_t sooner = look_again(engine, i);
+			if (sooner < soonest)
+				soonest = sooner;
 			*worked = true;
 		}
 		if (engine->next[i] < soonest)
@@ -224,7 +245,8 @@ static void discard(struct direction *d)
 		fail(d, &d->counters.unbuffered, "memory-limit-reached", ENOBUFS);
 }
 
-static void receive(struct engine *engine, uint32_t index)
+/* Returns the soonest departure of those that it changed. */
+static int64_t receive(struct engine *engine, uint32_t index)
 {
 	struct direction *d = &engine->directions[index];
 
@@ -232,7 +254,7 @@ static void receive(struct engine *engine, uint32_t index)
 		void *buffer = buffers_get(&engine->buffers);
 		if (!buffer) {
 			discard(d);
-			return;
+			break;
 		}
 		ssize_t n = read(d->attachment.tap_fd, buffer, engine->buffers.size);
 		if (n >= ATTACHMENT_HEAD + ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
@@ -250,7 +272,7 @@ static void receive(struct engine *engine, uint32_t index)
 			abandon(engine, d, errno);
 		break;
 	}
-	engine->next[index] = model_next(d->model);
+	return look_again(engine, index);
 }
 
 /* ---- the loop */
@@ -278,10 +300,10 @@ static int64_t read_events(struct engine *engine, bool *worked)
 			engine->armed_ns = 0; /* it went off; edge-triggered, so nobody needs to read it */
 			continue;
 		}
-		receive(engine, index);
+		int64_t sooner = receive(engine, index);
 		*worked = true;
-		if (engine->next[index] < soonest)
-			soonest = engine->next[index];
+		if (sooner < soonest)
+			soonest = sooner;
 	}
 	return soonest;
 }
@@ -400,12 +422,22 @@ static void add_radio(struct engine *engine, uint32_t index)
 	model_set_radio(engine->directions[index].model, radio);
 }
 
+static int join_medium(struct engine *engine, struct model *model, char **error)
+{
+	const char *name = model_shape(model)->medium.name;
+	struct medium *medium = *name ? medium_get(&engine->media, name) : NULL;
+
+	return !*name || (medium && model_set_medium(model, medium) == 0)
+		       ? 0
+		       : error_set(error, "no memory for medium %s", name);
+}
+
 static int make_models(struct engine *engine, char **error)
 {
 	for (uint32_t i = 0; i < engine->count; i++) {
 		struct direction *d = &engine->directions[i];
 		d->model = model_new(&d->link->direction[i % 2], i % 2, error);
-		if (!d->model)
+		if (!d->model || join_medium(engine, d->model, error) < 0)
 			return error_prefix(error, "link %s", d->link->name);
 		add_radio(engine, i);
 		engine->next[i] = MODEL_NEVER;
@@ -473,6 +505,7 @@ void engine_stop(struct engine *engine)
 		attachment_close(&engine->directions[i].attachment);
 		model_free(engine->directions[i].model);
 	}
+	medium_free(&engine->media);
 	buffers_free(&engine->buffers);
 	if (engine->epoll_fd >= 0)
 		close(engine->epoll_fd);
@@ -507,13 +540,15 @@ int engine_change(
 
 	if (!d)
 		return error_set(error, "no link `%s`; see `status`", link);
-	if (strcmp(shape->radio, model_shape(d->model)->radio) != 0)
-		return error_set(
-			error, "link %s: a radio cannot change while it runs; restart for that", link);
+	if (!shape_same_place(shape, model_shape(d->model)))
+		return error_set(error,
+			"link %s: its radio and its place in a medium cannot change while it runs; restart "
+			"for that",
+			link);
 	if (model_change(d->model, shape, error) < 0)
 		return error_prefix(error, "link %s", link);
 	/* What waits may now leave sooner. */
-	engine->next[d - engine->directions] = model_next(d->model);
+	look_again(engine, (uint32_t)(d - engine->directions));
 	arm(engine, clock_now_ns());
 	return 0;
 }
@@ -558,6 +593,24 @@ static json_t *radio_json(struct radio *radio)
 		radio_energy_mj(radio), "seconds", times);
 }
 
+static json_t *air_json(const struct station *s)
+{
+	return json_pack("{s:o, s:f, s:o, s:f, s:f}", "packets", integer(s->packets), "seconds",
+		(double)s->air_ns / NS_PER_S, "waits", integer(s->waits), "waited_s",
+		(double)s->waited_ns / NS_PER_S, "longest_wait_us", (double)s->longest_wait_ns / NS_PER_US);
+}
+
+static json_t *medium_json(const struct station *s)
+{
+	json_t *json = json_pack("{s:s, s:i, s:f}", "name", s->medium->name, "channel",
+		(int)s->channel->number, "busy_s", (double)s->channel->busy_ns / NS_PER_S);
+	if (s->radio)
+		json_object_set_new(json, "radio",
+			json_pack("{s:s, s:o}", "name", s->radio->name, "switches",
+				integer(s->radio->switches)));
+	return json;
+}
+
 static json_t *direction_json(struct direction *d)
 {
 	struct model_queue queue;
@@ -571,12 +624,15 @@ static json_t *direction_json(struct direction *d)
 	json_t *queued = json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", integer(queue.packets), "bytes",
 		integer(queue.bytes), "high_packets", integer(queue.high_packets), "high_bytes",
 		integer(queue.high_bytes), "held", integer(queue.held));
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interface",
+	json_t *json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interface",
 		d->interface, "marked", integer(c->marked), "corrupted", integer(c->corrupted), "duplicated",
 		integer(c->duplicated), "settings", settings_json(model_shape(d->model)), "packets",
 		integer(c->packets + tap), "bytes", integer(c->bytes), "sent_packets",
 		integer(c->sent_packets), "sent_bytes", integer(c->sent_bytes), "drops", drops, "queue",
 		queued, "lateness", lateness_json(&c->lateness));
+	if (model_station(d->model))
+		json_object_set_new(json, "air", air_json(model_station(d->model)));
+	return json;
 }
 
 json_t *engine_status(struct engine *engine)
@@ -589,6 +645,9 @@ json_t *engine_status(struct engine *engine)
 			direction_json(&engine->directions[i + 1]));
 		if (engine->radios[i / 2].profile.name)
 			json_object_set_new(link, "radio", radio_json(&engine->radios[i / 2]));
+		const struct station *station = model_station(engine->directions[i].model);
+		if (station)
+			json_object_set_new(link, "medium", medium_json(station));
 		json_array_append_new(links, link);
 	}
 	return json_pack("{s:b, s:f, s:f, s:{s:o, s:f}, s:o, s:o}", "realtime", engine->realtime, "spin_us",
@@ -600,6 +659,8 @@ json_t *engine_status(struct engine *engine)
 
 void engine_reset(struct engine *engine)
 {
+	for (struct medium *medium = engine->media; medium; medium = medium->next)
+		medium_forget(medium);
 	engine->stalls = 0;
 	engine->longest_stall_ns = engine->complained_ns = 0;
 	for (uint32_t i = 0; i < engine->count; i++) {

@@ -175,7 +175,7 @@ static const struct control_command commands[] = {
 	{"set", "LINK forward|reverse|both KEY=VALUE...",
 		"changes rate, delay, jitter, loss, queue, queue_bytes or seed", 3, 9, handle_set},
 	{"shape", "LINK forward|reverse {KEY: VALUE, ...}",
-		"a whole new shape, as in the configuration; what is not said is not done", 3, 60,
+		"a whole new shape, as in the configuration; what is not said is not done", 3, 63,
 		handle_shape},
 	{.name = NULL},
 };

@@ -37,6 +37,7 @@ struct model {
 	uint64_t stream, keys[DRAWS];
 	struct trace *opportunities, *losses;
 	struct radio *radio;
+	struct station *station; /* in a medium; NULL: the link is its own */
 	struct codel codel;
 	uint64_t number;     /* packets offered */
 	uint64_t bad_since;  /* Gilbert-Elliott's state: 1 is bad */
@@ -114,6 +115,8 @@ int model_change(struct model *m, const struct shape *shape, char **error)
 	if (!same && load_traces(m, shape, error) < 0)
 		return -1;
 	adopt(m, shape);
+	if (m->station)
+		medium_tune(m->station, &shape->medium);
 	return 0;
 }
 
@@ -149,6 +152,11 @@ void model_free(struct model *m)
 void model_set_radio(struct model *m, struct radio *radio)
 {
 	m->radio = radio;
+}
+
+const struct station *model_station(const struct model *m)
+{
+	return m->station;
 }
 
 const struct shape *model_shape(const struct model *m)
@@ -260,7 +268,9 @@ static int64_t serialise(struct model *m, int64_t start, uint32_t bytes)
 {
 	if (m->radio)
 		start = wait_for_radio(m, start, airtime(m, bytes));
-	if (m->opportunities)
+	if (m->station)
+		m->free_ns = medium_transmit(m->station, start, bytes);
+	else if (m->opportunities)
 		m->free_ns = serve_by_trace(m, start, bytes);
 	else if (m->shape.rate_bps)
 		m->free_ns = serve_by_rate(m, start, bytes);
@@ -361,8 +371,34 @@ static void serve_head(struct model *m, int64_t start)
 		codel_empty(&m->codel);
 }
 
+/* In a medium, others decide when: what this direction asks for is its head, whichever that is now. */
+static void ask(struct model *m)
+{
+	if (m->station && ring_empty(&m->waiting))
+		medium_withdraw(m->station);
+	else if (m->station)
+		medium_ask(m->station, next_start(m));
+}
+
+static void serve_turn(void *context, int64_t start)
+{
+	struct model *m = context;
+	serve_head(m, start);
+	ask(m);
+}
+
+int model_set_medium(struct model *m, struct medium *medium)
+{
+	m->station = medium_join(medium, &m->shape.medium, serve_turn, m);
+	return m->station ? 0 : -1;
+}
+
 static void advance(struct model *m, int64_t now)
 {
+	if (m->station) {
+		medium_advance(m->station->medium, now);
+		return;
+	}
 	while (!ring_empty(&m->waiting) && next_start(m) <= now)
 		serve_head(m, next_start(m));
 }
@@ -380,7 +416,7 @@ static uint64_t queued_bytes(const struct model *m, int64_t now)
 static bool overflows(const struct model *m, int64_t now, uint32_t bytes)
 {
 	const struct shape *s = &m->shape;
-	if (!s->rate_bps && !m->opportunities && !m->radio)
+	if (!s->rate_bps && !m->opportunities && !m->radio && !m->station)
 		return false; /* nothing waits */
 	return (s->queue_packets && m->waiting.count + serving(m, now) >= s->queue_packets) ||
 	       (s->queue_bytes && queued_bytes(m, now) + bytes > s->queue_bytes);
@@ -389,15 +425,15 @@ static bool overflows(const struct model *m, int64_t now, uint32_t bytes)
 /* Drops the oldest that waits until there is room. False: nothing waits, and there is none. */
 static bool drop_heads(struct model *m, int64_t now, uint32_t bytes)
 {
-	while (overflows(m, now, bytes)) {
-		if (ring_empty(&m->waiting))
-			return false;
+	bool full;
+	while ((full = overflows(m, now, bytes)) && !ring_empty(&m->waiting)) {
 		struct model_packet packet = *ring_head(&m->waiting);
 		ring_pop(&m->waiting);
 		m->waiting_bytes -= packet.bytes;
 		leave(m, &packet, now, MODEL_DROPPED_HEAD);
 	}
-	return true;
+	ask(m);
+	return !full;
 }
 
 static void note_high(struct model *m, int64_t now)
@@ -431,6 +467,7 @@ enum model_fate model_offer(struct model *m, int64_t now_ns, uint32_t bytes, boo
 	ring_push(&m->waiting, &packet);
 	m->waiting_bytes += bytes;
 	m->largest = bytes > m->largest ? bytes : m->largest;
+	ask(m);
 	advance(m, now_ns);
 	note_high(m, now_ns);
 	return MODEL_QUEUED;
@@ -445,7 +482,7 @@ int64_t model_next(const struct model *m)
 	 * Otherwise it may come before. */
 	bool ordered =
 		!m->shape.jitter_reorders && m->shape.reorder <= 0 && m->shape.queue == QUEUE_DROP_TAIL;
-	int64_t start = next_start(m);
+	int64_t start = m->station ? medium_next(m->station) : next_start(m);
 	return ordered && first != MODEL_NEVER ? first : start < first ? start : first;
 }
 

@@ -18,6 +18,7 @@
 
 #include "lib/radio.h"
 #include "lib/shape.h"
+#include "nodes/link/medium.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,6 +66,11 @@ void model_free(struct model *model);
 /* From now on packets wait for this radio (NULL: none), which both directions of a link may share. It stays
  * the caller's. */
 void model_set_radio(struct model *model, struct radio *radio);
+/* From now on packets wait for their turn in this medium, as the shape's `medium` says; the directions of
+ * several links may share it. It stays the caller's, and may be freed only after the model. -1: no memory. */
+int model_set_medium(struct model *model, struct medium *medium);
+/* Its station there; NULL: none. */
+const struct station *model_station(const struct model *model);
 /* A new shape from now on. Packets whose serialisation has begun keep their departure. A changed seed starts
  * its draws at the first packet again; an unchanged one goes on. -1 and *error: a trace cannot be read, and
  * nothing changes. */
@@ -75,7 +81,8 @@ const struct shape *model_shape(const struct model *model);
  * call. `ecn`: it may be marked instead of dropped. The token is the model's only when the fate is
  * MODEL_QUEUED. */
 enum model_fate model_offer(struct model *model, int64_t now_ns, uint32_t bytes, bool ecn, void *token);
-/* When model_take next has something to do; MODEL_NEVER when nothing is held. */
+/* When model_take next has something to do; MODEL_NEVER when nothing is held. An offer to a direction of the
+ * same medium, or a packet taken from one, may change it. */
 int64_t model_next(const struct model *model);
 /* Takes the next packet that is due, or dropped, at `now_ns`; false: none is. */
 bool model_take(struct model *model, int64_t now_ns, struct model_packet *packet);

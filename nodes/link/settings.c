@@ -113,11 +113,7 @@ static int read_link(const struct conf_node *map, struct link_settings *link, ch
 		if (shape_check(own ? own : map, &link->direction[i], error) < 0)
 			return -1;
 	}
-	const char *a = link->direction[0].radio, *b = link->direction[1].radio;
-	if (*a && *b && strcmp(a, b) != 0)
-		return conf_error(
-			map, error, "its directions name two radios, %s and %s; a link has one", a, b);
-	return 0;
+	return shape_check_pair(map, &link->direction[0], &link->direction[1], true, error);
 }
 
 static bool same_netns(const char *a, const char *b)
@@ -125,7 +121,7 @@ static bool same_netns(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* A name serves one link, an interface one end. */
+/* A name serves one link, an interface one end, and a radio is the same wherever it is named. */
 static int check_distinct(const struct settings *settings, char **error)
 {
 	for (size_t i = 0; i < 2 * settings->count; i++)
@@ -135,6 +131,9 @@ static int check_distinct(const struct settings *settings, char **error)
 			if (a != b && strcmp(a->name, b->name) == 0)
 				return conf_error(y->at->parent->parent, error,
 					"there is a link `%s` already", b->name);
+			if (a != b && shape_check_pair(y->at->parent->parent, &a->direction[0],
+					      &b->direction[0], false, error) < 0)
+				return -1;
 			if (strcmp(x->interface, y->interface) == 0 && same_netns(x->netns, y->netns))
 				return conf_error(y->at, error, "interface %s is an end of link `%s` already",
 					y->interface, a->name);

@@ -2,6 +2,7 @@
  * Settings and lateness, which need no network either, are tested here too. */
 #include "nodes/link/lateness.c"
 #include "nodes/link/codel.c"
+#include "nodes/link/medium.c"
 #include "nodes/link/model.c"
 #include "nodes/link/ring.c"
 #include "nodes/link/settings.c"

@@ -1,6 +1,7 @@
 /* What a link does beyond a pipe, without any network: loss models, jitter, duplicates, corruption, queue disciplines
  * (CoDel beside an independent model), delivery opportunities, radio, marks; and the words that describe it. */
 #include "nodes/link/codel.c"
+#include "nodes/link/medium.c"
 #include "nodes/link/model.c"
 #include "nodes/link/packet.c"
 #include "nodes/link/ring.c"

@@ -10,6 +10,7 @@
 
 #include "harness/wheel_geometry.c"
 #include "nodes/link/codel.c"
+#include "nodes/link/medium.c"
 #include "nodes/link/model.c"
 #include "nodes/link/ring.c"
 #include <math.h>
