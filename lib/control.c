@@ -22,6 +22,7 @@
 #define PEERS_MAX 256
 #define PENDING_MAX 256 /* questions of one peer that wait for their answers */
 #define UNSENT_MAX (16u << 20)
+#define STREAM_UNSENT_MAX (256u << 10)
 #define ANSWER_MAX (256u << 20)
 
 struct peer {
@@ -147,19 +148,39 @@ static void peer_queue(struct peer *peer, const char *text)
 	peer_listen(peer);
 }
 
-static void finish(struct control_request *request, json_t *answer)
+static void peer_say(struct peer *peer, json_t *answer)
 {
-	struct peer *peer = request->peer;
 	char *text = peer->fd >= 0 ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
 	json_decref(answer);
+	if (peer->fd >= 0)
+		peer_queue(peer, text);
+	free(text);
+}
+
+/* The request is done; a peer that has gone goes with its last one. */
+static void forget(struct control_request *request)
+{
+	struct peer *peer = request->peer;
 	free(request->text);
 	free(request);
 	peer->pending--;
-	if (peer->fd >= 0)
-		peer_queue(peer, text);
-	else if (peer->pending == 0)
+	if (peer->fd < 0 && peer->pending == 0)
 		peer_free(peer);
-	free(text);
+}
+
+static void finish(struct control_request *request, json_t *answer)
+{
+	peer_say(request->peer, answer);
+	forget(request);
+}
+
+static json_t *accepted(json_t *answer)
+{
+	json_t *whole = json_pack("{s:b}", "ok", 1);
+	json_object_update(whole, answer);
+	json_object_set_new(whole, "ok", json_true());
+	json_decref(answer);
+	return whole;
 }
 
 void control_answer(struct control_request *request, json_t *answer)
@@ -168,11 +189,29 @@ void control_answer(struct control_request *request, json_t *answer)
 		control_refuse(request, "the answer cannot be written as JSON");
 		return;
 	}
-	json_t *whole = json_pack("{s:b}", "ok", 1);
-	json_object_update(whole, answer);
-	json_object_set_new(whole, "ok", json_true());
-	json_decref(answer);
-	finish(request, whole);
+	finish(request, accepted(answer));
+}
+
+void control_begin(struct control_request *request, json_t *answer)
+{
+	peer_say(request->peer, accepted(answer));
+}
+
+bool control_tell(struct control_request *request, const char *line)
+{
+	struct peer *peer = request->peer;
+	if (peer->fd < 0 || unsent(peer) + strlen(line) >= STREAM_UNSENT_MAX)
+		return false;
+	peer_queue(peer, line);
+	return true;
+}
+
+void control_end(struct control_request *request)
+{
+	/* Whoever tells may stand in a handler of this very peer: the loop sees the end, and frees it. */
+	if (request->peer->fd >= 0)
+		shutdown(request->peer->fd, SHUT_RDWR);
+	forget(request);
 }
 
 void control_refuse(struct control_request *request, const char *format, ...)

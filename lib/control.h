@@ -1,10 +1,12 @@
 /* Control socket: a unix stream socket on which a daemon answers one line of text (a command and its words)
  * with one line of JSON: {"ok":true,...} or {"ok":false,"error":"..."}. Several requests a connection are
- * answered in order of completion of each; a slow or dead peer never blocks the daemon. */
+ * answered in order of completion of each; a slow or dead peer never blocks the daemon. A command may also
+ * begin a stream of lines, which ends with the connection. */
 #ifndef LIQUIDNET_CONTROL_H
 #define LIQUIDNET_CONTROL_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 struct control;         /* a listening socket and its peers */
@@ -32,6 +34,12 @@ void control_close(struct control *control);
 void control_answer(struct control_request *request, json_t *answer);
 void control_refuse(struct control_request *request, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Instead of an answer: a stream. control_begin says {"ok":true} with `answer`, as control_answer does, and
+ * the request lives on; control_tell adds a line (JSON, without its end). False: the peer has gone, or lets
+ * more than 256 KiB lie; it is to be ended then, as every stream is once. control_end hangs up. */
+void control_begin(struct control_request *request, json_t *answer);
+bool control_tell(struct control_request *request, const char *line);
+void control_end(struct control_request *request);
 /* True when the peer has gone: a handler that waits may give up (it must still answer or refuse). */
 int control_abandoned(const struct control_request *request);
 

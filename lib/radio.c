@@ -70,8 +70,12 @@ static void enter(struct radio *radio, int64_t at, enum radio_state next, int64_
 {
 	radio->time_ns[radio->state] += at - radio->now;
 	radio->now = at;
-	radio->state = next;
 	radio->until = until;
+	if (radio->state == next)
+		return;
+	radio->state = next;
+	if (radio->changed)
+		radio->changed(radio->context, radio);
 }
 
 static int64_t tail_end(const struct radio *radio)

@@ -40,6 +40,9 @@ struct radio {
 	bool released;       /* no tail after what is being sent */
 	uint64_t promotions; /* from idle or low: the signalling that an operator pays for */
 	int64_t time_ns[RADIO_STATES];
+	/* Told of each new state (`state`, since `now`); may be NULL. Set after radio_init. */
+	void (*changed)(void *context, const struct radio *radio);
+	void *context;
 };
 
 /* The profile of that name, or NULL. Names and values: radio_profiles, ended by a NULL name. */

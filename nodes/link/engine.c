@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "nodes/link/attach.h"
 #include "nodes/link/buffers.h"
+#include "nodes/link/events.h"
 #include "nodes/link/lateness.h"
 #include "nodes/link/model.h"
 #include "nodes/link/packet.h"
@@ -71,6 +72,7 @@ struct engine {
 	int64_t *next;                /* their next departure, side by side for the search */
 	struct radio *radios;         /* one a link; without a profile where it is not cellular */
 	struct medium *media;         /* that links share */
+	struct events *events;
 	uint32_t count;
 	struct buffers buffers;
 	int epoll_fd, timer_fd;
@@ -417,8 +419,10 @@ static void add_radio(struct engine *engine, uint32_t index)
 
 	if (!*name)
 		return;
-	if (!radio->profile.name || strcmp(radio->profile.name, name) != 0)
+	if (!radio->profile.name || strcmp(radio->profile.name, name) != 0) {
 		radio_init(radio, radio_profile(name), clock_now_ns());
+		events_watch_radio(engine->events, radio, engine->directions[index].link->name);
+	}
 	model_set_radio(engine->directions[index].model, radio);
 }
 
@@ -427,9 +431,12 @@ static int join_medium(struct engine *engine, struct model *model, char **error)
 	const char *name = model_shape(model)->medium.name;
 	struct medium *medium = *name ? medium_get(&engine->media, name) : NULL;
 
-	return !*name || (medium && model_set_medium(model, medium) == 0)
-		       ? 0
-		       : error_set(error, "no memory for medium %s", name);
+	if (!*name)
+		return 0;
+	if (!medium || model_set_medium(model, medium) < 0)
+		return error_set(error, "no memory for medium %s", name);
+	events_watch_medium(engine->events, medium);
+	return 0;
 }
 
 static int make_models(struct engine *engine, char **error)
@@ -445,7 +452,7 @@ static int make_models(struct engine *engine, char **error)
 	return 0;
 }
 
-static struct engine *engine_new(const struct settings *settings)
+static struct engine *engine_new(sd_event *loop, const struct settings *settings)
 {
 	struct engine *engine = calloc(1, sizeof *engine);
 
@@ -458,6 +465,7 @@ static struct engine *engine_new(const struct settings *settings)
 	engine->directions = calloc(engine->count, sizeof *engine->directions);
 	engine->next = calloc(engine->count, sizeof *engine->next);
 	engine->radios = calloc(settings->count + 1, sizeof *engine->radios);
+	engine->events = events_new(loop, settings->count);
 	for (uint32_t i = 0; engine->directions && i < engine->count; i++) {
 		engine->directions[i].link = &settings->links[i / 2];
 		engine->directions[i].interface = settings->links[i / 2].ends[i % 2].interface;
@@ -469,11 +477,11 @@ static struct engine *engine_new(const struct settings *settings)
 struct engine *engine_start(
 	sd_event *loop, const struct settings *settings, bool realtime, bool *bad_config, char **error)
 {
-	struct engine *engine = engine_new(settings);
+	struct engine *engine = engine_new(loop, settings);
 
 	*bad_config = false;
-	if (!engine || !engine->directions || !engine->next || !engine->radios || engine->epoll_fd < 0 ||
-		engine->timer_fd < 0) {
+	if (!engine || !engine->directions || !engine->next || !engine->radios || !engine->events ||
+		engine->epoll_fd < 0 || engine->timer_fd < 0) {
 		error_set(error, "no memory or descriptors for %zu links", settings->count);
 		engine_stop(engine);
 		return NULL;
@@ -506,6 +514,7 @@ void engine_stop(struct engine *engine)
 		model_free(engine->directions[i].model);
 	}
 	medium_free(&engine->media);
+	events_free(engine->events);
 	buffers_free(&engine->buffers);
 	if (engine->epoll_fd >= 0)
 		close(engine->epoll_fd);
@@ -550,6 +559,7 @@ int engine_change(
 	/* What waits may now leave sooner. */
 	look_again(engine, (uint32_t)(d - engine->directions));
 	arm(engine, clock_now_ns());
+	events_settings(engine->events, link, direction, shape);
 	return 0;
 }
 
@@ -650,11 +660,16 @@ json_t *engine_status(struct engine *engine)
 			json_object_set_new(link, "medium", medium_json(station));
 		json_array_append_new(links, link);
 	}
-	return json_pack("{s:b, s:f, s:f, s:{s:o, s:f}, s:o, s:o}", "realtime", engine->realtime, "spin_us",
-		(double)engine->settings->spin_ns / NS_PER_US, "wake_us", (double)engine->wake_ns / NS_PER_US,
-		"stalls", "count", integer(engine->stalls), "max_us",
+	return json_pack("{s:b, s:f, s:f, s:{s:o, s:f}, s:o, s:o, s:o}", "realtime", engine->realtime,
+		"spin_us", (double)engine->settings->spin_ns / NS_PER_US, "wake_us",
+		(double)engine->wake_ns / NS_PER_US, "stalls", "count", integer(engine->stalls), "max_us",
 		(double)engine->longest_stall_ns / NS_PER_US, "memory_bytes",
-		integer(engine->buffers.allocated), "links", links);
+		integer(engine->buffers.allocated), "events", events_json(engine->events), "links", links);
+}
+
+void engine_subscribe(struct engine *engine, struct control_request *request)
+{
+	events_subscribe(engine->events, request);
 }
 
 void engine_reset(struct engine *engine)

@@ -4,6 +4,7 @@
 #ifndef LIQUIDNET_LINK_ENGINE_H
 #define LIQUIDNET_LINK_ENGINE_H
 
+#include "lib/control.h"
 #include "nodes/link/settings.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -18,9 +19,11 @@ struct engine *engine_start(
 /* Gives every interface back. Packets that are held are lost. NULL-safe. */
 void engine_stop(struct engine *engine);
 
-/* {"realtime", "spin_us", "wake_us", "stalls", "memory_bytes", "links": [{"name", "forward": {...},
+/* {"realtime", "spin_us", "wake_us", "stalls", "memory_bytes", "events", "links": [{"name", "forward": {...},
  * "reverse": {...}}]}; see docs/link.md. */
 json_t *engine_status(struct engine *engine);
+/* Takes the request over: a stream of events (events.h). */
+void engine_subscribe(struct engine *engine, struct control_request *request);
 /* Counters, high-water marks and histograms start again; what the models hold and will draw is untouched. */
 void engine_reset(struct engine *engine);
 /* The settings of one direction (0 forward, 1 reverse); NULL: no such link. */

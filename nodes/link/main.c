@@ -78,6 +78,15 @@ static void handle_reset(void *context, struct control_request *request, int cou
 	control_answer(request, json_object());
 }
 
+static void handle_events(void *context, struct control_request *request, int count, char **words)
+{
+	struct program *program = context;
+
+	(void)count;
+	(void)words;
+	engine_subscribe(program->engine, request);
+}
+
 /* set LINK forward|reverse|both KEY=VALUE... */
 static void handle_set(void *context, struct control_request *request, int count, char **words)
 {
@@ -172,6 +181,8 @@ static void reload(void *context)
 static const struct control_command commands[] = {
 	{"status", "", "settings and counters of every link", 0, 0, handle_status},
 	{"reset", "", "counters start at zero again", 0, 0, handle_reset},
+	{"events", "", "from now on a line for each change of a radio's state or channel, or of settings", 0,
+		0, handle_events},
 	{"set", "LINK forward|reverse|both KEY=VALUE...",
 		"changes rate, delay, jitter, loss, queue, queue_bytes or seed", 3, 9, handle_set},
 	{"shape", "LINK forward|reverse {KEY: VALUE, ...}",

@@ -70,11 +70,18 @@ static void handle_nothing(void *context, struct control_request *request, int c
 	control_answer(request, NULL);
 }
 
+static void handle_stream(void *context, struct control_request *request, int count, char **words)
+{
+	control_begin(request, json_pack("{s:s}", "stream", "begins"));
+	handle_later(context, request, count, words);
+}
+
 static const struct control_command table[] = {{"echo", "[WORD...]", "says it again", 0, 62, handle_echo},
 	{"later", NULL, "is answered when the test says so", 0, 1, handle_later},
 	{"large", "BYTES", "a large answer", 1, 1, handle_large},
 	{"refuse", "WHAT", "never does it", 1, 1, handle_refuse},
-	{"nothing", "", "has no answer", 0, 0, handle_nothing}, {0}};
+	{"nothing", "", "has no answer", 0, 0, handle_nothing},
+	{"stream", "", "begins a stream", 0, 0, handle_stream}, {0}};
 
 static int set_up(void **state)
 {
@@ -164,13 +171,74 @@ static void answers(void **state)
 	assert_int_equal(f->control->peers_count, 0);
 }
 
+static void streams(void **state)
+{
+	struct fixture *f = *state;
+	int fd = join(f);
+	say(fd, "stream\n");
+	assert_string_equal(heard(f, fd), "{\"ok\":true,\"stream\":\"begins\"}\n");
+	assert_true(control_tell(f->waiting[0], "{\"n\":1}"));
+	assert_true(control_tell(f->waiting[0], "{\"n\":2}"));
+	assert_string_equal(heard(f, fd), "{\"n\":1}\n{\"n\":2}\n");
+	/* It may ask besides, and say that it will ask no more. */
+	say(fd, "echo a\n");
+	assert_string_equal(heard(f, fd), "{\"ok\":true,\"words\":[\"a\"]}\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	pump(f);
+	assert_true(control_tell(f->waiting[0], "{\"n\":3}"));
+	assert_string_equal(heard(f, fd), "{\"n\":3}\n");
+	control_end(f->waiting[0]);
+	assert_true(hung_up(f, fd));
+	assert_int_equal(f->control->peers_count, 0);
+	close(fd);
+	/* Who goes is noticed. */
+	fd = join(f);
+	say(fd, "stream\n");
+	pump(f);
+	close(fd);
+	pump(f);
+	assert_true(control_abandoned(f->waiting[1]));
+	assert_false(control_tell(f->waiting[1], "{}"));
+	assert_int_equal(f->control->peers_count, 1);
+	control_end(f->waiting[1]);
+	assert_int_equal(f->control->peers_count, 0);
+}
+
+static void streams_that_nobody_reads(void **state)
+{
+	struct fixture *f = *state;
+	int slow = join(f), other = join(f), told = 0;
+	char line[1024];
+	memset(line, 'x', sizeof line - 1);
+	line[sizeof line - 1] = 0;
+	say(slow, "stream\n");
+	say(other, "stream\n");
+	pump(f);
+	while (told < 100000 && control_tell(f->waiting[0], line)) {
+		told++;
+		pump(f);
+	}
+	/* What the kernel keeps, and 256 KiB. */
+	assert_in_range(told, 256, 4096);
+	assert_in_range(unsent(f->waiting[0]->peer), 255 << 10, 256 << 10);
+	control_end(f->waiting[0]);
+	pump(f);
+	assert_int_equal(f->control->peers_count, 1);
+	assert_true(control_tell(f->waiting[1], "{}"));
+	assert_non_null(strstr(heard(f, other), "{}\n"));
+	control_end(f->waiting[1]);
+	assert_true(hung_up(f, other));
+	close(slow);
+	close(other);
+}
+
 static void help_lists(void **state)
 {
 	struct fixture *f = *state;
 	int fd = join(f);
 	say(fd, "help\n");
 	json_t *answer = json_loads(heard(f, fd), 0, NULL), *list = json_object_get(answer, "commands");
-	assert_int_equal(json_array_size(list), 5);
+	assert_int_equal(json_array_size(list), 6);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 2), "name")), "large");
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(list, 2), "arguments")), "BYTES");
@@ -610,11 +678,11 @@ static void client_without_daemon(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(answers), TEST(help_lists), TEST(refusals),
-		TEST(too_many_words), TEST(garbage), TEST(oversized_line), TEST(later_in_any_order),
-		TEST(half_closed), TEST(peer_gone), TEST(peer_that_never_reads), TEST(many_that_wait),
-		TEST(many_peers), TEST(no_descriptors), TEST(closed_with_requests), TEST(paths),
-		TEST(stale_socket), TEST(client_side), TEST(client_of_a_hung_daemon),
+	const struct CMUnitTest tests[] = {TEST(answers), TEST(streams), TEST(streams_that_nobody_reads),
+		TEST(help_lists), TEST(refusals), TEST(too_many_words), TEST(garbage), TEST(oversized_line),
+		TEST(later_in_any_order), TEST(half_closed), TEST(peer_gone), TEST(peer_that_never_reads),
+		TEST(many_that_wait), TEST(many_peers), TEST(no_descriptors), TEST(closed_with_requests),
+		TEST(paths), TEST(stale_socket), TEST(client_side), TEST(client_of_a_hung_daemon),
 		TEST(client_without_daemon)};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
