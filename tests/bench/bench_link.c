@@ -91,7 +91,7 @@ static double delay_row(
 		busy ? "busy" : "idle");
 	if (stamps && !refused(backend, &shape)) {
 		if (link_network_open(&network, 1, backend, &shape, &error) < 0 ||
-			(busy && crowd_start(&crowd, false, &error) < 0) ||
+			(busy && crowd_start(&crowd, &error) < 0) ||
 			measure_stamps(&network, count, 2 * NS_PER_MS, delay_ns, stamps, &error) < 0) {
 			report_failure(bench, error);
 		} else {
@@ -126,15 +126,19 @@ static void delay_part(struct bench *bench)
 
 /* ---- rate */
 
-static double goodput(
-	struct bench *bench, const struct shape_backend *backend, const struct shape *shape, uint32_t window)
+/* In bit/s; *processors: in use meanwhile, by everything. */
+static double goodput(struct bench *bench, const struct shape_backend *backend, const struct shape *shape,
+	uint32_t window, double *processors)
 {
 	struct link_network network;
 	char *error = NULL;
 	double result = -1;
 
-	if (link_network_open(&network, 1, backend, shape, &error) == 0)
+	if (link_network_open(&network, 1, backend, shape, &error) == 0) {
+		struct use use = use_begin();
 		result = tcp_goodput(&network, window, NS_PER_S, bench->seconds * NS_PER_S, &error);
+		*processors = use_taken(&use) / ((double)(clock_now_ns() - use.since_ns) / (double)NS_PER_S);
+	}
 	link_network_close(&network);
 	if (result < 0)
 		report_failure(bench, error);
@@ -146,15 +150,15 @@ static void rate_row(struct bench *bench, const struct shape_backend *backend, u
 	struct shape shape = {.rate_bps = rate_mbit * MBIT, .delay_ns = 5 * NS_PER_MS, .queue_packets = 2000};
 	/* Twice what the way holds, and some: always a queue, and never a full one. */
 	uint32_t window = (uint32_t)(65536 + 2 * rate_mbit * MBIT / 8 / 100);
-	double theory = (double)shape.rate_bps * 1448 / 1514;
+	double theory = (double)shape.rate_bps * 1448 / 1514, processors = 0;
 
 	printf("| %-6s | %5llu |", name_of(backend), (unsigned long long)rate_mbit);
 	if (refused(backend, &shape))
 		return;
-	double result = goodput(bench, backend, &shape, window);
+	double result = goodput(bench, backend, &shape, window, &processors);
 	if (result >= 0)
-		printf(" %8.3f | %8.3f | %+.3f %% |\n", result / MBIT, theory / MBIT,
-			(result / theory - 1) * 100);
+		printf(" %8.3f | %8.3f | %+.3f %% | %.1f %% |\n", result / MBIT, theory / MBIT,
+			(result / theory - 1) * 100, 100 * processors);
 }
 
 static void rate_part(struct bench *bench)
@@ -162,9 +166,10 @@ static void rate_part(struct bench *bench)
 	static const uint64_t rates_mbit[] = {1, 10, 100, 200, 500, 1000};
 
 	printf("\nTCP goodput, Mbit/s, 5 ms each way\n"
-	       "| link | rate | goodput | rate x 1448 / 1514 | difference |\n|---|---|---|---|---|\n");
-	double bare = goodput(bench, NULL, &(struct shape){0}, 4 << 20);
-	printf("| bare   | none  | %8.3f | | |\n", bare / MBIT);
+	       "| link | rate | goodput | rate x 1448 / 1514 | difference | of one processor "
+	       "|\n|---|---|---|---|---|---|\n");
+	double processors = 0, bare = goodput(bench, NULL, &(struct shape){0}, 4 << 20, &processors);
+	printf("| bare   | none  | %8.3f | | | %.1f %% |\n", bare / MBIT, 100 * processors);
 	for (int b = 1; b < bench->count; b++)
 		for (size_t i = 0; i < sizeof rates_mbit / sizeof *rates_mbit; i++)
 			rate_row(bench, bench->backends[b], rates_mbit[i]);
@@ -172,42 +177,89 @@ static void rate_part(struct bench *bench)
 
 /* ---- loss */
 
-static void loss_row(struct bench *bench, const struct shape_backend *backend, double loss)
+#define LOSS_PACKETS 200000
+
+/* The losses that a model expects of LOSS_PACKETS, and their standard deviation. */
+struct expected {
+	double mean, deviation;
+};
+
+/* A Markov chain of two states: its losses come in spells, which widens the count's variance by the
+ * covariance of packets k apart, (bad - good)^2 x good's share x bad's share x (1 - to_bad - to_good)^k,
+ * summed over all k. */
+static struct expected expected_spells(const struct shape *s)
 {
-	enum { COUNT = 200000 };
-	struct shape shape = {.delay_ns = NS_PER_MS, .loss = loss};
-	/* 3.29 standard deviations either way hold 99.9 %. */
-	double expected = COUNT * loss, spread = 3.29 * sqrt(COUNT * loss * (1 - loss));
-	struct stamp *stamps = calloc(COUNT, sizeof *stamps);
+	double bad = s->to_bad / (s->to_bad + s->to_good), memory = 1 - s->to_bad - s->to_good;
+	double loss = bad * s->loss_bad + (1 - bad) * s->loss_good, apart = s->loss_bad - s->loss_good;
+	double covariance = apart * apart * bad * (1 - bad) * memory / (1 - memory);
+	return (struct expected){
+		LOSS_PACKETS * loss, sqrt(LOSS_PACKETS * (loss * (1 - loss) + 2 * covariance))};
+}
+
+static struct expected expected_losses(const struct shape *s)
+{
+	switch (s->loss_model) {
+	case LOSS_GILBERT_ELLIOTT:
+		return expected_spells(s);
+	case LOSS_EVERY:
+		return (struct expected){LOSS_PACKETS / s->loss_every, 0};
+	default:
+		return (struct expected){
+			LOSS_PACKETS * s->loss, sqrt(LOSS_PACKETS * s->loss * (1 - s->loss))};
+	}
+}
+
+static void loss_row(
+	struct bench *bench, const struct shape_backend *backend, const char *name, struct shape shape)
+{
+	shape.delay_ns = NS_PER_MS;
+	if (refused(backend, &shape))
+		return;
+	struct expected expected = expected_losses(&shape);
+	double spread = 3.29 * expected.deviation; /* either way, they hold 99.9 % */
+	struct stamp *stamps = calloc(LOSS_PACKETS, sizeof *stamps);
 	struct link_network network;
 	char *error = NULL;
 
-	printf("| %-6s | %5.1f %% |", name_of(backend), loss * 100);
-	if (stamps && !refused(backend, &shape)) {
-		if (link_network_open(&network, 1, backend, &shape, &error) < 0 ||
-			measure_stamps(&network, COUNT, 25 * NS_PER_US, NS_PER_MS, stamps, &error) < 0) {
-			report_failure(bench, error);
-		} else {
-			uint32_t lost = COUNT - stamp_summarise(stamps, COUNT, 0).received;
-			bool inside = fabs(lost - expected) <= spread;
-			printf(" %6u | %6.0f to %6.0f | %s |\n", lost, expected - spread, expected + spread,
-				inside ? "inside" : "OUTSIDE");
-			bench->failures += !inside;
-		}
-		link_network_close(&network);
+	printf("| %-6s | %-24s |", name_of(backend), name);
+	if (stamps && (link_network_open(&network, 1, backend, &shape, &error) < 0 ||
+			      measure_stamps(&network, LOSS_PACKETS, 25 * NS_PER_US, NS_PER_MS, stamps,
+				      &error) < 0)) {
+		report_failure(bench, error);
+	} else if (stamps) {
+		uint32_t lost = LOSS_PACKETS - stamp_summarise(stamps, LOSS_PACKETS, 0).received;
+		bool inside = fabs(lost - expected.mean) <= spread;
+		printf(" %6u | %6.0f to %6.0f | %s |\n", lost, expected.mean - spread, expected.mean + spread,
+			inside ? "inside" : "OUTSIDE");
+		bench->failures += !inside;
 	}
+	link_network_close(&network);
 	free(stamps);
 }
 
 static void loss_part(struct bench *bench)
 {
-	static const double losses[] = {0, 0.001, 0.01, 0.1};
+	static const struct {
+		const char *name;
+		struct shape shape;
+	} rows[] = {
+		{"none", {0}},
+		{"random 0.1 %", {.loss = 0.001}},
+		{"random 1 %", {.loss = 0.01}},
+		{"random 10 %", {.loss = 0.1}},
+		{"Gilbert-Elliott, mean 3 %", {.loss_model = LOSS_GILBERT_ELLIOTT,
+						      .to_bad = 0.01,
+						      .to_good = 0.2,
+						      .loss_bad = 0.6,
+						      .loss_good = 0.001}},
+		{"every 50th", {.loss_model = LOSS_EVERY, .loss_every = 50}},
+	};
 
 	printf("\nLost of 200,000 packets\n| link | loss | lost | 99.9 %% interval | "
 	       "|\n|---|---|---|---|---|\n");
 	for (int b = 0; b < bench->count; b++)
-		for (size_t i = 0; i < (bench->backends[b] ? sizeof losses / sizeof *losses : 1); i++)
-			loss_row(bench, bench->backends[b], losses[i]);
+		for (size_t i = 0; i < (bench->backends[b] ? sizeof rows / sizeof *rows : 1); i++)
+			loss_row(bench, bench->backends[b], rows[i].name, rows[i].shape);
 }
 
 /* ---- many links, and what a packet costs */
@@ -220,7 +272,7 @@ struct load_result {
 
 /* A flood over `links` links; with `stamps`, measured packets on the first of them at the same time. */
 static int load(struct bench *bench, const struct shape_backend *backend, size_t links,
-	const struct shape *shape, uint32_t packets_per_ms, struct soak *soak, struct load_result *result)
+	const struct shape *shape, uint32_t packets_per_ms, struct load_result *result)
 {
 	struct flood flood = {
 		.packets_per_ms = packets_per_ms, .bytes = 1000, .duration_ns = bench->seconds * NS_PER_S};
@@ -231,7 +283,7 @@ static int load(struct bench *bench, const struct shape_backend *backend, size_t
 	int outcome = link_network_open(&network, links, backend, shape, &error);
 
 	if (outcome == 0) {
-		soak_begin(soak);
+		struct use use = use_begin();
 		outcome = flood_start(&flood, &network, &error);
 		if (outcome == 0)
 			outcome = measure_stamps(
@@ -239,8 +291,8 @@ static int load(struct bench *bench, const struct shape_backend *backend, size_t
 		if (outcome == 0) {
 			flood_wait(&flood);
 			*result = (struct load_result){stamp_summarise(stamps, count, shape->delay_ns),
-				flood.counts[0], flood.counts[1], soak_taken(soak),
-				(double)(clock_now_ns() - soak->since_ns) / (double)NS_PER_S};
+				flood.counts[0], flood.counts[1], use_taken(&use),
+				(double)(clock_now_ns() - use.since_ns) / (double)NS_PER_S};
 		}
 		flood_free(&flood);
 	}
@@ -251,7 +303,7 @@ static int load(struct bench *bench, const struct shape_backend *backend, size_t
 	return outcome;
 }
 
-static void many_part(struct bench *bench, struct soak *soak)
+static void many_part(struct bench *bench)
 {
 	struct shape shape = {.rate_bps = 100 * MBIT, .delay_ns = 5 * NS_PER_MS, .queue_packets = 50};
 
@@ -264,7 +316,7 @@ static void many_part(struct bench *bench, struct soak *soak)
 		struct load_result r;
 		printf("| %-6s |", name_of(bench->backends[b]));
 		if (!refused(bench->backends[b], &s) &&
-			load(bench, bench->backends[b], 100, &s, 100, soak, &r) == 0)
+			load(bench, bench->backends[b], 100, &s, 100, &r) == 0)
 			printf(" %8llu | %8llu | %.2f | %5.0f | %5.0f | %5.0f |\n",
 				(unsigned long long)r.sent, (unsigned long long)r.received,
 				r.taken_s / r.elapsed_s, r.stamps.median_us, r.stamps.p99_us,
@@ -272,7 +324,7 @@ static void many_part(struct bench *bench, struct soak *soak)
 	}
 }
 
-static void cost_part(struct bench *bench, struct soak *soak)
+static void cost_part(struct bench *bench)
 {
 	static const uint32_t loads[] = {1, 8}; /* packets a millisecond */
 	struct shape shape = {.rate_bps = 100 * MBIT, .delay_ns = 5 * NS_PER_MS, .queue_packets = 1000};
@@ -281,13 +333,17 @@ static void cost_part(struct bench *bench, struct soak *soak)
 	printf("\nProcessor time a packet of 1,000 bytes, end hosts and kernel included; and less the bare "
 	       "pair's\n"
 	       "| link | packets/s | us a packet | less bare | of one processor |\n|---|---|---|---|---|\n");
+	struct use use = use_begin();
+	sleep((unsigned)bench->seconds);
+	printf("| nothing |     0 |        |        | %5.1f %% |\n",
+		use_taken(&use) / (double)bench->seconds * 100);
 	for (int b = 0; b < bench->count; b++)
 		for (int i = 0; i < 2; i++) {
 			struct shape s = bench->backends[b] ? shape : (struct shape){0};
 			struct load_result r;
 			printf("| %-6s | %5u |", name_of(bench->backends[b]), loads[i] * 1000);
 			if (refused(bench->backends[b], &s) ||
-				load(bench, bench->backends[b], 1, &s, loads[i], soak, &r) < 0)
+				load(bench, bench->backends[b], 1, &s, loads[i], &r) < 0)
 				continue;
 			double us = r.taken_s * 1e6 / (double)r.sent;
 			if (b == 0)
@@ -334,8 +390,6 @@ static int body(void *context)
 {
 	struct bench *bench = context;
 	struct sched_param parameters = {.sched_priority = PRIORITY};
-	struct soak soak;
-	char *error = NULL;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	describe_machine();
@@ -348,17 +402,10 @@ static int body(void *context)
 		rate_part(bench);
 	if (bench->parts & LOSS)
 		loss_part(bench);
-	if (bench->parts & (MANY | COST)) {
-		if (soak_start(&soak, &error) < 0)
-			report_failure(bench, error);
-		else {
-			if (bench->parts & MANY)
-				many_part(bench, &soak);
-			if (bench->parts & COST)
-				cost_part(bench, &soak);
-		}
-		crowd_stop(&soak.crowd);
-	}
+	if (bench->parts & MANY)
+		many_part(bench);
+	if (bench->parts & COST)
+		cost_part(bench);
 	return bench->failures != 0;
 }
 

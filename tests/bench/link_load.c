@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +20,6 @@
 
 #define PORT 5201
 #define BATCH 64
-#define CALIBRATIONS 10
 
 static void *shared(size_t size)
 {
@@ -53,37 +53,27 @@ static void sleep_until(int64_t when)
 
 /* ---- processors */
 
-#define LINE 8 /* numbers in a cache line: each process has its own */
-
-static void turn_for_ever(int processor, bool idle_only, volatile uint64_t *turns)
+static void turn_for_ever(int processor)
 {
 	cpu_set_t set;
-	struct sched_param parameters = {0};
 
 	CPU_ZERO(&set);
 	CPU_SET(processor, &set);
 	sched_setaffinity(0, sizeof set, &set);
-	if (idle_only)
-		sched_setscheduler(0, SCHED_IDLE, &parameters);
-	for (;;) {
+	for (;;)
 		for (volatile int i = 0; i < 1000; i++)
 			;
-		(*turns)++;
-	}
 }
 
-int crowd_start(struct crowd *crowd, bool idle_only, char **error)
+int crowd_start(struct crowd *crowd, char **error)
 {
 	*crowd = (struct crowd){.count = (int)sysconf(_SC_NPROCESSORS_ONLN)};
 	if (crowd->count > PROCESSORS_MOST)
 		crowd->count = PROCESSORS_MOST;
-	crowd->turns = shared(sizeof *crowd->turns * LINE * PROCESSORS_MOST);
-	if (!crowd->turns)
-		return error_set(error, "shared memory: %s", strerror(errno));
 	for (int i = 0; i < crowd->count; i++) {
 		crowd->pids[i] = child();
 		if (crowd->pids[i] == 0)
-			turn_for_ever(i, idle_only, &crowd->turns[LINE * i]);
+			turn_for_ever(i);
 		if (crowd->pids[i] < 0)
 			return error_set(error, "fork: %s", strerror(errno));
 	}
@@ -94,52 +84,30 @@ void crowd_stop(struct crowd *crowd)
 {
 	for (int i = 0; i < crowd->count; i++)
 		end(&crowd->pids[i]);
-	if (crowd->turns)
-		munmap((void *)crowd->turns, sizeof *crowd->turns * LINE * PROCESSORS_MOST);
-	crowd->turns = NULL;
 }
 
-static uint64_t all_turns(const struct crowd *crowd)
+/* The processors' idle time since the machine started. */
+static double idle_s(void)
 {
-	uint64_t sum = 0;
-	for (int i = 0; i < crowd->count; i++)
-		sum += crowd->turns[LINE * i];
-	return sum;
+	unsigned long long idle = 0, waiting = 0;
+	FILE *in = fopen("/proc/stat", "re");
+
+	if (in && fscanf(in, "cpu %*u %*u %*u %llu %llu", &idle, &waiting) != 2)
+		idle = waiting = 0;
+	if (in)
+		fclose(in);
+	return (double)(idle + waiting) / (double)sysconf(_SC_CLK_TCK);
 }
 
-void soak_begin(struct soak *soak)
+struct use use_begin(void)
 {
-	soak->turns = all_turns(&soak->crowd);
-	soak->since_ns = clock_now_ns();
+	return (struct use){idle_s(), clock_now_ns()};
 }
 
-static double turns_per_second(const struct soak *soak)
+double use_taken(const struct use *use)
 {
-	return (double)(all_turns(&soak->crowd) - soak->turns) * (double)NS_PER_S /
-	       (double)(clock_now_ns() - soak->since_ns);
-}
-
-/* The best of some short looks: what else runs on the machine now and then does not make it look smaller. */
-int soak_start(struct soak *soak, char **error)
-{
-	*soak = (struct soak){0};
-	if (crowd_start(&soak->crowd, true, error) < 0)
-		return -1;
-	sleep_until(clock_now_ns() + NS_PER_S / 5); /* processors speed up */
-	for (int i = 0; i < CALIBRATIONS; i++) {
-		soak_begin(soak);
-		sleep_until(clock_now_ns() + NS_PER_S / CALIBRATIONS);
-		double seen = turns_per_second(soak);
-		if (seen > soak->capacity)
-			soak->capacity = seen;
-	}
-	return 0;
-}
-
-double soak_taken(const struct soak *soak)
-{
-	double seconds = (double)(clock_now_ns() - soak->since_ns) / (double)NS_PER_S;
-	return (1 - turns_per_second(soak) / soak->capacity) * soak->crowd.count * seconds;
+	double seconds = (double)(clock_now_ns() - use->since_ns) / (double)NS_PER_S;
+	return seconds * (double)sysconf(_SC_NPROCESSORS_ONLN) - (idle_s() - use->idle_s);
 }
 
 /* ---- sockets */

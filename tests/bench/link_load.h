@@ -12,27 +12,23 @@
 
 /* ---- processors */
 
-/* One process a processor that uses all it can get: as an ordinary one, or only what nobody else wants. */
+/* One process a processor that uses all it can get. */
 struct crowd {
 	pid_t pids[PROCESSORS_MOST];
-	volatile uint64_t *turns; /* that each has made */
 	int count;
 };
-int crowd_start(struct crowd *crowd, bool idle_only, char **error);
+int crowd_start(struct crowd *crowd, char **error);
 void crowd_stop(struct crowd *crowd);
 
-/* How much the processors do: turns of an idle-only crowd a second when nothing else runs. */
-struct soak {
-	struct crowd crowd;
-	double capacity;
-	uint64_t turns;
+/* What the machine does, by the time that its processors are idle, which the kernel counts from event to
+ * event, interrupts and everybody's work included. */
+struct use {
+	double idle_s;
 	int64_t since_ns;
 };
-/* Calibrates for a second; the machine should be quiet. */
-int soak_start(struct soak *soak, char **error);
-void soak_begin(struct soak *soak);
-/* Seconds of processor time that others took since soak_begin. */
-double soak_taken(const struct soak *soak);
+struct use use_begin(void);
+/* Seconds of processor time since use_begin. */
+double use_taken(const struct use *use);
 
 /* ---- packets */
 

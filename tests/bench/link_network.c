@@ -151,7 +151,7 @@ static int shape_links(
 	n->links = calloc(count, sizeof *n->links);
 	n->chosen = calloc(count, sizeof(const struct shape_backend *));
 	for (size_t i = 0; i < count; i++)
-		n->links[i] = (struct link_shape){{*shape, *shape}, backend != NULL};
+		n->links[i] = (struct link_shape){.direction = {*shape, *shape}, .shaped = backend != NULL};
 	if (backend && shape_choose(n->topology, n->links, backend->name, NULL, n->chosen, error) < 0)
 		return -1;
 	n->shaping = (struct shaping){

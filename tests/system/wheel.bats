@@ -248,11 +248,11 @@ lost() {
 	run --separate-stderr timeout 60 liquidnet shell "$file" -- grep -c 'name: access' /tmp/link.yaml
 	echo "$stderr"
 	[ "$output" = 1 ]
-	[ "$stderr" = 'access, and others like it, is shaped by link, not by wheel: the wheel goes to 200 Mbit/s' ]
+	[ "$stderr" = 'access, and others like it, is shaped by link, not by wheel: the wheel goes to 100 Mbit/s' ]
 	experiment '{rate: 500Mbit/s, delay: 1ms, queue: 1000}' wheel
 	run --separate-stderr liquidnet run "$file" --trials 1 --results "$work/none"
 	[ "$status" -eq 2 ]
-	[[ $stderr == *"$file:"*"link access cannot be shaped as asked: the wheel goes to 200 Mbit/s"* ]]
+	[[ $stderr == *"$file:"*"link access cannot be shaped as asked: the wheel goes to 100 Mbit/s"* ]]
 	[ ! -e "$work/none" ]
 }
 

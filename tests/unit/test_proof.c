@@ -21,7 +21,7 @@ static const struct shape shapes[] = {
 	{.rate_bps = 10000000, .delay_ns = 5000000, .queue_packets = 1000},
 	{.rate_bps = 10000000, .delay_ns = 5000000, .queue_packets = 20},
 	{.rate_bps = 10000000, .queue_packets = 1},
-	{.rate_bps = 200000000, .delay_ns = 250000000, .queue_packets = 4096},
+	{.rate_bps = 100000000, .delay_ns = 250000000, .queue_packets = 4096},
 	{.rate_bps = 64000, .delay_ns = 1000000000, .queue_packets = 10},
 	{.rate_bps = 1000000, .delay_ns = 50000000, .queue_packets = 100, .loss = 0.02},
 	{.delay_ns = 20000000, .jitter_ns = 10000000},

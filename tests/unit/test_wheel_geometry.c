@@ -16,7 +16,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const uint64_t rates[] = {0, 56000, 1000000, 10000000, 33333333, 100000000, 200000000};
+static const uint64_t rates[] = {0, 56000, 1000000, 10000000, 33333333, 99999999, 100000000};
 static const int64_t delays[] = {0, 1000, 500000, 5000000, 50000000, 250000000, 1000000000, 5000000000};
 static const uint32_t queues[] = {1, 20, 100, 1000, 4096};
 
