@@ -1,5 +1,6 @@
 /* Experiment, the network's part: settings of nodes, links of configurations, capture points. */
 #include "harness/experiment_reader.h"
+#include "harness/traces.h"
 
 #include "lib/clock.h"
 #include "lib/error.h"
@@ -83,7 +84,10 @@ int read_settings(struct experiment *e, const struct conf_node *map, const struc
 
 static int read_shape(const struct conf_node *map, struct shape *shape, char **error)
 {
-	return shape_read(map, shape, error) < 0 || shape_check(map, shape, error) < 0 ? -1 : 0;
+	return shape_read(map, shape, error) < 0 || shape_check(map, shape, error) < 0 ||
+			       traces_beside(map, shape, error) < 0
+		       ? -1
+		       : 0;
 }
 
 int read_link(const struct conf_node *map, struct link_shape *link, char **error)

@@ -2,6 +2,7 @@
 #include "harness/differences.h"
 #include "harness/provenance.h"
 #include "harness/run.h"
+#include "harness/traces.h"
 #include "lib/error.h"
 #include <errno.h>
 #include <limits.h>
@@ -106,7 +107,9 @@ static int check_inputs(const struct experiment *e, const char *folder, char **e
 	if (check_copy(folder, "experiment.yaml", e->path, error) < 0)
 		return -1;
 	const char *slash = e->base_path ? strrchr(e->base_path, '/') : NULL;
-	return e->base_path ? check_copy(folder, slash ? slash + 1 : e->base_path, e->base_path, error) : 0;
+	if (e->base_path && check_copy(folder, slash ? slash + 1 : e->base_path, e->base_path, error) < 0)
+		return -1;
+	return traces_check_copies(e, folder, error);
 }
 
 static int check_environment(const json_t *then, const char *folder, char **error)

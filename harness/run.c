@@ -12,6 +12,7 @@
 #include "harness/results.h"
 #include "harness/service.h"
 #include "harness/summary.h"
+#include "harness/traces.h"
 #include "lib/error.h"
 #include "lib/units.h"
 #include <limits.h>
@@ -135,7 +136,8 @@ static int open_results(struct results *results, const struct experiment *e, con
 		results_note(results, "resumed.log", "resumed");
 		return 0;
 	}
-	if (results_open(results, o->results, e->name, e->path, e->base_path, error) < 0)
+	if (results_open(results, o->results, e->name, e->path, e->base_path, error) < 0 ||
+		traces_copy(e, results->folder, error) < 0)
 		return -1;
 	json_t *provenance = provenance_take(e, plan, o);
 	json_object_set_new(provenance, "shaping", proofs_json(proofs));

@@ -465,3 +465,173 @@ stalled() {
 @test "a daemon that the machine does not run counts it and says so" {
 	in_sandbox stalled
 }
+
+# --- more than a pipe ---------------------------------------------------------------------------------------------
+
+counter() { # NODE NAME: of the kernel's
+	in_node "$1" nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'
+}
+
+ecn_marks() {
+	in_node a sysctl -qw net.ipv4.tcp_ecn=1
+	in_node b sysctl -qw net.ipv4.tcp_ecn=1
+	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 2ms' 'queue: {packets: 200, mark_beyond: 10}')"
+	between 8 "$(goodput a b 10.0.1.2 -t 1)" 9.7
+	# What was marked arrived so, and stood in for every drop.
+	between 1 "$(status '.links[0].forward.marked')" 10000
+	[ "$(status '.links[0].forward.marked')" = "$(counter b IpExtInCEPkts)" ]
+	[ "$(status '[.links[0].forward.drops[]] | add')" = 0 ]
+	between 1 "$(status '.links[0].forward.queue.high_packets')" 199
+	stop_link
+}
+
+@test "ECN: marks instead of drops, and the receiver sees each of them" {
+	in_sandbox ecn_marks
+}
+
+duplicates() {
+	quiet
+	start_link "$(yaml link2 a b 'duplicate: 10%' 'delay: 1ms' 'seed: 42')"
+	datagrams 1000
+	between 70 "$(status '.links[0].forward.duplicated')" 130
+	[ "$(lines got)" = $((1000 + $(status '.links[0].forward.duplicated'))) ]
+	uniq got | cmp - <(seq 1000)
+	stop_link
+}
+
+@test "duplicates follow their original" {
+	in_sandbox duplicates
+}
+
+# One bit is wrong, in the IP header or behind it: one of the two checksums is, too, and nothing wrong is delivered.
+corruption() {
+	quiet
+	start_link "$(yaml link2 a b 'corrupt: 10%' 'delay: 1ms' 'seed: 42')"
+	ip netns exec b socat -d -d -u UDP4-RECV:9999,rcvbuf=4000000 CREATE:got 2>receiver.log &
+	local receiver=$!
+	await receiver.log "starting data transfer"
+	# shellcheck disable=SC2016
+	in_node a bash -c 'exec 3>/dev/udp/10.0.1.2/9999; for ((i = 1; i <= 1000; i++)); do echo "$i" >&3; done'
+	until_is "1000 1000 0" status '.links[0].forward | "\(.packets) \(.sent_packets) \(.queue.held)"'
+	between 70 "$(status '.links[0].forward.corrupted')" 130
+	until_is $((1000 - $(status '.links[0].forward.corrupted'))) lines got
+	kill "$receiver"
+	wait "$receiver" || true
+	sort -nuc got
+	comm -23 <(sort got) <(seq 1000 | sort) | cmp - /dev/null
+	between 1 "$(counter b UdpInCsumErrors)" 130
+	stop_link
+}
+
+@test "corrupted packets arrive, and checksums find them" {
+	in_sandbox corruption
+}
+
+# Of a burst the newest stay, and the first, which was on its way already.
+drop_head() {
+	quiet
+	start_link "$(yaml link2 a b 'rate: 100kbit/s' 'queue: {packets: 10, discipline: drop-head}')"
+	datagrams 200
+	[ "$(status '.links[0].forward.queue.high_packets')" = 10 ]
+	[ "$(status '.links[0].forward.drops.queue')" = $((200 - $(lines got))) ]
+	[ "$(head -n 1 got)" = 1 ]
+	tail -n 9 got | cmp - <(seq 192 200)
+	stop_link
+}
+
+@test "drop-head keeps what is newest" {
+	in_sandbox drop_head
+}
+
+# listen: every event from now on goes to the file `events`; $listener is to be killed.
+listen() {
+	: >events
+	socat -t 60 - "UNIX-CONNECT:$work/control" < <(echo events) >events &
+	listener=$!
+	await events '"ok":true'
+}
+
+# event_times FILTER: their times, one a line
+event_times() {
+	jq -r "select(.event) | select($1) | .at_ns" events
+}
+
+ping_ms() { # NODE ADDRESS
+	in_node "$1" ping -n -c 1 -W 5 "$2" | sed -n 's/.* time=\([0-9.]*\) ms$/\1/p'
+}
+
+# The first packet wakes the radio, which takes 750 ms; the next one finds it up.
+cellular() {
+	quiet
+	start_link "$(yaml lte a b 'rate: 10Mbit/s' 'delay: 5ms' 'cellular: lte')"
+	[ "$(status '.links[0].radio | "\(.profile) \(.state) \(.promotions)"')" = "lte idle 0" ]
+	listen
+	between 760 "$(ping_ms a 10.0.1.2)" 1500
+	between 10 "$(ping_ms a 10.0.1.2)" 300
+	await events '"state":"tail"'
+	[ "$(jq -r 'select(.event) | .state' events | head -n 3 | paste -sd' ')" = "promotion high tail" ]
+	[ $(($(event_times '.state == "high"' | head -n 1) - $(event_times '.state == "promotion"'))) = 750000000 ]
+	[ "$(status '.links[0].radio.promotions')" = 1 ]
+	# 2 W since the promotion began.
+	between 1500 "$(status '.links[0].radio.energy_mj')" 60000
+	control set lte reverse delay=6ms
+	await events '"event":"settings".*"reverse".*delay: 6000000ns'
+	until_is 1 status .events.readers
+	kill "$listener"
+	wait "$listener" || true
+	until_is 0 status .events.readers
+	stop_link
+}
+
+@test "a cellular link wakes up first; events tell each state and when" {
+	in_sandbox cellular
+}
+
+# Two links, one medium: together they have what one alone would have, and each half of it.
+shared_air() {
+	local first second
+	start_link "$(yaml near a b 'delay: 1ms' 'medium: {name: wifi, phy_rate: 12Mbit/s, overhead: 50us}' 'queue: 50'
+		yaml far c b 'delay: 1ms' 'medium: {name: wifi, phy_rate: 12Mbit/s, overhead: 50us}' 'queue: 50')"
+	goodput a b 10.0.1.2 -t 2 >first.out &
+	first=$!
+	goodput c b 10.0.2.2 -t 2 >second.out &
+	second=$!
+	wait "$first"
+	wait "$second"
+	between 3.5 "$(cat first.out)" 7
+	between 3.5 "$(cat second.out)" 7
+	between 8 "$(jq -n "$(cat first.out) + $(cat second.out)")" 11
+	[ "$(status '[.links[] | .forward, .reverse | .air.waits > 0] | all')" = true ]
+	[ "$(status '[.links[] | .forward, .reverse | .air.seconds] | add * 1e6 | round')" = \
+		"$(status '.links[0].medium.busy_s * 1e6 | round')" ]
+	control shape near forward '{medium: {name: wifi, phy_rate: 12Mbit/s, channel: 2}}' | jq -e '.ok == false'
+	stop_link
+}
+
+@test "links on one medium share its air" {
+	in_sandbox shared_air
+}
+
+# One radio for both links: whoever is answered was waited for, and each is.
+one_radio() {
+	quiet
+	start_link "$(yaml first a b 'medium: {name: wifi, phy_rate: 12Mbit/s, channel: 1, radio: phone, dwell: 20ms}'
+		yaml second c b 'medium: {name: wifi, phy_rate: 12Mbit/s, channel: 6, radio: phone, dwell: 20ms}')"
+	listen
+	in_node a ping -q -n -c 20 -i 0.05 -W 2 10.0.1.2 >first.out &
+	local first=$!
+	in_node c ping -q -n -c 20 -i 0.05 -W 2 10.0.2.2 >second.out
+	wait "$first"
+	grep -q '20 received' first.out
+	grep -q '20 received' second.out
+	between 2 "$(event_times '.channel == 1' | grep -c .)" 1000
+	between 2 "$(event_times '.channel == 6' | grep -c .)" 1000
+	between 4 "$(status '.links[0].medium.radio.switches')" 1000
+	kill "$listener"
+	wait "$listener" || true
+	stop_link
+}
+
+@test "one radio serves links on two channels in turn" {
+	in_sandbox one_radio
+}

@@ -8,6 +8,7 @@
 #include "harness/experiment_changes.c"
 #include "harness/experiment_network.c"
 #include "harness/topology.c"
+#include "harness/traces.c"
 #include "lib/clock.h"
 #include <stdlib.h>
 #include <string.h>

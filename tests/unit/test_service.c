@@ -9,6 +9,7 @@
 
 #define topology_describe topology_describe_by_driver
 #include "harness/topology.c"
+#include "harness/traces.c"
 #undef topology_describe
 struct topology *topology_describe(const char *root, const char *name, char **error);
 #include "harness/congestion.c"
