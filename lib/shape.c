@@ -207,6 +207,8 @@ static int read_radio(const struct conf_node *map, struct shape *shape, char **e
 	const char *name;
 	if (conf_string(map, "cellular", shape->radio, &name, error) < 0)
 		return -1;
+	if (name == shape->radio)
+		return 0;
 	if (!*name || radio_profile(name)) {
 		snprintf(shape->radio, sizeof shape->radio, "%s", name);
 		return 0;

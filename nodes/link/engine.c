@@ -3,16 +3,10 @@
  * with rounds, because a wake-up takes some tens of microseconds and no kernel makes them punctual: as long
  * as nearly all wake-ups were late lately (a busy processor wakes up ten times faster than an idle one), up
  * to the setting `spin`. */
-#include "nodes/link/engine.h"
-
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
-#include "nodes/link/attach.h"
-#include "nodes/link/buffers.h"
-#include "nodes/link/events.h"
-#include "nodes/link/lateness.h"
-#include "nodes/link/model.h"
+#include "nodes/link/engine_state.h"
 #include "nodes/link/packet.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -45,47 +39,6 @@
 #define STALL_NS NS_PER_MS
 /* A failure that goes on is logged so often. */
 #define COMPLAINT_NS (10 * NS_PER_S)
-
-struct counters {
-	uint64_t packets, bytes;           /* that came */
-	uint64_t sent_packets, sent_bytes; /* that left */
-	uint64_t lost, overflowed, codel;  /* by the model: what the link does */
-	uint64_t marked, corrupted, duplicated;
-	uint64_t unbuffered, unsent; /* by us: what it should not do */
-	uint64_t tap_dropped;        /* of the TAP's own count: where we began */
-	struct lateness lateness;
-};
-
-struct direction {
-	const struct link_settings *link;
-	const char *interface;
-	struct attachment attachment;
-	struct model *model;
-	struct counters counters;
-	int64_t arrived_ns;    /* of the newest packet */
-	int64_t complained_ns; /* when a failure of ours was logged last; 0: never */
-};
-
-struct engine {
-	const struct settings *settings;
-	struct direction *directions; /* two a link: forward, reverse */
-	int64_t *next;                /* their next departure, side by side for the search */
-	struct radio *radios;         /* one a link; without a profile where it is not cellular */
-	struct medium *media;         /* that links share */
-	struct events *events;
-	uint32_t count;
-	struct buffers buffers;
-	int epoll_fd, timer_fd;
-	int64_t armed_ns;    /* 0: the timer is off */
-	bool asleep;         /* it was still to come when we went to sleep */
-	int64_t wake_ns;     /* how late nearly all wake-ups are, at most */
-	int64_t credit_ns;   /* what may still be spun */
-	int64_t credited_ns; /* until when credit was given */
-	uint64_t stalls;     /* times that we ran much later than asked, and the worst of them */
-	int64_t longest_stall_ns, complained_ns;
-	bool realtime;
-	sd_event_source *source;
-};
 
 /* ---- what goes wrong */
 
@@ -561,110 +514,6 @@ int engine_change(
 	arm(engine, clock_now_ns());
 	events_settings(engine->events, link, direction, shape);
 	return 0;
-}
-
-static json_t *integer(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-/* As YAML: what the `set` command and the configuration take. */
-static json_t *settings_json(const struct shape *s)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	shape_write(out, s);
-	fclose(out);
-	json_t *json = json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:s}", "rate_bps", integer(s->rate_bps),
-		"delay_ns", integer((uint64_t)s->delay_ns), "jitter_ns", integer((uint64_t)s->jitter_ns),
-		"loss", s->loss, "queue_packets", integer(s->queue_packets), "queue_bytes",
-		integer(s->queue_bytes), "seed", integer(s->seed), "shape", text);
-	free(text);
-	return json;
-}
-
-json_t *engine_settings_json(const struct engine *engine, const char *link, int direction)
-{
-	const struct shape *shape = engine_settings(engine, link, direction);
-	return shape ? settings_json(shape) : NULL;
-}
-
-static json_t *radio_json(struct radio *radio)
-{
-	json_t *times = json_object();
-
-	radio_advance(radio, clock_now_ns());
-	for (int state = 0; state < RADIO_STATES; state++)
-		json_object_set_new(times, radio_state_name((enum radio_state)state),
-			json_real((double)radio->time_ns[state] / NS_PER_S));
-	return json_pack("{s:s, s:s, s:o, s:f, s:o}", "profile", radio->profile.name, "state",
-		radio_state_name(radio->state), "promotions", integer(radio->promotions), "energy_mj",
-		radio_energy_mj(radio), "seconds", times);
-}
-
-static json_t *air_json(const struct station *s)
-{
-	return json_pack("{s:o, s:f, s:o, s:f, s:f}", "packets", integer(s->packets), "seconds",
-		(double)s->air_ns / NS_PER_S, "waits", integer(s->waits), "waited_s",
-		(double)s->waited_ns / NS_PER_S, "longest_wait_us", (double)s->longest_wait_ns / NS_PER_US);
-}
-
-static json_t *medium_json(const struct station *s)
-{
-	json_t *json = json_pack("{s:s, s:i, s:f}", "name", s->medium->name, "channel",
-		(int)s->channel->number, "busy_s", (double)s->channel->busy_ns / NS_PER_S);
-	if (s->radio)
-		json_object_set_new(json, "radio",
-			json_pack("{s:s, s:o}", "name", s->radio->name, "switches",
-				integer(s->radio->switches)));
-	return json;
-}
-
-static json_t *direction_json(struct direction *d)
-{
-	struct model_queue queue;
-	const struct counters *c = &d->counters;
-	uint64_t tap = attachment_dropped(&d->attachment) - c->tap_dropped;
-
-	model_queue(d->model, clock_now_ns(), &queue);
-	json_t *drops = json_pack("{s:o, s:o, s:o, s:o, s:o}", "loss", integer(c->lost), "queue",
-		integer(c->overflowed), "codel", integer(c->codel), "buffer", integer(c->unbuffered + tap),
-		"send", integer(c->unsent));
-	json_t *queued = json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", integer(queue.packets), "bytes",
-		integer(queue.bytes), "high_packets", integer(queue.high_packets), "high_bytes",
-		integer(queue.high_bytes), "held", integer(queue.held));
-	json_t *json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interface",
-		d->interface, "marked", integer(c->marked), "corrupted", integer(c->corrupted), "duplicated",
-		integer(c->duplicated), "settings", settings_json(model_shape(d->model)), "packets",
-		integer(c->packets + tap), "bytes", integer(c->bytes), "sent_packets",
-		integer(c->sent_packets), "sent_bytes", integer(c->sent_bytes), "drops", drops, "queue",
-		queued, "lateness", lateness_json(&c->lateness));
-	if (model_station(d->model))
-		json_object_set_new(json, "air", air_json(model_station(d->model)));
-	return json;
-}
-
-json_t *engine_status(struct engine *engine)
-{
-	json_t *links = json_array();
-
-	for (uint32_t i = 0; i + 1 < engine->count; i += 2) {
-		json_t *link = json_pack("{s:s, s:o, s:o}", "name", engine->directions[i].link->name,
-			"forward", direction_json(&engine->directions[i]), "reverse",
-			direction_json(&engine->directions[i + 1]));
-		if (engine->radios[i / 2].profile.name)
-			json_object_set_new(link, "radio", radio_json(&engine->radios[i / 2]));
-		const struct station *station = model_station(engine->directions[i].model);
-		if (station)
-			json_object_set_new(link, "medium", medium_json(station));
-		json_array_append_new(links, link);
-	}
-	return json_pack("{s:b, s:f, s:f, s:{s:o, s:f}, s:o, s:o, s:o}", "realtime", engine->realtime,
-		"spin_us", (double)engine->settings->spin_ns / NS_PER_US, "wake_us",
-		(double)engine->wake_ns / NS_PER_US, "stalls", "count", integer(engine->stalls), "max_us",
-		(double)engine->longest_stall_ns / NS_PER_US, "memory_bytes",
-		integer(engine->buffers.allocated), "events", events_json(engine->events), "links", links);
 }
 
 void engine_subscribe(struct engine *engine, struct control_request *request)

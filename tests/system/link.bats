@@ -594,7 +594,7 @@ shared_air() {
 		yaml far c b 'delay: 1ms' 'medium: {name: wifi, phy_rate: 12Mbit/s, overhead: 50us}' 'queue: 50')"
 	goodput a b 10.0.1.2 -t 2 >first.out &
 	first=$!
-	goodput c b 10.0.2.2 -t 2 >second.out &
+	goodput b c 10.0.2.1 -t 2 >second.out &
 	second=$!
 	wait "$first"
 	wait "$second"

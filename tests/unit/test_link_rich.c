@@ -507,6 +507,30 @@ static void words_go_round(void **state)
 	}
 }
 
+/* What is said later comes on top; what is not said stays, names and traces too. */
+static void words_on_top_of_others(void **state)
+{
+	(void)state;
+	struct shape shape = {0}, before;
+	char *error = NULL;
+	read_text("{cellular: lte, rate: 2Mbit/s, loss: {every: 7}, queue: {packets: 9, discipline: codel}}", &shape, &error);
+	before = shape;
+	read_text("{}", &shape, &error);
+	assert_true(shape_equal(&shape, &before));
+	read_text("{delay: 3ms}", &shape, &error);
+	assert_null(error);
+	assert_int_equal(shape.delay_ns, 3 * MS);
+	shape.delay_ns = 0;
+	assert_true(shape_equal(&shape, &before));
+	struct shape air = {0};
+	read_text("{medium: {name: wifi, phy_rate: 54Mbit/s, channel: 6, radio: phone, idle: 5ms}}", &air, &error);
+	before = air;
+	read_text("{medium: {phy_rate: 6Mbit/s}}", &air, &error);
+	assert_null(error);
+	assert_int_equal(air.medium.phy_rate_bps, 6000000);
+	assert_true(shape_same_place(&air, &before));
+}
+
 static void words_that_are_refused(void **state)
 {
 	(void)state;
@@ -543,6 +567,7 @@ int main(void)
 		cmocka_unit_test(directions_of_a_cellular_link_do_not_hold_each_other_up),
 		cmocka_unit_test(marks_keep_the_checksum),
 		cmocka_unit_test(words_go_round),
+		cmocka_unit_test(words_on_top_of_others),
 		cmocka_unit_test(words_that_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
