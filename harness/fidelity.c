@@ -277,8 +277,7 @@ static void judge_train(
 {
 	double jitter_us = (double)shape->jitter_ns / 1e3;
 	json_t *median = json_object_get(observed, "error_median_us");
-	/* The wheel's lanes are up to 1/256 of the time that is left early. */
-	double early = -number(observed, "error_min_us") - jitter_us - (double)shape->delay_ns / 1e5;
+	double early = -number(observed, "error_min_us") - jitter_us;
 	if (!median)
 		return;
 	judge_late(
