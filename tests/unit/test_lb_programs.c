@@ -54,6 +54,7 @@ struct programs_under_test {
 
 struct packet {
 	size_t size;
+	uint8_t unused[2]; /* behind an Ethernet header the IP header is aligned */
 	uint8_t bytes[SIZE_MAX_TEST];
 };
 
