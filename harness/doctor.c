@@ -237,6 +237,21 @@ static void look_own(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
+/* The loader has the kernel verify all of its algorithms, and registers none. */
+static void look_coupled(const struct check *c, struct doctor_finding *f)
+{
+	char path[4200], *output = NULL;
+	const char *argv[] = {path, "check", NULL};
+	struct process_options options = PROCESS_OPTIONS;
+	snprintf(path, sizeof path, "%s/%s", project_programs(), c->subject);
+	options.argv = argv;
+	if (process_run(&options, true, 10000, &output, NULL) == 0)
+		found(f, output);
+	else
+		missing(c, f);
+	free(output);
+}
+
 /* In a child: a real-time class may be refused to us and allowed to init. */
 static void look_realtime(const struct check *c, struct doctor_finding *f)
 {
@@ -281,16 +296,22 @@ static const struct check checks[] = {
 	{"userspace path manager", true, look_path_manager, NULL, "use Linux 5.19 or later"},
 	{"congestion controls", true, look_congestion, "/proc/sys/net/ipv4/tcp_available_congestion_control",
 		"mount /proc; use a kernel with CONFIG_INET"},
+	{"coupled congestion controls", false, look_coupled, "liquidnet-cc",
+		"experiments that load LIA, OLIA or BALIA cannot run; run `make`, and use Linux 6.4 or later "
+		"with "
+		"CONFIG_MPTCP, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF"},
 	{"namespaces", true, look_try, "true",
 		"use a kernel with network, mount and pid namespaces, as root"},
 	{"veth", true, look_try, "ip link add dev a type veth peer name b", "use a kernel with CONFIG_VETH"},
 	{"TUN/TAP", true, look_try, "ip tuntap add dev t mode tun",
 		"modprobe tun, or use a kernel with CONFIG_TUN"},
 	{"HTB", false, look_try, "tc qdisc add dev lo root htb",
-		"not in this kernel: links are shaped by the link daemon; for netem and wheel use a kernel with "
+		"not in this kernel: links are shaped by the link daemon; for netem and wheel use a kernel "
+		"with "
 		"CONFIG_NET_SCH_HTB"},
 	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
-		"not in this kernel: links are shaped by the wheel or the link daemon; nothing to do, or use a kernel "
+		"not in this kernel: links are shaped by the wheel or the link daemon; nothing to do, or use "
+		"a kernel "
 		"with CONFIG_NET_SCH_NETEM"},
 	{"user namespaces", false, look_try, "unshare --user true",
 		"root does without them; sysctl user.max_user_namespaces allows them"},

@@ -1,4 +1,4 @@
-/* BALIA, balanced linked adaptation (draft-walid-mptcp-congestion-control-04, section 3): increase and
+/* BALIA, balanced linked adaptation (draft-walid-mptcp-congestion-control-04): increase and
  * decrease are coupled. */
 #include "nodes/cc/subflows.h"
 

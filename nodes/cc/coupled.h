@@ -4,10 +4,9 @@
  *
  *   LIA    RFC 6356, section 3.
  *   OLIA   R. Khalili et al., "MPTCP is not Pareto-Optimal: Performance Issues and a Possible Solution",
- *          IEEE/ACM Trans. Networking 21(5), 2013, section IV; draft-khalili-mptcp-congestion-control-05,
- *          section 3.
+ *          IEEE/ACM Trans. Networking 21(5), 2013; draft-khalili-mptcp-congestion-control-05.
  *   BALIA  Q. Peng et al., "Multipath TCP: Analysis, Design, and Implementation", IEEE/ACM Trans. Networking
- *          24(1), 2016, section IV; draft-walid-mptcp-congestion-control-04, section 3.
+ *          24(1), 2016; draft-walid-mptcp-congestion-control-04.
  *
  * Windows are segments, times microseconds. A window of the sum of all paths, seen with the round-trip time
  * of one of them, has COUPLED_POINT binary digits behind its point. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 static const char help[] =
 	"Usage: liquidnet-cc COMMAND [OPTION...] [NAME...]\n"
 	"Coupled congestion controls for Multipath TCP: lia, olia, balia.\n\n"
-	"  load NAME...     register them, say READY, hold them until SIGTERM or SIGINT\n"
+	"  load NAME...     register them, say READY, hold them until SIGTERM, SIGINT or their unload\n"
 	"    --ready-fd N   say READY on this descriptor\n"
 	"    --pin FOLDER   keep them in a folder of a bpf file system instead, and end\n"
 	"  unload NAME...   take them out, whoever holds them; open sockets keep them until they close\n"
@@ -88,9 +89,11 @@ static int pin(const struct options *o, const int *links, char **error)
 	return 0;
 }
 
-static int hold(const struct options *o)
+/* Holds the links until a signal. A link that somebody detached hangs up (Linux 6.11, which is also the first
+ * that can detach it): what was promised is not there any more, which is an error. */
+static int hold(const struct options *o, const int *links)
 {
-	struct signalfd_siginfo info;
+	struct pollfd p[LOADED_MAX + 1];
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -99,8 +102,16 @@ static int hold(const struct options *o)
 	int fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (o->ready_fd >= 0 && (write(o->ready_fd, "READY\n", 6) != 6 || close(o->ready_fd) < 0))
 		return bad("--ready-fd cannot be written: ", strerror(errno));
-	while (read(fd, &info, sizeof info) < 0 && errno == EINTR)
+	p[0] = (struct pollfd){.fd = fd, .events = POLLIN};
+	for (int i = 0; i < o->count; i++)
+		p[i + 1] = (struct pollfd){.fd = links[i]};
+	while (poll(p, (nfds_t)o->count + 1, -1) < 0 && errno == EINTR)
 		;
+	for (int i = 0; i < o->count; i++)
+		if (p[i + 1].revents & (POLLHUP | POLLERR)) {
+			log_error("unloaded by another process", "name=%s", algorithm_name(o->algorithms[i]));
+			return 1;
+		}
 	return 0;
 }
 
@@ -118,7 +129,7 @@ static int load(const struct options *o)
 	}
 	if (o->pin)
 		return pin(o, links, &error) < 0 ? fail(error, 1) : 0;
-	return hold(o);
+	return hold(o, links);
 }
 
 static int unload(const struct options *o)

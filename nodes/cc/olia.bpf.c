@@ -1,4 +1,4 @@
-/* OLIA, opportunistic linked increases (Khalili et al. 2013, section IV): the increase of congestion
+/* OLIA, opportunistic linked increases (Khalili et al. 2013): the increase of congestion
  * avoidance moves windows towards the best paths, down to one segment on a path that is worth nothing. */
 #include "nodes/cc/subflows.h"
 
@@ -42,7 +42,7 @@ void BPF_PROG(olia_avoid, struct sock *sk, __u32 ack, __u32 acked)
 	settle(tp, memory, memory->credit + olia_step(walk.paths, walk.count, &own) * (__s64)acked);
 }
 
-/* The draft, section 3: a connection of several paths may leave one of them a single segment. */
+/* The draft: a connection of several paths may leave one of them a single segment. */
 SEC("struct_ops/olia_ssthresh")
 __u32 BPF_PROG(olia_ssthresh, struct sock *sk)
 {
