@@ -307,12 +307,13 @@ static void find_notes(const struct cells *cells, struct cell *cell)
 
 	for (size_t i = 0; i < cells->notes.count; i++) {
 		const struct note *note = &cells->notes.items[i];
-		if (cell->source >= 0 && note_applies(note, procedure->published.file, configuration->name,
-						 procedure->published.value, procedure->name, lossy))
+		if (cell->source >= 0 &&
+			note_applies(note, procedure->published.file, configuration->name,
+				procedure->published.value, experiment->name, procedure->name, lossy))
 			cell->notes |= UINT64_C(1) << i;
 		if (experiment->subflow_bytes.file && cell->subflows_count &&
 			note_applies(note, experiment->subflow_bytes.file, configuration->name, "bytes",
-				procedure->name, lossy))
+				experiment->name, procedure->name, lossy))
 			cell->subflow_notes |= UINT64_C(1) << i;
 	}
 }

@@ -22,6 +22,7 @@ struct note {
 	const char *rows;       /* of configurations */
 	const char *columns;    /* of the table */
 	const char *procedures; /* of the experiment's procedures */
+	const char *except;     /* experiments that it is not about; "": it is about all */
 	bool lossy;             /* only where the configuration has loss on a link */
 	enum note_effect effect;
 	const char *text;
@@ -40,9 +41,9 @@ int notes_load(struct notes *notes, const char *path, char **error);
 int notes_parse(struct notes *notes, const char *name, const char *text, size_t length, char **error);
 void notes_free(struct notes *notes);
 
-/* Whether a note is about a value: of a file, row and column, that a procedure is compared with in a
- * configuration with or without loss. */
+/* Whether a note is about a value: of a file, row and column, that a procedure of an experiment is compared
+ * with in a configuration with or without loss. */
 bool note_applies(const struct note *note, const char *file, const char *row, const char *column,
-	const char *procedure, bool lossy);
+	const char *experiment, const char *procedure, bool lossy);
 
 #endif

@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (notes_parse(&notes, "notes", text, size - 1, &error) < 0 && !error)
 			abort();
 		for (size_t i = 0; i < notes.count; i++)
-			note_applies(&notes.items[i], "t", "a-row", "column", "procedure", true);
+			note_applies(&notes.items[i], "t", "a-row", "column", "experiment", "procedure", true);
 		notes_free(&notes);
 	} else {
 		published_free(published_parse("table", text, size - 1, &error));

@@ -444,7 +444,9 @@ static void notes_on_published_values(void **state)
 		"  - {table: a.csv, rows: 'cl*', columns: tcp, effect: explains-higher, text: \"a, cause\"}\n"
 		"  - {table: b.csv, where: lossy, effect: incomparable, text: no loss here}\n"
 		"  - {table: b.csv, procedures: 'n*', effect: incomparable, text: a defect}\n"
-		"  - {table: other.csv, effect: incomparable, text: another file}\n");
+		"  - {table: other.csv, effect: incomparable, text: another file}\n"
+		"  - {table: b.csv, except: '*', effect: incomparable, text: no experiment}\n"
+		"  - {table: b.csv, except: '*-lia|none', effect: context, text: not theirs}\n");
 	if (make(&folder, &experiment, &error) < 0)
 		fail_msg("%s", error);
 	assert_non_null(strstr(folder.printed, "higher [2]"));
@@ -459,6 +461,8 @@ static void notes_on_published_values(void **state)
 	assert_non_null(strstr(scorecard, "| higher by 2.8 % [2] |"));
 	assert_non_null(strstr(scorecard, "- [1] never\n"));
 	assert_null(strstr(scorecard, "another file"));
+	assert_null(strstr(scorecard, "no experiment"));
+	assert_non_null(strstr(scorecard, "not theirs"));
 	free(scorecard);
 	char path[160];
 	snprintf(path, sizeof path, "%s/notes.yaml", data);
