@@ -97,7 +97,7 @@ same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 @test "--list names the topologies" {
 	run driver --list
 	[ "$status" = 0 ]
-	[ "$output" = $'datacenter\ndetour\nkibbutz\nrelay' ]
+	[ "$output" = $'bottleneck\ndatacenter\ndetour\nkibbutz\nrelay\nring' ]
 }
 
 table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | map("\(.node) \(.interface)") | join(" "))"),
@@ -198,7 +198,7 @@ table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | ma
 
 as_described() {
 	local topology
-	for topology in datacenter detour kibbutz relay; do
+	for topology in bottleneck datacenter detour kibbutz relay ring; do
 		start_driver "$topology"
 		same "$(jq -S 'del(.nodes[].pid)' <<<"$network")" "$(driver --describe "$topology" | jq -S .)"
 		# What the line says is what the kernel has, and the kernel has nothing more.
@@ -242,6 +242,33 @@ kibbutz_paths() {
 }
 
 @test "kibbutz: phones reach the server and each other" { in_sandbox kibbutz_paths; }
+
+bottleneck_paths() {
+	start_driver bottleneck
+	same "$(hops multi 10.3.1.1)" "10.1.1.254 10.2.0.2 10.3.1.1"
+	same "$(hops single 10.3.2.1)" "10.1.9.254 10.2.0.2 10.3.2.1"
+	same "$(hops server 10.1.4.1)" "10.3.1.254 10.2.0.1 10.1.4.1"
+	# What is bound to a link goes over it.
+	for n in 1 2 3 4; do
+		inside multi ip -json route get 10.3.1.1 oif "multi-m$n" from "10.1.$n.1" | jq -e ".[0].gateway == \"10.1.$n.254\""
+	done
+}
+
+@test "bottleneck: everything meets on one link" { in_sandbox bottleneck_paths; }
+
+ring_paths() {
+	start_driver ring
+	same "$(hops s1 10.3.1.1)" "10.1.1.254 10.0.1.2 10.3.1.1"
+	same "$(hops s1 10.4.1.1)" "10.2.1.254 10.0.2.2 10.0.3.2 10.4.1.1"
+	same "$(hops d1 10.1.1.1)" "10.3.1.254 10.0.1.1 10.1.1.1"
+	same "$(hops d1 10.2.1.1)" "10.4.1.254 10.0.3.1 10.0.2.1 10.2.1.1"
+	same "$(hops s3 10.3.3.1)" "10.1.3.254 10.0.3.2 10.3.3.1"
+	same "$(hops s3 10.4.3.1)" "10.2.3.254 10.0.1.2 10.0.2.2 10.4.3.1"
+	same "$(hops s2 10.4.2.1)" "10.2.2.254 10.0.3.2 10.0.1.2 10.4.2.1"
+	same "$(hops d2 10.2.2.1)" "10.4.2.254 10.0.1.1 10.0.3.1 10.2.2.1"
+}
+
+@test "ring: each pair has a path over one bottleneck and one over the two others" { in_sandbox ring_paths; }
 
 @test "relay: client and server reach each other through the relay" { in_sandbox relay_path; }
 
@@ -296,7 +323,7 @@ refused() {
 }
 
 @test "bad arguments: one line, status 2" {
-	refused "no topology \`detuor\`; there are: datacenter, detour, kibbutz, relay" detuor
+	refused "no topology \`detuor\`; there are: bottleneck, datacenter, detour, kibbutz, relay, ring" detuor
 	refused "no topology \`../driver\`; there are" --describe ../driver
 	refused "no topology \`links\`; there are" links
 	refused "usage: driver.py"
@@ -333,7 +360,7 @@ star_paths() {
 
 @test "the documentation's example: described, built with a parameter" {
 	star
-	[ "$(driver --list)" = $'datacenter\ndetour\nkibbutz\nrelay\nstar' ]
+	[ "$(driver --list)" = $'bottleneck\ndatacenter\ndetour\nkibbutz\nrelay\nring\nstar' ]
 	[ "$(driver --describe star | jq '.nodes | length')" = 4 ]
 	[ "$(driver --describe star --parameters '{"leaves": 2}' | jq -c '.links | keys')" = '["spoke1","spoke2"]' ]
 	refused "no parameter \`leafs\`; the topology's own are: leaves;" --describe star --parameters '{"leafs": 2}'
