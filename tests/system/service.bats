@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# Services and congestion controls of experiments: held for the run, read back from the sockets, gone after; and, with the one
+# service that there is, how windows grow on the wire.
+
+# shellcheck disable=SC2154 # stderr is bats'
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	PATH=${BUILD:-$PWD/build}/bin:$PATH
+	work=$BATS_TEST_TMPDIR
+	data=tests/system/data
+}
+
+need_service() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	liquidnet-cc check >/dev/null 2>&1 || skip "this kernel does not take BPF congestion controls with links (Linux 6.4)"
+	# Another run on this machine may hold it.
+	[ "$(available)" = false ] || skip "lia is loaded by somebody else"
+}
+
+available() { liquidnet-cc status | jq -r 'select(.name == "lia") | .available'; }
+
+until_gone() {
+	local tries
+	for ((tries = 0; tries < 500; tries++)); do
+		[ "$(available)" = true ] || return 0
+	done
+	return 1
+}
+
+# begin FILE...: a run in the background; returns when its first trial's client sends. Its process is $run.
+begin() {
+	liquidnet run "$@" --results "$work/results" >"$work/run.log" 2>&1 3>&- &
+	run=$!
+	timeout 60 bash -c "until compgen -G '$work/results/*/latest/0001-*/client.out' >/dev/null; do kill -0 $run || exit 1; sleep 0.05; done"
+}
+
+@test "a service lives as long as the run; the sockets have what the experiment says" {
+	need_service
+	run -0 liquidnet run "$data"/coupled.yaml --trials 1 --results "$work/results"
+	folder=$work/results/coupled/latest
+	jq -e '.status == "valid" and .verdict.congestion.nodes.client.seen.lia >= 1 and .verdict.congestion.nodes.server.seen.reno >= 1
+		and (.verdict.congestion.nodes | length == 2)' "$folder/trials.jsonl"
+	jq -e '.services.coupled | (.version | startswith("liquidnet-cc ")) and .run[1] == "load"' "$folder/provenance.json"
+	grep -q "loaded.*lia" "$folder/coupled.log"
+	[ "$(available)" = false ]
+}
+
+@test "a socket with another congestion control makes the trial invalid" {
+	need_service
+	run -1 liquidnet run "$data"/coupled.yaml --trials 1 --procedures otherwise --results "$work/results"
+	jq -e '.status == "invalid" and (.reasons | any(test("node client had [0-9]+ sockets with congestion control reno, not lia")))' \
+		"$work/results/coupled/latest/trials.jsonl"
+}
+
+@test "a service that is killed is started anew, and the trial that lost it does not count" {
+	need_service
+	begin "$data"/coupled.yaml
+	service=$(pgrep -P "$run" -x liquidnet-cc)
+	kill -KILL "$service"
+	wait "$run"
+	cat "$work/run.log"
+	jq -se '.[0].status == "invalid" and (.[0].reasons | any(test("service coupled ended with signal 9")))
+		and (map(select(.status == "valid")) | length == 2)' "$work/results/coupled/latest/trials.jsonl"
+	[ "$(available)" = false ]
+}
+
+@test "a service does not outlive a harness that is killed" {
+	need_service
+	begin "$data"/coupled.yaml
+	[ "$(available)" = true ]
+	kill -KILL "$run"
+	wait "$run" || true
+	until_gone
+}
+
+@test "a service that does not start ends the run before its first trial" {
+	need_service
+	sed 's/load, lia/load, lia, vegas/' "$data"/coupled.yaml >"$work/coupled.yaml"
+	run --separate-stderr liquidnet run "$work/coupled.yaml" --results "$work/results"
+	[ "$status" = 2 ]
+	[[ ${stderr_lines[-1]} == "liquidnet run: service coupled: coupled ended before it was ready, with exit status 2 (log: coupled.log)" ]]
+	[ ! -s "$work/results/coupled/latest/trials.jsonl" ]
+	grep -q "no vegas" "$work/results/coupled/latest/coupled.log"
+}
+
+@test "a service that is not installed is refused by name" {
+	sed 's/liquidnet-cc, load/liquidnet-bcc, load/' "$data"/coupled.yaml >"$work/coupled.yaml"
+	run --separate-stderr liquidnet run "$work/coupled.yaml" --results "$work/results"
+	[ "$status" = 2 ]
+	[[ $stderr == *"coupled.yaml:"*"program \`liquidnet-bcc\` is not installed"* ]]
+	[ ! -e "$work/results" ]
+}
+
+@test "windows grow as the formulas say, a round trip and a subflow" {
+	need_service
+	liquidnet run "$data"/growth.yaml --results "$work/results"
+	for name in reno lia olia balia; do
+		/usr/bin/python3 -I tests/system/growth.py "$name" "$(ls -d "$work"/results/growth/latest/*-only-"$name"-1 | tail -n 1)/client.log"
+	done
+}
