@@ -133,10 +133,16 @@ int algorithm_register(int i, bool *shared, char **error)
 {
 	const struct algorithm *a = &algorithms[i];
 	uint32_t id;
+	/* Asked first: of a name that it has already the kernel complains in its log. */
+	int fd = find_link(a, &id);
+	*shared = fd >= 0;
+	if (*shared)
+		return fd;
 	struct bpf_object *object = load(a, error);
 	if (!object)
 		return -1;
-	int fd = make_link(object, a), fault = errno;
+	fd = make_link(object, a);
+	int fault = errno;
 	bpf_object__close(object);
 	*shared = fd < 0 && fault == EEXIST;
 	if (*shared)

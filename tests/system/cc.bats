@@ -19,6 +19,12 @@ setup() {
 	cc=$programs/liquidnet-cc
 	"$cc" check >/dev/null 2>&1 || skip "this kernel does not take BPF congestion controls with links (Linux 6.4)"
 	export cc
+	# Sockets of a run that has just ended may be a minute in closing.
+	for ((tries = 0; tries < 140; tries++)); do
+		"$cc" status | grep -q '"sockets":[1-9]' || break
+		sleep 0.5
+	done
+	[ "$(state lia available)$(state olia available)$(state balia available)" = falsefalsefalse ] || skip "they are loaded by somebody else"
 }
 
 # Two nodes, two links.

@@ -34,12 +34,12 @@ until_gone() {
 begin() {
 	liquidnet run "$@" --results "$work/results" >"$work/run.log" 2>&1 3>&- &
 	run=$!
-	timeout 60 bash -c "until compgen -G '$work/results/*/latest/0001-*/client.out' >/dev/null; do kill -0 $run || exit 1; sleep 0.05; done"
+	timeout 60 bash -c "until compgen -G '$work/results/*/latest/trials/0001-*/client.out' >/dev/null; do kill -0 $run || exit 1; sleep 0.05; done"
 }
 
 @test "a service lives as long as the run; the sockets have what the experiment says" {
 	need_service
-	run -0 liquidnet run "$data"/coupled.yaml --trials 1 --results "$work/results"
+	liquidnet run "$data"/coupled.yaml --trials 1 --results "$work/results"
 	folder=$work/results/coupled/latest
 	jq -e '.status == "valid" and .verdict.congestion.nodes.client.seen.lia >= 1 and .verdict.congestion.nodes.server.seen.reno >= 1
 		and (.verdict.congestion.nodes | length == 2)' "$folder/trials.jsonl"
@@ -98,6 +98,8 @@ begin() {
 	need_service
 	liquidnet run "$data"/growth.yaml --results "$work/results"
 	for name in reno lia olia balia; do
-		/usr/bin/python3 -I tests/system/growth.py "$name" "$(ls -d "$work"/results/growth/latest/*-only-"$name"-1 | tail -n 1)/client.log"
+		jq -se "any(.procedure == \"$name\" and .verdict.congestion.nodes.multi.seen.$name == 4)" "$work/results/growth/latest/trials.jsonl"
+		folders=("$work"/results/growth/latest/trials/*-only-"$name"-1)
+		/usr/bin/python3 -I tests/system/growth.py "$name" "${folders[-1]}/client.log"
 	done
 }
