@@ -480,6 +480,38 @@ static void words_of_a_medium(void **state)
 	settings_free(settings);
 }
 
+/* The longest shape there is, which the harness sends in one line of the `shape` command: 63 words with the
+ * link's name and the direction, less than 4096 bytes. */
+static void the_longest_shape_fits_a_command(void **state)
+{
+	(void)state;
+	struct shape shape = by_radio(6, 3 * MS, 100 * MS, 10 * MS), again = {0};
+	shape.delay_ns = shape.jitter_ns = 59999999999;
+	shape.jitter = JITTER_PARETO;
+	shape.loss_model = LOSS_GILBERT_ELLIOTT;
+	shape.to_bad = shape.to_good = shape.loss_good = shape.loss_bad = 1 / 3.0;
+	shape.duplicate = shape.corrupt = shape.reorder = 1 / 3.0;
+	shape.queue = QUEUE_CODEL;
+	shape.queue_packets = shape.ecn_packets = 1000000;
+	shape.queue_bytes = 1ULL << 32;
+	shape.codel_target_ns = shape.codel_interval_ns = 999999999;
+	shape.seed = INT64_MAX;
+	char *text = NULL, *words[80], *error = NULL;
+	size_t size;
+	int count = 0;
+	FILE *out = open_memstream(&text, &size);
+	shape_write(out, &shape);
+	fclose(out);
+	assert_true(size < 4000);
+	for (char *rest = NULL, *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+		words[count++] = word;
+	assert_in_range(count, 40, 61);
+	if (settings_shape(&again, count, words, &error) < 0)
+		fail_msg("%s", error);
+	assert_true(shape_equal(&shape, &again));
+	free(text);
+}
+
 static void bad_words_of_a_medium(void **state)
 {
 	(void)state;
@@ -532,6 +564,7 @@ int main(void)
 		cmocka_unit_test(queues_of_a_medium),
 		cmocka_unit_test(codel_sees_the_wait_for_the_medium),
 		cmocka_unit_test(words_of_a_medium),
+		cmocka_unit_test(the_longest_shape_fits_a_command),
 		cmocka_unit_test(bad_words_of_a_medium),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
