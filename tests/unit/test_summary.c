@@ -8,6 +8,7 @@
 #include <cmocka.h>
 // clang-format on
 #include "harness/cells.c"
+#include "harness/cells_published.c"
 #include "harness/drawings.c"
 #include "harness/figures.c"
 #include "harness/html.c"
