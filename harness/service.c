@@ -77,6 +77,7 @@ static int start(struct services *s, size_t i, char **error)
 	options.keep_fd = ready[1];
 	options.stdout_fd = options.stderr_fd = open_log(s, service);
 	options.die_with_parent = true;
+	options.own_group = true; /* an interrupt from the keyboard: trials end first */
 	int result = options.argv ? process_start(&s->processes[i], &options, error) : -1;
 	close(ready[1]);
 	if (options.stderr_fd >= 0)

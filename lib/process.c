@@ -61,6 +61,8 @@ static void become(const struct process_options *o, int report, pid_t parent)
 	}
 	if (o->idle && sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0}) < 0)
 		give_up(report, "scheduling class");
+	if (o->own_group && setpgid(0, 0) < 0)
+		give_up(report, "process group");
 	if (o->netns_fd >= 0 && setns(o->netns_fd, CLONE_NEWNET) < 0)
 		give_up(report, "namespace");
 	if (o->directory && chdir(o->directory) < 0)

@@ -22,6 +22,7 @@ struct process_options {
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null (stdin), inherited (stdout, stderr) */
 	int keep_fd;                        /* one more descriptor kept, under the same number; -1: none */
 	bool die_with_parent;               /* PR_SET_PDEATHSIG SIGKILL */
+	bool own_group;                     /* signals to the caller's process group are not for it */
 	bool idle;                          /* runs only where a processor has nothing else to do */
 };
 #define PROCESS_OPTIONS                                                                                      \

@@ -230,6 +230,7 @@ static void a_service_lives_is_missed_and_comes_back(void **state)
 	assert_int_equal(announced, 2);
 	assert_int_equal(services_ended(s, &how), 0);
 	pid_t first = s->processes[0].pid, second = s->processes[1].pid;
+	assert_int_not_equal(getpgid(first), getpgrp());
 	assert_int_equal(kill(first, SIGKILL), 0);
 	siginfo_t info;
 	assert_int_equal(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
