@@ -36,9 +36,10 @@ const struct radio_profile radio_profiles[] = {
 	},
 	{
 		.name = "lte",
-		.source = "D1.1 2.1.3.2.5.5 (0.5..1 s up, 50 ms, 1..3 W: middles); tail assumed",
+		.source = "D1.1 2.1.3.2.5.5 (0.5..1 s up, 50 ms, 1..3 W: middles); tail: AT&T Video Optimizer, "
+			  "lte.conf (0.1 + 0.02 + 10 s)",
 		.promotion_ns = 750 * MS,
-		.tail_ns = 10000 * MS,
+		.tail_ns = 10120 * MS,
 		.rtt_hot_ns = 50 * MS,
 		.rtt_cold_ns = 800 * MS,
 		.power_mw = POWER(0, 2000, 2000, 2000, 0),
