@@ -3,13 +3,19 @@
  * that the same offers give the same departures to the nanosecond, with or without a network.
  *
  * A packet passes, in the order of a physical link:
- *   loss        random, Gilbert-Elliott, every n-th, or by a trace; draws from (seed, stream, number of the
- * packet): the same seed loses the same packets queue       drop-tail or drop-head when the packets (or
- * bytes) that wait reach the limit, the one being serialised included; CoDel (RFC 8289); ECN marks beyond a
- * threshold radio       where the link is cellular: a packet waits for the promotion (lib/radio.h) rate
- * serialised after the one before it: wire bytes * 8 / rate, exact (fractions of a ns are carried), or by the
- * delivery opportunities of a trace delay       propagation, from the end of serialisation, plus jitter,
- * which overtakes only where it may
+ *
+ * - loss: random, Gilbert-Elliott, every n-th, or by a trace; draws from (seed, stream, number of the
+ * packet), so that the same seed loses the same packets;
+ *
+ * - queue: drop-tail or drop-head when the packets (or bytes) that wait reach the limit, the one being
+ * serialised included; CoDel (RFC 8289); ECN marks beyond a threshold;
+ *
+ * - radio: where the link is cellular, a packet waits for the promotion (lib/radio.h);
+ *
+ * - rate: serialised after the one before it, wire bytes * 8 / rate, exact (fractions of a ns are carried);
+ * or by the delivery opportunities of a trace; or in turn with others (medium.h);
+ *
+ * - delay: propagation, from the end of serialisation, plus jitter, which overtakes only where it may.
  *
  * The model owns the packets: the caller gives a token (its buffer) with each offer and gets it back from
  * model_take, when the packet is due or when the queue has dropped it after all. */
