@@ -19,8 +19,8 @@
 
 /* Beyond the first a trial is suspect, beyond the second invalid: docs/results.md has the overload that they
  * rest on. The probe's histogram ends at 100 ms. */
-#define PRESSURE_SUSPECT_PERCENT 40.0
-#define PRESSURE_INVALID_PERCENT 60.0
+#define PRESSURE_SUSPECT_PERCENT 30.0
+#define PRESSURE_INVALID_PERCENT 40.0
 #define MEDIAN_SUSPECT_MS 0.5
 #define MEDIAN_INVALID_MS 2.0
 #define LATENESS_SUSPECT_MS 20.0
