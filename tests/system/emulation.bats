@@ -1,0 +1,27 @@
+#!/usr/bin/env bats
+# What a machine under software emulation cannot carry, and that its verdict says so. `make vm-test` runs this where the host has no
+# usable KVM; with KVM, and on real machines, there is nothing to see.
+# shellcheck disable=SC2154,SC2016 # status is bats'; jq's variables are its own
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	[ "$(systemd-detect-virt --vm)" = qemu ] || skip "this machine is not under software emulation; make vm-test without KVM has one"
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	PATH=${BUILD:-$PWD/build}/bin:$PATH
+	work=$BATS_TEST_TMPDIR
+}
+
+# OpenVPN is CPU-bound here: what it gives is the processor's, not the network's.
+@test "a trial through OpenVPN is invalid, because its processes wait for a processor, and it counts nowhere" {
+	mkdir "$work/e"
+	sed 's/^trials: .*/&\nretries: 0/' experiments/core-limited.yaml >"$work/e/core-limited.yaml"
+	run -1 timeout -k 5 300 liquidnet run "$work/e/core-limited.yaml" --procedures vpn --trials 1 --jobs 1 --backend netem --results "$work/results"
+	echo "$output"
+	records=$work/results/core-limited/latest/trials.jsonl
+	[ "$(jq -s length "$records")" = 1 ]
+	jq -c '{status, reasons, measures}' "$records"
+	jq -e '.status == "invalid" and (.reasons | any(test("processor|lateness")))' "$records"
+	grep -q '^core-limited,vpn,0,' "$work/results/core-limited/latest/summary.csv"
+}
