@@ -181,9 +181,9 @@ jitter() {
 	in_relay socat -d -d -u UDP4-RECV:9999,rcvbuf=4000000 CREATE:got 2>receiver.log &
 	local receiver=$!
 	timeout 20 grep -q -m 1 'starting data transfer' <(exec tail -n +1 -f receiver.log)
-	datagrams 500
-	until_is 500 lines got
-	cmp got <(seq 500)
+	datagrams 200 # so many as the receiver's buffer holds, however late it is
+	until_is 200 lines got
+	cmp got <(seq 200)
 	kill "$receiver"
 	wait "$receiver" || true
 }
