@@ -1,0 +1,132 @@
+# What the tests of the Kibbutz's device daemon share: three phones with a local link between them (10.9.0.1 to .3) and a
+# cellular link each (10.1.N.1), a server (10.5.0.1) that speaks Multipath TCP; daemons, connections, waits with a limit.
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # start_phone sets pN_pid; the tests use it
+
+network() {
+	local name n
+	for name in p1 p2 p3 air core server; do
+		ip netns add "$name"
+		ip -n "$name" link set lo up
+	done
+	ip -n air link add air type bridge
+	ip -n air link set air up
+	ip netns exec core sysctl -qw net.ipv4.ip_forward=1
+	for n in 1 2 3; do
+		wire "p$n" cell "10.1.$n.1/24" core "p$n" "10.1.$n.254/24"
+		ip -n "p$n" route add default via "10.1.$n.254"
+		ip link add wifi netns "p$n" type veth peer name "p$n" netns air
+		ip -n air link set "p$n" master air up
+		ip -n "p$n" addr add "10.9.0.$n/16" dev wifi
+		ip -n "p$n" link set wifi up
+		openssl rand -hex 32 >"key-$n"
+	done
+	wire server eth 10.5.0.1/24 core server 10.5.0.254/24
+	ip -n server route add default via 10.5.0.254
+}
+
+wire() { # NODE INTERFACE ADDRESS NODE INTERFACE ADDRESS
+	ip link add "$2" netns "$1" type veth peer name "$5" netns "$4"
+	ip -n "$1" addr add "$3" dev "$2"
+	ip -n "$4" addr add "$6" dev "$5"
+	ip -n "$1" link set "$2" up
+	ip -n "$4" link set "$5" up
+}
+
+inside() { ip netns exec "$@"; }
+
+# key A B: the file of the pair's key.
+key() { [ "$1" -lt "$2" ] && echo "$work/key-$1$2" || echo "$work/key-$2$1"; }
+
+# start_phone N NEIGHBOURS [SETTINGS]: READY when it returns. $clock: a command that runs it with another clock.
+start_phone() {
+	local n=$1 m line
+	{
+		printf '%s\n' "${3-}"
+		echo "manage_sysctl: true"
+		grep -q '^cellular' <<<"${3-}" || echo "cellular: {interface: cell, gateway: 10.1.$n.254, tail: ${tail:-2s}}"
+		echo "local: {interface: wifi, address: 10.9.0.$n}"
+		echo "trace: $work/p$n.trace"
+		echo "neighbours:"
+		for m in $2; do
+			[ -e "$(key "$n" "$m")" ] || openssl rand -hex 32 >"$(key "$n" "$m")"
+			echo "  - {name: p$m, address: 10.9.0.$m, source: 10.9.$m.$n, guest: 10.9.$n.$m, key_file: $(key "$n" "$m")}"
+		done
+	} >"p$n.yaml"
+	rm -f "p$n.ready"
+	mkfifo "p$n.ready"
+	exec {ready}<>"p$n.ready"
+	# shellcheck disable=SC2086 # the clock is several words, or none
+	ip netns exec "p$n" ${clock-} "$programs/liquidnet-kibbutz" --config "p$n.yaml" --control "$work/p$n.control" --log-level debug \
+		--ready-fd 9 9>"p$n.ready" 2>>"p$n.log" &
+	eval "p${n}_pid=$!"
+	read -r -t 20 -u "$ready" line
+	[ "$line" = READY ]
+	exec {ready}>&-
+}
+
+# await FILE PATTERN [N]: until the file has N (1) lines that match.
+await() {
+	local n=${3:-1}
+	: >>"$1"
+	[ "$(timeout 20 grep -E -m "$n" -- "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
+}
+
+# until_true COMMAND...: asks again, 20 s at most.
+until_true() {
+	local tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ $tries -lt 400 ] || { echo "never true: $*" >&2; return 1; }
+		sleep 0.05
+	done
+}
+
+control() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/$1.control"; }
+status() { control "p$1" status | jq -r "$2"; }
+is() { [ "$(status "$1" "$2")" = "$3" ]; }
+
+stop() {
+	local pid=p${1}_pid
+	kill -TERM "${!pid}"
+	wait "${!pid}"
+}
+
+# own_packet N: a packet of the phone's own on its cellular link.
+own_packet() { inside "p$1" ping -qc 1 -W 1 -I "10.1.$1.1" 10.5.0.1 >/dev/null; }
+
+serve() {
+	ip netns exec server mptcpize run socat -d -d TCP4-LISTEN:5201,fork,reuseaddr EXEC:cat 2>serve.log &
+	await serve.log listening
+}
+
+# open_flow: an MPTCP connection of phone 1 that stays.
+open_flow() {
+	rm -f flow.in flow.out
+	mkfifo flow.in flow.out
+	exec {flow_in}<>flow.in {flow_out}<>flow.out
+	ip netns exec p1 mptcpize run socat - TCP4:10.5.0.1:5201,connect-timeout=5 <flow.in >flow.out 2>>flow.log &
+	flow_pid=$!
+	echoes hello
+}
+
+echoes() {
+	local line
+	echo "$1" >&"$flow_in"
+	read -r -t 20 -u "$flow_out" line
+	[ "$line" = "$1" ]
+}
+
+# subflow_from ADDRESS: the server has one from there.
+subflow_from() { inside server ss -Htn state established "dst $1" | grep -q .; }
+no_subflow_from() { ! subflow_from "$1"; }
+# received_from ADDRESS: bytes that the server's subflow from there has got.
+received_from() { inside server ss -Htin state established "dst $1" | grep -o 'bytes_received:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1; }
+gets_from() { local n; n=$(received_from "$1"); echoes "more $RANDOM"; [ "$(received_from "$1")" -gt "${n:-0}" ]; }
+
+# replayed N: the phone's policy, told again what it was told here, decides the same in the simulator.
+replayed() {
+	"$programs/liquidnet-sim" kibbutz --replay "p$1.trace" >"p$1.replay"
+	grep -q ' 0 differences$' "p$1.replay"
+	! grep -q ' 0 decisions' "p$1.replay"
+}
