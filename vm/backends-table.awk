@@ -65,6 +65,7 @@ END {
 	}
 	sub(/ +$/, "", head)
 	print head
+	sub(/ +$/, "", under)
 	print under
 	for (c = 1; c <= configurations_count; c++) {
 		print configurations[c]
