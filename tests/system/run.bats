@@ -98,6 +98,9 @@ refused() {
 		[ "$status" -eq 2 ]
 		[ "$(wc -l <<<"$stderr")" -eq 1 ]
 	done
+	run --separate-stderr liquidnet run core-limited --only a --only b
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"--only is said twice"* ]]
 	run --separate-stderr liquidnet run core-limited --procedures nta
 	[ "$status" -eq 2 ]
 	[[ $stderr == *"no procedure matches \`nta\`; there are 1-subflow, nat"* ]]
