@@ -33,7 +33,8 @@ static void find(void)
 		*slash = 0;
 	const char *given = getenv("LIQUIDNET_ROOT");
 	if (given && *given) {
-		snprintf(root, sizeof root, "%s", given);
+		if (!realpath(given, root)) /* whoever uses it says that it is not there */
+			snprintf(root, sizeof root, "%s", given);
 		return;
 	}
 	snprintf(folder, sizeof folder, "%s/../share/liquidnet", programs);
@@ -45,7 +46,8 @@ static void find(void)
 		if (is_root(folder))
 			return;
 	}
-	strcpy(root, ".");
+	if (!realpath(".", root)) /* sandboxes have another working directory */
+		strcpy(root, ".");
 }
 
 const char *project_root(void)
