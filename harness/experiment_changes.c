@@ -57,7 +57,8 @@ static int add_step(struct reader *r, struct step step, char **error)
 			"link %s has no shape that could change; give it one under `links`, be it {}",
 			r->e->topology->links[step.link].name);
 	if (r->count == STEPS_MAX)
-		return conf_error(step.at, error, "more than %d changes", STEPS_MAX);
+		return conf_error(step.at, error,
+			"more than %d changes; a longer `step` or fewer `times` make fewer", STEPS_MAX);
 	step.order = r->count;
 	r->steps[r->count++] = step;
 	return 0;
@@ -86,14 +87,6 @@ static int add_shape(struct reader *r, int64_t at_ns, int link, const struct con
 	return 0;
 }
 
-static int link_named(const struct reader *r, const struct conf_node *at, const char *name, char **error)
-{
-	int link = topology_link(r->e->topology, name);
-	if (link < 0)
-		conf_error(at, error, "no link `%s` in topology %s", name, r->e->topology->name);
-	return link;
-}
-
 static int add_shapes(struct reader *r, int64_t at_ns, const struct conf_node *item, char **error)
 {
 	const struct conf_node *links = conf_child(item, "links");
@@ -101,13 +94,13 @@ static int add_shapes(struct reader *r, int64_t at_ns, const struct conf_node *i
 	if (conf_expect(links, CONF_MAPPING, error) < 0)
 		return -1;
 	if (!links->children)
-		return conf_error(links, error, "no link is named");
+		return conf_error(links, error, "no link is named; name one, or leave the change out");
 	if (conf_duration(item, "ramp", NS_PER_MS, 86400 * NS_PER_S, 0, &ramp_ns, error) < 0 ||
 		conf_duration(
 			item, "step", RAMP_STEP_MIN_NS, 86400 * NS_PER_S, RAMP_STEP_NS, &step_ns, error) < 0)
 		return -1;
 	for (const struct conf_node *one = conf_first(links); one; one = one->next) {
-		int link = link_named(r, one, one->key, error);
+		int link = link_named(r->e, one, one->key, error);
 		if (link < 0 || add_shape(r, at_ns, link, one, ramp_ns, step_ns, error) < 0)
 			return -1;
 	}
@@ -118,12 +111,12 @@ static int add_cut(
 	struct reader *r, int64_t at_ns, const struct conf_node *links, enum kind kind, char **error)
 {
 	if (links->type == CONF_SEQUENCE && !links->children)
-		return conf_error(links, error, "no link is named");
+		return conf_error(links, error, "no link is named; name one, or leave the change out");
 	const struct conf_node *one = links->type == CONF_SEQUENCE ? conf_first(links) : links;
 	for (; one; one = links->type == CONF_SEQUENCE ? one->next : NULL) {
 		if (conf_expect(one, CONF_SCALAR, error) < 0)
 			return -1;
-		int link = link_named(r, one, one->value, error);
+		int link = link_named(r->e, one, one->value, error);
 		struct step step = {.at_ns = at_ns, .kind = kind, .link = link, .at = one};
 		if (link < 0 || add_step(r, step, error) < 0)
 			return -1;
@@ -191,7 +184,7 @@ static int add_list(
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
 	if (!list->children)
-		return conf_error(list, error, "an empty list of changes");
+		return conf_error(list, error, "an empty list of changes; leave it out");
 	if (depth > DEPTH_MAX)
 		return conf_error(list, error, "lists of changes are at most %d deep", DEPTH_MAX);
 	for (const struct conf_node *item = conf_first(list); item; item = item->next)

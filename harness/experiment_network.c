@@ -107,6 +107,19 @@ int read_link(const struct conf_node *map, struct link_shape *link, char **error
 	return shape_check_pair(map, &link->direction[0], &link->direction[1], true, error);
 }
 
+int link_named(struct experiment *e, const struct conf_node *at, const char *name, char **error)
+{
+	const struct topology *topology = e->topology;
+	int link = topology_link(topology, name);
+	if (link >= 0)
+		return link;
+	char *names = pool_strdup(e->pool, "");
+	for (size_t i = 0; i < topology->links_count; i++)
+		names = pool_printf(e->pool, "%s%s%s", names, i ? ", " : "", topology->links[i].name);
+	return conf_error(
+		at, error, "no link `%s` in topology %s; its links are %s", name, topology->name, names);
+}
+
 int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)
 {
 	const struct topology *topology = e->topology;
@@ -119,16 +132,8 @@ int read_links(struct experiment *e, const struct conf_node *map, struct link_sh
 	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
 		if (item == all)
 			continue;
-		int link = topology_link(topology, item->key);
-		if (link < 0) {
-			char *names = pool_strdup(e->pool, "");
-			for (size_t i = 0; i < topology->links_count; i++)
-				names = pool_printf(
-					e->pool, "%s%s%s", names, i ? ", " : "", topology->links[i].name);
-			return conf_error(item, error, "no link `%s` in topology %s; its links are %s",
-				item->key, topology->name, names);
-		}
-		if (read_link(item, &links[link], error) < 0)
+		int link = link_named(e, item, item->key, error);
+		if (link < 0 || read_link(item, &links[link], error) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < topology->links_count; i++)

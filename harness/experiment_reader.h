@@ -14,6 +14,8 @@ int read_settings(struct experiment *e, const struct conf_node *map, const struc
 	size_t *count, char **error);
 /* links: {all: SHAPE, LINK: SHAPE} on top of what `links` already says. */
 int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error);
+/* The link of that name; -1 and *error with the names that there are. */
+int link_named(struct experiment *e, const struct conf_node *at, const char *name, char **error);
 /* SHAPE of one link on top of what `link` already says. */
 int read_link(const struct conf_node *map, struct link_shape *link, char **error);
 int read_captures(struct experiment *e, const struct conf_node *map, char **error);
