@@ -6,6 +6,7 @@
 # shellcheck disable=SC2016,SC2034 # socat expands SOCAT_PEERADDR itself; descriptors are held open
 
 load sandbox
+load flow
 
 setup() {
 	sandbox_setup
@@ -13,7 +14,9 @@ setup() {
 	nat_detour="{name: detour, kind: nat, address: 10.0.6.1}"
 	across_nat='event=subflow-established .* remote=10.0.6.1:'
 	across_tunnel='event=subflow-established .* local=10.8.0.[0-9]*:[0-9]* remote=10.0.3.1:5201'
-	export fake nat_detour across_nat across_tunnel
+	flow_node=client
+	flow_server=10.0.3.1
+	export fake nat_detour across_nat across_tunnel flow_node flow_server
 }
 
 network() {
@@ -111,29 +114,6 @@ stop() {
 }
 
 # --- MPTCP connections --------------------------------------------------------------------------------------------
-
-# serve: an MPTCP echo server at 10.0.3.1:5201.
-serve() {
-	ip netns exec server mptcpize run socat -d -d TCP4-LISTEN:5201,fork,reuseaddr EXEC:cat 2>serve.log &
-	await serve.log listening
-}
-
-# open_flow: an MPTCP connection to it, that stays; `echoes TEXT` sends a line and awaits it.
-open_flow() {
-	rm -f flow.in flow.out
-	mkfifo flow.in flow.out
-	exec {flow_in}<>flow.in {flow_out}<>flow.out
-	ip netns exec client mptcpize run socat - TCP4:10.0.3.1:5201,connect-timeout=5 <flow.in >flow.out 2>>flow.log &
-	flow_pid=$!
-	echoes hello
-}
-
-echoes() {
-	local line
-	echo "$1" >&"$flow_in"
-	read -r -t 20 -u "$flow_out" line
-	[ "$line" = "$1" ]
-}
 
 # The transfer of 40 MB at a pace that leaves time to disturb it: iperf3 fails when it breaks.
 start_transfer() {

@@ -72,16 +72,6 @@ await() {
 	[ "$(timeout 20 grep -E -m "$n" -- "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
 }
 
-# until_true COMMAND...: asks again, 20 s at most.
-until_true() {
-	local tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ $tries -lt 400 ] || { echo "never true: $*" >&2; return 1; }
-		sleep 0.05
-	done
-}
-
 control() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/$1.control"; }
 status() { control "p$1" status | jq -r "$2"; }
 is() { [ "$(status "$1" "$2")" = "$3" ]; }
@@ -94,28 +84,6 @@ stop() {
 
 # own_packet N: a packet of the phone's own on its cellular link.
 own_packet() { inside "p$1" ping -qc 1 -W 1 -I "10.1.$1.1" 10.5.0.1 >/dev/null; }
-
-serve() {
-	ip netns exec server mptcpize run socat -d -d TCP4-LISTEN:5201,fork,reuseaddr EXEC:cat 2>serve.log &
-	await serve.log listening
-}
-
-# open_flow: an MPTCP connection of phone 1 that stays.
-open_flow() {
-	rm -f flow.in flow.out
-	mkfifo flow.in flow.out
-	exec {flow_in}<>flow.in {flow_out}<>flow.out
-	ip netns exec p1 mptcpize run socat - TCP4:10.5.0.1:5201,connect-timeout=5 <flow.in >flow.out 2>>flow.log &
-	flow_pid=$!
-	echoes hello
-}
-
-echoes() {
-	local line
-	echo "$1" >&"$flow_in"
-	read -r -t 20 -u "$flow_out" line
-	[ "$line" = "$1" ]
-}
 
 # subflow_from ADDRESS: the server has one from there.
 subflow_from() { inside server ss -Htn state established "dst $1" | grep -q .; }

@@ -7,11 +7,14 @@
 
 load sandbox
 load kibbutz
+load flow
 
 setup() {
 	sandbox_setup
 	sender=$PWD/tests/system/kibbutz_sender.py
-	export sender
+	flow_node=p1
+	flow_server=10.5.0.1
+	export sender flow_node flow_server
 }
 
 # --- sharing -------------------------------------------------------------------------------------------------------

@@ -39,15 +39,6 @@ inside() { ip netns exec "$@"; }
 control() { printf '%s\n' "$*" | timeout 20 socat -t 20 - UNIX-CONNECT:provider.control; }
 is() { [ "$(control accounts | jq -c "$1")" = "$2" ]; }
 
-until_true() {
-	local tries=0
-	until "$@"; do
-		tries=$((tries + 1))
-		[ $tries -lt 400 ] || { echo "never true: $*" >&2; return 1; }
-		sleep 0.05
-	done
-}
-
 larger() { [ "$(stat -c %s "$1")" -gt "$2" ]; } # FILE BYTES
 
 start_provider() {

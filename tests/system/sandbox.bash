@@ -28,3 +28,13 @@ sandbox_main() {
 	network
 	"$1"
 }
+
+# until_true COMMAND...: for what announces itself by no event: asks again, 20 s at most.
+until_true() {
+	local tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ $tries -lt 400 ] || { echo "never true: $*" >&2; return 1; }
+		sleep 0.05
+	done
+}
