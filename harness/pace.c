@@ -7,7 +7,7 @@
 #define FIRST_BUDGET 0.25      /* of all processors */
 #define UNKNOWN_LOAD 0.25      /* of one processor */
 #define STEP 0.05              /* of all processors */
-#define ROUNDS_BEFORE_RETRY 10 /* clean rounds before the ceiling rises by a step */
+#define ROUNDS_BEFORE_RETRY 10 /* clean rounds after a strained one before the ceiling rises by a step */
 
 static double least(double a, double b)
 {
@@ -22,6 +22,7 @@ void pace_init(struct pace *pace, unsigned cpus, unsigned long memory_mib, size_
 	pace->room = room < 1 ? 1 : room > PACE_MAX ? PACE_MAX : (unsigned)room;
 	pace->budget = FIRST_BUDGET * pace->cpus;
 	pace->ceiling = PACE_BUDGET * pace->cpus;
+	pace->rounds = ROUNDS_BEFORE_RETRY;
 }
 
 void pace_free(struct pace *pace)
@@ -59,6 +60,7 @@ static bool slow_down(struct pace *pace)
 	if (pace->budget <= 2 * step)
 		return false;
 	pace->ceiling = pace->budget - step;
+	pace->rounds = ROUNDS_BEFORE_RETRY;
 	return move(pace, pace->budget - 2 * step);
 }
 
@@ -78,8 +80,9 @@ bool pace_ended(
 	double top = PACE_BUDGET * pace->cpus, step = STEP * pace->cpus, target = least(pace->ceiling, top);
 	if (target - pace->budget > step / 2)
 		return move(pace, target - pace->budget > 2 * step ? (target + pace->budget) / 2 : target);
-	if (pace->ceiling < top && pace->clean >= ROUNDS_BEFORE_RETRY * pace->budget) {
+	if (pace->ceiling < top && pace->clean >= pace->rounds * pace->budget) {
 		pace->ceiling = least(pace->ceiling + step, top);
+		pace->rounds = pace->rounds > 1 ? pace->rounds / 2 : 1;
 		pace->clean = 0;
 	}
 	return false;

@@ -6,7 +6,8 @@
  * trials start while the loads of those that run stay within the budget. The budget begins low; each time as
  * much load as it holds has ended clean, it moves half way to PACE_BUDGET of all processors. A trial that the
  * machine was too slow for (strained) lowers it, and what was too much then is not tried again before many
- * clean trials. */
+ * clean trials: the longer all stays clean, the fewer, for a disturbance that has passed must not cost hours.
+ */
 #ifndef LIQUIDNET_PACE_H
 #define LIQUIDNET_PACE_H
 
@@ -22,9 +23,10 @@ struct pace {
 	double ceiling; /* below what was too much */
 	double clean;   /* load that ended clean since the budget last moved */
 	double cpus;
-	unsigned room;  /* trials for which there is memory */
-	unsigned epoch; /* counts the budget's moves */
-	double *loads;  /* processors that a trial of each kind keeps busy, smoothed; 0: not known yet */
+	unsigned rounds; /* clean ones before the ceiling rises again; a round: as much load as the budget */
+	unsigned room;   /* trials for which there is memory */
+	unsigned epoch;  /* counts the budget's moves */
+	double *loads;   /* processors that a trial of each kind keeps busy, smoothed; 0: not known yet */
 	size_t kinds;
 };
 

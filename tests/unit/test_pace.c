@@ -97,6 +97,26 @@ static void strain_lowers_it_and_is_remembered(void **state)
 	pace_free(&pace);
 }
 
+/* A disturbance that passed: five strained trials in a row, then a clean machine. */
+static void what_passed_is_soon_forgotten(void **state)
+{
+	(void)state;
+	struct pace pace;
+	int clean = 0;
+	pace_init(&pace, 2, 24000, 1);
+	clean_trials(&pace, 0, 0.1, 200);
+	for (int i = 0; i < 5; i++)
+		pace_ended(&pace, 0, 10, 1, true, pace.epoch);
+	double high = PACE_BUDGET * 2;
+	assert_true(pace.budget < high / 2);
+	while (pace.budget < high - 0.01 && clean++ < 10000)
+		clean_trials(&pace, 0, 0.1, 1);
+	/* Ten rounds before the first of nine steps, five, two and one before those after it; with ten before each
+	   they would be a thousand trials. */
+	assert_in_range(clean, 10 * ROUNDS_BEFORE_RETRY, 40 * ROUNDS_BEFORE_RETRY);
+	pace_free(&pace);
+}
+
 static void a_trial_of_another_budget_proves_nothing(void **state)
 {
 	(void)state;
@@ -132,6 +152,7 @@ int main(void)
 		cmocka_unit_test(dear_trials_leave_room_for_fewer), cmocka_unit_test(memory_is_a_limit),
 		cmocka_unit_test(without_costs_it_stays),
 		cmocka_unit_test(strain_lowers_it_and_is_remembered),
+		cmocka_unit_test(what_passed_is_soon_forgotten),
 		cmocka_unit_test(a_trial_of_another_budget_proves_nothing),
 		cmocka_unit_test(it_never_leaves_its_range)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
