@@ -2,6 +2,7 @@
 #include "harness/sandbox.h"
 
 #include "lib/error.h"
+#include "lib/folders.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,20 +34,6 @@ static int complain(const char *what)
 	return -1;
 }
 
-static int make_folders(const char *path)
-{
-	char partial[PATH_MAX];
-	snprintf(partial, sizeof partial, "%s", path);
-	for (char *at = partial + 1; *at; at++)
-		if (*at == '/') {
-			*at = 0;
-			if (mkdir(partial, 0755) < 0 && errno != EEXIST)
-				return -1;
-			*at = '/';
-		}
-	return mkdir(partial, 0755) < 0 && errno != EEXIST ? -1 : 0;
-}
-
 /* Folders beneath /tmp or /run are opened before the private ones cover them, and bound to their old names
  * after. */
 static int cover(const char *const *visible)
@@ -63,7 +50,7 @@ static int cover(const char *const *visible)
 		bool hidden = strncmp(visible[i], "/tmp/", 5) == 0 || strncmp(visible[i], "/run/", 5) == 0;
 		char source[64];
 		snprintf(source, sizeof source, "/proc/self/fd/%d", folders[i]);
-		if (hidden && (make_folders(visible[i]) < 0 ||
+		if (hidden && (folders_make(visible[i], 0755, NULL) < 0 ||
 				      mount(source, visible[i], NULL, MS_BIND | MS_REC, NULL) < 0))
 			return complain(visible[i]);
 		close(folders[i]);

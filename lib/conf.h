@@ -59,5 +59,12 @@ int conf_rate(const struct conf_node *map, const char *key, uint64_t min, uint64
 int conf_duration(const struct conf_node *map, const char *key, int64_t min, int64_t max, int64_t fallback,
 	int64_t *ns, char **error);
 int conf_fraction(const struct conf_node *map, const char *key, double fallback, double *out, char **error);
+int conf_size(const struct conf_node *map, const char *key, uint64_t min, uint64_t max, uint64_t fallback,
+	uint64_t *bytes, char **error);
+/* One of a NULL-ended list of words: its place in the list. */
+int conf_word(const struct conf_node *map, const char *key, const char *const words[], int fallback, int *out,
+	char **error);
+int conf_need_word(
+	const struct conf_node *map, const char *key, const char *const words[], int *out, char **error);
 
 #endif

@@ -182,3 +182,34 @@ void daemon_free(struct daemon *daemon)
 	daemon->control = NULL;
 	daemon->loop = sd_event_unref(daemon->loop);
 }
+
+static int with_config(struct daemon *daemon, const struct daemon_parts *parts, char **error)
+{
+	daemon->config = parts->load(daemon->config_path, error);
+	if (!daemon->config)
+		return 2;
+	if (daemon->check_only) {
+		printf("%s: good\n", daemon->config_path);
+		return 0;
+	}
+	return parts->serve(daemon, error);
+}
+
+int daemon_main(
+	const struct daemon_description *description, const struct daemon_parts *parts, int argc, char **argv)
+{
+	struct daemon daemon;
+	char *error = NULL;
+	int status = daemon_init(&daemon, description, argc, argv);
+	if (status >= 0)
+		return status;
+	status = with_config(&daemon, parts, &error);
+	if (error && status == 2)
+		fprintf(stderr, "%s: %s\n", description->program, error);
+	else if (error)
+		log_error("failed", "error=\"%s\"", error);
+	free(error);
+	parts->unload(daemon.config);
+	daemon_free(&daemon);
+	return status;
+}

@@ -21,10 +21,23 @@ struct daemon_description {
 	const char *default_config; /* "/etc/liquidnet/detour.yaml" */
 };
 
+struct daemon;
+
+/* What daemon_main needs of a daemon. */
+struct daemon_parts {
+	/* Reads and checks the configuration. NULL and *error ("FILE:LINE: what; remedy"). */
+	void *(*load)(const char *path, char **error);
+	void (*unload)(void *config); /* may be given NULL */
+	/* Makes ready, calls daemon_run, takes down. Returns the exit status; *error when it did not get as
+	 * far as daemon_run: 2 if what was configured is to blame, 1 otherwise. */
+	int (*serve)(struct daemon *daemon, char **error);
+};
+
 struct daemon {
 	const struct daemon_description *description;
 	sd_event *loop;
 	const char *config_path;
+	void *config;             /* of daemon_main; whoever reads it again (reload) frees the old one */
 	const char *control_path; /* NULL: no control socket was asked for */
 	bool check_only;
 	void (*reload)(void *context); /* SIGHUP; NULL: ignored with a log line */
@@ -33,7 +46,13 @@ struct daemon {
 	struct control *control;
 };
 
-/* Reads the options and makes the loop. Returns -1 to go on, else the exit status to end with at once. */
+/* A daemon's whole main: options, configuration, --check, serve, and what stays to be freed. Returns main's.
+ */
+int daemon_main(const struct daemon_description *description, const struct daemon_parts *parts, int argc,
+	char **argv);
+
+/* Its steps, for programs without a configuration file. Reads the options and makes the loop. Returns -1 to
+ * go on, else the exit status to end with at once. */
 int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv);
 /* Opens the control socket (if asked for), says READY, runs until a signal or sd_event_exit. Returns the exit
  * status (0 after a signal). */

@@ -27,19 +27,29 @@
 
 /* Data channel without cipher and digest. Negotiation (--data-ciphers) overrides --cipher, hence this
  * spelling. A null cipher counts as weak: it would renegotiate every 64 MB without reneg-bytes. */
-const char openvpn_options_plain[] = "data-ciphers none\n"
-				     "auth none\n"
-				     "reneg-bytes 0\n"
-				     "reneg-sec 0\n";
+static const char options_plain[] = "data-ciphers none\n"
+				    "auth none\n"
+				    "reneg-bytes 0\n"
+				    "reneg-sec 0\n";
 
 /* Blowfish lives in OpenSSL 3's legacy provider. mssfix 1450 was the default of the thesis's OpenVPN (2.3):
  * its segments have that size. */
-const char openvpn_options_bf_sha1[] = "providers legacy default\n"
-				       "data-ciphers BF-CBC\n"
-				       "auth SHA1\n"
-				       "mssfix 1450\n"
-				       "reneg-bytes 0\n"
-				       "reneg-sec 0\n";
+static const char options_bf_sha1[] = "providers legacy default\n"
+				      "data-ciphers BF-CBC\n"
+				      "auth SHA1\n"
+				      "mssfix 1450\n"
+				      "reneg-bytes 0\n"
+				      "reneg-sec 0\n";
+
+const char *const openvpn_encryptions[] = {
+	[OPENVPN_PLAIN] = "none", [OPENVPN_BF_SHA1] = "bf-cbc-sha1", [OPENVPN_DEFAULT] = "default", NULL};
+
+const char *openvpn_options(enum openvpn_encryption encryption)
+{
+	static const char *const options[] = {
+		[OPENVPN_PLAIN] = options_plain, [OPENVPN_BF_SHA1] = options_bf_sha1, [OPENVPN_DEFAULT] = ""};
+	return options[encryption];
+}
 
 struct openvpn {
 	sd_event *loop;

@@ -36,10 +36,14 @@ enum openvpn_state openvpn_state(const struct openvpn *vpn);
 /* Times the process has been started again since openvpn_start. */
 unsigned openvpn_restarts(const struct openvpn *vpn);
 
-/* The option lines that both ends need so that nothing is encrypted or signed (measured: with 2.6 the obvious
- * `cipher none` negotiates AES-256-GCM), and those for the thesis's first publication (BF-CBC and SHA1). */
-extern const char openvpn_options_plain[];
-extern const char openvpn_options_bf_sha1[];
+/* Of the data channel: none at all, that of the thesis's first publication (BF-CBC and SHA1), OpenVPN's own
+ * choice. */
+enum openvpn_encryption { OPENVPN_PLAIN, OPENVPN_BF_SHA1, OPENVPN_DEFAULT };
+/* Their names in configurations, NULL-ended. */
+extern const char *const openvpn_encryptions[];
+/* The option lines that both ends need for one (measured: with 2.6 the obvious `cipher none` negotiates
+ * AES-256-GCM). */
+const char *openvpn_options(enum openvpn_encryption encryption);
 /* SHA-256 fingerprint of a PEM certificate file as --peer-fingerprint wants it ("AA:BB:..", 95 characters).
  */
 int openvpn_fingerprint(const char *certificate_path, char out[96], char **error);

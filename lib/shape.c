@@ -20,37 +20,9 @@
 static const char *const jitter_names[] = {"uniform", "normal", "pareto", NULL};
 static const char *const queue_names[] = {"drop-tail", "drop-head", "codel", NULL};
 
-/* One of a list of words. */
-static int read_word(
-	const struct conf_node *map, const char *key, const char *const *names, int *value, char **error)
-{
-	const char *word;
-	if (conf_string(map, key, names[*value], &word, error) < 0)
-		return -1;
-	for (int i = 0; names[i]; i++)
-		if (strcmp(names[i], word) == 0) {
-			*value = i;
-			return 0;
-		}
-	return conf_error(conf_child(map, key), error, "`%s` is not known; write %s, %s or %s", word,
-		names[0], names[1], names[2]);
-}
-
 static int read_size(const struct conf_node *map, const char *key, uint64_t *bytes, char **error)
 {
-	const struct conf_node *node = conf_child(map, key);
-	uint64_t value;
-	if (!node)
-		return 0;
-	if (conf_expect(node, CONF_SCALAR, error) < 0)
-		return -1;
-	if (unit_size(node->value, &value) < 0)
-		return conf_error(node, error, "`%s` is no size; write bytes, as in 150000, 64KiB or 4MiB",
-			node->value);
-	if (value < 1514 || value > 1ULL << 32)
-		return conf_error(node, error, "%s must be 1514 to 4294967296 bytes", key);
-	*bytes = value;
-	return 0;
+	return conf_size(map, key, 1514, 1ULL << 32, *bytes, bytes, error);
 }
 
 /* A path beside the file that names it; what it names is read once, so that its faults are found now. */
@@ -95,7 +67,7 @@ static int read_jitter(const struct conf_node *map, struct shape *shape, char **
 		return conf_duration(map, "jitter", 0, LONGEST, 0, &shape->jitter_ns, error);
 	if (conf_only(node, keys, error) < 0 ||
 		conf_duration(node, "spread", 0, LONGEST, 0, &shape->jitter_ns, error) < 0 ||
-		read_word(node, "distribution", jitter_names, &distribution, error) < 0 ||
+		conf_word(node, "distribution", jitter_names, distribution, &distribution, error) < 0 ||
 		conf_bool(node, "reorder", false, &shape->jitter_reorders, error) < 0)
 		return -1;
 	shape->jitter = (enum shape_jitter)distribution;
@@ -159,7 +131,7 @@ static int read_queue_mapping(const struct conf_node *node, struct shape *shape,
 	if (conf_only(node, keys, error) < 0 ||
 		conf_integer(node, "packets", 1, 1000000, 0, &packets, error) < 0 ||
 		read_size(node, "bytes", &shape->queue_bytes, error) < 0 ||
-		read_word(node, "discipline", queue_names, &discipline, error) < 0 ||
+		conf_word(node, "discipline", queue_names, discipline, &discipline, error) < 0 ||
 		conf_duration(node, "target", NS_PER_US, NS_PER_S, CODEL_TARGET, &shape->codel_target_ns,
 			error) < 0 ||
 		conf_duration(node, "interval", NS_PER_US, 10 * NS_PER_S, CODEL_INTERVAL,

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 
 struct agent {
-	struct daemon daemon;
-	struct agent_config *config;
+	const struct agent_config *config;
 	struct lb_source *source;
 	struct lb_map *map;
 	struct programs *programs;
@@ -122,43 +121,41 @@ static const struct control_command commands[] = {
 
 /* ---- the daemon's life */
 
-static int fail(char *error, int status)
-{
-	fprintf(stderr, "liquidnet-agent: %s\n", error ? error : "failed");
-	free(error);
-	return status;
-}
-
-static int run(struct agent *agent)
+static int start(struct agent *agent, sd_event *loop, char **error)
 {
 	const struct lb_source_events events = {on_map, agent};
-	char *error = NULL;
-	agent->config = agent_config_load(agent->daemon.config_path, &error);
-	if (!agent->config)
-		return fail(error, 2);
-	if (agent->daemon.check_only) {
-		printf("%s: good\n", agent->daemon.config_path);
-		return 0;
-	}
-	agent->source = lb_source_watch(agent->daemon.loop, agent->config->map, &events, &agent->map, &error);
+	agent->source = lb_source_watch(loop, agent->config->map, &events, &agent->map, error);
 	if (!agent->source)
-		return fail(error, 2);
-	agent->programs = programs_start(agent->config, agent->map, &error);
+		return 2;
+	agent->programs = programs_start(agent->config, agent->map, error);
 	if (!agent->programs)
-		return fail(error, 1);
+		return 1;
 	check_map(agent, agent->map);
 	log_info("serving", "interface=%s adopted=%s", agent->config->interface,
 		programs_adopted(agent->programs) ? "yes" : "no");
-	return daemon_run(&agent->daemon, commands, agent);
+	return 0;
 }
 
-static void stop(struct agent *agent)
+static int serve(struct daemon *daemon, char **error)
 {
-	lb_source_close(agent->source);
-	programs_stop(agent->programs);
-	lb_map_free(agent->map);
-	agent_config_free(agent->config);
-	daemon_free(&agent->daemon);
+	struct agent agent = {.config = daemon->config};
+	int status = start(&agent, daemon->loop, error);
+	if (status == 0)
+		status = daemon_run(daemon, commands, &agent);
+	lb_source_close(agent.source);
+	programs_stop(agent.programs);
+	lb_map_free(agent.map);
+	return status;
+}
+
+static void *load(const char *path, char **error)
+{
+	return agent_config_load(path, error);
+}
+
+static void unload(void *config)
+{
+	agent_config_free(config);
 }
 
 int main(int argc, char **argv)
@@ -168,11 +165,6 @@ int main(int argc, char **argv)
 		.summary = "a server's part of the load balancer: tunnel, address, connections that stay",
 		.default_config = "/etc/liquidnet/agent.yaml",
 	};
-	struct agent agent = {0};
-	int status = daemon_init(&agent.daemon, &description, argc, argv);
-	if (status >= 0)
-		return status;
-	status = run(&agent);
-	stop(&agent);
-	return status;
+	static const struct daemon_parts parts = {load, unload, serve};
+	return daemon_main(&description, &parts, argc, argv);
 }

@@ -2,6 +2,7 @@
  * and end. */
 #include "lib/daemon.h"
 #include "lib/error.h"
+#include "lib/folders.h"
 #include "lib/log.h"
 #include "nodes/client/client.h"
 
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -94,34 +94,16 @@ static int take_namespace(char **error)
 	return -1;
 }
 
-/* mkdir -p, mode 0700 for what is made. */
-static int make_directory(const char *path, char **error)
+static int serve(struct daemon *daemon, char **error)
 {
-	char *copy = strdup(path);
-	int result = copy ? 0 : -1;
-
-	for (char *slash = copy; slash && result == 0;) {
-		slash = strchr(slash + 1, '/');
-		if (slash)
-			*slash = '\0';
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-			result = error_set(error, "directory: making %s: %s", copy, strerror(errno));
-		if (slash)
-			*slash = '/';
-	}
-	free(copy);
-	return result;
-}
-
-static int run(struct daemon *daemon, const struct settings *settings, char **error)
-{
+	const struct settings *settings = daemon->config;
 	bool changed;
 	int status = 1, lock = take_namespace(error);
 
 	if (lock < 0)
 		return 1;
 	if (choose_path_manager(settings, &changed, error) == 0 &&
-		make_directory(settings->directory, error) == 0) {
+		folders_make(settings->directory, 0700, error) == 0) {
 		struct client *client = client_new(daemon->loop, settings, error);
 		if (client)
 			status = daemon_run(daemon, client_commands, client);
@@ -133,29 +115,18 @@ static int run(struct daemon *daemon, const struct settings *settings, char **er
 	return status;
 }
 
+static void *load(const char *path, char **error)
+{
+	return settings_load(path, error);
+}
+
+static void unload(void *config)
+{
+	settings_free(config);
+}
+
 int main(int argc, char **argv)
 {
-	struct daemon daemon;
-	char *error = NULL;
-	int status = daemon_init(&daemon, &description, argc, argv);
-
-	if (status >= 0)
-		return status;
-	struct settings *settings = settings_load(daemon.config_path, &error);
-	if (!settings) {
-		fprintf(stderr, "%s\n", error);
-		status = 2;
-	} else if (daemon.check_only) {
-		printf("%s: %u detours, limit %u: good\n", daemon.config_path, settings->count,
-			settings->paths.limit);
-		status = 0;
-	} else {
-		status = run(&daemon, settings, &error);
-		if (error)
-			log_error("failed", "error=\"%s\"", error);
-	}
-	free(error);
-	settings_free(settings);
-	daemon_free(&daemon);
-	return status;
+	static const struct daemon_parts parts = {load, unload, serve};
+	return daemon_main(&description, &parts, argc, argv);
 }

@@ -36,27 +36,6 @@ static int read_file_name(const struct conf_node *map, const char *key, const ch
 	return 0;
 }
 
-static int read_encryption(const struct conf_node *map, enum settings_encryption *encryption, char **error)
-{
-	const char *text;
-
-	if (conf_need_string(map, "encryption", &text, error) < 0)
-		return -1;
-	if (!strcmp(text, "none"))
-		*encryption = ENCRYPTION_NONE;
-	else if (!strcmp(text, "bf-cbc-sha1"))
-		*encryption = ENCRYPTION_BF_SHA1;
-	else if (!strcmp(text, "default"))
-		*encryption = ENCRYPTION_DEFAULT;
-	else
-		return conf_error(conf_child(map, "encryption"), error,
-			"encryption: '%s' is not known; write none, bf-cbc-sha1 or default, as the detour's "
-			"own "
-			"configuration does",
-			text);
-	return 0;
-}
-
 static int read_nat(const struct conf_node *map, struct settings_detour *detour, char **error)
 {
 	static const char *const keys[] = {"name", "kind", "address", "port", "deadline", "renew", NULL};
@@ -78,6 +57,7 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 	static const char *const keys[] = {"name", "kind", "address", "port", "certificate", "key", "peer",
 		"encryption", "device", "table", NULL};
 	int64_t port, table;
+	int encryption;
 
 	if (conf_only(map, keys, error) < 0 ||
 		conf_integer(map, "port", 1, 65535, OPENVPN_PORT, &port, error) < 0 ||
@@ -85,7 +65,7 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 		read_file_name(map, "certificate", &detour->certificate, error) < 0 ||
 		read_file_name(map, "key", &detour->key, error) < 0 ||
 		read_file_name(map, "peer", &detour->peer, error) < 0 ||
-		read_encryption(map, &detour->encryption, error) < 0 ||
+		conf_need_word(map, "encryption", openvpn_encryptions, &encryption, error) < 0 ||
 		conf_string(map, "device", "tun0", &detour->device, error) < 0)
 		return -1;
 	if (!*detour->device || strlen(detour->device) >= IFNAMSIZ || strpbrk(detour->device, "/ \t\"%:"))
@@ -96,6 +76,7 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 	if (table >= 253 && table <= 255)
 		return conf_error(conf_child(map, "table"), error,
 			"table: %lld belongs to the system's own routing; choose another", (long long)table);
+	detour->encryption = (enum openvpn_encryption)encryption;
 	detour->at.port = (uint16_t)port;
 	detour->table = (uint32_t)table;
 	return 0;
@@ -139,24 +120,18 @@ static int check_distinct(const struct conf_node *map, const struct settings *se
 static int read_detour(const struct conf_node *map, struct settings *settings, char **error)
 {
 	struct settings_detour *detour = &settings->detours[settings->count];
-	const char *kind;
-	int result;
+	static const char *const kinds[] = {[DETOUR_NAT] = "nat", [DETOUR_VPN] = "vpn", NULL};
+	int kind;
 
 	if (conf_expect(map, CONF_MAPPING, error) < 0 ||
 		conf_need_string(map, "name", &detour->name, error) < 0 ||
-		check_name(map, detour->name, error) < 0 || conf_need_string(map, "kind", &kind, error) < 0 ||
+		check_name(map, detour->name, error) < 0 ||
+		conf_need_word(map, "kind", kinds, &kind, error) < 0 ||
 		read_address(map, &detour->at.address, error) < 0)
 		return -1;
-	if (!strcmp(kind, "nat")) {
-		detour->kind = DETOUR_NAT;
-		result = read_nat(map, detour, error);
-	} else if (!strcmp(kind, "vpn")) {
-		detour->kind = DETOUR_VPN;
-		result = read_vpn(map, settings->count, detour, error);
-	} else {
-		return conf_error(
-			conf_child(map, "kind"), error, "kind: '%s' is not known; write nat or vpn", kind);
-	}
+	detour->kind = (enum detour_kind)kind;
+	int result = detour->kind == DETOUR_NAT ? read_nat(map, detour, error)
+						: read_vpn(map, settings->count, detour, error);
 	if (result < 0 || check_distinct(map, settings, detour, error) < 0)
 		return -1;
 	settings->count++;

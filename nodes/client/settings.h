@@ -3,10 +3,8 @@
 #define LIQUIDNET_CLIENT_SETTINGS_H
 
 #include "lib/conf.h"
+#include "lib/openvpn.h"
 #include "nodes/client/paths.h"
-
-/* DEFAULT: what OpenVPN negotiates by itself. */
-enum settings_encryption { ENCRYPTION_NONE, ENCRYPTION_BF_SHA1, ENCRYPTION_DEFAULT };
 
 struct settings_detour {
 	const char *name;
@@ -16,7 +14,7 @@ struct settings_detour {
 	int64_t deadline_ns, renew_ns;
 	/* VPN */
 	const char *certificate, *key, *peer; /* files in PEM form: ours, ours, the server's certificate */
-	enum settings_encryption encryption;
+	enum openvpn_encryption encryption;
 	const char *device;
 	uint32_t table; /* routing table of the tunnel's own traffic */
 };

@@ -69,9 +69,6 @@ static void on_changed(void *context, enum openvpn_state state, struct in_addr l
  * out on purpose: a tunnel that is down takes its address, and with it its subflows, away. */
 static char *options(const struct settings_detour *detour, char **error)
 {
-	const char *const encryption[] = {[ENCRYPTION_NONE] = openvpn_options_plain,
-		[ENCRYPTION_BF_SHA1] = openvpn_options_bf_sha1,
-		[ENCRYPTION_DEFAULT] = ""};
 	char fingerprint[96], address[INET_ADDRSTRLEN], *text;
 
 	if (openvpn_fingerprint(detour->peer, fingerprint, error) < 0)
@@ -90,7 +87,7 @@ static char *options(const struct settings_detour *detour, char **error)
 		    "peer-fingerprint %s\n"
 		    "%s",
 		    address, detour->at.port, detour->certificate, detour->key, fingerprint,
-		    encryption[detour->encryption]) >= 0)
+		    openvpn_options(detour->encryption)) >= 0)
 		return text;
 	error_set(error, "out of memory");
 	return NULL;

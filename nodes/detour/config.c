@@ -129,22 +129,6 @@ static int read_peers(struct detour_config *config, const struct conf_node *map,
 	return 0;
 }
 
-static int read_encryption(struct detour_config *config, const struct conf_node *map, char **error)
-{
-	static const char *const names[] = {
-		[VPN_PLAIN] = "none", [VPN_BF_SHA1] = "bf-cbc-sha1", [VPN_DEFAULT] = "default"};
-	const char *name;
-	if (conf_string(map, "encryption", "none", &name, error) < 0)
-		return -1;
-	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
-		if (strcmp(name, names[i]) == 0) {
-			config->encryption = i;
-			return 0;
-		}
-	return conf_error(conf_child(map, "encryption"), error,
-		"'%s' is unknown; use none, bf-cbc-sha1 or default", name);
-}
-
 static int read_vpn_network(struct detour_config *config, const struct conf_node *map, char **error)
 {
 	const struct conf_node *subnet = conf_child(map, "subnet");
@@ -174,16 +158,19 @@ static int read_vpn(struct detour_config *config, const struct conf_node *map, c
 		return -1;
 	if (!config->vpn)
 		return 0;
+	int encryption;
 	int64_t metric;
 	if (read_port(map, 1194, &config->vpn_port, error) < 0 || read_vpn_network(config, map, error) < 0 ||
 		conf_need_string(map, "certificate", &config->certificate, error) < 0 ||
 		check_file(conf_child(map, "certificate"), config->certificate, error) < 0 ||
 		conf_need_string(map, "key", &config->key, error) < 0 ||
 		check_file(conf_child(map, "key"), config->key, error) < 0 ||
-		read_peers(config, map, error) < 0 || read_encryption(config, map, error) < 0 ||
+		read_peers(config, map, error) < 0 ||
+		conf_word(map, "encryption", openvpn_encryptions, OPENVPN_PLAIN, &encryption, error) < 0 ||
 		conf_string(map, "directory", "/run/liquidnet/detour", &config->directory, error) < 0 ||
 		conf_integer(map, "route_metric", 0, 65535, 0, &metric, error) < 0)
 		return -1;
+	config->encryption = (enum openvpn_encryption)encryption;
 	config->route_metric = (unsigned)metric;
 	if (strpbrk(config->directory, "\"\\\n"))
 		return conf_error(

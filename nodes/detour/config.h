@@ -3,6 +3,7 @@
 #ifndef LIQUIDNET_DETOUR_CONFIG_H
 #define LIQUIDNET_DETOUR_CONFIG_H
 
+#include "lib/openvpn.h"
 #include "nodes/detour/mapping.h"
 #include <net/if.h>
 
@@ -11,8 +12,6 @@ struct conf;
 struct network {
 	uint32_t address, mask; /* host order; address has no bits outside mask */
 };
-
-enum vpn_encryption { VPN_PLAIN, VPN_BF_SHA1, VPN_DEFAULT };
 
 struct detour_config {
 	struct in_addr address; /* where requests are listened for */
@@ -31,7 +30,7 @@ struct detour_config {
 	char device[IFNAMSIZ];
 	const char **peers; /* certificate files of the clients */
 	size_t peer_count;
-	enum vpn_encryption encryption;
+	enum openvpn_encryption encryption;
 	unsigned route_metric; /* of the route to everywhere that clients are told; 0: none is told */
 
 	struct conf *conf; /* owns the texts */

@@ -5,9 +5,9 @@
 #include "lib/daemon.h"
 #include "lib/error.h"
 #include "lib/log.h"
+#include "lib/nft.h"
 #include "lib/units.h"
 #include "nodes/detour/config.h"
-#include "lib/nft.h"
 #include "nodes/detour/signalling.h"
 #include "nodes/detour/vpn.h"
 #include <arpa/inet.h>
@@ -25,8 +25,8 @@
 #define FORWARDING "/proc/sys/net/ipv4/ip_forward"
 
 struct detour {
-	struct daemon daemon;
-	struct detour_config *config;
+	struct daemon *daemon;
+	struct detour_config *config; /* the daemon's */
 	struct nft_ctx *nft;
 	struct signalling *signalling;
 	struct vpn *vpn;
@@ -196,7 +196,7 @@ static void reload(void *context)
 {
 	struct detour *detour = context;
 	char *error = NULL;
-	struct detour_config *now = detour_config_load(detour->daemon.config_path, &error),
+	struct detour_config *now = detour_config_load(detour->daemon->config_path, &error),
 			     *old = detour->config;
 	if (!now) {
 		log_error("reload", "problem=\"%s\" action=\"the old configuration stays\"", error);
@@ -213,9 +213,9 @@ static void reload(void *context)
 	memcpy(now->device, old->device, sizeof now->device);
 	if (detour->signalling)
 		signalling_reload(detour->signalling, now);
-	detour->config = now;
+	detour->daemon->config = detour->config = now;
 	detour_config_free(old);
-	log_info("reload", "config=%s", detour->daemon.config_path);
+	log_info("reload", "config=%s", detour->daemon->config_path);
 }
 
 static int on_vpn_late(sd_event_source *source, uint64_t when, void *context)
@@ -231,12 +231,12 @@ static int await_vpn(struct detour *detour, char **error)
 {
 	sd_event_source *timer = NULL;
 	int result = sd_event_add_time_relative(
-		detour->daemon.loop, &timer, CLOCK_MONOTONIC, VPN_START_US, 0, on_vpn_late, detour);
+		detour->daemon->loop, &timer, CLOCK_MONOTONIC, VPN_START_US, 0, on_vpn_late, detour);
 	if (result < 0)
 		return error_set(error, "event loop: %s", strerror(-result));
 	while (vpn_state(detour->vpn) != OPENVPN_UP && !detour->vpn_late &&
-		sd_event_get_state(detour->daemon.loop) != SD_EVENT_FINISHED)
-		if (sd_event_run(detour->daemon.loop, UINT64_MAX) < 0)
+		sd_event_get_state(detour->daemon->loop) != SD_EVENT_FINISHED)
+		if (sd_event_run(detour->daemon->loop, UINT64_MAX) < 0)
 			break;
 	sd_event_source_disable_unref(timer);
 	if (vpn_state(detour->vpn) == OPENVPN_UP)
@@ -250,7 +250,7 @@ static int await_vpn(struct detour *detour, char **error)
 static int start(struct detour *detour, char **error)
 {
 	const struct openvpn_events events = {on_vpn, detour};
-	sd_event *loop = detour->daemon.loop;
+	sd_event *loop = detour->daemon->loop;
 	check_forwarding(detour);
 	detour->nft = nft_open(error);
 	if (!detour->nft)
@@ -274,31 +274,30 @@ static void stop(struct detour *detour)
 	nft_close(detour->nft);
 	if (detour->forwarding_set)
 		write_forwarding("0");
-	detour_config_free(detour->config);
-	daemon_free(&detour->daemon);
 }
 
-static int run(struct detour *detour)
+static int serve(struct daemon *daemon, char **error)
 {
-	char *error = NULL;
-	detour->config = detour_config_load(detour->daemon.config_path, &error);
-	if (!detour->config) {
-		fprintf(stderr, "%s\n", error);
-		free(error);
-		return 2;
-	}
-	if (detour->daemon.check_only) {
-		printf("%s: good\n", detour->daemon.config_path);
-		return 0;
-	}
-	if (start(detour, &error) < 0) {
-		if (error)
-			log_error("start", "problem=\"%s\"", error);
-		int status = error ? 1 : 0;
-		free(error);
-		return status;
-	}
-	return daemon_run(&detour->daemon, commands, detour);
+	struct detour detour = {.daemon = daemon, .config = daemon->config};
+	int status;
+	daemon->reload = reload;
+	daemon->context = &detour;
+	if (start(&detour, error) == 0)
+		status = daemon_run(daemon, commands, &detour);
+	else /* without an error a signal ended it */
+		status = *error ? 1 : 0;
+	stop(&detour);
+	return status;
+}
+
+static void *load(const char *path, char **error)
+{
+	return detour_config_load(path, error);
+}
+
+static void unload(void *config)
+{
+	detour_config_free(config);
 }
 
 int main(int argc, char **argv)
@@ -308,13 +307,6 @@ int main(int argc, char **argv)
 		.summary = "leads subflows of others along another path: NAT on request, and a VPN server",
 		.default_config = "/etc/liquidnet/detour.yaml",
 	};
-	struct detour detour = {0};
-	int status = daemon_init(&detour.daemon, &description, argc, argv);
-	if (status >= 0)
-		return status;
-	detour.daemon.reload = reload;
-	detour.daemon.context = &detour;
-	status = run(&detour);
-	stop(&detour);
-	return status;
+	static const struct daemon_parts parts = {load, unload, serve};
+	return daemon_main(&description, &parts, argc, argv);
 }

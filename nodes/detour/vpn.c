@@ -1,15 +1,15 @@
 /* The VPN detour: OpenVPN's options, and the NAT on the way out that OpenVPN does not provide. */
 #include "nodes/detour/vpn.h"
 #include "lib/error.h"
+#include "lib/folders.h"
 #include "lib/log.h"
-#include "nodes/detour/config.h"
 #include "lib/nft.h"
+#include "nodes/detour/config.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct vpn {
 	struct nft_ctx *nft;
@@ -46,10 +46,7 @@ static int write_options(FILE *out, const struct detour_config *config, char **e
 	fputs("</peer-fingerprint>\n", out);
 	if (config->route_metric)
 		fprintf(out, "push \"route 0.0.0.0 0.0.0.0 vpn_gateway %u\"\n", config->route_metric);
-	if (config->encryption == VPN_PLAIN)
-		fputs(openvpn_options_plain, out);
-	else if (config->encryption == VPN_BF_SHA1)
-		fputs(openvpn_options_bf_sha1, out);
+	fputs(openvpn_options(config->encryption), out);
 	return 0;
 }
 
@@ -68,25 +65,6 @@ static char *make_options(const struct detour_config *config, char **error)
 		return NULL;
 	}
 	return text;
-}
-
-/* mkdir -p, private at the end of the path. */
-static int make_directory(const char *path, char **error)
-{
-	char *copy = strdup(path);
-	if (!copy)
-		return error_set(error, "out of memory");
-	int result = 0;
-	for (char *slash = strchr(copy + 1, '/'); slash && result == 0; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			result = error_set(error, "%s: cannot make the directory: %s", copy, strerror(errno));
-		*slash = '/';
-	}
-	if (result == 0 && mkdir(copy, 0700) < 0 && errno != EEXIST)
-		result = error_set(error, "%s: cannot make the directory: %s", copy, strerror(errno));
-	free(copy);
-	return result;
 }
 
 static int install_table(struct nft_ctx *nft, const struct detour_config *config, char **error)
@@ -115,7 +93,7 @@ struct vpn *vpn_start(sd_event *loop, struct nft_ctx *nft, const struct detour_c
 		return NULL;
 	}
 	char *options = make_options(config, error);
-	if (!options || make_directory(config->directory, error) < 0 ||
+	if (!options || folders_make(config->directory, 0700, error) < 0 ||
 		install_table(nft, config, error) < 0) {
 		free(options);
 		free(vpn);

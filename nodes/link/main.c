@@ -191,23 +191,16 @@ static const struct control_command commands[] = {
 	{.name = NULL},
 };
 
-static int fail(char *error, int status)
+static int serve(struct daemon *daemon, char **error)
 {
-	fprintf(stderr, "%s: %s\n", description.program, error ? error : "failed");
-	free(error);
-	return status;
-}
-
-static int serve(struct daemon *daemon, const struct settings *settings)
-{
+	const struct settings *settings = daemon->config;
 	bool bad_config;
-	char *error = NULL;
 
 	raise_descriptor_limit();
 	bool realtime = become_realtime();
-	struct engine *engine = engine_start(daemon->loop, settings, realtime, &bad_config, &error);
+	struct engine *engine = engine_start(daemon->loop, settings, realtime, &bad_config, error);
 	if (!engine)
-		return fail(error, bad_config ? 2 : 1);
+		return bad_config ? 2 : 1;
 	log_info("serving", "links=%zu realtime=%s", settings->count, realtime ? "yes" : "no");
 	struct program program = {daemon->config_path, settings, engine};
 	daemon->reload = reload;
@@ -216,22 +209,18 @@ static int serve(struct daemon *daemon, const struct settings *settings)
 	return status;
 }
 
+static void *load(const char *path, char **error)
+{
+	return settings_load(path, error);
+}
+
+static void unload(void *config)
+{
+	settings_free(config);
+}
+
 int main(int argc, char **argv)
 {
-	struct daemon daemon;
-	char *error = NULL;
-	int status = daemon_init(&daemon, &description, argc, argv);
-
-	if (status >= 0)
-		return status;
-	struct settings *settings = settings_load(daemon.config_path, &error);
-	if (!settings)
-		status = fail(error, 2);
-	else if (daemon.check_only)
-		status = printf("%s: %zu links, correct\n", daemon.config_path, settings->count) < 0;
-	else
-		status = serve(&daemon, settings);
-	settings_free(settings);
-	daemon_free(&daemon);
-	return status;
+	static const struct daemon_parts parts = {load, unload, serve};
+	return daemon_main(&description, &parts, argc, argv);
 }

@@ -18,27 +18,6 @@
 /* The keys of a direction, which a link has too: they then hold for both. */
 #define DIRECTION_KEYS SHAPE_KEYS, "seed"
 
-static int read_size(const struct conf_node *map, const char *key, uint64_t min, uint64_t max,
-	uint64_t fallback, uint64_t *bytes, char **error)
-{
-	const struct conf_node *node = conf_child(map, key);
-	uint64_t value;
-
-	*bytes = fallback;
-	if (!node)
-		return 0;
-	if (conf_expect(node, CONF_SCALAR, error) < 0)
-		return -1;
-	if (unit_size(node->value, &value) < 0)
-		return conf_error(node, error, "`%s` is no size; write bytes, as in 150000, 64KiB or 4MiB",
-			node->value);
-	if (value < min || value > max)
-		return conf_error(node, error, "%s must be %llu to %llu bytes", key, (unsigned long long)min,
-			(unsigned long long)max);
-	*bytes = value;
-	return 0;
-}
-
 /* Links without a seed draw from their name's (FNV-1a): reproducible, and no two links lose alike. */
 static uint64_t seed_of(const char *name)
 {
@@ -149,7 +128,7 @@ static int read_settings(struct settings *settings, char **error)
 	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
 		conf_duration(root, "spin", 0, 10 * NS_PER_MS, SPIN_NS, &settings->spin_ns, error) < 0 ||
 		conf_fraction(root, "spin_share", SPIN_SHARE, &settings->spin_share, error) < 0 ||
-		read_size(root, "memory", 1 << 20, 1ULL << 40, MEMORY_BYTES, &settings->memory_bytes, error) <
+		conf_size(root, "memory", 1 << 20, 1ULL << 40, MEMORY_BYTES, &settings->memory_bytes, error) <
 			0)
 		return -1;
 	if (!links || (links->type == CONF_SEQUENCE && links->children == 0))

@@ -9,20 +9,6 @@ static const char *const keys[] = {"interface", "map", "path", "forward", "flow_
 static const char *const paths[] = {"auto", "native", "generic", "socket", NULL};
 static const char *const forwards[] = {"route", "hairpin", "kernel", NULL};
 
-/* One of a few words; *out is its place in the list. */
-static int read_word(
-	const struct conf_node *root, const char *key, const char *const words[], int *out, char **error)
-{
-	const char *value;
-	if (conf_string(root, key, words[0], &value, error) < 0)
-		return -1;
-	for (*out = 0; words[*out]; ++*out)
-		if (strcmp(words[*out], value) == 0)
-			return 0;
-	return conf_error(conf_child(root, key), error,
-		"`%s` is not a value of %s; take one of those in the example file", value, key);
-}
-
 static int read_config(struct mux_config *config, const struct conf_node *root, char **error)
 {
 	int path, forward;
@@ -30,8 +16,8 @@ static int read_config(struct mux_config *config, const struct conf_node *root, 
 	if (conf_only(root, keys, error) < 0 ||
 		conf_need_string(root, "interface", &config->interface, error) < 0 ||
 		conf_need_string(root, "map", &config->map, error) < 0 ||
-		read_word(root, "path", paths, &path, error) < 0 ||
-		read_word(root, "forward", forwards, &forward, error) < 0 ||
+		conf_word(root, "path", paths, PATH_AUTO, &path, error) < 0 ||
+		conf_word(root, "forward", forwards, FORWARD_ROUTE, &forward, error) < 0 ||
 		conf_integer(root, "flow_table", 0, 1 << 24, 0, &flows, error) < 0)
 		return -1;
 	config->path = (enum mux_path_choice)path;

@@ -11,8 +11,7 @@
 #include <stdlib.h>
 
 struct mux {
-	struct daemon daemon;
-	struct mux_config *config;
+	const struct mux_config *config;
 	struct lb_source *source;
 	struct lb_map *map;
 	const struct mux_path *kind;
@@ -24,7 +23,7 @@ struct mux {
 
 /* Native XDP, generic XDP, packet socket: the first that can be had, or the one that was asked for. Each that
  * cannot is said aloud. */
-static int open_path(struct mux *mux, char **error)
+static int open_path(struct mux *mux, sd_event *loop, char **error)
 {
 	static const struct {
 		enum mux_path_choice choice;
@@ -42,7 +41,7 @@ static int open_path(struct mux *mux, char **error)
 			continue;
 		free(*error);
 		*error = NULL;
-		mux->path = paths[i].kind->open(mux->daemon.loop, config, mux->map, paths[i].generic, error);
+		mux->path = paths[i].kind->open(loop, config, mux->map, paths[i].generic, error);
 		if (mux->path) {
 			mux->kind = paths[i].kind;
 			mux->path_name = paths[i].name;
@@ -154,41 +153,39 @@ static const struct control_command commands[] = {
 
 /* ---- the daemon's life */
 
-static int fail(char *error, int status)
+static int start(struct mux *mux, sd_event *loop, char **error)
 {
-	fprintf(stderr, "liquidnet-mux: %s\n", error ? error : "failed");
-	free(error);
+	const struct lb_source_events events = {on_map, mux};
+	mux->source = lb_source_watch(loop, mux->config->map, &events, &mux->map, error);
+	if (!mux->source)
+		return 2;
+	if (open_path(mux, loop, error) < 0)
+		return 1;
+	log_info("map", "generation=%u servers=%u", mux->map->generation, lb_map_active(mux->map));
+	return 0;
+}
+
+static int serve(struct daemon *daemon, char **error)
+{
+	struct mux mux = {.config = daemon->config};
+	int status = start(&mux, daemon->loop, error);
+	if (status == 0)
+		status = daemon_run(daemon, commands, &mux);
+	lb_source_close(mux.source);
+	if (mux.path)
+		mux.kind->close(mux.path);
+	lb_map_free(mux.map);
 	return status;
 }
 
-static int run(struct mux *mux)
+static void *load(const char *path, char **error)
 {
-	const struct lb_source_events events = {on_map, mux};
-	char *error = NULL;
-	mux->config = mux_config_load(mux->daemon.config_path, &error);
-	if (!mux->config)
-		return fail(error, 2);
-	if (mux->daemon.check_only) {
-		printf("%s: good\n", mux->daemon.config_path);
-		return 0;
-	}
-	mux->source = lb_source_watch(mux->daemon.loop, mux->config->map, &events, &mux->map, &error);
-	if (!mux->source)
-		return fail(error, 2);
-	if (open_path(mux, &error) < 0)
-		return fail(error, 1);
-	log_info("map", "generation=%u servers=%u", mux->map->generation, lb_map_active(mux->map));
-	return daemon_run(&mux->daemon, commands, mux);
+	return mux_config_load(path, error);
 }
 
-static void stop(struct mux *mux)
+static void unload(void *config)
 {
-	lb_source_close(mux->source);
-	if (mux->path)
-		mux->kind->close(mux->path);
-	lb_map_free(mux->map);
-	mux_config_free(mux->config);
-	daemon_free(&mux->daemon);
+	mux_config_free(config);
 }
 
 int main(int argc, char **argv)
@@ -198,11 +195,6 @@ int main(int argc, char **argv)
 		.summary = "spreads connections to a virtual address over servers, keeping no state",
 		.default_config = "/etc/liquidnet/mux.yaml",
 	};
-	struct mux mux = {0};
-	int status = daemon_init(&mux.daemon, &description, argc, argv);
-	if (status >= 0)
-		return status;
-	status = run(&mux);
-	stop(&mux);
-	return status;
+	static const struct daemon_parts parts = {load, unload, serve};
+	return daemon_main(&description, &parts, argc, argv);
 }

@@ -37,12 +37,6 @@ network() {
 	ip -n client mptcp endpoint add 10.0.2.1 dev path2 subflow
 }
 
-# await FILE PATTERN: until a line of a growing file matches
-await() {
-	: >>"$1"
-	timeout 20 grep -q -m 1 -e "$2" <(exec tail -n +1 -f "$1")
-}
-
 # capture NODE INTERFACE FILE [OPTION...]: returns when it listens; its pid is in $capture.
 capture() {
 	ip netns exec "$1" tcpdump -n -U --immediate-mode -B 65536 -i "$2" -w "$3" "${@:4}" 2>"$3.log" &
@@ -73,6 +67,7 @@ lossy() {
 # transfer BYTES [iperf3 OPTION...]: by MPTCP
 transfer() {
 	local server
+	: >server.log
 	ip netns exec server mptcpize run iperf3 -s -1 --forceflush >server.log 2>&1 &
 	server=$!
 	await server.log 'Server listening'

@@ -62,9 +62,10 @@ choose() { # NODE NAME
 
 # start_traffic: iperf3 over Multipath TCP, from a to b, for two seconds
 start_traffic() {
-	: >>server.log # whoever writes it may not have begun
+	: >server.log
 	ip netns exec b mptcpize run iperf3 -s -1 --forceflush >server.log 2>&1 &
-	timeout 20 grep -q -m 1 "Server listening" <(exec tail -n +1 -f server.log)
+	server=$!
+	await server.log 'Server listening'
 	ip netns exec a mptcpize run iperf3 -c 10.0.1.2 -t 2 -b 200M -J >client.json &
 	client=$!
 }
@@ -86,7 +87,7 @@ transfer() {
 		done
 		[ "$count" = 4 ]
 		[ "$(state "$name" sockets)" -ge 2 ]
-		wait "$client"
+		wait "$client" "$server"
 		jq -e '.end.sum_received.bytes > 10000000' client.json
 		# No socket of it is left, in whatever state.
 		choose a reno

@@ -44,13 +44,6 @@ link() { # NODE NETWORK: node .1, router .2
 
 inside() { ip netns exec "$@"; }
 
-# await FILE PATTERN [N]: until the file has N (1) lines that match.
-await() {
-	local n=${3:-1}
-	: >>"$1" # who writes it may not have opened it yet
-	[ "$(timeout 20 grep -E -m "$n" -- "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
-}
-
 # start NAME PROGRAM...: in the background, returns when it is READY; its pid is in $NAME_pid.
 start() {
 	local name=$1 line
@@ -588,7 +581,7 @@ only_one() {
 	run "$programs/liquidnet-client" --config "$work/bad.yaml"
 	[ "$status" = 2 ]
 	[ "${#lines[@]}" = 1 ]
-	[[ ${lines[0]} == "$work/bad.yaml:2: "*detuors*detours* ]]
+	[[ ${lines[0]} == "liquidnet-client: $work/bad.yaml:2: "*detuors*detours* ]]
 	run "$programs/liquidnet-client" --config "$work/missing.yaml"
 	[ "$status" = 2 ]
 	[ "${#lines[@]}" = 1 ]

@@ -71,11 +71,6 @@ control() { # COMMAND...: the answer
 	printf '%s\n' "$*" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/control"
 }
 
-# await FILE PATTERN: until a line of a growing file (that may not exist yet) matches.
-await() {
-	timeout 20 grep -q -m 1 -e "$2" < <(exec tail -n +1 -F "$1" 2>/dev/null)
-}
-
 status() { # JQ-FILTER: one value of the status
 	control status | jq -r "$1"
 }

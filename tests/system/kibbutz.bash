@@ -65,13 +65,6 @@ start_phone() {
 	exec {ready}>&-
 }
 
-# await FILE PATTERN [N]: until the file has N (1) lines that match.
-await() {
-	local n=${3:-1}
-	: >>"$1"
-	[ "$(timeout 20 grep -E -m "$n" -- "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
-}
-
 control() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/$1.control"; }
 status() { control "p$1" status | jq -r "$2"; }
 is() { [ "$(status "$1" "$2")" = "$3" ]; }

@@ -100,12 +100,6 @@ settled() { # DAEMON...
 	for name; do until_is "$generation" status "$name" .generation; done
 }
 
-# await FILE PATTERN: until a line of a growing file matches
-await() {
-	: >>"$1" # whoever writes it may not have begun
-	timeout 20 grep -q -m 1 -e "$2" <(exec tail -n +1 -f "$1")
-}
-
 # start_nginx NODE: ($nginx may say how) answers with its name; /big is 1 MB that takes about 3 s
 start_nginx() {
 	mkdir -p "$1/www" "$1/logs"

@@ -200,7 +200,7 @@ bad_configurations() {
 	local code=0
 	first_map s1
 	refuses "1: no interface" "interface: nowhere\nmap: $work/lb.map\n" mux
-	refuses "3: .not. is not a value of path" "interface: e0\nmap: x\npath: not\n" mux
+	refuses "3: .path: not. is not known; write auto, native, generic or socket" "interface: e0\nmap: x\npath: not\n" mux
 	refuses "3: unknown key .pth." "interface: e0\nmap: x\npth: auto\n" mux
 	refuses "4: .*flow table" "interface: e0\nmap: x\npath: socket\nflow_table: 5\n" mux
 	refuses "1: .*ports" "interface: e0\naddress: 10.9.21.2\nmap: $work/lb.map\n" agent

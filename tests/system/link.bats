@@ -81,12 +81,6 @@ until_is() {
 	return 1
 }
 
-# await FILE PATTERN: until a line of a growing file matches
-await() {
-	: >>"$1" # whoever writes it may not have begun
-	timeout 20 grep -q -m 1 -e "$2" <(exec tail -n +1 -f "$1")
-}
-
 # What a node's interfaces and their queues look like, without counters.
 appearance() { # NODE INTERFACE
 	ip -n "$1" -d -j link show | jq '[.[] | del(.stats, .stats64)]'
@@ -100,6 +94,7 @@ appearance() { # NODE INTERFACE
 # goodput NODE SERVER-NODE ADDRESS OPTION...: in Mbit/s at the receiver
 goodput() {
 	local out=iperf-$1-$2 server
+	: >"$out.log"
 	ip netns exec "$2" iperf3 -s -1 --forceflush >"$out.log" 2>&1 &
 	server=$!
 	await "$out.log" "Server listening"
@@ -113,6 +108,20 @@ goodput() {
 steady_goodput() {
 	goodput "$@" >/dev/null
 	sed -n 's,.*sec .*Bytes *\([0-9.]*\) Mbits/sec *$,\1,p' "iperf-$1-$2.log" | sort -n | awk '{ at[NR] = $1 } END { print at[int((NR + 1) / 2)] }'
+}
+
+# steady_within LOW HIGH NODE SERVER-NODE ADDRESS [OPTION...]: the steady goodput is. What was measured while the daemon itself
+# says that the machine kept it waiting is measured again, twice at most.
+steady_within() {
+	local tries mbps stalls
+	for tries in 1 2 3; do
+		stalls=$(status .stalls.count)
+		mbps=$(steady_goodput "${@:3}" -t 4)
+		if between "$1" "$mbps" "$2" || [ "$(status .stalls.count)" = "$stalls" ]; then
+			break
+		fi
+	done
+	between "$1" "$mbps" "$2"
 }
 
 # round_trip NODE ADDRESS: in microseconds, median of 21 connections to a port where nobody listens: a SYN, a RST.
@@ -179,14 +188,14 @@ lines() {
 # 10 Mbit/s x 1448/1514 = 9.564, over IPv6 1428/1514 = 9.432, within 1 %.
 goodput_and_rtt() {
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 5ms' 'queue: 1000')"
-	between 9.468 "$(steady_goodput a b 10.0.1.2 -t 4)" 9.66
+	steady_within 9.468 9.66 a b 10.0.1.2
 	between 10000 "$(round_trip a 10.0.1.2)" 11000
-	between 9.338 "$(steady_goodput b a fd00::1 -6 -t 4)" 9.526
+	steady_within 9.338 9.526 b a fd00::1 -6
 	between 10000 "$(round_trip b fd00::1)" 11000
 	[ "$(status '[.links[0] | .forward, .reverse | .drops[]] | add')" = 0 ]
 	[ "$(status .realtime)" = true ]
 	[ "$(status '.links[0].forward.settings.rate_bps')" = 10000000 ]
-	between 2000000 "$(status '.links[0].forward.sent_bytes')" 7000000
+	between 2000000 "$(status '.links[0].forward.sent_bytes')" 20000000
 	control reset
 	[ "$(status '.links[0].forward.lateness.count')" -lt 10 ]
 	stop_link
@@ -199,6 +208,7 @@ goodput_and_rtt() {
 # What the receiver's interface sees has whole checksums, though the sender leaves them to its device; without the
 # daemon this very check finds wrong ones.
 wrong_checksums() {
+	: >wire.log
 	ip netns exec b tcpdump -i b-a -c 30 -vvv -n -l tcp >wire.txt 2>wire.log &
 	local capture=$!
 	await wire.log "listening on"

@@ -49,6 +49,7 @@ netem() {
 # goodput [OPTION...]: from the client, in Mbit/s at the receiver
 goodput() {
 	local server
+	: >server.log
 	in_relay iperf3 -s -1 --forceflush >server.log 2>&1 &
 	server=$!
 	timeout 20 grep -q -m 1 'Server listening' <(exec tail -n +1 -f server.log)

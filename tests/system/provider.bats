@@ -69,11 +69,6 @@ tunnel() {
 	await "$node-$2.log" 'Initialization Sequence Completed'
 }
 
-await() {
-	: >>"$1"
-	timeout 20 grep -qE -m 1 -- "$2" <(exec tail -n +1 -f "$1")
-}
-
 # tunnels: bob's own, and alice's through it; what bob forwards goes into his.
 tunnels() {
 	# What bob forwards has the same destination as its tunnel: OpenVPN takes that for a loop unless told.

@@ -38,3 +38,11 @@ until_true() {
 		sleep 0.05
 	done
 }
+
+# await FILE PATTERN [N]: until a growing file, which may not be there yet, has N (1) lines that match. A file that is written anew
+# must be emptied first by the shell that awaits: what begins in the background empties it too late, and old lines match.
+await() {
+	local n=${3:-1}
+	: >>"$1"
+	[ "$(timeout 20 grep -E -m "$n" -e "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
+}

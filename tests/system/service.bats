@@ -41,7 +41,7 @@ begin() {
 	need_service
 	liquidnet run "$data"/coupled.yaml --trials 1 --results "$work/results"
 	folder=$work/results/coupled/latest
-	jq -e '.status == "valid" and .verdict.congestion.nodes.client.seen.lia >= 1 and .verdict.congestion.nodes.server.seen.reno >= 1
+	jq -e '.status != "invalid" and .verdict.congestion.nodes.client.seen.lia >= 1 and .verdict.congestion.nodes.server.seen.reno >= 1
 		and (.verdict.congestion.nodes | length == 2)' "$folder/trials.jsonl"
 	jq -e '.services.coupled | (.version | startswith("liquidnet-cc ")) and .run[1] == "load"' "$folder/provenance.json"
 	grep -q "loaded.*lia" "$folder/coupled.log"
@@ -63,7 +63,7 @@ begin() {
 	wait "$run"
 	cat "$work/run.log"
 	jq -se '.[0].status == "invalid" and (.[0].reasons | any(test("service coupled ended with signal 9")))
-		and (map(select(.status == "valid")) | length == 2)' "$work/results/coupled/latest/trials.jsonl"
+		and (map(select(.status != "invalid")) | length == 2)' "$work/results/coupled/latest/trials.jsonl"
 	[ "$(available)" = false ]
 }
 
@@ -94,12 +94,30 @@ begin() {
 	[ ! -e "$work/results" ]
 }
 
+measure() { liquidnet run "$data"/growth.yaml --results "$work/results" "$@"; }
+
+# trials FILTER: of the last run
+trials() { jq -se "$1" "$work/results/growth/latest/trials.jsonl"; }
+
+# grows NAME: its windows in the last run are as the formula says.
+grows() {
+	trials "any(.procedure == \"$1\" and .verdict.congestion.nodes.multi.seen.$1 == 4)"
+	folders=("$work"/results/growth/latest/trials/*-only-"$1"-1)
+	/usr/bin/python3 -I tests/system/growth.py "$1" "${folders[-1]}/client.log"
+}
+
+# What a machine that was too slow measured, by the trial's own verdict, proves nothing: it is measured again, once.
 @test "windows grow as the formulas say, a round trip and a subflow" {
 	need_service
-	liquidnet run "$data"/growth.yaml --results "$work/results"
+	measure
 	for name in reno lia olia balia; do
-		jq -se "any(.procedure == \"$name\" and .verdict.congestion.nodes.multi.seen.$name == 4)" "$work/results/growth/latest/trials.jsonl"
-		folders=("$work"/results/growth/latest/trials/*-only-"$name"-1)
-		/usr/bin/python3 -I tests/system/growth.py "$name" "${folders[-1]}/client.log"
+		grows "$name" || again+=("$name")
+	done
+	for name in "${again[@]}"; do
+		! trials "any(.procedure == \"$name\" and .status == \"valid\")"
+	done
+	for name in "${again[@]}"; do
+		measure --procedures "$name"
+		grows "$name"
 	done
 }

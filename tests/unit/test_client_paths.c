@@ -978,7 +978,7 @@ static void a_configuration_has_the_documented_defaults(void **unused)
 	assert_int_equal(settings->detours[0].deadline_ns, 5 * SEC);
 	assert_int_equal(settings->detours[1].at.port, 1194);
 	assert_string_equal(settings->detours[1].device, "tun0");
-	assert_int_equal(settings->detours[1].encryption, ENCRYPTION_NONE);
+	assert_int_equal(settings->detours[1].encryption, OPENVPN_PLAIN);
 	assert_string_equal(settings->directory, "/run/liquidnet/client");
 	assert_false(settings->manage_sysctl);
 	settings_free(settings);

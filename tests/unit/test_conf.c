@@ -486,6 +486,49 @@ static void quantities(void **state)
 	conf_free(conf);
 }
 
+static void sizes_in_bytes(void **state)
+{
+	struct conf *conf = good("memory: 64KiB\nwrong: lots\nlist: [1]\n");
+	const struct conf_node *root = conf_root(conf);
+	uint64_t u = 42;
+	char *error = NULL;
+	(void)state;
+	READS(conf_size(root, "memory", 1, 65536, 7, &u, &error), u == 65536);
+	READS(conf_size(root, "absent", 100, 200, 7, &u, &error), u == 7);
+	REFUSES(conf_size(root, "memory", 1, 65535, 9, &u, &error),
+		"t.yaml:1: `memory: 64KiB` is out of range; it goes from 1 to 65535 bytes");
+	REFUSES(conf_size(root, "wrong", 1, 2, 9, &u, &error),
+		"t.yaml:2: `wrong: lots` is no size; write bytes, as in 150000, 64KiB or 4MiB");
+	REFUSES(conf_size(root, "list", 1, 2, 9, &u, &error),
+		"t.yaml:3: `list` should be a value, not a list [...]");
+	assert_true(u == 7);
+	conf_free(conf);
+}
+
+static void words(void **state)
+{
+	static const char *const one[] = {"red", NULL}, *const two[] = {"red", "green", NULL},
+				 *const three[] = {"red", "green", "blue", NULL};
+	struct conf *conf = good("colour: blue\nlist: [1]\n");
+	const struct conf_node *root = conf_root(conf);
+	int word = 42;
+	char *error = NULL;
+	(void)state;
+	READS(conf_word(root, "colour", three, 0, &word, &error), word == 2);
+	READS(conf_word(root, "absent", three, 1, &word, &error), word == 1);
+	READS(conf_need_word(root, "colour", three, &word, &error), word == 2);
+	REFUSES(conf_need_word(root, "absent", three, &word, &error),
+		"t.yaml:1: `absent` is missing; add `absent: ...`");
+	REFUSES(conf_word(root, "colour", two, 0, &word, &error),
+		"t.yaml:1: `colour: blue` is not known; write red or green");
+	REFUSES(conf_word(root, "colour", one, 0, &word, &error),
+		"t.yaml:1: `colour: blue` is not known; write red");
+	REFUSES(conf_word(root, "list", three, 0, &word, &error),
+		"t.yaml:2: `list` should be a value, not a list [...]");
+	assert_int_equal(word, 2);
+	conf_free(conf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(tree), cmocka_unit_test(empty_is_a_mapping),
@@ -493,6 +536,7 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none), cmocka_unit_test(aliases_anchors_and_tags),
 		cmocka_unit_test(other_refusals), cmocka_unit_test(depth), cmocka_unit_test(sizes),
 		cmocka_unit_test(loading), cmocka_unit_test(unknown_keys), cmocka_unit_test(expectations),
-		cmocka_unit_test(strings), cmocka_unit_test(numbers), cmocka_unit_test(quantities)};
+		cmocka_unit_test(strings), cmocka_unit_test(numbers), cmocka_unit_test(quantities),
+		cmocka_unit_test(sizes_in_bytes), cmocka_unit_test(words)};
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }

@@ -28,9 +28,10 @@ ten_thousand() {
 	for name in lia olia balia; do
 		ip netns exec a sysctl -qw net.ipv4.tcp_congestion_control=$name
 		before=$(joins)
+		: >server.log
 		ip netns exec b /usr/bin/python3 -I "$many" serve 10.0.1.2 80 10000 >server.log 2>&1 &
 		server=$!
-		timeout 20 grep -q -m 1 listening <(exec tail -n +1 -f server.log)
+		await server.log listening
 		ip netns exec a /usr/bin/python3 -I "$many" connect 10.0.1.2 80 10000 "$cc" $name >client.log 2>&1
 		wait "$server"
 		cat client.log
