@@ -198,7 +198,7 @@ static void missing(const struct report *report)
 static void agreement(const struct report *report)
 {
 	const struct cells *cells = report->cells;
-	size_t judged[5] = {0}, explained = 0, compared = 0;
+	size_t judged[5] = {0}, explained = 0, near = 0, compared = 0;
 	double largest = 0;
 
 	for (size_t i = 0; i < cells->count; i++) {
@@ -208,6 +208,8 @@ static void agreement(const struct report *report)
 		judged[cell->judgement]++;
 		compared += cell->judgement != JUDGED_INCOMPARABLE;
 		explained += cell->judgement != JUDGED_INCOMPARABLE && cell->causes;
+		near += (cell->judgement == JUDGED_LOWER || cell->judgement == JUDGED_HIGHER) &&
+			fabs(cell->difference_percent) <= 1;
 		if (cell->judgement != JUDGED_INCOMPARABLE && !cell->causes &&
 			fabs(cell->difference_percent) > largest)
 			largest = fabs(cell->difference_percent);
@@ -219,8 +221,10 @@ static void agreement(const struct report *report)
 		"distinguishable "
 		"from it at 95&nbsp;%%, %zu lie lower and %zu higher",
 		compared, judged[JUDGED_SAME], judged[JUDGED_LOWER], judged[JUDGED_HIGHER]);
+	if (near)
+		fprintf(report->out, ", %zu of these by no more than 1&nbsp;%%", near);
 	if (explained)
-		fprintf(report->out, " (%zu of them for a known cause)", explained);
+		fprintf(report->out, ", %zu for a known cause", explained);
 	fprintf(report->out, "; %s, the furthest is %.1f&nbsp;%% away.",
 		explained ? "without a known cause" : "of all", largest);
 	if (judged[JUDGED_INCOMPARABLE])
