@@ -1,76 +1,25 @@
 #!/usr/bin/env bats
 # The netem back end on a kernel that has it: an experiment's network, client -- relay, shaped by netem, and what the link then
 # does to real packets. `make vm-test` runs this in the machine image where the host's kernel lacks netem.
-# shellcheck disable=SC2016,SC2154,SC2317,SC2329 # functions are called by name, inside; awk's and sh's variables are theirs
+# shellcheck disable=SC2016,SC2034,SC2154,SC2317,SC2329 # functions are called by name, inside; awk's and sh's variables are theirs
 
 bats_require_minimum_version 1.5.0
 
+load relay
+
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
+	relay_setup
+	backend=netem
 	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null || skip "this kernel has no netem; make vm-test has one"
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
-	build=${BUILD:-$PWD/build}
-	PATH=$build/bin:$PATH
-	work=$BATS_TEST_TMPDIR
 }
 
 teardown() {
 	[ -z "${fake:-}" ] || rm -r "$fake"
 }
 
-# in_network LINK FUNCTION: split-tcp's network with netem, its access link as the YAML says, its backbone bare; the function
-# runs in the client. At most two minutes.
-in_network() {
-	mkdir -p "$work/experiment"
-	sed -e "s|^  access: .*|  access: $1|; /^  backbone: /d; s/^topology: .*/&\nbackend: netem/; /^  loss-3: /d" \
-		experiments/split-tcp.yaml >"$work/experiment/split-tcp.yaml"
-	timeout -k 5 120 liquidnet shell "$work/experiment/split-tcp.yaml" --node client -- bash -c "$(declare -f); network_main $2"
-}
-
-network_main() {
-	set -eEuo pipefail
-	test_name=$1
-	trap 'echo "failed in $test_name, line $LINENO: $BASH_COMMAND" >&2' ERR
-	relay_pid=$(tr ' ' '\n' <<<"$LIQUIDNET_NODES" | sed -n 's/^relay=//p')
-	device=$(ip -j addr show to 10.1.1.1 | jq -r '.[0].ifname')
-	cd "$(mktemp -d)" # in the sandbox's own /tmp, gone with it
-	"$test_name"
-}
-
-in_relay() {
-	nsenter -t "$relay_pid" -n "$@"
-}
-
 # netem FILTER: of the client's qdisc
 netem() {
 	tc -s -j qdisc show dev "$device" | jq -r ".[0] | $1"
-}
-
-# goodput [OPTION...]: from the client, in Mbit/s at the receiver
-goodput() {
-	local server
-	: >server.log
-	in_relay iperf3 -s -1 --forceflush >server.log 2>&1 &
-	server=$!
-	timeout 20 grep -q -m 1 'Server listening' <(exec tail -n +1 -f server.log)
-	timeout 40 iperf3 -c 10.1.1.2 -J "$@" >client.json
-	wait "$server"
-	jq -r '.end.sum_received.bits_per_second / 1e6' client.json
-}
-
-# In microseconds, the least of 21 connections to a port where nobody listens (SYN, RST): what the link adds, without what a busy
-# machine adds now and then.
-round_trip() {
-	timeout 40 python3 -c '
-import socket, time
-times = []
-for _ in range(21):
-    with socket.socket() as s:
-        s.settimeout(5)
-        before = time.monotonic_ns()
-        s.connect_ex(("10.1.1.2", 9))
-        times.append((time.monotonic_ns() - before) // 1000)
-print(min(times))'
 }
 
 # datagrams COUNT: numbered ones to the relay, at once
