@@ -5,6 +5,7 @@
 # shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
 
 load sandbox
+load between
 
 setup() {
 	sandbox_setup
@@ -140,15 +141,6 @@ for _ in range(21):
 print(int(statistics.median(times)))' "$2"
 }
 
-# between LOW VALUE HIGH
-between() {
-	jq -en --arg l "$1" --arg v "$2" --arg h "$3" '($v | tonumber) as $v | ($l | tonumber) <= $v and $v <= ($h | tonumber)' \
-		>/dev/null || {
-		echo "$2 is not in $1..$3"
-		return 1
-	}
-}
-
 # Datagrams alone on the link: neighbours known, IPv6 off, so that the n-th packet is the n-th datagram.
 quiet() {
 	local mac
@@ -189,8 +181,10 @@ lines() {
 goodput_and_rtt() {
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 5ms' 'queue: 1000')"
 	steady_within 9.468 9.66 a b 10.0.1.2
+	until_is 0 status '[.links[0] | .forward, .reverse | .queue.held] | add'
 	between 10000 "$(round_trip a 10.0.1.2)" 11000
 	steady_within 9.338 9.526 b a fd00::1 -6
+	until_is 0 status '[.links[0] | .forward, .reverse | .queue.held] | add'
 	between 10000 "$(round_trip b fd00::1)" 11000
 	[ "$(status '[.links[0] | .forward, .reverse | .drops[]] | add')" = 0 ]
 	[ "$(status .realtime)" = true ]

@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 load relay
+load between
 
 setup() {
 	relay_setup
@@ -34,15 +35,6 @@ for i in range(1, int(sys.argv[1]) + 1):
 # How many datagrams the relay's kernel has seen, whether or not anybody listens.
 datagrams_seen() {
 	in_relay awk '/^Udp: [0-9]/ { print $2 + $3 }' /proc/net/snmp
-}
-
-# between LOW VALUE HIGH
-between() {
-	jq -en --arg l "$1" --arg v "$2" --arg h "$3" '($v | tonumber) as $v | ($l | tonumber) <= $v and $v <= ($h | tonumber)' \
-		>/dev/null || {
-		echo "$2 is not in $1..$3"
-		return 1
-	}
 }
 
 # until_is VALUE COMMAND...: asks again until it is so, at most 30 s

@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 load relay
+load between
 
 setup() {
 	relay_setup
@@ -50,15 +51,6 @@ except TimeoutError:
 	"$@"
 	wait "$receiver"
 	rm listening
-}
-
-# between LOW VALUE HIGH
-between() {
-	jq -en --arg l "$1" --arg v "$2" --arg h "$3" '($v | tonumber) as $v | ($l | tonumber) <= $v and $v <= ($h | tonumber)' \
-		>/dev/null || {
-		echo "$2 is not in $1..$3"
-		return 1
-	}
 }
 
 # --- what it does to packets --------------------------------------------------------------------------------------
