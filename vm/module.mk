@@ -8,7 +8,7 @@
 VM_IMAGE ?= build-vm
 # Inside the tree, which is all that the machine sees; a folder of its own, so that `make clean` and other builds do not disturb it.
 VM_BUILD ?= build-vm-host
-VM_TESTS ?= netem.bats
+VM_TESTS ?= *.bats
 
 .PHONY: vm vm-run vm-test vm-clean compare-backends vagrant-box vagrant-test
 
@@ -26,6 +26,8 @@ vm-run: vm
 	@$(MAKE) --no-print-directory BUILD=$(VM_BUILD) build
 	@VM_ENV='PATH=/liquidnet/$(VM_BUILD)/bin:$$PATH BUILD=/liquidnet/$(VM_BUILD)' vm/run $(VM_IMAGE) '$(subst ','\'',$(value CMD))'
 
+# Every system test takes a while in software.
+vm-test: export VM_TIMEOUT ?= 10800
 vm-test:
 	@$(MAKE) --no-print-directory vm-run CMD='status=0; for t in $(VM_TESTS); do tests/run $$t || status=1; done; exit $$status'
 

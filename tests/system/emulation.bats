@@ -13,20 +13,22 @@ setup() {
 	work=$BATS_TEST_TMPDIR
 }
 
-# OpenVPN is CPU-bound here: what it gives is the processor's, not the network's. How far beyond the thresholds depends on the host: a
-# trial without encryption may just be suspect.
-@test "trials through OpenVPN are not valid, because their processes wait for a processor, and what is invalid counts nowhere" {
+# OpenVPN is bound by the processor here: what it gives is the processor's figure, not the network's. Its trials are some of the
+# most expensive that there are, encrypted or not, and must not count.
+@test "trials through OpenVPN are invalid, because the processor is late, and count nowhere" {
 	mkdir "$work/e"
 	sed 's/^trials: .*/&\nretries: 0/' experiments/core-limited.yaml >"$work/e/core-limited.yaml"
 	run timeout -k 5 300 liquidnet run "$work/e/core-limited.yaml" --procedures 'vpn,vpn-encrypted' --trials 1 --jobs 1 --backend netem \
 		--results "$work/results"
 	echo "status $status: $output"
-	[ "$status" -le 1 ]
+	[ "$status" = 1 ]
 	records=$work/results/core-limited/latest/trials.jsonl
 	jq -c '{procedure, status, reasons, measures}' "$records"
 	[ "$(jq -s length "$records")" = 2 ]
-	jq -es 'all(.status != "valid" and .status != "failed" and (.reasons | any(test("waited for a processor|lateness"))))' "$records"
-	for procedure in $(jq -r 'select(.status == "invalid") | .procedure' "$records"); do
+	# What is beyond a threshold of invalid trials: harness/observe.c has them.
+	late='waited for a processor is .* more than 40.0$|median of scheduling lateness is .* more than 1.5$|99th percentile .* more than 99.0$'
+	jq -es --arg late "$late" 'all(.status == "invalid" and (.reasons | any(test($late))))' "$records"
+	for procedure in vpn vpn-encrypted; do
 		grep -q "^core-limited,$procedure,0," "$work/results/core-limited/latest/summary.csv"
 	done
 }
