@@ -282,7 +282,7 @@ in_s4_generation() {
 }
 
 @test "the map in ZooKeeper" {
-	[ -e /usr/share/java/zookeeper.jar ] && command -v java >/dev/null || skip "needs Debian's zookeeper"
+	[ -e /usr/share/java/zookeeper.jar ] && command -v java >/dev/null || skip "needs Debian's libzookeeper-java and a Java"
 	in_sandbox zookeeper
 }
 
