@@ -62,7 +62,7 @@ static bool try_command(const char *command)
 	struct process_options options = PROCESS_OPTIONS;
 	char *output = NULL;
 	options.argv = argv;
-	int status = process_run(&options, true, 10000, &output, NULL);
+	int status = process_run(&options, true, 60000, &output, NULL);
 	free(output);
 	return status == 0;
 }
@@ -237,7 +237,7 @@ static void look_own(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-/* The loader has the kernel verify all of its algorithms, and registers none. */
+/* The loader has the kernel verify all of its algorithms, and registers none: 16 s on an emulated processor. */
 static void look_coupled(const struct check *c, struct doctor_finding *f)
 {
 	char path[4200], *output = NULL;
@@ -245,7 +245,7 @@ static void look_coupled(const struct check *c, struct doctor_finding *f)
 	struct process_options options = PROCESS_OPTIONS;
 	snprintf(path, sizeof path, "%s/%s", project_programs(), c->subject);
 	options.argv = argv;
-	if (process_run(&options, true, 10000, &output, NULL) == 0)
+	if (process_run(&options, true, 60000, &output, NULL) == 0)
 		found(f, output);
 	else
 		missing(c, f);
