@@ -10,6 +10,7 @@ struct kibbutz {
 	int route; /* profile energy: the neighbour in use, or KIBBUTZ_OWN */
 	bool own_backup;
 	int64_t shared_until;
+	uint64_t random;
 	int64_t quiet_until; /* nothing ends before: settle() need not look */
 	struct kibbutz_action *queue;
 	unsigned first, waiting, room; /* a ring */
@@ -32,6 +33,7 @@ struct kibbutz *kibbutz_new(const struct kibbutz_settings *settings, unsigned ne
 	k->route = KIBBUTZ_OWN;
 	k->own_backup = true;
 	k->shared_until = k->quiet_until = INT64_MIN;
+	k->random = settings->seed;
 	for (unsigned i = 0; i < neighbours; i++)
 		k->neighbours[i] = (struct kibbutz_neighbour){.credit = settings->credit,
 			.ours_until = INT64_MIN / 2,
@@ -75,7 +77,7 @@ bool kibbutz_next_action(struct kibbutz *k, struct kibbutz_action *action)
 
 static bool valid(const struct kibbutz_neighbour *n, int64_t now, int64_t slack)
 {
-	return n->theirs_until + slack > now && n->disbelieved_until <= now;
+	return n->theirs_until + slack > now && n->disbelieved_until <= now && !n->tied;
 }
 
 /* The one whose radio is certain to be up longest; the one in use when it lasts as long. Staying with a
@@ -170,6 +172,16 @@ void kibbutz_own_packet(struct kibbutz *k, int64_t now)
 	}
 }
 
+/* SplitMix64 (Steele, Lea, Flood 2014): one step, its highest bit. */
+static bool toss(struct kibbutz *k)
+{
+	uint64_t z = k->random += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return (z ^ z >> 31) >> 63;
+}
+
 void kibbutz_heard(struct kibbutz *k, int64_t now, unsigned neighbour, int64_t duration_ns)
 {
 	struct kibbutz_neighbour *n = &k->neighbours[neighbour];
@@ -179,6 +191,11 @@ void kibbutz_heard(struct kibbutz *k, int64_t now, unsigned neighbour, int64_t d
 	n->theirs_until = duration_ns > 0 ? now + duration_ns : now - k->settings.slack_ns;
 	n->counted = false;
 	n->heard++;
+	/* It has just been told of our link as well, and would use it. */
+	bool tie = k->settings.profile == KIBBUTZ_ENERGY && duration_ns > 0 &&
+		   now - (n->ours_until - k->settings.period_ns) < k->settings.tie_ns;
+	n->ties += tie;
+	n->tied = tie && toss(k);
 	settle(k, now);
 }
 
@@ -238,6 +255,11 @@ void kibbutz_path(struct kibbutz *k, int64_t now, unsigned neighbour, const stru
 		n->given_up++;
 	}
 	settle(k, now);
+}
+
+const struct kibbutz_settings *kibbutz_settings(const struct kibbutz *k)
+{
+	return &k->settings;
 }
 
 bool kibbutz_own_backup(const struct kibbutz *k)

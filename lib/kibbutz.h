@@ -13,6 +13,10 @@
  * - Profile energy: one neighbour at a time, the one whose advertisement lasts longest, at normal
  * priority. Profiles bandwidth and rtt: all of them and the own link, all at low
  * priority.
+ * - A tie (energy): two devices that begin in the same instant advertise to each other, and would use each
+ * other's links, both radios up, period after period. Who hears an advertisement within a moment of its own
+ * to the same neighbour tosses a coin, and with heads stays on its own link for that period; after two
+ * periods on average one radio is down.
  * - Watchdog (energy): a path with timeouts, or whose window is small after losses, brings the own link in at
  * normal priority until it has been well for a while. A path that stays dead is given up, and its neighbour's
  *   advertisements are not believed for a while. */
@@ -36,6 +40,8 @@ struct kibbutz_settings {
 	 * packet comes a moment after the end, not with it. 0 is the paper's rule, good where packets come to
 	 * the nanosecond. */
 	int64_t slack_ns;
+	int64_t tie_ns;       /* advertisements so close to each other tie; 0: the paper's rule */
+	uint64_t seed;        /* of the coin: each device has its own */
 	bool watchdog;        /* false: plain priorities, as figure 2.20 c compares */
 	unsigned timeouts;    /* in a row: the path is poor */
 	unsigned window;      /* segments: the path is poor when ssthresh and window are both below */
@@ -48,6 +54,7 @@ struct kibbutz_settings {
 		.credit = 5,                                                                                 \
 		.period_ns = 10000000000,                                                                    \
 		.longest_ns = 60000000000,                                                                   \
+		.tie_ns = 100000000,                                                                         \
 		.watchdog = true,                                                                            \
 		.timeouts = 1,                                                                               \
 		.window = 8,                                                                                 \
@@ -91,9 +98,10 @@ struct kibbutz_neighbour {
 	int64_t disbelieved_until;
 	bool charged; /* it has used ours */
 	bool counted; /* we have used its */
+	bool tied;    /* not used: we advertised in the same moment, and stay on our own link */
 	bool open;
 	struct kibbutz_watch watch;
-	uint64_t advertised, heard, forwarded, refused, used, given_up;
+	uint64_t advertised, heard, forwarded, refused, used, given_up, ties;
 };
 
 struct kibbutz;
@@ -131,6 +139,8 @@ bool kibbutz_watch(const struct kibbutz_settings *settings, struct kibbutz_watch
 int kibbutz_route(struct kibbutz *kibbutz, int64_t now);
 /* Whether the own link is at low priority now. */
 bool kibbutz_own_backup(const struct kibbutz *kibbutz);
+/* As given to kibbutz_new. */
+const struct kibbutz_settings *kibbutz_settings(const struct kibbutz *kibbutz);
 /* State of a neighbour, for people and tests. */
 const struct kibbutz_neighbour *kibbutz_neighbour(const struct kibbutz *kibbutz, unsigned neighbour);
 

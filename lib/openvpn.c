@@ -51,6 +51,8 @@ const char *openvpn_options(enum openvpn_encryption encryption)
 	return options[encryption];
 }
 
+const char openvpn_options_silent[] = "reneg-sec 0\n";
+
 struct openvpn {
 	sd_event *loop;
 	char *name, *options_path, *socket_path, *log_path;
@@ -448,6 +450,12 @@ void openvpn_stop(struct openvpn *vpn)
 	free(vpn->log_path);
 	sd_event_unref(vpn->loop);
 	free(vpn);
+}
+
+void openvpn_renew(struct openvpn *vpn)
+{
+	if (vpn->peer_fd >= 0)
+		say(vpn, "signal SIGUSR1\n");
 }
 
 enum openvpn_state openvpn_state(const struct openvpn *vpn)

@@ -33,6 +33,9 @@ struct openvpn *openvpn_start(sd_event *loop, const char *name, const char *dire
  * NULL-safe. The change of state is not reported. */
 void openvpn_stop(struct openvpn *vpn);
 enum openvpn_state openvpn_state(const struct openvpn *vpn);
+/* Makes a new session with the other end, as after a loss of all packets; the process goes on, and with
+ * `persist-tun` so does the interface. Nothing happens to one that does not run. */
+void openvpn_renew(struct openvpn *vpn);
 /* Times the process has been started again since openvpn_start. */
 unsigned openvpn_restarts(const struct openvpn *vpn);
 
@@ -44,6 +47,13 @@ extern const char *const openvpn_encryptions[];
 /* The option lines that both ends need for one (measured: with 2.6 the obvious `cipher none` negotiates
  * AES-256-GCM). */
 const char *openvpn_options(enum openvpn_encryption encryption);
+/* For both ends of a tunnel that says nothing while nothing is sent in it: no renegotiation by the clock, and
+ * no keepalive unless an option asks for it. */
+extern const char openvpn_options_silent[];
+/* Of a tunnel whose packets are 1500 bytes at most, and of one inside it: OpenVPN adds 52 bytes (IP 20, UDP
+ * 8, opcode and peer 4, packet id 4, tag 16). */
+#define OPENVPN_OUTER_MTU 1448
+#define OPENVPN_INNER_MTU 1396
 /* SHA-256 fingerprint of a PEM certificate file as --peer-fingerprint wants it ("AA:BB:..", 95 characters).
  */
 int openvpn_fingerprint(const char *certificate_path, char out[96], char **error);

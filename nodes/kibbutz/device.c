@@ -8,6 +8,7 @@
 #include "nodes/kibbutz/routes.h"
 #include "nodes/kibbutz/steer.h"
 #include "nodes/kibbutz/trace.h"
+#include "nodes/kibbutz/tunnels.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -32,10 +33,14 @@ struct device {
 	struct forward *forward;
 	struct steer *steer;
 	struct trace *trace;
+	struct tunnels *tunnels;
 	struct peer peers[SETTINGS_NEIGHBOURS];
 	struct in_addr cellular;
 	int socket, begin; /* begin: the neighbour where connections begin, or KIBBUTZ_OWN */
 	bool routed;
+	bool backup[SETTINGS_NEIGHBOURS];  /* as the policy wants the path */
+	bool steered[SETTINGS_NEIGHBOURS]; /* wanted, and its tunnel is up */
+	int64_t look_at;                   /* whether anything comes back through the own tunnel */
 	sd_event_source *datagrams, *timer, *poll, *greeting;
 	int64_t greet_after_ns;
 	uint64_t faults[WIRE_FAULTS], strangers;
@@ -98,12 +103,30 @@ static void begin_connections(struct device *d)
 	int at = d->settings->new_by_neighbour ? kibbutz_route(d->policy, clock_now_ns()) : KIBBUTZ_OWN;
 	char *error = NULL;
 
+	if (at != KIBBUTZ_OWN && !tunnels_up(d->tunnels, at))
+		at = KIBBUTZ_OWN;
 	if (at == d->begin)
 		return;
 	d->begin = at;
 	if (routes_begin(d->settings, at, &error) < 0)
 		log_error("routes", "error=\"%s\"", error);
 	free(error);
+}
+
+/* A path is used when the policy wants it and its tunnel, if it has one, is up. */
+static void steer_path(struct device *d, unsigned i)
+{
+	bool wanted = kibbutz_neighbour(d->policy, i)->open, use = wanted && tunnels_up(d->tunnels, (int)i);
+
+	if (wanted)
+		tunnels_want(d->tunnels, (int)i);
+	if (use == d->steered[i])
+		return;
+	d->steered[i] = use;
+	if (use)
+		steer_open(d->steer, i, d->backup[i]);
+	else
+		steer_close(d->steer, i);
 }
 
 static void perform(struct device *d)
@@ -119,12 +142,13 @@ static void perform(struct device *d)
 		case KIBBUTZ_OPEN:
 			log_info("open", "neighbour=%s backup=%d", name_of(d, action.neighbour),
 				action.backup);
-			steer_open(d->steer, action.neighbour, action.backup);
+			d->backup[action.neighbour] = action.backup;
+			steer_path(d, action.neighbour);
 			break;
 		case KIBBUTZ_CLOSE:
 			log_info("close", "neighbour=%s", name_of(d, action.neighbour));
 			begin_connections(d);
-			steer_close(d->steer, action.neighbour);
+			steer_path(d, action.neighbour);
 			break;
 		case KIBBUTZ_OWN_LINK:
 			log_info("own-link", "backup=%d", action.backup);
@@ -143,14 +167,53 @@ static void perform(struct device *d)
 
 /* ---- what happens ---- */
 
+/* Once a period, while the radio is up. */
+static void look_at_own_tunnel(struct device *d, int64_t now)
+{
+	int64_t up, down;
+
+	if (!d->settings->tunnel.port || now < d->look_at)
+		return;
+	d->look_at = now + d->settings->policy.period_ns;
+	if (forward_bytes(d->forward, &up, &down, NULL) == 0)
+		tunnels_look(d->tunnels, up, down);
+}
+
+/* Who cannot forward yet does not advertise: the own tunnel is made over the radio that this packet wakes. */
 static void on_own(void *context)
 {
 	struct device *d = context;
 	int64_t now = clock_now_ns();
 
+	look_at_own_tunnel(d, now);
+	if (!tunnels_up(d->tunnels, KIBBUTZ_OWN)) {
+		tunnels_want(d->tunnels, KIBBUTZ_OWN);
+		return;
+	}
 	trace_call(d->trace, now, "own", -1, 0);
 	kibbutz_own_packet(d->policy, now);
 	perform(d);
+}
+
+static void on_tunnel(void *context, int which)
+{
+	struct device *d = context;
+	char *error = NULL;
+	bool up = tunnels_up(d->tunnels, which);
+
+	log_info("tunnel", "which=%s up=%d", which == KIBBUTZ_OWN ? "own" : name_of(d, (unsigned)which), up);
+	if (up && routes_tunnel(d->settings, which, &error) < 0)
+		log_error("routes", "error=\"%s\"", error);
+	free(error);
+	if (which == KIBBUTZ_OWN) {
+		if (up)
+			on_own(d); /* what made it has just left on the own link */
+		return;
+	}
+	if (!up)
+		begin_connections(d);
+	steer_path(d, (unsigned)which);
+	begin_connections(d);
 }
 
 static void on_used(void *context, unsigned neighbour)
@@ -286,9 +349,12 @@ static void look(struct device *d)
 		struct kibbutz_sample sample;
 		if (!kibbutz_neighbour(d->policy, i)->open)
 			continue;
-		worst_of(list, count, d->settings->neighbours[i].source, &sample);
+		worst_of(list, count, settings_path(d->settings, i), &sample);
+		uint64_t before = kibbutz_neighbour(d->policy, i)->given_up;
 		trace_path(d->trace, now, i, &sample);
 		kibbutz_path(d->policy, now, i, &sample);
+		if (kibbutz_neighbour(d->policy, i)->given_up != before)
+			tunnels_renew(d->tunnels, (int)i); /* perhaps it is the provider that forgot it */
 	}
 	free(list);
 	perform(d);
@@ -356,14 +422,17 @@ static int start(struct device *d, char **error)
 	const struct forward_handlers handlers = {
 		.own = on_own, .used = on_used, .forwarded = on_forwarded, .context = d};
 
-	if (d->settings->trace &&
-		!(d->trace = trace_open(d->settings->trace, &d->settings->policy, d->settings->count, error)))
+	if (d->settings->trace && !(d->trace = trace_open(d->settings->trace, kibbutz_settings(d->policy),
+					    d->settings->count, error)))
 		return -1;
 	d->forward = forward_start(d->loop, d->settings, &handlers, error);
 	if (!d->forward || open_socket(d, error) < 0)
 		return -1;
 	d->routed = true; /* also in part */
 	if (routes_install(d->settings, &d->cellular, error) < 0)
+		return -1;
+	d->tunnels = tunnels_new(d->loop, d->settings, d->cellular, on_tunnel, d, error);
+	if (!d->tunnels)
 		return -1;
 	d->steer = steer_start(d->loop, d->settings, d->cellular, error);
 	return d->steer ? add_sources(d, error) : -1;
@@ -379,7 +448,9 @@ struct device *device_start(sd_event *loop, const struct settings *settings, cha
 	d->loop = loop;
 	d->socket = -1;
 	d->begin = KIBBUTZ_OWN;
-	d->policy = kibbutz_new(&settings->policy, settings->count);
+	struct kibbutz_settings policy = settings->policy;
+	policy.seed = random_number() >> 1; /* the trace writes it as a signed number */
+	d->policy = kibbutz_new(&policy, settings->count);
 	for (unsigned i = 0; i < settings->count; i++)
 		peer_init(&d->peers[i], random_number(), random_number());
 	d->greet_after_ns = GREET_FIRST_NS;
@@ -403,6 +474,7 @@ void device_stop(struct device *d)
 		if (kibbutz_neighbour(d->policy, i)->ours_until > clock_now_ns())
 			send_message(d, i, WIRE_ADVERTISE, 0, 0);
 	steer_stop(d->steer);
+	tunnels_stop(d->tunnels);
 	if (d->routed)
 		routes_remove(d->settings);
 	forward_stop(d->forward);
@@ -420,14 +492,15 @@ static json_t *neighbour_report(const struct device *d, unsigned i, int64_t now)
 	const struct kibbutz_neighbour *n = kibbutz_neighbour(d->policy, i);
 	const struct peer *p = &d->peers[i];
 
-	return json_pack("{ss si sI sI sb sb sI sI sI sI sI sI sI sI}", "name", name_of(d, i), "credit",
+	return json_pack("{ss si sI sI sb sb sI sI sI sI sI sI sI sI sI}", "name", name_of(d, i), "credit",
 		n->credit, "ours_ms",
 		n->ours_until > now ? (json_int_t)((n->ours_until - now) / NS_PER_MS) : 0, "theirs_ms",
 		n->theirs_until > now ? (json_int_t)((n->theirs_until - now) / NS_PER_MS) : 0, "open",
 		n->open, "poor", n->watch.poor, "advertised", (json_int_t)n->advertised, "heard",
 		(json_int_t)n->heard, "forwarded", (json_int_t)n->forwarded, "used", (json_int_t)n->used,
-		"given_up", (json_int_t)n->given_up, "stale", (json_int_t)p->stale, "replayed",
-		(json_int_t)p->replayed, "believed", (json_int_t)p->believed);
+		"given_up", (json_int_t)n->given_up, "ties", (json_int_t)n->ties, "stale",
+		(json_int_t)p->stale, "replayed", (json_int_t)p->replayed, "believed",
+		(json_int_t)p->believed);
 }
 
 static void command_status(void *context, struct control_request *request, int count, char **words)
@@ -444,10 +517,11 @@ static void command_status(void *context, struct control_request *request, int c
 		json_object_set_new(
 			faults, wire_fault_name((enum wire_fault)f), json_integer((json_int_t)d->faults[f]));
 	control_answer(request,
-		json_pack("{so so sI sI ss sb so}", "neighbours", neighbours, "faults", faults, "strangers",
-			(json_int_t)d->strangers, "reports_missed", (json_int_t)forward_missed(d->forward),
-			"route", d->begin == KIBBUTZ_OWN ? "own" : name_of(d, (unsigned)d->begin),
-			"own_backup", kibbutz_own_backup(d->policy), "connections", steer_report(d->steer)));
+		json_pack("{so so so sI sI ss sb so}", "neighbours", neighbours, "tunnels",
+			tunnels_report(d->tunnels), "faults", faults, "strangers", (json_int_t)d->strangers,
+			"reports_missed", (json_int_t)forward_missed(d->forward), "route",
+			d->begin == KIBBUTZ_OWN ? "own" : name_of(d, (unsigned)d->begin), "own_backup",
+			kibbutz_own_backup(d->policy), "connections", steer_report(d->steer)));
 }
 
 static void command_accounts(void *context, struct control_request *request, int count, char **words)

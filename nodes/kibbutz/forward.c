@@ -4,6 +4,7 @@
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/nft.h"
+#include "nodes/kibbutz/tunnels.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,6 +30,56 @@ struct forward {
 	bool installed;
 };
 
+/* Own packets on the cellular link; those of the own tunnel are neighbours'. */
+static void write_output(FILE *out, const struct settings *s)
+{
+	fputs("	chain output {\n		type filter hook output priority filter; policy accept;\n",
+		out);
+	if (s->tunnel.port)
+		fprintf(out, "		oifname \"%s\" meta mark %d meta priority set 0:2 accept\n",
+			s->cellular, TUNNELS_MARK);
+	fprintf(out,
+		"		oifname \"%s\" log prefix \"own\" group %d snaplen 20 queue-threshold 1\n"
+		"		oifname \"%s\" ip saddr @sources log prefix \"use\" group %d snaplen 20 "
+		"queue-threshold 1\n"
+		"	}\n",
+		s->cellular, GROUP, s->local, GROUP);
+}
+
+/* Nothing passes between the local link and `out` but what is allowed. With tunnels only what is for the
+ * provider: the rest it would drop, and nobody would pay for it. */
+static void write_forward(FILE *out, const struct settings *s)
+{
+	char provider[INET_ADDRSTRLEN], only[64] = "";
+	const char *way = s->tunnel.port ? s->tunnel.interface : s->cellular;
+
+	inet_ntop(AF_INET, &s->provider, provider, sizeof provider);
+	if (s->tunnel.port)
+		snprintf(only, sizeof only, " ip daddr %s meta l4proto udp", provider);
+	fprintf(out,
+		"	chain forward {\n"
+		"		type filter hook forward priority filter; policy accept;\n"
+		"		iifname \"%s\" oifname \"%s\" ip saddr @admitted%s ip saddr @guests meta "
+		"priority set 0:2 "
+		"log prefix \"fwd\" group %d snaplen 20 queue-threshold 1 accept\n"
+		"		iifname \"%s\" oifname \"%s\" ip daddr @admitted ip daddr @answered accept\n"
+		"		iifname \"%s\" oifname \"%s\" counter name refused drop\n"
+		"		iifname \"%s\" oifname \"%s\" drop\n",
+		s->local, way, only, GROUP, way, s->local, s->local, way, way, s->local);
+	if (s->tunnel.port)
+		fprintf(out,
+			"		iifname \"%s\" oifname \"%s\" counter name refused drop\n"
+			"		iifname \"%s\" oifname \"%s\" drop\n",
+			s->local, s->cellular, s->cellular, s->local);
+	fprintf(out,
+		"	}\n"
+		"	chain postrouting {\n"
+		"		type nat hook postrouting priority srcnat; policy accept;\n"
+		"		iifname \"%s\" oifname \"%s\" ip saddr @guests masquerade\n"
+		"	}\n",
+		s->local, way);
+}
+
 /* A reply may pass a second longer than a request: it was under way. Priority 2 is TC_PRIO_BULK: behind
  * everything else where the interface's queue has bands (pfifo_fast, prio). Established flows that are no
  * longer admitted are dropped, too: that is what the end of an advertisement means. */
@@ -40,33 +91,9 @@ static void write_rules(FILE *out, const struct settings *s)
 		     "	set guests { type ipv4_addr; counter; }\n"
 		     "	set answered { type ipv4_addr; counter; }\n"
 		     "	set sources { type ipv4_addr; }\n");
-	fprintf(out,
-		"	chain output {\n"
-		"		type filter hook output priority filter; policy accept;\n"
-		"		oifname \"%s\" log prefix \"own\" group %d snaplen 20 queue-threshold 1\n"
-		"		oifname \"%s\" ip saddr @sources log prefix \"use\" group %d snaplen 20 "
-		"queue-threshold 1\n"
-		"	}\n",
-		s->cellular, GROUP, s->local, GROUP);
-	fprintf(out,
-		"	chain forward {\n"
-		"		type filter hook forward priority filter; policy accept;\n"
-		"		iifname \"%s\" oifname \"%s\" ip saddr @admitted ip saddr @guests meta "
-		"priority set 0:2 "
-		"log prefix \"fwd\" group %d snaplen 20 queue-threshold 1 accept\n"
-		"		iifname \"%s\" oifname \"%s\" ip daddr @admitted ip daddr @answered accept\n"
-		"		iifname \"%s\" oifname \"%s\" counter name refused drop\n"
-		"		iifname \"%s\" oifname \"%s\" drop\n"
-		"	}\n",
-		s->local, s->cellular, GROUP, s->cellular, s->local, s->local, s->cellular, s->cellular,
-		s->local);
-	fprintf(out,
-		"	chain postrouting {\n"
-		"		type nat hook postrouting priority srcnat; policy accept;\n"
-		"		iifname \"%s\" oifname \"%s\" ip saddr @guests masquerade\n"
-		"	}\n"
-		"}\n",
-		s->local, s->cellular);
+	write_output(out, s);
+	write_forward(out, s);
+	fputs("}\n", out);
 	for (unsigned i = 0; i < s->count; i++) {
 		char guest[INET_ADDRSTRLEN], source[INET_ADDRSTRLEN];
 		inet_ntop(AF_INET, &s->neighbours[i].guest, guest, sizeof guest);
@@ -299,6 +326,23 @@ json_t *forward_accounts(struct forward *f, char **error)
 	json_t *whole = json_pack("{so sI}", "neighbours", out, "refused", refused_packets(list));
 	json_decref(root);
 	return whole;
+}
+
+int forward_bytes(struct forward *f, int64_t *up, int64_t *down, char **error)
+{
+	json_t *accounts = forward_accounts(f, error), *one;
+	const char *name;
+
+	if (!accounts)
+		return -1;
+	*up = *down = 0;
+	json_object_foreach(json_object_get(accounts, "neighbours"), name, one)
+	{
+		*up += json_integer_value(json_object_get(one, "given_up"));
+		*down += json_integer_value(json_object_get(one, "given_down"));
+	}
+	json_decref(accounts);
+	return 0;
 }
 
 uint64_t forward_missed(const struct forward *f)

@@ -28,6 +28,8 @@ int forward_admit(struct forward *forward, unsigned neighbour, int64_t ttl_ns, c
 /* Bytes a neighbour: {"NAME": {"given_up": N, "given_down": N}}; and "refused", packets without an
  * advertisement. A new reference, or NULL with *error. */
 json_t *forward_accounts(struct forward *forward, char **error);
+/* Bytes forwarded for all of them. -1 with *error. */
+int forward_bytes(struct forward *forward, int64_t *up, int64_t *down, char **error);
 /* Packets whose report was lost: the policy may have missed one. */
 uint64_t forward_missed(const struct forward *forward);
 #endif

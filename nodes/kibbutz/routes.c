@@ -1,5 +1,6 @@
 /* Policy routing by iproute2's batches. Tables: FIRST for the own link, FIRST + 1 + i for neighbour i, FIRST
- * + 99 for new connections. Order of the rules: bound addresses; then everything of the main table but its
+ * + 99 for new connections; with tunnels FIRST + 100 for what is forwarded, FIRST + 101 + i for the tunnel
+ * through neighbour i. Order of the rules: bound addresses; then everything of the main table but its
  * default routes (neighbours, own networks); then the table for new connections, which is empty while they
  * begin at the own link. */
 #include "nodes/kibbutz/routes.h"
@@ -17,6 +18,8 @@
 
 #define FIRST 4700
 #define BEGIN (FIRST + 99)
+#define CARRIED (FIRST + 100)
+#define TUNNEL (FIRST + 101)
 #define PREFERENCE 700
 #define PROTOCOL 77
 
@@ -75,15 +78,19 @@ static void write_rules(FILE *out, const struct settings *s, const char *verb, s
 {
 	struct text t;
 
-	/* What neighbours send through us takes our own link, wherever our own connections begin. */
+	/* What neighbours send through us takes our own link, or tunnel, wherever our own connections begin.
+	 */
 	fprintf(out,
 		"rule %s pref %d from %s lookup %d protocol %d\n"
 		"rule %s pref %d iif %s lookup %d protocol %d\n",
 		verb, PREFERENCE, address_text(cellular, &t), FIRST, PROTOCOL, verb, PREFERENCE, s->local,
-		FIRST, PROTOCOL);
+		s->tunnel.port ? CARRIED : FIRST, PROTOCOL);
 	for (unsigned i = 0; i < s->count; i++)
 		fprintf(out, "rule %s pref %d from %s lookup %u protocol %d\n", verb, PREFERENCE,
 			address_text(s->neighbours[i].source, &t), FIRST + 1 + i, PROTOCOL);
+	for (unsigned i = 0; i < s->count && s->tunnel.port; i++)
+		fprintf(out, "rule %s pref %d from %s lookup %u protocol %d\n", verb, PREFERENCE,
+			address_text(s->neighbours[i].tunnel.local, &t), TUNNEL + i, PROTOCOL);
 	fprintf(out,
 		"rule %s pref %d lookup main suppress_prefixlength 0 protocol %d\n"
 		"rule %s pref %d lookup %d protocol %d\n",
@@ -95,12 +102,14 @@ static void write_removal(FILE *out, const struct settings *s)
 	struct text t;
 
 	for (int preference = PREFERENCE; preference <= PREFERENCE + 2; preference++)
-		for (unsigned i = 0; i < (preference == PREFERENCE ? s->count + 2 : 1); i++)
+		for (unsigned i = 0; i < (preference == PREFERENCE ? 2 * s->count + 2 : 1); i++)
 			fprintf(out, "rule del pref %d protocol %d\n", preference, PROTOCOL);
 	for (unsigned i = 0; i < s->count; i++)
-		fprintf(out, "addr del %s/%d dev %s\nroute flush table %u\n",
-			address_text(s->neighbours[i].source, &t), s->prefix, s->local, FIRST + 1 + i);
-	fprintf(out, "route flush table %d\nroute flush table %d\n", FIRST, BEGIN);
+		fprintf(out, "addr del %s/%d dev %s\nroute flush table %u\nroute flush table %u\n",
+			address_text(s->neighbours[i].source, &t), s->prefix, s->local, FIRST + 1 + i,
+			TUNNEL + i);
+	fprintf(out, "route flush table %d\nroute flush table %d\nroute flush table %d\n", FIRST, BEGIN,
+		CARRIED);
 }
 
 static int run_written(FILE *out, char **text, bool force, char **error)
@@ -145,9 +154,27 @@ int routes_install(const struct settings *s, struct in_addr *cellular, char **er
 				FIRST + 1 + i);
 		fprintf(out, "route add default via %s dev %s src %s table %d\n",
 			address_text(s->gateway, &b), s->cellular, address_text(*cellular, &a), FIRST);
+		/* Forwarded packets have no other way than the tunnel, also while it is down. */
+		if (s->tunnel.port)
+			fprintf(out, "route add blackhole default metric 1000 table %d\n", CARRIED);
 		write_rules(out, s, "add", *cellular);
 	}
 	return run_written(out, &text, false, error);
+}
+
+int routes_tunnel(const struct settings *s, int which, char **error)
+{
+	char line[128];
+	struct text t;
+
+	if (which < 0)
+		snprintf(line, sizeof line, "route replace default dev %s table %d\n", s->tunnel.interface,
+			CARRIED);
+	else
+		snprintf(line, sizeof line, "route replace default dev %s src %s table %d\n",
+			s->neighbours[which].tunnel.interface,
+			address_text(s->neighbours[which].tunnel.local, &t), TUNNEL + which);
+	return run_batch(line, false, error);
 }
 
 int routes_begin(const struct settings *s, int neighbour, char **error)
@@ -157,6 +184,10 @@ int routes_begin(const struct settings *s, int neighbour, char **error)
 
 	if (neighbour < 0)
 		snprintf(line, sizeof line, "route flush table %d\n", BEGIN);
+	else if (s->tunnel.port)
+		snprintf(line, sizeof line, "route replace default dev %s src %s table %d\n",
+			s->neighbours[neighbour].tunnel.interface,
+			address_text(s->neighbours[neighbour].tunnel.local, &a), BEGIN);
 	else
 		snprintf(line, sizeof line, "route replace default via %s dev %s src %s table %d\n",
 			address_text(s->neighbours[neighbour].address, &a), s->local,

@@ -13,5 +13,8 @@ int routes_install(const struct settings *settings, struct in_addr *cellular, ch
 /* Where connections begin that are bound to no address: at a neighbour's link, or KIBBUTZ_OWN. -1 with
  * *error. */
 int routes_begin(const struct settings *settings, int neighbour, char **error);
+/* A tunnel has come up: through a neighbour, for what is bound to its address inside; or the own one
+ * (KIBBUTZ_OWN), for what is forwarded. -1 with *error. */
+int routes_tunnel(const struct settings *settings, int which, char **error);
 void routes_remove(const struct settings *settings);
 #endif

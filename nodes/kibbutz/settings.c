@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int read_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error)
 {
@@ -142,6 +143,85 @@ static int read_key(const struct conf_node *map, uint8_t key[WIRE_KEY_SIZE], cha
 		path);
 }
 
+/* ---- tunnels */
+
+static int read_file_name(const struct conf_node *map, const char *key, const char **path, char **error)
+{
+	if (conf_need_string(map, key, path, error) < 0)
+		return -1;
+	if (access(*path, R_OK) < 0)
+		return conf_error(conf_child(map, key), error, "%s: cannot read %s: %s; make the file first",
+			key, *path, strerror(errno));
+	return 0;
+}
+
+static int read_provider(const struct conf_node *root, struct settings *s, char **error)
+{
+	static const char *const keys[] = {
+		"address", "peer_certificate", "directory", "certificate", "key", NULL};
+	const struct conf_node *map = conf_child(root, "provider");
+
+	if (!map && conf_child(root, "tunnel"))
+		return conf_error(conf_child(root, "tunnel"), error,
+			"tunnel: to whom? write `provider` too; docs/kibbutz.md has its keys");
+	if (!map)
+		return 0;
+	if (!conf_child(root, "tunnel"))
+		return conf_error(map, error,
+			"provider: goes with the device's own `tunnel`, in which it sends what it forwards");
+	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0 ||
+		read_address(map, "address", &s->provider, error) < 0 ||
+		read_file_name(map, "peer_certificate", &s->provider_certificate, error) < 0 ||
+		conf_need_string(map, "directory", &s->directory, error) < 0 ||
+		read_file_name(map, "certificate", &s->certificate, error) < 0 ||
+		read_file_name(map, "key", &s->key, error) < 0)
+		return -1;
+	return 0;
+}
+
+static int check_tunnel(const struct conf_node *map, const struct settings *s,
+	const struct settings_tunnel *tunnel, char **error)
+{
+	for (int i = -1; i < (int)s->count; i++) {
+		const struct settings_tunnel *other = i < 0 ? &s->tunnel : &s->neighbours[i].tunnel;
+		if (other != tunnel &&
+			(other->port == tunnel->port || other->local.s_addr == tunnel->local.s_addr))
+			return conf_error(map, error,
+				"tunnel: another one has its port or local address; each needs its own");
+	}
+	return 0;
+}
+
+/* All tunnels or none: what one neighbour forwards would be accounted for and what another does not. */
+static int read_tunnel(
+	const struct conf_node *parent, struct settings *s, struct settings_tunnel *tunnel, char **error)
+{
+	static const char *const keys[] = {"port", "local", "remote", NULL};
+	const struct conf_node *map = conf_child(parent, "tunnel");
+	int64_t port;
+
+	if (!map)
+		return s->provider.s_addr
+			       ? conf_error(parent, error,
+					 "tunnel: is missing; with a provider each neighbour has one")
+			       : 0;
+	if (!s->provider.s_addr)
+		return conf_error(map, error, "tunnel: needs `provider` and a `tunnel` of the device itself");
+	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0 ||
+		conf_integer(map, "port", 1, 65535, 0, &port, error) < 0 ||
+		read_address(map, "local", &tunnel->local, error) < 0 ||
+		read_address(map, "remote", &tunnel->remote, error) < 0)
+		return -1;
+	if (!port)
+		return conf_error(map, error, "port: is missing; it is the provider's for this tunnel");
+	tunnel->port = (uint16_t)port;
+	if (tunnel == &s->tunnel)
+		snprintf(tunnel->interface, sizeof tunnel->interface, "kbz-own");
+	else
+		snprintf(tunnel->interface, sizeof tunnel->interface, "kbz%u", s->count);
+	return check_tunnel(map, s, tunnel, error);
+}
+
 static int check_distinct(const struct conf_node *map, const struct settings *s, char **error)
 {
 	const struct settings_neighbour *n = &s->neighbours[s->count];
@@ -164,7 +244,7 @@ static int check_distinct(const struct conf_node *map, const struct settings *s,
 
 static int read_neighbour(const struct conf_node *map, struct settings *s, char **error)
 {
-	static const char *const keys[] = {"name", "address", "source", "guest", "key_file", NULL};
+	static const char *const keys[] = {"name", "address", "source", "guest", "key_file", "tunnel", NULL};
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 	struct settings_neighbour *n = &s->neighbours[s->count];
 
@@ -174,7 +254,8 @@ static int read_neighbour(const struct conf_node *map, struct settings *s, char 
 		conf_need_string(map, "name", &n->name, error) < 0 ||
 		read_address(map, "address", &n->address, error) < 0 ||
 		read_address(map, "source", &n->source, error) < 0 ||
-		read_address(map, "guest", &n->guest, error) < 0 || read_key(map, n->key, error) < 0)
+		read_address(map, "guest", &n->guest, error) < 0 || read_key(map, n->key, error) < 0 ||
+		read_tunnel(map, s, &n->tunnel, error) < 0)
 		return -1;
 	if (!*n->name || strlen(n->name) > 32 || strspn(n->name, allowed) != strlen(n->name))
 		return conf_error(conf_child(map, "name"), error,
@@ -202,8 +283,9 @@ static int read_rest(const struct conf_node *root, struct settings *s, char **er
 	const char *begin;
 	int64_t port, credit;
 
-	if (conf_duration(root, "slack", 0, 60 * NS_PER_S, s->policy.period_ns / 10, &s->policy.slack_ns,
-		    error) < 0 ||
+	if (conf_duration(root, "tie", 0, 10 * NS_PER_S, s->policy.tie_ns, &s->policy.tie_ns, error) < 0 ||
+		conf_duration(root, "slack", 0, 60 * NS_PER_S, s->policy.period_ns / 10, &s->policy.slack_ns,
+			error) < 0 ||
 		conf_integer(root, "port", 1, 65535, WIRE_PORT, &port, error) < 0 ||
 		conf_integer(root, "credit", 1, 1000000, s->policy.credit, &credit, error) < 0 ||
 		conf_bool(root, "manage_sysctl", false, &s->manage_sysctl, error) < 0 ||
@@ -221,8 +303,9 @@ static int read_rest(const struct conf_node *root, struct settings *s, char **er
 
 static struct settings *read_all(struct conf *conf, char **error)
 {
-	static const char *const keys[] = {"cellular", "local", "port", "profile", "credit", "slack",
-		"watchdog", "new_connections", "manage_sysctl", "trace", "neighbours", NULL};
+	static const char *const keys[] = {"cellular", "local", "port", "profile", "credit", "slack", "tie",
+		"watchdog", "new_connections", "manage_sysctl", "trace", "provider", "tunnel", "neighbours",
+		NULL};
 	struct settings *s = calloc(1, sizeof *s);
 	const struct conf_node *root;
 
@@ -234,10 +317,18 @@ static struct settings *read_all(struct conf *conf, char **error)
 	if (root && conf_expect(root, CONF_MAPPING, error) == 0 && conf_only(root, keys, error) == 0 &&
 		read_cellular(root, s, error) == 0 && read_local(root, s, error) == 0 &&
 		read_profile(root, s, error) == 0 && read_watchdog(root, s, error) == 0 &&
-		read_rest(root, s, error) == 0 && read_neighbours(root, s, error) == 0)
+		read_rest(root, s, error) == 0 && read_provider(root, s, error) == 0 &&
+		read_tunnel(root, s, &s->tunnel, error) == 0 && read_neighbours(root, s, error) == 0)
 		return s;
 	settings_free(s);
 	return NULL;
+}
+
+struct in_addr settings_path(const struct settings *settings, unsigned neighbour)
+{
+	const struct settings_neighbour *n = &settings->neighbours[neighbour];
+
+	return n->tunnel.port ? n->tunnel.local : n->source;
 }
 
 struct settings *settings_load(const char *path, char **error)

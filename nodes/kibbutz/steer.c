@@ -30,6 +30,7 @@ struct path {
 	bool backup; /* as the peer knows it */
 	int64_t at;  /* JOINING: given up then; NONE: not tried before; UP: unwanted since, or 0 */
 	unsigned failures;
+	uint16_t left; /* local port of the subflow before, which we have taken away; 0: it is gone */
 	struct endpoint local, remote;
 };
 
@@ -63,7 +64,7 @@ static const char *path_name(const struct steer *steer, unsigned i)
 
 static struct in_addr path_address(const struct steer *steer, unsigned i)
 {
-	return i ? steer->settings->neighbours[i - 1].source : steer->cellular;
+	return i ? settings_path(steer->settings, i - 1) : steer->cellular;
 }
 
 /* The link to which a local address belongs; -1: to none of ours (loopback, another network). */
@@ -154,7 +155,7 @@ static void destroy(struct steer *steer, struct connection *c, unsigned i, int64
 	log_info("subflow-destroy", "token=%08x path=%s result=\"%s\"", c->token, path_name(steer, i),
 		result == 0 ? "done" : error);
 	free(error);
-	*path = (struct path){.state = NONE, .at = now};
+	*path = (struct path){.state = NONE, .at = now, .left = path->local.port};
 }
 
 static void set_priority(struct steer *steer, struct connection *c, unsigned i)
@@ -277,7 +278,8 @@ static void path_up(
 
 	if (i < 0)
 		return;
-	c->paths[i] = (struct path){.state = UP, .backup = backup, .local = local, .remote = remote};
+	c->paths[i] = (struct path){
+		.state = UP, .backup = backup, .left = c->paths[i].left, .local = local, .remote = remote};
 	log_info("subflow-up", "token=%08x path=%s", c->token, path_name(steer, (unsigned)i));
 }
 
@@ -285,8 +287,14 @@ static void path_down(struct steer *steer, struct connection *c, struct endpoint
 {
 	int i = find_path(steer, local.address);
 
-	if (i < 0 || c->paths[i].state == NONE ||
-		(c->paths[i].state == UP && c->paths[i].local.port != local.port))
+	if (i < 0)
+		return;
+	/* The end of one that we took away comes when its successor may be joining. */
+	if (c->paths[i].left == local.port) {
+		c->paths[i].left = 0;
+		return;
+	}
+	if (c->paths[i].state == NONE || (c->paths[i].state == UP && c->paths[i].local.port != local.port))
 		return;
 	failed(&c->paths[i], clock_now_ns());
 	log_info("subflow-down", "token=%08x path=%s error=%d", c->token, path_name(steer, (unsigned)i),
@@ -398,8 +406,8 @@ void steer_open(struct steer *steer, unsigned neighbour, bool backup)
 	steer->backup[neighbour] = backup;
 	for (struct connection *c = steer->first; c; c = c->next)
 		if (c->paths[neighbour + 1].state == NONE)
-			c->paths[neighbour + 1] =
-				(struct path){.state = NONE}; /* earlier failures are forgiven */
+			c->paths[neighbour + 1] = (struct path){
+				.left = c->paths[neighbour + 1].left}; /* earlier failures are forgiven */
 	settle(steer);
 }
 

@@ -27,12 +27,13 @@ struct trace *trace_open(
 	}
 	fprintf(trace->out,
 		"{\"neighbours\":%u,\"profile\":\"%s\",\"credit\":%u,\"period_ns\":%" PRId64
-		",\"longest_ns\":%" PRId64 ",\"slack_ns\":%" PRId64
+		",\"longest_ns\":%" PRId64 ",\"slack_ns\":%" PRId64 ",\"tie_ns\":%" PRId64
+		",\"seed\":%" PRId64
 		",\"watchdog\":%s,\"timeouts\":%u,\"window\":%u,\"dead\":%u,\"well_ns\":%" PRId64
 		",\"disbelief_ns\":%" PRId64 "}\n",
 		neighbours, kibbutz_profile_name(s->profile), s->credit, s->period_ns, s->longest_ns,
-		s->slack_ns, s->watchdog ? "true" : "false", s->timeouts, s->window, s->dead, s->well_ns,
-		s->disbelief_ns);
+		s->slack_ns, s->tie_ns, (int64_t)s->seed, s->watchdog ? "true" : "false", s->timeouts,
+		s->window, s->dead, s->well_ns, s->disbelief_ns);
 	return trace;
 }
 

@@ -144,13 +144,15 @@ static char *options_of(const struct settings *s, const struct settings_tunnel *
 	inet_ntop(AF_INET, &t->remote, remote, sizeof remote);
 	/* multihome: answers come from the address that was asked, also inside a carrier's tunnel. float: a
 	 * carrier translates addresses, and its next life has others. Replayed packets are dropped by
-	 * OpenVPN's default window of 64 packets and 15 s. */
+	 * OpenVPN's default window of 64 packets and 15 s. No keepalive: it would wake the radios of devices
+	 * that have nothing to say, and of their carriers. */
 	if (asprintf(&text,
 		    "proto udp4\nlport %u\n"
-		    "multihome\ntls-server\ndh none\nfloat\nkeepalive 5 30\n"
-		    "ifconfig %s %s\n"
-		    "cert \"%s\"\nkey \"%s\"\npeer-fingerprint %s\n",
-		    t->port, local, remote, s->certificate, s->key, fingerprint) < 0) {
+		    "multihome\ntls-server\ndh none\nfloat\n"
+		    "ifconfig %s %s\ntun-mtu %d\n"
+		    "cert \"%s\"\nkey \"%s\"\npeer-fingerprint %s\n%s",
+		    t->port, local, remote, t->via < 0 ? OPENVPN_OUTER_MTU : OPENVPN_INNER_MTU,
+		    s->certificate, s->key, fingerprint, openvpn_options_silent) < 0) {
 		error_set(error, "out of memory");
 		return NULL;
 	}

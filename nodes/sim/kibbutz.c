@@ -126,6 +126,7 @@ static void set_up(struct world *world, uint64_t seed)
 		device->traffic = &traffic_classes[s->classes[i]];
 		device->random.state = seed * 1000003 + i;
 		radio_init(&device->radio, &s->radio, 0);
+		settings.seed = device->random.state;
 		if (!s->alone && s->count > 1)
 			device->policy = kibbutz_new(&settings, s->count - 1);
 		double phase = random_uniform(&device->random) * device->traffic->mean_s;

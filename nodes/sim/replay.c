@@ -21,13 +21,15 @@ static int begin(struct replay *r, json_t *head, char **error)
 {
 	struct kibbutz_settings s = KIBBUTZ_SETTINGS;
 	const char *profile;
-	json_int_t neighbours, credit, period, longest, slack, timeouts, window, dead, well, disbelief;
+	json_int_t neighbours, credit, period, longest, slack, tie, seed, timeouts, window, dead, well,
+		disbelief;
 	int watchdog, known = -1;
 
-	if (json_unpack(head, "{sI ss sI sI sI sI sb sI sI sI sI sI}", "neighbours", &neighbours, "profile",
-		    &profile, "credit", &credit, "period_ns", &period, "longest_ns", &longest, "slack_ns",
-		    &slack, "watchdog", &watchdog, "timeouts", &timeouts, "window", &window, "dead", &dead,
-		    "well_ns", &well, "disbelief_ns", &disbelief) < 0 ||
+	if (json_unpack(head, "{sI ss sI sI sI sI sI sI sb sI sI sI sI sI}", "neighbours", &neighbours,
+		    "profile", &profile, "credit", &credit, "period_ns", &period, "longest_ns", &longest,
+		    "slack_ns", &slack, "tie_ns", &tie, "seed", &seed, "watchdog", &watchdog, "timeouts",
+		    &timeouts, "window", &window, "dead", &dead, "well_ns", &well, "disbelief_ns",
+		    &disbelief) < 0 ||
 		neighbours < 1 || neighbours > 1000 || period < 1 || credit < 1 || credit > UINT32_MAX)
 		return error_set(error, "the first line does not hold a device's settings; is this a trace?");
 	for (int i = 0; i < KIBBUTZ_PROFILES; i++)
@@ -40,6 +42,8 @@ static int begin(struct replay *r, json_t *head, char **error)
 	s.period_ns = period;
 	s.longest_ns = longest;
 	s.slack_ns = slack;
+	s.tie_ns = tie;
+	s.seed = (uint64_t)seed;
 	s.watchdog = watchdog;
 	s.timeouts = (unsigned)timeouts;
 	s.window = (unsigned)window;

@@ -338,6 +338,83 @@ static void test_credit_is_conserved(void **state)
 	kibbutz_free(devices[1]);
 }
 
+/* Two devices with a packet a second each, in the same instants; what one says the other hears a moment
+ * later. Returns in how many of the last 100 seconds both used their own radio or each other's, after
+ * `seconds`. */
+static unsigned seconds_of_two_radios(int64_t tie_ns, uint64_t seed, unsigned seconds)
+{
+	struct kibbutz *devices[2];
+	struct kibbutz_action action;
+	unsigned both = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		struct kibbutz_settings settings = KIBBUTZ_SETTINGS;
+		settings.slack_ns = 1500 * MS;
+		settings.tie_ns = tie_ns;
+		settings.seed = 2 * seed + i;
+		settings.credit = 1000;
+		devices[i] = kibbutz_new(&settings, 1);
+	}
+	for (unsigned second = 0; second < seconds; second++) {
+		int64_t now = second * S;
+		int64_t said[2] = {0, 0};
+		int routes[2];
+		for (unsigned i = 0; i < 2; i++) {
+			routes[i] = kibbutz_route(devices[i], now);
+			if (routes[i] == KIBBUTZ_OWN)
+				kibbutz_own_packet(devices[i], now);
+			else
+				assert_true(kibbutz_forward(devices[!i], now, 0));
+			while (kibbutz_next_action(devices[i], &action))
+				if (action.kind == KIBBUTZ_ADVERTISE)
+					said[i] = action.duration_ns;
+		}
+		for (unsigned i = 0; i < 2; i++)
+			if (said[i])
+				kibbutz_heard(devices[!i], now + 5 * MS, 0, said[i]);
+		both += second + 100 >= seconds && routes[0] == routes[1];
+	}
+	kibbutz_free(devices[0]);
+	kibbutz_free(devices[1]);
+	return both;
+}
+
+static void test_a_tie_does_not_last(void **state)
+{
+	(void)state;
+	unsigned resolved = 0;
+	/* By the paper's rules two that begin together never part. */
+	assert_int_equal(seconds_of_two_radios(0, 1, 400), 100);
+	for (uint64_t seed = 0; seed < 100; seed++) {
+		resolved += seconds_of_two_radios(100 * MS, seed, 130) == 0; /* within 30 s, 3 periods */
+		assert_int_equal(seconds_of_two_radios(100 * MS, seed, 400), 0);
+	}
+	assert_in_range(resolved, 70, 100); /* 1 - 1/2^3 of them, give or take */
+}
+
+/* Who has not advertised a moment ago, or is not after energy, uses what it hears. */
+static void test_no_tie(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 0; seed < 32; seed++) {
+		struct kibbutz_settings settings = KIBBUTZ_SETTINGS;
+		settings.seed = seed;
+		struct kibbutz *k = kibbutz_new(&settings, 1);
+		kibbutz_own_packet(k, 1 * S);
+		expect(k, KIBBUTZ_ADVERTISE, 0);
+		kibbutz_heard(k, 1100 * MS, 0, 10 * S);
+		expect(k, KIBBUTZ_OPEN, 0);
+		assert_int_equal(kibbutz_neighbour(k, 0)->ties, 0);
+		kibbutz_free(k);
+		settings.profile = KIBBUTZ_BANDWIDTH;
+		k = kibbutz_new(&settings, 1);
+		kibbutz_own_packet(k, 1 * S);
+		expect(k, KIBBUTZ_ADVERTISE, 0);
+		kibbutz_heard(k, 1001 * MS, 0, 10 * S);
+		expect(k, KIBBUTZ_OPEN, 0);
+		kibbutz_free(k);
+	}
+}
+
 static void test_the_queue_keeps_order(void **state)
 {
 	(void)state;
@@ -380,6 +457,8 @@ int main(void)
 		cmocka_unit_test(test_a_dead_path_is_given_up),
 		cmocka_unit_test(test_a_closed_path_is_not_watched),
 		cmocka_unit_test(test_credit_is_conserved),
+		cmocka_unit_test(test_a_tie_does_not_last),
+		cmocka_unit_test(test_no_tie),
 		cmocka_unit_test(test_the_queue_keeps_order),
 		cmocka_unit_test(test_names),
 	};

@@ -307,7 +307,8 @@ static void test_figures_are_scenarios(void **state)
 #define HEAD                                                                                                 \
 	"{\"neighbours\":1,\"profile\":\"energy\",\"credit\":5,\"period_ns\":10000000000,\"longest_ns\":"    \
 	"60000000000,"                                                                                       \
-	"\"slack_ns\":0,\"watchdog\":true,\"timeouts\":1,\"window\":8,\"dead\":4,\"well_ns\":3000000000,"    \
+	"\"slack_ns\":0,\"tie_ns\":0,\"seed\":1,\"watchdog\":true,\"timeouts\":1,\"window\":8,\"dead\":4,"   \
+	"\"well_ns\":3000000000,"                                                                            \
 	"\"disbelief_ns\":"                                                                                  \
 	"30000000000}\n"
 #define OWN "{\"t\":5,\"in\":\"own\",\"neighbour\":-1,\"value\":0}\n"
