@@ -53,6 +53,24 @@ const char *openvpn_options(enum openvpn_encryption encryption)
 
 const char openvpn_options_silent[] = "reneg-sec 0\n";
 
+static void write_setting(const char *family, const char *device, const char *key, const char *value)
+{
+	char path[128];
+	snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, device, key);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	/* No such file: a kernel without that family. */
+	if ((fd < 0 && errno != ENOENT) || (fd >= 0 && write(fd, value, 1) != 1))
+		log_warning("sysctl", "path=%s error=\"%s\"", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+void openvpn_silence(const char *device)
+{
+	write_setting("ipv6", device, "disable_ipv6", "1");
+	write_setting("ipv4", device, "rp_filter", "2");
+}
+
 struct openvpn {
 	sd_event *loop;
 	char *name, *options_path, *socket_path, *log_path;

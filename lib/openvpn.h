@@ -50,6 +50,10 @@ const char *openvpn_options(enum openvpn_encryption encryption);
 /* For both ends of a tunnel that says nothing while nothing is sent in it: no renegotiation by the clock, and
  * no keepalive unless an option asks for it. */
 extern const char openvpn_options_silent[];
+/* For the interface of such a tunnel, when it has come up: no IPv6, whose router solicitations the kernel
+ * would send through it for ever. And what comes out of it may have come another way than answers take: it
+ * carries what others forward. A failure is logged. */
+void openvpn_silence(const char *device);
 /* Of a tunnel whose packets are 1500 bytes at most, and of one inside it: OpenVPN adds 52 bytes (IP 20, UDP
  * 8, opcode and peer 4, packet id 4, tag 16). */
 #define OPENVPN_OUTER_MTU 1448

@@ -8,12 +8,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 struct tunnel {
 	struct tunnels *all;
@@ -38,19 +36,6 @@ static const struct settings_tunnel *settings_of(const struct settings *s, int w
 	return which == KIBBUTZ_OWN ? &s->tunnel : &s->neighbours[which].tunnel;
 }
 
-/* What a neighbour forwards comes out of the own tunnel, where the way back to its sender is not. */
-static void allow_asymmetry(const char *interface)
-{
-	char path[96];
-
-	snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/rp_filter", interface);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "2", 1) != 1)
-		log_warning("sysctl", "path=%s error=\"%s\"", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-}
-
 static void on_change(void *context, enum openvpn_state state, struct in_addr local, const char *interface)
 {
 	struct tunnel *tunnel = context;
@@ -59,7 +44,7 @@ static void on_change(void *context, enum openvpn_state state, struct in_addr lo
 	if (!tunnel->vpn) /* it is being started */
 		return;
 	if (state == OPENVPN_UP)
-		allow_asymmetry(interface);
+		openvpn_silence(interface);
 	tunnel->all->changed(tunnel->all->context, tunnel->which);
 }
 

@@ -159,17 +159,25 @@ static char *options_of(const struct settings *s, const struct settings_tunnel *
 	return text;
 }
 
+static void on_change(void *context, enum openvpn_state state, struct in_addr local, const char *device)
+{
+	(void)context;
+	(void)local;
+	if (state == OPENVPN_UP)
+		openvpn_silence(device);
+}
+
 static int start_tunnel(struct accounts *a, sd_event *loop, unsigned i, char **error)
 {
 	const struct settings *s = a->settings;
 	char name[32], *options = options_of(s, &s->tunnels[i], error);
-	struct openvpn_events none = {0};
+	struct openvpn_events events = {.changed = on_change};
 
 	if (!options)
 		return -1;
 	snprintf(name, sizeof name, "tunnel%u", i);
 	a->tunnels[i] =
-		openvpn_start(loop, name, s->directory, options, s->tunnels[i].interface, &none, error);
+		openvpn_start(loop, name, s->directory, options, s->tunnels[i].interface, &events, error);
 	free(options);
 	return a->tunnels[i] ? 0 : error_prefix(error, "tunnel of %s", s->tunnels[i].device);
 }

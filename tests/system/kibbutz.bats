@@ -244,6 +244,59 @@ clocks() {
 
 @test "kibbutz: clocks that are a day apart change nothing" { in_sandbox clocks; }
 
+# --- tunnels to the provider -----------------------------------------------------------------------------------------
+
+accounted() { [ "$(control provider accounts | jq -c "$1")" = "$2" ]; }
+# count_cellular N: IPv4 packets on its cellular link from now on; ARP is Ethernet's.
+count_cellular() {
+	inside "p$1" nft 'table ip watch { chain in { type filter hook prerouting priority -400; iifname "cell" counter; }
+		chain out { type filter hook postrouting priority 400; oifname "cell" counter; }; }'
+}
+cellular_packets() { inside "p$1" nft -j list table ip watch | jq '[.. | .packets? // empty] | add'; }
+
+tunnelled() {
+	local before
+	tail=4s
+	serve
+	with_provider
+	start_phone 1 2
+	start_phone 2 1
+	own_packet 2
+	# The carrier's own tunnel is made first, then it advertises, then the neighbour's tunnel is made through it.
+	await p2.log 'event=tunnel which=own up=1'
+	await p1.log 'event=heard neighbour=p2'
+	until_true made
+	# What passes inside it is phone 1's to pay and phone 2's to be paid, to the byte: 20 packets of 1028 bytes, and their answers.
+	inside p1 ping -qc 20 -i 0.05 -s 1000 -I 10.21.2.2 10.5.0.1 >/dev/null
+	until_true accounted .devices.p1 '{"given":0,"taken":41120}'
+	accounted .devices.p2 '{"given":41120,"taken":0}'
+	accounted .strays 0
+	open_flow
+	until_true carried
+	no_subflow_from 10.1.2.1
+	until_true no_subflow_from 10.21.2.2
+	echoes "still here"
+	# Idle, no tunnel wakes a radio: nothing on either cellular link for longer than a usual keepalive.
+	until_true is 2 .tunnels.p1 up # it has heard of phone 1's link, and made its own
+	until_true is 1 '[.connections[].paths[].state, (.neighbours[0] | .ours_ms + .theirs_ms)] | join(" ")' 'up none 0'
+	count_cellular 1
+	count_cellular 2
+	sleep 6 # nothing is awaited: that nothing happens is the point
+	[ "$(cellular_packets 1) $(cellular_packets 2)" = "0 0" ]
+	# The next advertisement finds the tunnels as they were.
+	before=$(grep -c 'event=vpn-state.*state=up' p1.log)
+	until_true carried
+	[ "$(grep -c 'event=vpn-state.*state=up' p1.log)" = "$before" ]
+	[ "$(cellular_packets 2)" -gt 0 ]
+	replayed 1
+	replayed 2
+}
+
+# The handshake may outlast the advertisement; what is made stays.
+made() { own_packet 2; is 1 '"\(.tunnels.p2) \(.neighbours[0].open)"' 'up true'; }
+
+@test "kibbutz: what a neighbour forwards goes through tunnels in tunnels, is paid to the byte, and idle tunnels wake nobody" { in_sandbox tunnelled; }
+
 # --- the daemon's life ------------------------------------------------------------------------------------------------
 
 state() { # of phone 1: addresses, rules, routes, nftables, sysctls
@@ -343,4 +396,32 @@ credit: 0
 neighbours: [{$n}]"
 	refused 'colour' "$cell
 colour: red"
+	touch some.crt some.key
+	tunnel='tunnel: {port: 1201, local: 10.20.1.2, remote: 10.20.1.1}'
+	provider='provider: {address: 10.5.0.1, peer_certificate: some.crt, directory: vpn, certificate: some.crt, key: some.key}'
+	printf '%s\n' "$cell" "$local" "$provider" "$tunnel" "neighbours: [{$n, ${tunnel//20/21}}]" >good.yaml
+	"$programs/liquidnet-kibbutz" --config good.yaml --check
+	refused 'to whom' "$cell
+$local
+$tunnel"
+	refused "device's own" "$cell
+$local
+$provider"
+	refused 'cannot read no.crt' "$cell
+$local
+${provider/some.crt/no.crt}
+$tunnel"
+	refused 'tunnel: is missing' "$cell
+$local
+$provider
+$tunnel
+neighbours: [{$n}]"
+	refused 'needs `provider`' "$cell
+$local
+neighbours: [{$n, $tunnel}]"
+	refused 'another one has its port' "$cell
+$local
+$provider
+$tunnel
+neighbours: [{$n, $tunnel}]"
 }

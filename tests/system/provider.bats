@@ -64,7 +64,7 @@ start_provider() {
 tunnel() {
 	local node=$1
 	inside "$node" openvpn --dev "$2" --dev-type tun --proto udp4 --remote 10.5.0.1 "$3" --nobind --tls-client \
-		--ifconfig "$4" "$5" --keepalive 5 30 --cert "$node.crt" --key "$node.key" --connect-retry 1 2 --verb 3 --peer-fingerprint \
+		--ifconfig "$4" "$5" --cert "$node.crt" --key "$node.key" --connect-retry 1 2 --verb 3 --peer-fingerprint \
 		"$(openssl x509 -in provider.crt -noout -fingerprint -sha256 | cut -d= -f2)" "${@:6}" >"$node-$2.log" 2>&1 &
 	await "$node-$2.log" 'Initialization Sequence Completed'
 }
