@@ -108,11 +108,12 @@ static __always_inline bool window_is_used(const struct tcp_sock *tp)
 	       (in_slow_start(tp) && tp->snd_cwnd < 2 * tp->max_packets_out);
 }
 
-/* What OLIA keeps in a socket; all zero for the others. */
+/* What OLIA keeps in a socket; all zero but the last for the others. */
 struct memory {
 	__u64 last_loss; /* tp->bytes_acked then */
 	__u64 run;       /* bytes acknowledged between the last two losses */
 	__s64 credit;    /* 2^-COUPLED_CREDIT segments */
+	__u64 counted;   /* whether it is among `sockets`; by all algorithms */
 };
 
 static __always_inline struct memory *memory_of(const struct tcp_sock *tp)
@@ -195,12 +196,18 @@ void BPF_PROG(coupled_init, struct sock *sk)
 	memory->last_loss = tp->bytes_acked;
 	memory->run = 0;
 	memory->credit = 0;
+	memory->counted = 1;
 	__sync_fetch_and_add(&sockets, 1);
 }
 
+/* Some kernels (6.12) call it for sockets too that never began: a connection beside its subflows. */
 SEC("struct_ops/coupled_release")
 void BPF_PROG(coupled_release, struct sock *sk)
 {
+	struct memory *memory = memory_of(tcp_of(sk));
+	if (!memory->counted)
+		return;
+	memory->counted = 0;
 	__sync_fetch_and_sub(&sockets, 1);
 }
 
