@@ -60,13 +60,13 @@ choose() { # NODE NAME
 	[ "$(ip netns exec "$1" sysctl -n net.ipv4.tcp_congestion_control)" = "$2" ]
 }
 
-# start_traffic: iperf3 over Multipath TCP, from a to b, for two seconds
+# start_traffic: iperf3 over Multipath TCP, from a to b, for two seconds; where looking takes seconds itself, for ten
 start_traffic() {
 	: >server.log
 	ip netns exec b mptcpize run iperf3 -s -1 --forceflush >server.log 2>&1 &
 	server=$!
 	await server.log 'Server listening'
-	ip netns exec a mptcpize run iperf3 -c 10.0.1.2 -t 2 -b 200M -J >client.json &
+	ip netns exec a mptcpize run iperf3 -c 10.0.1.2 -t "$(emulated && echo 10 || echo 2)" -b 200M -J >client.json &
 	client=$!
 }
 
