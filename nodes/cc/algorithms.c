@@ -167,23 +167,26 @@ static bool offered(const char *name)
 	return found;
 }
 
-/* Copies that were unregistered live on in their sockets, each with a counter of its own. */
-static int64_t count_sockets(const struct algorithm *a)
+/* Copies that were unregistered live on in their sockets, each with counters of its own. */
+static void count(const struct algorithm *a, struct algorithm_state *state)
 {
-	int64_t sum = 0;
+	state->sockets = state->repaired = 0;
 	for (uint32_t id = 0; bpf_map_get_next_id(id, &id) == 0;) {
 		struct bpf_map_info map = {0};
+		struct {
+			int64_t sockets, repaired;
+		} value = {0};
 		uint32_t length = sizeof map, key = 0;
-		int64_t value = 0;
 		int fd = bpf_map_get_fd_by_id(id);
 		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &map, &length) == 0 &&
 			strcmp(map.name, a->counter) == 0 && map.value_size == sizeof value &&
-			bpf_map_lookup_elem(fd, &key, &value) == 0)
-			sum += value;
+			bpf_map_lookup_elem(fd, &key, &value) == 0) {
+			state->sockets += value.sockets;
+			state->repaired += value.repaired;
+		}
 		if (fd >= 0)
 			close(fd);
 	}
-	return sum;
 }
 
 int algorithm_state(int i, struct algorithm_state *state, char **error)
@@ -195,7 +198,7 @@ int algorithm_state(int i, struct algorithm_state *state, char **error)
 	if (fd >= 0)
 		close(fd);
 	state->available = offered(algorithms[i].name);
-	state->sockets = count_sockets(&algorithms[i]);
+	count(&algorithms[i], state);
 	return 0;
 }
 

@@ -19,9 +19,11 @@ int algorithm_check(int algorithm, char **error);
 int algorithm_register(int algorithm, bool *shared, char **error);
 
 struct algorithm_state {
-	uint32_t link;   /* 0: not registered by a link */
-	bool available;  /* the kernel offers the name, whoever brought it */
-	int64_t sockets; /* that use it, those of unregistered copies included */
+	uint32_t link;  /* 0: not registered by a link */
+	bool available; /* the kernel offers the name, whoever brought it */
+	/* That use it, and thresholds that the kernel set without asking and that were put right; those of
+	 * unregistered copies included. */
+	int64_t sockets, repaired;
 };
 int algorithm_state(int algorithm, struct algorithm_state *state, char **error);
 

@@ -16,6 +16,7 @@ void BPF_PROG(balia_avoid, struct sock *sk, __u32 ack, __u32 acked)
 		every = balia_every(walk.paths, walk.count, &own);
 	}
 	tcp_cong_avoid_ai(tp, every, acked);
+	remember_window(tp);
 }
 
 SEC("struct_ops/balia_ssthresh")
@@ -24,8 +25,8 @@ __u32 BPF_PROG(balia_ssthresh, struct sock *sk)
 	struct tcp_sock *tp = tcp_of(sk);
 	struct walk walk = {};
 	if (!walk_paths(sk, &walk))
-		return tcp_reno_ssthresh(sk);
-	struct coupled_path own = coupled_path(tp->snd_cwnd, tp->srtt_us >> 3, 0);
+		return reno_after_loss(window_of(tp));
+	struct coupled_path own = coupled_path(window_of(tp), tp->srtt_us >> 3, 0);
 	return balia_after_loss(walk.paths, walk.count, &own);
 }
 
@@ -35,6 +36,7 @@ struct tcp_congestion_ops balia = {
 	.release = (void *)coupled_release,
 	.ssthresh = (void *)balia_ssthresh,
 	.cong_avoid = (void *)balia_avoid,
+	.in_ack_event = (void *)coupled_ack,
 	.undo_cwnd = (void *)coupled_undo,
 	.flags = TCP_CONG_NON_RESTRICTED,
 	.name = "balia",

@@ -14,6 +14,7 @@
 #define LIQUIDNET_COUPLED_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 #define COUPLED_PATHS 16 /* paths of a connection that are looked at; those beyond do not count */
 
@@ -50,6 +51,13 @@ COUPLED_INLINE struct coupled_path coupled_path(__u64 window, __u64 rtt_us, __u6
 		.run = coupled_clamp(run, 0, COUPLED_RUN_MAX),
 	};
 	return path;
+}
+
+/* Whether no algorithm here can have answered a loss with this threshold: none leaves more than there was, or
+ * than two segments. */
+COUPLED_INLINE bool coupled_foreign(__u32 threshold, __u32 before)
+{
+	return threshold > 2 && threshold > before;
 }
 
 /* What a path sends in a round trip of another: window * other / its own, with COUPLED_POINT digits.

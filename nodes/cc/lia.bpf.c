@@ -12,12 +12,13 @@ void BPF_PROG(lia_avoid, struct sock *sk, __u32 ack, __u32 acked)
 		return;
 	__u32 every = walk_paths(sk, &walk) ? lia_every(walk.paths, walk.count, tp->snd_cwnd) : tp->snd_cwnd;
 	tcp_cong_avoid_ai(tp, every, acked);
+	remember_window(tp);
 }
 
 SEC("struct_ops/lia_ssthresh")
 __u32 BPF_PROG(lia_ssthresh, struct sock *sk)
 {
-	return tcp_reno_ssthresh(sk);
+	return reno_after_loss(window_of(tcp_of(sk)));
 }
 
 SEC(".struct_ops")
@@ -26,6 +27,7 @@ struct tcp_congestion_ops lia = {
 	.release = (void *)coupled_release,
 	.ssthresh = (void *)lia_ssthresh,
 	.cong_avoid = (void *)lia_avoid,
+	.in_ack_event = (void *)coupled_ack,
 	.undo_cwnd = (void *)coupled_undo,
 	.flags = TCP_CONG_NON_RESTRICTED,
 	.name = "lia",

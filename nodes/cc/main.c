@@ -148,8 +148,9 @@ static int status(void)
 		struct algorithm_state s;
 		if (algorithm_state(i, &s, &error) < 0)
 			return fail(error, 1);
-		printf("{\"name\":\"%s\",\"available\":%s,\"link\":%u,\"sockets\":%lld}\n", algorithm_name(i),
-			s.available ? "true" : "false", s.link, (long long)s.sockets);
+		printf("{\"name\":\"%s\",\"available\":%s,\"link\":%u,\"sockets\":%lld,\"repaired\":%lld}\n",
+			algorithm_name(i), s.available ? "true" : "false", s.link, (long long)s.sockets,
+			(long long)s.repaired);
 	}
 	return 0;
 }

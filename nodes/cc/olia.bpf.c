@@ -35,11 +35,13 @@ void BPF_PROG(olia_avoid, struct sock *sk, __u32 ack, __u32 acked)
 		return;
 	if (!walk_paths(sk, &walk)) {
 		tcp_cong_avoid_ai(tp, tp->snd_cwnd, acked);
+		remember_window(tp);
 		return;
 	}
 	struct memory *memory = memory_of(tp);
 	struct coupled_path own = path_of(tp, walk.ops);
 	settle(tp, memory, memory->credit + olia_step(walk.paths, walk.count, &own) * (__s64)acked);
+	remember_window(tp);
 }
 
 /* The draft: a connection of several paths may leave one of them a single segment. */
@@ -47,9 +49,9 @@ SEC("struct_ops/olia_ssthresh")
 __u32 BPF_PROG(olia_ssthresh, struct sock *sk)
 {
 	struct walk walk = {};
+	__u32 window = window_of(tcp_of(sk)), half = window >> 1;
 	if (!walk_paths(sk, &walk))
-		return tcp_reno_ssthresh(sk);
-	__u32 half = tcp_of(sk)->snd_cwnd >> 1;
+		return reno_after_loss(window);
 	return half ? half : 1;
 }
 
@@ -74,6 +76,7 @@ struct tcp_congestion_ops olia = {
 	.ssthresh = (void *)olia_ssthresh,
 	.cong_avoid = (void *)olia_avoid,
 	.set_state = (void *)olia_state,
+	.in_ack_event = (void *)coupled_ack,
 	.undo_cwnd = (void *)coupled_undo,
 	.flags = TCP_CONG_NON_RESTRICTED,
 	.name = "olia",

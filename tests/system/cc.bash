@@ -15,3 +15,32 @@ network() {
 	ip -n a mptcp endpoint add 10.0.2.1 dev a2 subflow
 	ip -n b mptcp limits set subflows 2
 }
+
+# bottleneck: a node r between a and b, over which a has two paths of one bottleneck: 20 Mbit/s, a drop-tail queue of some 20 packets.
+bottleneck() {
+	ip netns add r
+	ip netns exec r sysctl -qw net.ipv4.ip_forward=1
+	for i in 3 4; do
+		ip -n a link add "a$i" type veth peer name "r$i" netns r
+		ip -n a address add "10.0.$i.1/24" dev "a$i"
+		ip -n r address add "10.0.$i.2/24" dev "r$i"
+		ip -n a link set dev "a$i" up
+		ip -n r link set dev "r$i" up
+	done
+	ip -n r link add out type veth peer name in netns b
+	ip -n r address add 10.0.5.1/24 dev out
+	ip -n b address add 10.0.5.2/24 dev in
+	ip -n r link set dev out up
+	ip -n b link set dev in up
+	# A packet each, not sixty at once, into a queue this short.
+	ip netns exec a ethtool -K a3 tso off gso off >/dev/null
+	ip netns exec a ethtool -K a4 tso off gso off >/dev/null
+	ip netns exec r tc qdisc add dev out root tbf rate 20mbit burst 3028 limit 30000
+	ip -n b route add default via 10.0.5.1
+	ip -n a route add default via 10.0.3.2
+	ip -n a rule add from 10.0.4.1 table 4
+	ip -n a route add default via 10.0.4.2 table 4
+	ip -n a mptcp endpoint flush
+	ip -n a mptcp endpoint add 10.0.4.1 dev a4 subflow
+	ip -n a mptcp limits set subflows 2
+}

@@ -215,6 +215,19 @@ static void test_saturation(void **unused)
 	}
 }
 
+/* What the algorithms answer a loss with is never taken for somebody else's, and what lies on a stack is. */
+static void test_foreign_threshold(void **unused)
+{
+	(void)unused;
+	for (int i = 0; i < STATES; i++) {
+		struct coupled_path paths[COUPLED_PATHS];
+		uint32_t count = random_paths(paths), window = paths[0].window;
+		assert_false(coupled_foreign(balia_after_loss(paths, count, &paths[0]), window));
+		assert_false(coupled_foreign(window / 2 > 2 ? window / 2 : 2, window));
+		assert_true(coupled_foreign(window + 2 + (uint32_t)draw(1U << 31), window));
+	}
+}
+
 /* A path whose last round trip was long ago and long takes next to nothing from the others. */
 static void test_stale_path(void **unused)
 {
@@ -238,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_olia),
 		cmocka_unit_test(test_saturation),
 		cmocka_unit_test(test_stale_path),
+		cmocka_unit_test(test_foreign_threshold),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
