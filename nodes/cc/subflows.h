@@ -113,7 +113,7 @@ static __always_inline bool window_is_used(const struct tcp_sock *tp)
 
 /* What is kept in a socket. */
 struct memory {
-	__u32 window;    /* as the programs left it: before the loss, during one */
+	__u32 window;    /* as the programs left it: before the loss, during one; 0: not known yet */
 	__u64 last_loss; /* OLIA: tp->bytes_acked then */
 	__u64 run;       /* OLIA: bytes acknowledged between the last two losses */
 	__s64 credit;    /* OLIA: 2^-COUPLED_CREDIT segments */
