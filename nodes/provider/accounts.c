@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/nft.h"
 #include "lib/openvpn.h"
+#include "nodes/provider/downlink.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -114,6 +115,7 @@ static void write_rules(FILE *out, const struct settings *s, json_t *before)
 		}
 		fprintf(out, "	}\n");
 	}
+	downlink_write_rules(out, s);
 	fprintf(out, "}\n");
 }
 

@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/mptcp_pm.h"
 #include "nodes/provider/accounts.h"
+#include "nodes/provider/downlink.h"
 #include "nodes/provider/watch.h"
 
 #include <arpa/inet.h>
@@ -26,6 +27,7 @@ struct provider {
 	struct mptcp_pm *pm;
 	struct watch *watch;
 	struct accounts *accounts;
+	bool shaped;
 	sd_event_source *poll;
 	uint64_t demotions, promotions, refusals;
 };
@@ -115,8 +117,9 @@ static int start(struct provider *p, char **error)
 	if (p->settings->manage_sysctl && set_pm_type(p, '1', error) < 0)
 		return -1;
 	p->accounts = accounts_start(p->daemon.loop, p->settings, error);
-	if (!p->accounts)
+	if (!p->accounts || downlink_install(p->settings, error) < 0)
 		return -1;
+	p->shaped = true;
 	if (!p->settings->policy.watchdog)
 		return 0;
 	int result =
@@ -129,6 +132,8 @@ static void stop(struct provider *p)
 	char *error = NULL;
 
 	sd_event_source_disable_unref(p->poll);
+	if (p->shaped)
+		downlink_remove(p->settings);
 	accounts_stop(p->accounts);
 	mptcp_pm_close(p->pm);
 	watch_free(p->watch);

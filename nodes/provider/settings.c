@@ -53,6 +53,40 @@ static int read_address(const struct conf_node *map, const char *key, struct in_
 	return 0;
 }
 
+static int read_downlink(
+	const struct conf_node *map, struct settings *s, struct settings_tunnel *t, char **error)
+{
+	static const char *const keys[] = {"address", "rate", NULL};
+	const struct conf_node *downlink = conf_child(map, "downlink");
+
+	if (!downlink)
+		return 0;
+	if (t->via >= 0)
+		return conf_error(downlink, error, "downlink: belongs to the device's own tunnel");
+	if (!s->interface)
+		return conf_error(
+			downlink, error, "downlink: on which interface? write `interface` at the top");
+	if (conf_expect(downlink, CONF_MAPPING, error) < 0 || conf_only(downlink, keys, error) < 0 ||
+		read_address(downlink, "address", &t->downlink, error) < 0 ||
+		conf_rate(downlink, "rate", 64000, 1000000000, 0, &t->downlink_bps, error) < 0)
+		return -1;
+	return t->downlink_bps ? 0
+			       : conf_error(downlink, error, "rate: is missing; that of the cellular link");
+}
+
+static int read_interface(const struct conf_node *root, struct settings *s, char **error)
+{
+	if (conf_string(root, "interface", NULL, &s->interface, error) < 0)
+		return -1;
+	if (s->interface && (!*s->interface || strlen(s->interface) >= IFNAMSIZ ||
+				    strpbrk(s->interface, "/ \t\"%:\n*\\")))
+		return conf_error(conf_child(root, "interface"), error,
+			"interface: '%s' is no name for an interface; write at most 15 characters, as in "
+			"eth0",
+			s->interface);
+	return 0;
+}
+
 static int find_carrier(const struct settings *s, const char *device)
 {
 	for (unsigned i = 0; i < s->count; i++)
@@ -90,7 +124,8 @@ static int check_distinct(
 
 static int read_tunnel(const struct conf_node *map, struct settings *s, char **error)
 {
-	static const char *const keys[] = {"device", "via", "port", "local", "remote", "certificate", NULL};
+	static const char *const keys[] = {
+		"device", "via", "port", "local", "remote", "certificate", "downlink", NULL};
 	struct settings_tunnel *t = &s->tunnels[s->count];
 	const char *via;
 	int64_t port;
@@ -116,7 +151,7 @@ static int read_tunnel(const struct conf_node *map, struct settings *s, char **e
 	if (via && !strcmp(via, t->device))
 		return conf_error(conf_child(map, "via"), error, "via: nobody is carried by himself");
 	snprintf(t->interface, sizeof t->interface, "kibbutz%u", s->count);
-	if (check_distinct(map, s, t, error) < 0)
+	if (check_distinct(map, s, t, error) < 0 || read_downlink(map, s, t, error) < 0)
 		return -1;
 	s->count++;
 	return 0;
@@ -142,7 +177,7 @@ static int read_tunnels(const struct conf_node *root, struct settings *s, char *
 static struct settings *read_all(struct conf *conf, char **error)
 {
 	static const char *const keys[] = {
-		"watchdog", "manage_sysctl", "directory", "certificate", "key", "tunnels", NULL};
+		"watchdog", "manage_sysctl", "interface", "directory", "certificate", "key", "tunnels", NULL};
 	struct settings *s = calloc(1, sizeof *s);
 	const struct conf_node *root = conf ? conf_root(conf) : NULL;
 
@@ -152,7 +187,8 @@ static struct settings *read_all(struct conf *conf, char **error)
 	s->policy = KIBBUTZ_SETTINGS;
 	if (root && conf_expect(root, CONF_MAPPING, error) == 0 && conf_only(root, keys, error) == 0 &&
 		conf_bool(root, "manage_sysctl", false, &s->manage_sysctl, error) == 0 &&
-		read_watchdog(root, s, error) == 0 && read_tunnels(root, s, error) == 0)
+		read_watchdog(root, s, error) == 0 && read_interface(root, s, error) == 0 &&
+		read_tunnels(root, s, error) == 0)
 		return s;
 	settings_free(s);
 	return NULL;

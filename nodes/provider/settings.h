@@ -18,12 +18,15 @@ struct settings_tunnel {
 	char interface[IFNAMSIZ];
 	struct in_addr local, remote; /* inside the tunnel */
 	const char *certificate;      /* the device's */
+	struct in_addr downlink;      /* its own tunnel: where direct packets go */
+	uint64_t downlink_bps;        /* of its cellular link; 0: not told */
 };
 
 struct settings {
 	struct kibbutz_settings policy;
 	int64_t poll_ns;
 	bool manage_sysctl;
+	const char *interface; /* on which devices are reached; NULL: no downlink is shaped */
 	const char *directory, *certificate, *key; /* ours; NULL without tunnels */
 	struct settings_tunnel tunnels[SETTINGS_TUNNELS];
 	unsigned count;

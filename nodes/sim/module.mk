@@ -7,3 +7,9 @@ sim-kibbutz: deps
 	  $(BUILD)/bin/liquidnet sim kibbutz --format csv --figure $$f >results/sim-kibbutz/$$f.csv || exit 1; done
 	@$(BUILD)/bin/liquidnet sim kibbutz --format csv >results/sim-kibbutz/scorecard.csv
 	@$(BUILD)/bin/liquidnet sim kibbutz
+
+# Published beside simulated and emulated, one table; of the experiments, what has been run.
+.PHONY: scorecard-kibbutz
+scorecard-kibbutz: deps
+	@$(MAKE) --no-print-directory build
+	@nodes/sim/scorecard $(BUILD)/bin/liquidnet results

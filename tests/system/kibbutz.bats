@@ -297,6 +297,30 @@ made() { own_packet 2; is 1 '"\(.tunnels.p2) \(.neighbours[0].open)"' 'up true';
 
 @test "kibbutz: what a neighbour forwards goes through tunnels in tunnels, is paid to the byte, and idle tunnels wake nobody" { in_sandbox tunnelled; }
 
+watched() { [ "$(control provider status | jq .watched)" -ge 1 ]; }
+
+# The server as a proxy: Multipath TCP (protocol 262; port 5201 = 0x1451) on this side, TCP on the other, where `core` has a server.
+proxied() {
+	tail=30s
+	inside core sysctl -qw net.mptcp.enabled=0
+	inside core socat -d -d TCP4-LISTEN:5201,fork,reuseaddr EXEC:cat 2>origin.log &
+	inside server socat -d -d SOCKET-LISTEN:2:262:x145100000000x0000000000000000,fork,reuseaddr TCP4:10.5.0.254:5201 2>serve.log &
+	await origin.log listening
+	await serve.log listening
+	echo 'manage_sysctl: true' >provider.yaml
+	start_provider
+	start_phone 1 2
+	start_phone 2 1
+	open_flow
+	own_packet 2
+	until_true gets_from 10.1.2.1
+	until_true watched # the provider watches the path down through phone 2
+	inside core ss -Htn state established 'sport 5201' | grep -q 10.5.0.1
+	[ "$(inside core nstat -az MPTcpExtMPCapableSYNRX | awk 'END { print $2 }')" = 0 ]
+}
+
+@test "kibbutz: a proxy ends Multipath TCP for servers that have none, watched by the provider" { in_sandbox proxied; }
+
 # --- the daemon's life ------------------------------------------------------------------------------------------------
 
 state() { # of phone 1: addresses, rules, routes, nftables, sysctls

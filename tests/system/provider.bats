@@ -43,11 +43,12 @@ larger() { [ "$(stat -c %s "$1")" -gt "$2" ]; } # FILE BYTES
 
 start_provider() {
 	cat >provider.yaml <<-END
+		${downlink:+interface: eth}
 		directory: $work/provider
 		certificate: provider.crt
 		key: provider.key
 		tunnels:
-		  - {device: bob, port: 1200, local: 10.20.2.1, remote: 10.20.2.2, certificate: bob.crt}
+		  - {device: bob, port: 1200, local: 10.20.2.1, remote: 10.20.2.2, certificate: bob.crt${downlink:+, $downlink}}
 		  - {device: alice, via: bob, port: 1301, local: 10.20.1.1, remote: 10.20.1.2, certificate: alice.crt}
 	END
 	rm -f ready
@@ -154,6 +155,39 @@ survives() {
 
 @test "provider: accounts outlive a daemon that is killed; one that ends leaves nothing" { in_sandbox survives; }
 
+sent_to() { inside provider tc -s -j qdisc show dev eth | jq --arg class "$1" '.[] | select(.parent == $class) | .bytes'; }
+
+own_first() {
+	local direct carried
+	downlink='downlink: {address: 10.5.0.2, rate: 2Mbit/s}'
+	start_provider
+	tunnels
+	inside provider ethtool -K eth tso off gso off # packets of the wire, so that equals would get equal shares
+	ip -n provider link set eth gso_max_segs 1
+	# alice's download, which bob forwards, has the link to itself, until bob has one of his own.
+	inside alice socat -u TCP4-LISTEN:9000 OPEN:/dev/null &
+	inside bob sh -c 'socat -u TCP4-LISTEN:9001 - | wc -c >bob.bytes' &
+	until_true inside alice ss -Htln 'sport 9000' -O
+	inside provider socat -u OPEN:/dev/zero TCP4:10.20.1.2:9000 &
+	until_true more_than 4b42:12 100000
+	direct=$(sent_to 4b42:11)
+	carried=$(sent_to 4b42:12)
+	head -c 800000 /dev/zero | inside provider socat -u - TCP4:10.5.0.2:9001
+	until_true test -s bob.bytes
+	direct=$(($(sent_to 4b42:11) - direct))
+	carried=$(($(sent_to 4b42:12) - carried))
+	[ "$(cat bob.bytes)" = 800000 ]
+	[ "$direct" -gt 800000 ]
+	[ "$carried" -lt $((direct / 4)) ] || { echo "carried $carried of $direct" >&2; return 1; }
+	kill -TERM "$provider_pid"
+	wait "$provider_pid"
+	! inside provider tc qdisc show dev eth | grep -q 4b42
+}
+
+more_than() { [ "$(sent_to "$1")" -gt "$2" ]; }
+
+@test "provider: on the way down a device's own traffic goes before what it forwards" { in_sandbox own_first; }
+
 refused() {
 	printf '%s\n' "$2" >bad.yaml
 	run "$programs/liquidnet-provider" --config bad.yaml
@@ -184,4 +218,13 @@ tunnels: [$own, {device: eve, port: 1201, local: 10.20.1.1, remote: 10.20.2.2, c
 tunnels: [{device: bob, local: 10.20.2.1, remote: 10.20.2.2, certificate: a.crt}]"
 	refused 'cannot read no.crt' "$head
 tunnels: [${own/a.crt/no.crt}]"
+	downlink=', downlink: {address: 10.5.0.2, rate: 2Mbit/s}}'
+	refused 'on which interface' "$head
+tunnels: [${own%\}}$downlink]"
+	refused 'rate: is missing' "interface: eth
+$head
+tunnels: [${own%\}}${downlink/, rate: 2Mbit\/s/}]"
+	refused "device's own tunnel" "interface: eth
+$head
+tunnels: [$own, {device: eve, via: bob, port: 1201, local: 10.20.1.1, remote: 10.20.1.2, certificate: a.crt$downlink]"
 }

@@ -56,3 +56,22 @@ refused() {
 	run "$liquidnet" sim --help
 	[ "$status" = 0 ]
 }
+
+@test "sim: the combined scorecard has published, simulated and emulated figures, and a dash for what was not measured" {
+	local run=$BATS_TEST_TMPDIR/kibbutz-download/20260101T000000Z old=$BATS_TEST_TMPDIR/kibbutz-download/20250101T000000Z
+	mkdir -p "$run" "$old"
+	trial='{"configuration":"equal","procedure":"alone","status":"%s","measures":{"total":%s}}\n'
+	# shellcheck disable=SC2059 # the format is above
+	{
+		printf "$trial" valid 30
+		printf "$trial" suspect 33
+		printf "$trial" failed 90
+	} >"$run/trials.jsonl"
+	# shellcheck disable=SC2059
+	printf "$trial" valid 50 >"$old/trials.jsonl"
+	run nodes/sim/scorecard "$liquidnet" "$BATS_TEST_TMPDIR"
+	[ "$status" = 0 ]
+	[[ $output == *'| 6 MB alone (s) | 31 +- 8 | - | 31.5 (n = 2, 30 to 33; 1 suspect) |'* ]]
+	[[ $output == *'| two streams | 0.54 | 0.55 | - |'* ]]
+	[ "$(grep -c '^|' <<<"$output")" = $(($(grep -vc '^#' data/kibbutz-scorecard.csv) + 1)) ]
+}
