@@ -62,7 +62,7 @@ once_a_period() {
 @test "kibbutz: a link is advertised once a period, by the first own packet" { in_sandbox once_a_period; }
 
 begins_there() {
-	tail=5s
+	tail=8s
 	serve
 	start_phone 1 2
 	start_phone 2 1
@@ -73,7 +73,7 @@ begins_there() {
 	no_subflow_from 10.1.1.1
 	# Plain TCP as well, from the neighbour's address.
 	ip netns exec server socat TCP4-LISTEN:80,reuseaddr SYSTEM:'echo $SOCAT_PEERADDR' &
-	until_true inside server ss -Htln 'sport 80' -O
+	until_true listens server 80
 	[ "$(inside p1 socat -t 5 - TCP4:10.5.0.1:80 </dev/null)" = 10.1.2.1 ]
 	# Its end: the own link comes in before the neighbour's goes.
 	until_true no_subflow_from 10.1.2.1
@@ -332,6 +332,7 @@ state() { # of phone 1: addresses, rules, routes, nftables, sysctls
 }
 
 leaves_nothing() {
+	tail=10s
 	serve
 	start_phone 2 1
 	state >before

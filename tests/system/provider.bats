@@ -167,7 +167,8 @@ own_first() {
 	# alice's download, which bob forwards, has the link to itself, until bob has one of his own.
 	inside alice socat -u TCP4-LISTEN:9000 OPEN:/dev/null &
 	inside bob sh -c 'socat -u TCP4-LISTEN:9001 - | wc -c >bob.bytes' &
-	until_true inside alice ss -Htln 'sport 9000' -O
+	until_true listens alice 9000
+	until_true listens bob 9001
 	inside provider socat -u OPEN:/dev/zero TCP4:10.20.1.2:9000 &
 	until_true more_than 4b42:12 100000
 	direct=$(sent_to 4b42:11)

@@ -49,3 +49,6 @@ await() {
 	: >>"$1"
 	[ "$(timeout 20 grep -E -m "$n" -e "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
 }
+
+# listens NODE PORT: something does, with TCP.
+listens() { ip netns exec "$1" ss -Htln "sport $2" | grep -q .; }
