@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154
 
 bats_require_minimum_version 1.5.0
+load sandbox
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
@@ -16,6 +17,7 @@ outage() { # BACKEND
 	liquidnet run handover --backend "$1" --only failure --dry-run >/dev/null 2>&1 || skip "this machine has no $1"
 	liquidnet run handover --backend "$1" --only failure --procedures tcp --trials 1 --results "$results" || [ $? = 1 ]
 	local run=$results/handover/latest
+	! emulated || { made_late "$1" "$run"; return; }
 	# Both were made in time, and the record says what the link became and when.
 	jq -es '.[-1] | .status != "failed" and .changes.planned == 2 and .changes.made == 2 and .changes.latest_ms < 200
 		and ([.changes.list[].at_s] == [4, 6]) and .changes.list[0].made_s >= 4
@@ -27,7 +29,18 @@ outage() { # BACKEND
 		and ($i[] | select(.at == 9) | .mbps > 9)' "$run"/trials/*/server.out
 }
 
-@test "wheel: a path goes down and comes back" { outage wheel; }
+# Under software emulation changes come up to seconds late, and such trials are invalid: that they are made, in order, and that the
+# path was gone for a while.
+made_late() { # BACKEND RUN
+	jq -es '.[-1] | .status != "failed" and .changes.made == 2 and (.changes.list | .[0].made_s < .[1].made_s
+		and (.[0].forward | test("loss: 1,")) and (.[1].reverse | test("loss: 0,"))) and .links.link2.backend == "'"$1"'"' "$2/trials.jsonl"
+	jq -e '[.intervals[].sum.bits_per_second / 1e6] | length > 8 and .[2] > 5 and (.[4:8] | min < 5)' "$2"/trials/*/server.out
+}
+
+@test "wheel: a path goes down and comes back" {
+	! emulated || skip "a processor in software is too late for the wheel, which refuses links that it cannot keep"
+	outage wheel
+}
 
 @test "link daemon: a path goes down and comes back" { outage link; }
 
