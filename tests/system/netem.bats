@@ -55,15 +55,18 @@ lines() {
 
 # --- the tests ----------------------------------------------------------------------------------------------------
 
-# latest MICROSECONDS: a processor in software is up to 5 ms later even at its best.
-latest() {
+# A processor in software is up to 5 ms later even at its best, and busy, up to 15 % short of a rate.
+latest() { # MICROSECONDS
 	echo $(($1 + $(emulated && echo 5000 || echo 0)))
+}
+least() { # MBIT/S
+	if emulated; then jq -n "$1 * 0.85"; else echo "$1"; fi
 }
 
 # 10 Mbit/s x 1448/1514 = 9.564, within 2 %; the first second, with its slow start, is left out.
 rate_and_delay() {
-	between 9.373 "$(goodput -O 1 -t 7)" 9.756
-	between 9.373 "$(goodput -O 1 -t 7 -R)" 9.756
+	between "$(least 9.373)" "$(goodput -O 1 -t 7)" 9.756
+	between "$(least 9.373)" "$(goodput -O 1 -t 7 -R)" 9.756
 	between 10000 "$(round_trip)" "$(latest 11500)"
 }
 
@@ -72,8 +75,8 @@ rate_and_delay() {
 }
 
 each_direction() {
-	between 19.6 "$(goodput -t 5)" 20.4
-	between 4.69 "$(goodput -t 5 -R)" 4.88
+	between "$(least 19.6)" "$(goodput -t 5)" 20.4
+	between "$(least 4.69)" "$(goodput -t 5 -R)" 4.88
 	between 11000 "$(round_trip)" "$(latest 12500)"
 }
 
