@@ -4,6 +4,7 @@
 #ifndef LIQUIDNET_CONF_H
 #define LIQUIDNET_CONF_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,5 +67,8 @@ int conf_word(const struct conf_node *map, const char *key, const char *const wo
 	char **error);
 int conf_need_word(
 	const struct conf_node *map, const char *key, const char *const words[], int *out, char **error);
+/* An IPv4 address; a file that can be read now. */
+int conf_need_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error);
+int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error);
 
 #endif

@@ -2,9 +2,12 @@
 #include "lib/conf.h"
 
 #include "lib/units.h"
+#include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The scalar under a key: 1 there, 0 absent, -1 error. */
 static int scalar(const struct conf_node *map, const char *key, const struct conf_node **node, char **error)
@@ -183,4 +186,25 @@ int conf_need_word(
 	const struct conf_node *map, const char *key, const char *const words[], int *out, char **error)
 {
 	return need(map, key, error) < 0 ? -1 : conf_word(map, key, words, 0, out, error);
+}
+
+int conf_need_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error)
+{
+	const char *text;
+	if (conf_need_string(map, key, &text, error) < 0)
+		return -1;
+	if (inet_pton(AF_INET, text, address) != 1)
+		return conf_error(conf_child(map, key), error,
+			"`%s: %s` is no IPv4 address; write it as 10.0.6.1", key, text);
+	return 0;
+}
+
+int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error)
+{
+	if (conf_need_string(map, key, path, error) < 0)
+		return -1;
+	if (access(*path, R_OK) < 0)
+		return conf_error(conf_child(map, key), error, "%s: cannot read %s: %s; make the file first",
+			key, *path, strerror(errno));
+	return 0;
 }

@@ -4,37 +4,12 @@
 #include "lib/detour_wire.h"
 #include "lib/error.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define OPENVPN_PORT 1194
 #define FIRST_TABLE 4400
-
-static int read_address(const struct conf_node *map, struct in_addr *address, char **error)
-{
-	const char *text;
-
-	if (conf_need_string(map, "address", &text, error) < 0)
-		return -1;
-	if (inet_pton(AF_INET, text, address) != 1)
-		return conf_error(conf_child(map, "address"), error,
-			"address: '%s' is no IPv4 address; write it as 10.0.6.1", text);
-	return 0;
-}
-
-static int read_file_name(const struct conf_node *map, const char *key, const char **path, char **error)
-{
-	if (conf_need_string(map, key, path, error) < 0)
-		return -1;
-	if (access(*path, R_OK) < 0)
-		return conf_error(conf_child(map, key), error, "%s: cannot read %s: %s; make the file first",
-			key, *path, strerror(errno));
-	return 0;
-}
 
 static int read_nat(const struct conf_node *map, struct settings_detour *detour, char **error)
 {
@@ -62,9 +37,9 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 	if (conf_only(map, keys, error) < 0 ||
 		conf_integer(map, "port", 1, 65535, OPENVPN_PORT, &port, error) < 0 ||
 		conf_integer(map, "table", 1, UINT32_MAX, FIRST_TABLE + index, &table, error) < 0 ||
-		read_file_name(map, "certificate", &detour->certificate, error) < 0 ||
-		read_file_name(map, "key", &detour->key, error) < 0 ||
-		read_file_name(map, "peer", &detour->peer, error) < 0 ||
+		conf_need_file(map, "certificate", &detour->certificate, error) < 0 ||
+		conf_need_file(map, "key", &detour->key, error) < 0 ||
+		conf_need_file(map, "peer", &detour->peer, error) < 0 ||
 		conf_need_word(map, "encryption", openvpn_encryptions, &encryption, error) < 0 ||
 		conf_string(map, "device", "tun0", &detour->device, error) < 0)
 		return -1;
@@ -127,7 +102,7 @@ static int read_detour(const struct conf_node *map, struct settings *settings, c
 		conf_need_string(map, "name", &detour->name, error) < 0 ||
 		check_name(map, detour->name, error) < 0 ||
 		conf_need_word(map, "kind", kinds, &kind, error) < 0 ||
-		read_address(map, &detour->at.address, error) < 0)
+		conf_need_address(map, "address", &detour->at.address, error) < 0)
 		return -1;
 	detour->kind = (enum detour_kind)kind;
 	int result = detour->kind == DETOUR_NAT ? read_nat(map, detour, error)

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,11 +77,14 @@ static void restore_sysctls(const char before[NEEDED])
 			log_warning("sysctl-not-restored", "name=%s", needed[i].name);
 }
 
-static int run(struct daemon *daemon, const struct settings *settings, char **error)
+static int serve(struct daemon *daemon, char **error)
 {
+	const struct settings *settings = daemon->config;
 	char before[NEEDED] = {0};
 	int status = 1;
 
+	if (sodium_init() < 0)
+		return error_set(error, "libsodium does not start"), 1;
 	if (set_sysctls(settings, before, error) == 0) {
 		struct device *device = device_start(daemon->loop, settings, error);
 		if (device)
@@ -93,33 +95,18 @@ static int run(struct daemon *daemon, const struct settings *settings, char **er
 	return status;
 }
 
+static void *load(const char *path, char **error)
+{
+	return settings_load(path, error);
+}
+
+static void unload(void *config)
+{
+	settings_free(config);
+}
+
 int main(int argc, char **argv)
 {
-	struct daemon daemon;
-	char *error = NULL;
-	int status = daemon_init(&daemon, &description, argc, argv);
-
-	if (status >= 0)
-		return status;
-	if (sodium_init() < 0) {
-		log_error("failed", "error=\"libsodium does not start\"");
-		return 1;
-	}
-	struct settings *settings = settings_load(daemon.config_path, &error);
-	if (!settings) {
-		fprintf(stderr, "%s\n", error);
-		status = 2;
-	} else if (daemon.check_only) {
-		printf("%s: %u neighbours, profile %s: good\n", daemon.config_path, settings->count,
-			kibbutz_profile_name(settings->policy.profile));
-		status = 0;
-	} else {
-		status = run(&daemon, settings, &error);
-		if (error)
-			log_error("failed", "error=\"%s\"", error);
-	}
-	free(error);
-	settings_free(settings);
-	daemon_free(&daemon);
-	return status;
+	static const struct daemon_parts parts = {load, unload, serve};
+	return daemon_main(&description, &parts, argc, argv);
 }

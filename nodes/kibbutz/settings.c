@@ -3,7 +3,6 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <sodium.h>
@@ -11,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int read_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error)
-{
-	const char *text;
-
-	if (conf_need_string(map, key, &text, error) < 0)
-		return -1;
-	if (inet_pton(AF_INET, text, address) != 1)
-		return conf_error(conf_child(map, key), error,
-			"%s: '%s' is no IPv4 address; write it as 10.9.0.1", key, text);
-	return 0;
-}
 
 /* The name goes into rules and commands. */
 static int read_interface(const struct conf_node *map, const char **name, char **error)
@@ -53,7 +40,7 @@ static int read_cellular(const struct conf_node *root, struct settings *s, char 
 
 	if (need_map(root, "cellular", &map, error) < 0 || conf_only(map, keys, error) < 0 ||
 		read_interface(map, &s->cellular, error) < 0 ||
-		read_address(map, "gateway", &s->gateway, error) < 0)
+		conf_need_address(map, "gateway", &s->gateway, error) < 0)
 		return -1;
 	return conf_duration(map, "tail", 100 * NS_PER_MS, WIRE_LONGEST_MS * NS_PER_MS, 10 * NS_PER_S,
 		&s->policy.period_ns, error);
@@ -67,7 +54,7 @@ static int read_local(const struct conf_node *root, struct settings *s, char **e
 
 	if (need_map(root, "local", &map, error) < 0 || conf_only(map, keys, error) < 0 ||
 		read_interface(map, &s->local, error) < 0 ||
-		read_address(map, "address", &s->address, error) < 0 ||
+		conf_need_address(map, "address", &s->address, error) < 0 ||
 		conf_integer(map, "prefix", 8, 30, 16, &prefix, error) < 0)
 		return -1;
 	s->prefix = (int)prefix;
@@ -79,17 +66,15 @@ static int read_local(const struct conf_node *root, struct settings *s, char **e
 
 static int read_profile(const struct conf_node *root, struct settings *s, char **error)
 {
-	const char *text;
+	const char *names[KIBBUTZ_PROFILES + 1] = {NULL};
+	int profile;
 
-	if (conf_string(root, "profile", "energy", &text, error) < 0)
-		return -1;
 	for (int i = 0; i < KIBBUTZ_PROFILES; i++)
-		if (!strcmp(text, kibbutz_profile_name((enum kibbutz_profile)i))) {
-			s->policy.profile = (enum kibbutz_profile)i;
-			return 0;
-		}
-	return conf_error(conf_child(root, "profile"), error,
-		"profile: '%s' is not known; write energy, bandwidth or rtt", text);
+		names[i] = kibbutz_profile_name((enum kibbutz_profile)i);
+	if (conf_word(root, "profile", names, KIBBUTZ_ENERGY, &profile, error) < 0)
+		return -1;
+	s->policy.profile = (enum kibbutz_profile)profile;
+	return 0;
 }
 
 static int read_watchdog(const struct conf_node *root, struct settings *s, char **error)
@@ -145,16 +130,6 @@ static int read_key(const struct conf_node *map, uint8_t key[WIRE_KEY_SIZE], cha
 
 /* ---- tunnels */
 
-static int read_file_name(const struct conf_node *map, const char *key, const char **path, char **error)
-{
-	if (conf_need_string(map, key, path, error) < 0)
-		return -1;
-	if (access(*path, R_OK) < 0)
-		return conf_error(conf_child(map, key), error, "%s: cannot read %s: %s; make the file first",
-			key, *path, strerror(errno));
-	return 0;
-}
-
 static int read_provider(const struct conf_node *root, struct settings *s, char **error)
 {
 	static const char *const keys[] = {
@@ -170,11 +145,11 @@ static int read_provider(const struct conf_node *root, struct settings *s, char 
 		return conf_error(map, error,
 			"provider: goes with the device's own `tunnel`, in which it sends what it forwards");
 	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0 ||
-		read_address(map, "address", &s->provider, error) < 0 ||
-		read_file_name(map, "peer_certificate", &s->provider_certificate, error) < 0 ||
+		conf_need_address(map, "address", &s->provider, error) < 0 ||
+		conf_need_file(map, "peer_certificate", &s->provider_certificate, error) < 0 ||
 		conf_need_string(map, "directory", &s->directory, error) < 0 ||
-		read_file_name(map, "certificate", &s->certificate, error) < 0 ||
-		read_file_name(map, "key", &s->key, error) < 0)
+		conf_need_file(map, "certificate", &s->certificate, error) < 0 ||
+		conf_need_file(map, "key", &s->key, error) < 0)
 		return -1;
 	return 0;
 }
@@ -209,8 +184,8 @@ static int read_tunnel(
 		return conf_error(map, error, "tunnel: needs `provider` and a `tunnel` of the device itself");
 	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0 ||
 		conf_integer(map, "port", 1, 65535, 0, &port, error) < 0 ||
-		read_address(map, "local", &tunnel->local, error) < 0 ||
-		read_address(map, "remote", &tunnel->remote, error) < 0)
+		conf_need_address(map, "local", &tunnel->local, error) < 0 ||
+		conf_need_address(map, "remote", &tunnel->remote, error) < 0)
 		return -1;
 	if (!port)
 		return conf_error(map, error, "port: is missing; it is the provider's for this tunnel");
@@ -252,9 +227,9 @@ static int read_neighbour(const struct conf_node *map, struct settings *s, char 
 		return conf_error(map, error, "more than %d neighbours; leave some out", SETTINGS_NEIGHBOURS);
 	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0 ||
 		conf_need_string(map, "name", &n->name, error) < 0 ||
-		read_address(map, "address", &n->address, error) < 0 ||
-		read_address(map, "source", &n->source, error) < 0 ||
-		read_address(map, "guest", &n->guest, error) < 0 || read_key(map, n->key, error) < 0 ||
+		conf_need_address(map, "address", &n->address, error) < 0 ||
+		conf_need_address(map, "source", &n->source, error) < 0 ||
+		conf_need_address(map, "guest", &n->guest, error) < 0 || read_key(map, n->key, error) < 0 ||
 		read_tunnel(map, s, &n->tunnel, error) < 0)
 		return -1;
 	if (!*n->name || strlen(n->name) > 32 || strspn(n->name, allowed) != strlen(n->name))

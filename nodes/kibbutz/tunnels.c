@@ -3,6 +3,7 @@
  * out the traffic does: renewing is the caller's decision. */
 #include "nodes/kibbutz/tunnels.h"
 #include "lib/error.h"
+#include "lib/folders.h"
 #include "lib/log.h"
 #include "lib/openvpn.h"
 
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct tunnel {
 	struct tunnels *all;
@@ -92,11 +92,9 @@ struct tunnels *tunnels_new(sd_event *loop, const struct settings *settings, str
 		t->list[i] = (struct tunnel){.all = t, .which = (int)i - 1};
 	if (!settings->tunnel.port)
 		return t;
-	if (openvpn_fingerprint(settings->provider_certificate, t->fingerprint, error) == 0) {
-		if (mkdir(settings->directory, 0700) == 0 || errno == EEXIST)
-			return t;
-		error_set(error, "directory: %s: %s", settings->directory, strerror(errno));
-	}
+	if (openvpn_fingerprint(settings->provider_certificate, t->fingerprint, error) == 0 &&
+		folders_make(settings->directory, 0700, error) == 0)
+		return t;
 	free(t);
 	return NULL;
 }

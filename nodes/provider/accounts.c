@@ -3,6 +3,7 @@
  * new, and nothing else. */
 #include "nodes/provider/accounts.h"
 #include "lib/error.h"
+#include "lib/folders.h"
 #include "lib/log.h"
 #include "lib/nft.h"
 #include "lib/openvpn.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define TABLE "ip liquidnet-provider"
 
@@ -194,8 +194,8 @@ struct accounts *accounts_start(sd_event *loop, const struct settings *settings,
 	a->settings = settings;
 	a->nft = nft_open(error);
 	result = a->nft ? 0 : -1;
-	if (result == 0 && settings->count && mkdir(settings->directory, 0700) < 0 && errno != EEXIST)
-		result = error_set(error, "directory: %s: %s", settings->directory, strerror(errno));
+	if (result == 0 && settings->count)
+		result = folders_make(settings->directory, 0700, error);
 	if (result == 0 && settings->count)
 		result = install(a, error);
 	for (unsigned i = 0; i < settings->count && result == 0; i++)

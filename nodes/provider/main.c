@@ -13,7 +13,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,8 +20,8 @@
 #define PM_TYPE "/proc/sys/net/mptcp/pm_type"
 
 struct provider {
-	struct daemon daemon;
-	struct settings *settings;
+	sd_event *loop;
+	const struct settings *settings;
 	char pm_type_before; /* 0: nothing to put back */
 	struct mptcp_pm *pm;
 	struct watch *watch;
@@ -112,18 +111,17 @@ static int start(struct provider *p, char **error)
 
 	p->watch = watch_new(&p->settings->policy);
 	p->pm = mptcp_pm_open(error);
-	if (!p->pm || mptcp_pm_subscribe(p->pm, p->daemon.loop, &handlers, error) < 0)
+	if (!p->pm || mptcp_pm_subscribe(p->pm, p->loop, &handlers, error) < 0)
 		return -1;
 	if (p->settings->manage_sysctl && set_pm_type(p, '1', error) < 0)
 		return -1;
-	p->accounts = accounts_start(p->daemon.loop, p->settings, error);
+	p->accounts = accounts_start(p->loop, p->settings, error);
 	if (!p->accounts || downlink_install(p->settings, error) < 0)
 		return -1;
 	p->shaped = true;
 	if (!p->settings->policy.watchdog)
 		return 0;
-	int result =
-		sd_event_add_time_relative(p->daemon.loop, &p->poll, CLOCK_MONOTONIC, 0, 1000, on_poll, p);
+	int result = sd_event_add_time_relative(p->loop, &p->poll, CLOCK_MONOTONIC, 0, 1000, on_poll, p);
 	return result < 0 ? error_set(error, "event loop: %s", strerror(-result)) : 0;
 }
 
@@ -175,6 +173,27 @@ static const struct control_command commands[] = {
 	{0},
 };
 
+static int serve(struct daemon *daemon, char **error)
+{
+	struct provider p = {.settings = daemon->config, .loop = daemon->loop};
+	int status = 1;
+
+	if (start(&p, error) == 0)
+		status = daemon_run(daemon, commands, &p);
+	stop(&p);
+	return status;
+}
+
+static void *load(const char *path, char **error)
+{
+	return settings_load(path, error);
+}
+
+static void unload(void *config)
+{
+	settings_free(config);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct daemon_description description = {
@@ -183,29 +202,6 @@ int main(int argc, char **argv)
 			"the provider's side of a Mobile Kibbutz: accepts subflows, watches the paths down",
 		.default_config = "/etc/liquidnet/provider.yaml",
 	};
-	struct provider p = {0};
-	char *error = NULL;
-	int status = daemon_init(&p.daemon, &description, argc, argv);
-
-	if (status >= 0)
-		return status;
-	p.settings = settings_load(p.daemon.config_path, &error);
-	if (!p.settings) {
-		fprintf(stderr, "%s\n", error);
-		status = 2;
-	} else if (p.daemon.check_only) {
-		printf("%s: %u tunnels: good\n", p.daemon.config_path, p.settings->count);
-		status = 0;
-	} else {
-		status = 1;
-		if (start(&p, &error) == 0)
-			status = daemon_run(&p.daemon, commands, &p);
-		if (error)
-			log_error("failed", "error=\"%s\"", error);
-		stop(&p);
-	}
-	free(error);
-	settings_free(p.settings);
-	daemon_free(&p.daemon);
-	return status;
+	static const struct daemon_parts parts = {load, unload, serve};
+	return daemon_main(&description, &parts, argc, argv);
 }

@@ -3,12 +3,10 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int read_watchdog(const struct conf_node *root, struct settings *s, char **error)
 {
@@ -31,28 +29,6 @@ static int read_watchdog(const struct conf_node *root, struct settings *s, char 
 	return 0;
 }
 
-static int read_file_name(const struct conf_node *map, const char *key, const char **path, char **error)
-{
-	if (conf_need_string(map, key, path, error) < 0)
-		return -1;
-	if (access(*path, R_OK) < 0)
-		return conf_error(conf_child(map, key), error, "%s: cannot read %s: %s; make the file first",
-			key, *path, strerror(errno));
-	return 0;
-}
-
-static int read_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error)
-{
-	const char *text;
-
-	if (conf_need_string(map, key, &text, error) < 0)
-		return -1;
-	if (inet_pton(AF_INET, text, address) != 1)
-		return conf_error(conf_child(map, key), error,
-			"%s: '%s' is no IPv4 address; write it as 10.20.1.1", key, text);
-	return 0;
-}
-
 static int read_downlink(
 	const struct conf_node *map, struct settings *s, struct settings_tunnel *t, char **error)
 {
@@ -67,7 +43,7 @@ static int read_downlink(
 		return conf_error(
 			downlink, error, "downlink: on which interface? write `interface` at the top");
 	if (conf_expect(downlink, CONF_MAPPING, error) < 0 || conf_only(downlink, keys, error) < 0 ||
-		read_address(downlink, "address", &t->downlink, error) < 0 ||
+		conf_need_address(downlink, "address", &t->downlink, error) < 0 ||
 		conf_rate(downlink, "rate", 64000, 1000000000, 0, &t->downlink_bps, error) < 0)
 		return -1;
 	return t->downlink_bps ? 0
@@ -137,9 +113,9 @@ static int read_tunnel(const struct conf_node *map, struct settings *s, char **e
 		check_name(map, "device", t->device, error) < 0 ||
 		conf_string(map, "via", NULL, &via, error) < 0 ||
 		conf_integer(map, "port", 1, 65535, 0, &port, error) < 0 ||
-		read_address(map, "local", &t->local, error) < 0 ||
-		read_address(map, "remote", &t->remote, error) < 0 ||
-		read_file_name(map, "certificate", &t->certificate, error) < 0)
+		conf_need_address(map, "local", &t->local, error) < 0 ||
+		conf_need_address(map, "remote", &t->remote, error) < 0 ||
+		conf_need_file(map, "certificate", &t->certificate, error) < 0)
 		return -1;
 	if (!port)
 		return conf_error(map, error, "port: is missing; each tunnel has its own");
@@ -165,8 +141,8 @@ static int read_tunnels(const struct conf_node *root, struct settings *s, char *
 		return 0;
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0 ||
 		conf_need_string(root, "directory", &s->directory, error) < 0 ||
-		read_file_name(root, "certificate", &s->certificate, error) < 0 ||
-		read_file_name(root, "key", &s->key, error) < 0)
+		conf_need_file(root, "certificate", &s->certificate, error) < 0 ||
+		conf_need_file(root, "key", &s->key, error) < 0)
 		return -1;
 	for (const struct conf_node *n = conf_first(list); n; n = n->next)
 		if (read_tunnel(n, s, error) < 0)

@@ -376,7 +376,7 @@ refused() {
 	run "$programs/liquidnet-kibbutz" --config bad.yaml
 	[ "$status" = 2 ]
 	[ "${#lines[@]}" = 1 ]
-	[[ ${lines[0]} == bad.yaml:[0-9]*"$1"* ]] || { echo "${lines[0]}" >&2; return 1; }
+	[[ ${lines[0]} == *": bad.yaml:"[0-9]*"$1"* ]] || { echo "${lines[0]}" >&2; return 1; }
 }
 
 @test "kibbutz: a bad configuration is refused by file and line" {
@@ -411,7 +411,7 @@ neighbours: [{$n}, {$n}]"
 	refused 'share an address' "$cell
 $local
 neighbours: [{$n}, {${n/bob/eve}}]"
-	refused "profile: 'fast'" "$cell
+	refused 'profile: fast' "$cell
 $local
 profile: fast
 neighbours: [{$n}]"

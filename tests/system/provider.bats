@@ -194,7 +194,7 @@ refused() {
 	run "$programs/liquidnet-provider" --config bad.yaml
 	[ "$status" = 2 ]
 	[ "${#lines[@]}" = 1 ]
-	[[ ${lines[0]} == bad.yaml:[0-9]*"$1"* ]] || { echo "${lines[0]}" >&2; return 1; }
+	[[ ${lines[0]} == *": bad.yaml:"[0-9]*"$1"* ]] || { echo "${lines[0]}" >&2; return 1; }
 }
 
 @test "provider: a bad configuration is refused by file and line" {
