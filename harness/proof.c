@@ -115,7 +115,8 @@ static void judge_times(struct proof *p)
 {
 	double jitter = (double)p->shape.jitter_ns / 1e3;
 	if (fabs(p->median_us) > MEDIAN_US + jitter)
-		refute(p, "half of the packets are more than %.0f us off", p->median_us);
+		refute(p, "half of the packets are %.0f us %s or more", fabs(p->median_us),
+			p->median_us > 0 ? "late" : "early");
 	if (p->min_us < -EXTREME_US - jitter)
 		refute(p, "a packet came %.0f us early", -p->min_us);
 	if (p->p99_us > EXTREME_US + jitter)

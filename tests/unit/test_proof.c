@@ -116,7 +116,7 @@ static void links_that_are_wrong(void **unused)
 	for (size_t i = 0; i < SHAPES; i++) {
 		link = right(&shapes[i]);
 		link.extra_ns = 3e6 + 3 * (double)shapes[i].jitter_ns; /* every packet a tick late */
-		expect_refuted(i, link, "us off");
+		expect_refuted(i, link, "us late or more");
 		link = right(&shapes[i]);
 		link.loss = 1;
 		expect_refuted(i, link, "not one of");
@@ -124,13 +124,13 @@ static void links_that_are_wrong(void **unused)
 			continue;
 		link = right(&shapes[i]);
 		link.ignores_delay = true; /* a debt that overflowed */
-		expect_refuted(i, link, "us off");
+		expect_refuted(i, link, "us early or more");
 	}
 	link = right(&shapes[0]);
 	link.rate_factor = 1.02; /* adds up in the full queue */
-	expect_refuted(0, link, "us off");
+	expect_refuted(0, link, "us early or more");
 	link.rate_factor = 0.98;
-	expect_refuted(0, link, "us off");
+	expect_refuted(0, link, "us late or more");
 	link = right(&shapes[0]);
 	link.loss = 0.05;
 	expect_refuted(0, link, "were lost, not 0");
