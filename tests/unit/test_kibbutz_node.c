@@ -1,5 +1,9 @@
-/* The device daemon without a network: the wire form, and which messages are fresh. */
+/* The device daemon without a network: the wire form, which messages are fresh, whose end a closed subflow
+ * is.
+ */
 #include "nodes/kibbutz/peer.c"
+#include "nodes/kibbutz/settings.c"
+#include "nodes/kibbutz/steer.c"
 #include "nodes/kibbutz/wire.c"
 
 #include <setjmp.h>
@@ -202,6 +206,31 @@ static void test_answers_are_few(void **state)
 	assert_int_equal(b.their_life, 0);
 }
 
+/* A path is taken away and made again at once: the kernel tells of the old subflow's end when the new one is
+ * joining, or later. */
+static void test_a_late_end_is_not_the_successors(void **state)
+{
+	(void)state;
+	struct settings settings = {.count = 1, .neighbours = {{.name = "bob", .source = bob}}};
+	struct steer *steer = calloc(1, sizeof *steer);
+	steer->settings = &settings;
+	struct connection *c = add(steer, 7, (struct endpoint){.address = alice, .port = 80});
+	struct endpoint old = {.address = bob, .port = 1000}, new = {.address = bob, .port = 2000};
+	for (int late = 0; late < 2; late++) {
+		c->paths[1] = (struct path){.state = JOINING, .left = 1000};
+		if (late)
+			path_up(steer, c, new, c->remote, false);
+		path_down(steer, c, old, 0);
+		assert_int_equal(c->paths[1].state, late ? UP : JOINING);
+		assert_int_equal(c->paths[1].failures, 0);
+		path_down(steer, c, new, 111);
+		assert_int_equal(c->paths[1].state, NONE);
+		assert_int_equal(c->paths[1].failures, 1);
+	}
+	forget(steer, 7);
+	free(steer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_late_and_lost_messages),
 		cmocka_unit_test(test_lives),
 		cmocka_unit_test(test_answers_are_few),
+		cmocka_unit_test(test_a_late_end_is_not_the_successors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
