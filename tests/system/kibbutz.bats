@@ -62,7 +62,7 @@ once_a_period() {
 @test "kibbutz: a link is advertised once a period, by the first own packet" { in_sandbox once_a_period; }
 
 begins_there() {
-	tail=8s
+	tail=6s
 	serve
 	start_phone 1 2
 	start_phone 2 1
@@ -256,7 +256,7 @@ cellular_packets() { inside "p$1" nft -j list table ip watch | jq '[.. | .packet
 
 tunnelled() {
 	local before
-	tail=4s
+	tail=3s
 	serve
 	with_provider
 	start_phone 1 2

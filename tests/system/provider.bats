@@ -173,12 +173,12 @@ own_first() {
 	until_true more_than 4b42:12 100000
 	direct=$(sent_to 4b42:11)
 	carried=$(sent_to 4b42:12)
-	head -c 500000 /dev/zero | inside provider socat -u - TCP4:10.5.0.2:9001
+	head -c 300000 /dev/zero | inside provider socat -u - TCP4:10.5.0.2:9001
 	until_true test -s bob.bytes
 	direct=$(($(sent_to 4b42:11) - direct))
 	carried=$(($(sent_to 4b42:12) - carried))
-	[ "$(cat bob.bytes)" = 500000 ]
-	[ "$direct" -gt 500000 ]
+	[ "$(cat bob.bytes)" = 300000 ]
+	[ "$direct" -gt 300000 ]
 	[ "$carried" -lt $((direct / 2)) ] || { echo "carried $carried of $direct" >&2; return 1; }
 	kill -TERM "$provider_pid"
 	wait "$provider_pid"
