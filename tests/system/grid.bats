@@ -141,7 +141,7 @@ complete() {
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"planned trials were not needed (--until)"* ]]
-	jq -es 'map(.configuration) | group_by(.) | map(length) | min >= 5 and max < 10' "$latest/trials.jsonl"
+	jq -es 'map(.configuration) | group_by(.) | map(length) | min >= 5 and min < 10' "$latest/trials.jsonl"
 	run liquidnet rerun "$latest" --results "$work/results" --dry-run
 	[ "$status" -eq 0 ]
 	[[ ${lines[0]} == "the environment is the same" ]]

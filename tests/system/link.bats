@@ -6,6 +6,7 @@
 
 load sandbox
 load between
+load on_time
 
 setup() {
 	sandbox_setup
@@ -196,7 +197,7 @@ goodput_and_rtt() {
 }
 
 @test "TCP goodput and round trip of a 10 Mbit/s, 5 ms link, IPv4 and IPv6" {
-	in_sandbox goodput_and_rtt
+	on_time in_sandbox goodput_and_rtt
 }
 
 # What the receiver's interface sees has whole checksums, though the sender leaves them to its device; without the
@@ -265,7 +266,7 @@ queue_limit() {
 }
 
 @test "the queue holds as many packets as its limit" {
-	in_sandbox queue_limit
+	on_time in_sandbox queue_limit
 }
 
 two_links() {
@@ -288,7 +289,7 @@ two_links() {
 }
 
 @test "two links at once, each direction as it was told" {
-	in_sandbox two_links
+	on_time in_sandbox two_links
 }
 
 restores() {
@@ -395,7 +396,7 @@ second_daemon() {
 }
 
 @test "a second daemon on the same interface is refused and disturbs nothing" {
-	in_sandbox second_daemon
+	on_time in_sandbox second_daemon
 }
 
 changes() {
@@ -421,7 +422,7 @@ changes() {
 }
 
 @test "settings change while it runs; bad ones are refused" {
-	in_sandbox changes
+	on_time in_sandbox changes
 }
 
 no_realtime() {
@@ -595,7 +596,7 @@ cellular() {
 }
 
 @test "a cellular link wakes up first; events tell each state and when" {
-	in_sandbox cellular
+	on_time in_sandbox cellular
 }
 
 # Two links, one medium: together they have what one alone would have, and each half of it.
@@ -620,7 +621,7 @@ shared_air() {
 }
 
 @test "links on one medium share its air" {
-	in_sandbox shared_air
+	on_time in_sandbox shared_air
 }
 
 # One radio for both links: whoever is answered was waited for, and each is.
@@ -644,5 +645,5 @@ one_radio() {
 }
 
 @test "one radio serves links on two channels in turn" {
-	in_sandbox one_radio
+	on_time in_sandbox one_radio
 }

@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 
 load relay
 load between
+load on_time
 
 setup() {
 	relay_setup
@@ -63,7 +64,7 @@ rate_and_delay() {
 }
 
 @test "TCP goodput within 2 % and round trip of a 10 Mbit/s, 5 ms link" {
-	in_network '{rate: 10Mbit/s, delay: 5ms, queue: 100}' rate_and_delay
+	on_time in_network '{rate: 10Mbit/s, delay: 5ms, queue: 100}' rate_and_delay
 }
 
 each_direction() {
@@ -74,7 +75,7 @@ each_direction() {
 
 # 1448/1514 of 20.91 is 20.
 @test "each direction has its own rate and delay" {
-	in_network '{forward: {rate: 20.91Mbit/s, delay: 1ms, queue: 100}, reverse: {rate: 5Mbit/s, delay: 10ms, queue: 100}}' each_direction
+	on_time in_network '{forward: {rate: 20.91Mbit/s, delay: 1ms, queue: 100}, reverse: {rate: 5Mbit/s, delay: 10ms, queue: 100}}' each_direction
 }
 
 # ARP and neighbour discovery pass the link too: the neighbours are asked for anew.
@@ -89,7 +90,7 @@ ipv6_and_arp() {
 }
 
 @test "IPv6, neighbour discovery and ARP pass like anything else" {
-	in_network '{delay: 10ms}' ipv6_and_arp
+	on_time in_network '{delay: 10ms}' ipv6_and_arp
 }
 
 # The relay's end becomes a port of a bridge, with a host behind another port: forwarded frames are delayed as its own are.
@@ -112,7 +113,7 @@ bridged() {
 }
 
 @test "frames that a bridge forwards are delayed too" {
-	in_network '{delay: 10ms}' bridged
+	on_time in_network '{delay: 10ms}' bridged
 }
 
 # 100 kbit/s: each takes 0.115 s, and all 100 come before the first has left.
@@ -123,7 +124,7 @@ queue_limit() {
 }
 
 @test "the queue holds its limit, and the rest is dropped at its tail" {
-	in_network '{rate: 100kbit/s, delay: 300ms, queue: 10}' queue_limit
+	on_time in_network '{rate: 100kbit/s, delay: 300ms, queue: 10}' queue_limit
 }
 
 jitter() {
@@ -144,7 +145,7 @@ for i in range(1, int(sys.argv[1]) + 1):
 }
 
 @test "jitter reorders nothing" {
-	in_network '{delay: 20ms, jitter: 10ms}' jitter
+	on_time in_network '{delay: 20ms, jitter: 10ms}' jitter
 }
 
 lost() {
@@ -153,10 +154,12 @@ lost() {
 	cat got
 }
 
+lost_by() { in_network '{delay: 1ms, loss: 5%}' lost "$1" >"$work/$1"; }
+
 # 5 % of 5000, and 4.5 standard deviations; the same packets as the link daemon, whose draws it shares.
 @test "the share that is lost, and the same packets as the link daemon loses" {
-	in_network '{delay: 1ms, loss: 5%}' lost wheel >"$work/wheel"
-	in_network '{delay: 1ms, loss: 5%}' lost link >"$work/link"
+	on_time lost_by wheel
+	lost_by link
 	between 4681 "$(wc -l <"$work/wheel")" 4819
 	cmp "$work/wheel" "$work/link"
 }
