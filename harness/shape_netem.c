@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define FRAME_BYTES 1514
@@ -78,27 +77,6 @@ static void write_commands(FILE *out, const char *device, const struct shape *sh
 	fprintf(out, "\n");
 }
 
-static int run_in(int netns, const char *const *argv, const char *input, char **output, char **error)
-{
-	struct process_options options = PROCESS_OPTIONS;
-	options.argv = argv;
-	options.netns_fd = netns;
-	int fd = memfd_create("batch", MFD_CLOEXEC);
-	if (fd < 0 || write(fd, input, strlen(input)) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return error_set(error, "memfd: %s", strerror(errno));
-	options.stdin_fd = fd;
-	char *said = NULL;
-	int status = process_run(&options, true, 10000, &said, error);
-	close(fd);
-	if (status > 0)
-		error_set(error, "%s: %.*s", argv[0], (int)strcspn(said, "\n"), said);
-	if (output && status == 0)
-		*output = said;
-	else
-		free(said);
-	return status == 0 ? 0 : -1;
-}
-
 /* Segmentation offloads make packets that no link carries: off, at both levels (TCP builds super-packets
  * above the qdisc). */
 static int plain_packets(int netns, const char *device, char **error)
@@ -106,7 +84,8 @@ static int plain_packets(int netns, const char *device, char **error)
 	const char *const offloads[] = {
 		"ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", NULL};
 	const char *const segments[] = {"ip", "link", "set", "dev", device, "gso_max_segs", "1", NULL};
-	return run_in(netns, offloads, "", NULL, error) < 0 || run_in(netns, segments, "", NULL, error) < 0
+	return process_feed(offloads, netns, "", NULL, error) < 0 ||
+			       process_feed(segments, netns, "", NULL, error) < 0
 		       ? -1
 		       : 0;
 }
@@ -121,7 +100,7 @@ static json_t *read_netem(int netns, const char *device, char **error)
 {
 	const char *const argv[] = {"tc", "-s", "-j", "qdisc", "show", "dev", device, NULL};
 	char *text = NULL;
-	if (run_in(netns, argv, "", &text, error) < 0)
+	if (process_feed(argv, netns, "", &text, error) < 0)
 		return NULL;
 	json_t *all = json_loads(text, 0, NULL), *one, *found = NULL;
 	size_t i;
@@ -182,7 +161,7 @@ static int apply(const struct shaping *shaping, size_t link, int k, const struct
 	FILE *out = open_memstream(&batch, &size);
 	write_commands(out, end->interface, shape);
 	fclose(out);
-	int result = run_in(netns, argv, batch, NULL, error);
+	int result = process_feed(argv, netns, batch, NULL, error);
 	free(batch);
 	return result < 0 ? -1 : verify(netns, end->interface, shape, error);
 }

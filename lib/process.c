@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -247,6 +248,40 @@ int process_run(const struct process_options *options, bool merge, int limit_ms,
 	}
 	free(text);
 	return result < 0 ? -1 : WEXITSTATUS(process.status);
+}
+
+/* A text as a file to be read from its beginning; -1 and *error. */
+static int text_file(const char *text, char **error)
+{
+	size_t length = strlen(text);
+	int fd = memfd_create("input", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, text, length) == (ssize_t)length && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	error_set(error, "memory for a program's input: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int process_feed(const char *const *argv, int netns_fd, const char *input, char **output, char **error)
+{
+	struct process_options options = PROCESS_OPTIONS;
+	char *said = NULL;
+	options.argv = argv;
+	options.netns_fd = netns_fd;
+	options.stdin_fd = text_file(input, error);
+	if (options.stdin_fd < 0)
+		return -1;
+	int status = process_run(&options, true, 20000, &said, error);
+	close(options.stdin_fd);
+	if (status > 0)
+		error_set(error, "%s: %.*s", argv[0], (int)strcspn(said, "\n"), said);
+	if (status == 0 && output) {
+		*output = said;
+		return 0;
+	}
+	free(said);
+	return status == 0 ? 0 : -1;
 }
 
 const char *process_status_text(int status, char buffer[64])

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define FIRST 4700
@@ -32,28 +31,12 @@ static const char *address_text(struct in_addr address, struct text *text)
 	return inet_ntop(AF_INET, &address, text->buffer, sizeof text->buffer);
 }
 
-/* Runs the lines of a memory file through one `ip -batch`. With `force` what fails is passed over. */
+/* Runs the lines through one `ip -batch`. With `force` what fails is passed over. */
 static int run_batch(const char *lines, bool force, char **error)
 {
-	int fd = memfd_create("batch", MFD_CLOEXEC);
-	char *output = NULL;
-
-	if (fd < 0 || write(fd, lines, strlen(lines)) != (ssize_t)strlen(lines) ||
-		lseek(fd, 0, SEEK_SET) != 0) {
-		if (fd >= 0)
-			close(fd);
-		return error_set(error, "routes: no memory for ip's commands");
-	}
 	const char *const argv[] = {"ip", force ? "-force" : "-4", "-batch", "-", NULL};
-	struct process_options options = PROCESS_OPTIONS;
-	options.argv = argv;
-	options.stdin_fd = fd;
-	int status = process_run(&options, true, 10000, &output, error);
-	close(fd);
-	if (status > 0)
-		error_set(error, "routes: ip says: %s", output ? output : "");
-	free(output);
-	return status == 0 || (status > 0 && force) ? 0 : -1;
+	int result = process_feed(argv, -1, lines, NULL, force ? NULL : error);
+	return force ? 0 : result;
 }
 
 static int find_address(const char *interface, struct in_addr *address, char **error)

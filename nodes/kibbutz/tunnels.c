@@ -8,7 +8,6 @@
 #include "lib/openvpn.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

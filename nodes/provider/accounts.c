@@ -10,7 +10,6 @@
 #include "nodes/provider/downlink.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,8 +10,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #define MAJOR "4b42"
 #define QUEUE 100 /* packets */
@@ -26,27 +24,10 @@ static unsigned class_of(unsigned i)
 	return 0x10 * (i + 1);
 }
 
-static int run_batch(char *lines, char **error)
+static int run_batch(const char *lines, char **error)
 {
-	int fd = memfd_create("batch", MFD_CLOEXEC);
-	char *output = NULL;
-
-	if (fd < 0 || write(fd, lines, strlen(lines)) != (ssize_t)strlen(lines) ||
-		lseek(fd, 0, SEEK_SET) != 0) {
-		if (fd >= 0)
-			close(fd);
-		return error_set(error, "downlink: no memory for tc's commands");
-	}
 	const char *const argv[] = {"tc", "-batch", "-", NULL};
-	struct process_options options = PROCESS_OPTIONS;
-	options.argv = argv;
-	options.stdin_fd = fd;
-	int status = process_run(&options, true, 10000, &output, error);
-	close(fd);
-	if (status > 0)
-		error_set(error, "downlink: tc says: %.*s", (int)strcspn(output, "\n"), output);
-	free(output);
-	return status == 0 ? 0 : -1;
+	return process_feed(argv, -1, lines, NULL, error);
 }
 
 static void write_classes(FILE *out, const struct settings *s, unsigned i)

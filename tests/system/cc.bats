@@ -179,9 +179,9 @@ losses() {
 	hold lia
 	choose a lia
 	for port in 5201 5202 5203 5204; do
-		: >>"server$port.log"
+		: >"server$port.log"
 		ip netns exec b mptcpize run iperf3 -s -1 -p $port --forceflush >"server$port.log" 2>&1 &
-		timeout 20 grep -q -m 1 "Server listening" <(exec tail -n +1 -f "server$port.log")
+		await "server$port.log" 'Server listening'
 	done
 	for port in 5201 5202 5203 5204; do
 		ip netns exec a mptcpize run iperf3 -c 10.0.5.2 -p $port -t 16 >"client$port.log" 2>&1 &

@@ -42,8 +42,6 @@ link() { # NODE NETWORK: node .1, router .2
 	ip -n "$1" route add default via "$2.2"
 }
 
-inside() { ip netns exec "$@"; }
-
 # start NAME PROGRAM...: in the background, returns when it is READY; its pid is in $NAME_pid.
 start() {
 	local name=$1 line

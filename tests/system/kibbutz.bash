@@ -13,7 +13,7 @@ network() {
 	ip -n air link set air up
 	ip netns exec core sysctl -qw net.ipv4.ip_forward=1
 	for n in 1 2 3; do
-		wire "p$n" cell "10.1.$n.1/24" core "p$n" "10.1.$n.254/24"
+		cable "p$n" cell "10.1.$n.1/24" core "p$n" "10.1.$n.254/24"
 		ip -n "p$n" route add default via "10.1.$n.254"
 		ip link add wifi netns "p$n" type veth peer name "p$n" netns air
 		ip -n air link set "p$n" master air up
@@ -21,19 +21,10 @@ network() {
 		ip -n "p$n" link set wifi up
 		openssl rand -hex 32 >"key-$n"
 	done
-	wire server eth 10.5.0.1/24 core server 10.5.0.254/24
+	cable server eth 10.5.0.1/24 core server 10.5.0.254/24
 	ip -n server route add default via 10.5.0.254
 }
 
-wire() { # NODE INTERFACE ADDRESS NODE INTERFACE ADDRESS
-	ip link add "$2" netns "$1" type veth peer name "$5" netns "$4"
-	ip -n "$1" addr add "$3" dev "$2"
-	ip -n "$4" addr add "$6" dev "$5"
-	ip -n "$1" link set "$2" up
-	ip -n "$4" link set "$5" up
-}
-
-inside() { ip netns exec "$@"; }
 
 # key A B: the file of the pair's key.
 key() { [ "$1" -lt "$2" ] && echo "$work/key-$1$2" || echo "$work/key-$2$1"; }

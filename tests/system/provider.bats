@@ -19,23 +19,14 @@ network() {
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$name" -keyout "$name.key" \
 			-out "$name.crt" 2>/dev/null
 	done
-	wire alice wifi 10.9.2.1/16 bob wifi 10.9.0.2/16
-	wire bob cell 10.5.0.2/24 provider eth 10.5.0.1/24
-	wire alice cell 10.6.0.2/24 provider eth2 10.6.0.1/24
+	cable alice wifi 10.9.2.1/16 bob wifi 10.9.0.2/16
+	cable bob cell 10.5.0.2/24 provider eth 10.5.0.1/24
+	cable alice cell 10.6.0.2/24 provider eth2 10.6.0.1/24
 	ip -n alice route add 10.5.0.1 via 10.9.0.2
 	ip -n bob route add default dev cell
 	ip netns exec bob sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 }
 
-wire() { # NODE INTERFACE ADDRESS NODE INTERFACE ADDRESS
-	ip link add "$2" netns "$1" type veth peer name "$5" netns "$4"
-	ip -n "$1" addr add "$3" dev "$2"
-	ip -n "$4" addr add "$6" dev "$5"
-	ip -n "$1" link set "$2" up
-	ip -n "$4" link set "$5" up
-}
-
-inside() { ip netns exec "$@"; }
 control() { printf '%s\n' "$*" | timeout 20 socat -t 20 - UNIX-CONNECT:provider.control; }
 is() { [ "$(control accounts | jq -c "$1")" = "$2" ]; }
 

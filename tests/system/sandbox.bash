@@ -52,3 +52,14 @@ await() {
 
 # listens NODE PORT: something does, with TCP.
 listens() { ip netns exec "$1" ss -Htln "sport $2" | grep -q .; }
+
+# A pair of interfaces between two nodes.
+cable() { # NODE INTERFACE ADDRESS NODE INTERFACE ADDRESS
+	ip link add "$2" netns "$1" type veth peer name "$5" netns "$4"
+	ip -n "$1" addr add "$3" dev "$2"
+	ip -n "$4" addr add "$6" dev "$5"
+	ip -n "$1" link set "$2" up
+	ip -n "$4" link set "$5" up
+}
+
+inside() { ip netns exec "$@"; }
