@@ -1,6 +1,7 @@
 /* Doctor: each check is one row of a table; a check fills in a state and a text. */
 #include "harness/doctor.h"
 
+#include "harness/awake.h"
 #include "harness/project.h"
 #include "harness/shape.h"
 #include "lib/error.h"
@@ -269,6 +270,14 @@ static void look_realtime(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
+static void look_awake(const struct check *c, struct doctor_finding *f)
+{
+	if (strcmp(awake_text(), "polls") == 0)
+		found(f, "polls while trials run");
+	else
+		missing(c, f);
+}
+
 static void look_disk(const struct check *c, struct doctor_finding *f)
 {
 	struct statvfs about;
@@ -338,6 +347,8 @@ static const struct check checks[] = {
 	{"real-time priority", false, look_realtime, NULL,
 		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and "
 		"cpu.rt_runtime_us of the cgroup"},
+	{"idle processor", false, look_awake, NULL,
+		"sleeps, and may wake late (trials say so); allow root to open /dev/cpu_dma_latency"},
 	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
 	{"Mininet can be imported", true, look_try, "/usr/bin/python3 -I -c 'import mininet.net'",
 		"/usr/bin/python3 -c 'import mininet.net' says why; " INSTALL},

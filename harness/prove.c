@@ -21,7 +21,7 @@
 #define WAYS (SIDE_BY_SIDE + 1) /* with the bare one */
 #define LIMIT_NS (60 * NS_PER_S)
 #define ATTEMPTS 4 /* one second in which the machine was late proves nothing about a back end */
-#define SEED 1 /* a setting is the same test every time */
+#define SEED 1     /* a setting is the same test every time */
 
 struct item {
 	const struct shape_backend *backend;

@@ -1,6 +1,7 @@
 /* Provenance: see the header. */
 #include "harness/provenance.h"
 
+#include "harness/awake.h"
 #include "harness/project.h"
 #include "lib/error.h"
 #include "lib/process.h"
@@ -136,8 +137,8 @@ static json_t *machine(void)
 		fclose(in);
 	struct sysinfo info;
 	sysinfo(&info);
-	return json_pack("{s:s, s:i, s:I}", "cpu", model, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
-		"memory_bytes", (json_int_t)info.totalram * info.mem_unit);
+	return json_pack("{s:s, s:i, s:I, s:s}", "cpu", model, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
+		"memory_bytes", (json_int_t)info.totalram * info.mem_unit, "idle_cpu", awake_text());
 }
 
 /* The plan's cells, each once: the summary shows these even when nothing was measured in them. */

@@ -1,6 +1,7 @@
 /* Run: see the header. */
 #include "harness/run.h"
 
+#include "harness/awake.h"
 #include "harness/crew.h"
 #include "harness/doctor.h"
 #include "harness/find.h"
@@ -218,7 +219,7 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	struct plan plan = {0};
 	struct records done = {0};
 	struct proofs *proofs = NULL;
-	int status = 2;
+	int status = 2, awake = -1;
 	o->seed = o->seed >= 0 ? o->seed : (int64_t)e->seed;
 	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->backend = o->backend ? o->backend : e->backend;
@@ -228,9 +229,13 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 		status = 2;
 	} else if (o->dry) {
 		status = print_plan(e, &plan, o->backend, error);
-	} else if (doctor_require(error) == 0 && (proofs = prove_links(e, &plan, o->backend, error))) {
-		status = carry_out(e, &plan, o, &done, proofs, error);
+	} else if (doctor_require(error) == 0) {
+		awake = awake_hold();
+		if ((proofs = prove_links(e, &plan, o->backend, error)))
+			status = carry_out(e, &plan, o, &done, proofs, error);
 	}
+	if (awake >= 0)
+		close(awake);
 	proofs_free(proofs);
 	plan_free(&plan);
 	records_free(&done);
