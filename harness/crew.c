@@ -161,17 +161,20 @@ static double primary_value(const struct crew *crew, const json_t *record)
 static void set_pace(struct crew *crew, const struct seat *seat, const json_t *record)
 {
 	const json_t *verdict = json_object_get(record, "verdict");
-	bool strained = json_is_true(json_object_get(verdict, "strained"));
+	const json_t *machine = json_object_get(verdict, "machine");
+	struct pace_trial ended = {.kind = seat->trial.planned->procedure,
+		.wall_s = json_number_value(json_object_get(record, "wall_s")),
+		.cpu_s = json_number_value(json_object_get(record, "cpu_s")),
+		.strained = json_is_true(json_object_get(verdict, "strained")),
+		.idle_percent = json_number_value(json_object_get(machine, "idle_percent")),
+		.epoch = seat->epoch};
 	double before = crew->pace.budget;
-	bool moved = pace_ended(&crew->pace, seat->trial.planned->procedure,
-		json_number_value(json_object_get(record, "wall_s")),
-		json_number_value(json_object_get(record, "cpu_s")), strained, seat->epoch);
-	if (!moved || crew->options->jobs)
+	if (!pace_ended(&crew->pace, &ended) || crew->options->jobs)
 		return;
 	char line[256];
 	snprintf(line, sizeof line, "trials may keep %.2f of %.0f processors busy, not %.2f (%s; %u run)",
 		crew->pace.budget, crew->pace.cpus, before,
-		strained ? "the machine was too slow for one" : "all were clean", running(crew));
+		ended.strained ? "the machine was too slow for one" : "all were clean", running(crew));
 	results_note(crew->results, "jobs.log", line);
 	progress_note(crew->progress, "%s", line);
 }

@@ -33,12 +33,12 @@ void pace_free(struct pace *pace)
 
 double pace_load(const struct pace *pace, size_t kind)
 {
-	double dearest = 0;
+	double dearest = UNKNOWN_LOAD;
 	if (pace->loads[kind] > 0)
 		return pace->loads[kind];
 	for (size_t i = 0; i < pace->kinds; i++)
 		dearest = pace->loads[i] > dearest ? pace->loads[i] : dearest;
-	return dearest > 0 ? dearest : UNKNOWN_LOAD;
+	return dearest;
 }
 
 bool pace_admits(const struct pace *pace, size_t kind, unsigned running, double load)
@@ -64,16 +64,16 @@ static bool slow_down(struct pace *pace)
 	return move(pace, pace->budget - 2 * step);
 }
 
-bool pace_ended(
-	struct pace *pace, size_t kind, double wall_s, double cpu_s, bool strained, unsigned epoch_then)
+bool pace_ended(struct pace *pace, const struct pace_trial *t)
 {
-	double *known = &pace->loads[kind], load = wall_s > 0 && cpu_s > 0 ? cpu_s / wall_s : 0;
+	double *known = &pace->loads[t->kind];
+	double load = t->wall_s > 0 && t->cpu_s > 0 ? t->cpu_s / t->wall_s : 0;
 	if (load > 0)
 		*known = *known > 0 ? *known + SMOOTHING * (load - *known) : load;
-	if (epoch_then != pace->epoch)
+	if (t->epoch != pace->epoch)
 		return false;
-	if (strained)
-		return slow_down(pace);
+	if (t->strained)
+		return t->idle_percent < PACE_IDLE && slow_down(pace);
 	pace->clean += load;
 	if (pace->clean < pace->budget)
 		return false;

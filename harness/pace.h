@@ -7,6 +7,8 @@
  * much load as it holds has ended clean, it moves half way to PACE_BUDGET of all processors. A trial that the
  * machine was too slow for (strained) lowers it, and what was too much then is not tried again before many
  * clean trials: the longer all stays clean, the fewer, for a disturbance that has passed must not cost hours.
+ * Where a good part of the machine was idle meanwhile, it was not the trials that were too many: something
+ * outside took the processors (other guests of its host), fewer at once would not help, and nothing moves.
  */
 #ifndef LIQUIDNET_PACE_H
 #define LIQUIDNET_PACE_H
@@ -14,7 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PACE_BUDGET 0.75    /* of all processors */
+#define PACE_BUDGET 0.75 /* of all processors */
+#define PACE_IDLE 30 /* per cent of the machine: who was late beside that much was disturbed from outside */
 #define PACE_MEMORY_MIB 200 /* a sandbox, generously */
 #define PACE_MAX 64         /* trials at once */
 
@@ -34,14 +37,19 @@ struct pace {
 void pace_init(struct pace *pace, unsigned cpus, unsigned long memory_mib, size_t kinds);
 void pace_free(struct pace *pace);
 /* The processors that a trial of a kind keeps busy: what earlier ones did; of an unknown kind as much as the
- * dearest known one, or a quarter of a processor. */
+ * dearest known one, and at least a quarter of a processor. */
 double pace_load(const struct pace *pace, size_t kind);
 /* Whether a trial may start beside `running` others whose loads are `load` together. One alone always may. */
 bool pace_admits(const struct pace *pace, size_t kind, unsigned running, double load);
-/* A trial ended: how long it ran and how much processor time it took (0: not known), whether the machine was
- * strained, and the epoch when it began (a trial of another budget proves nothing about this one). True when
- * the budget moved. */
-bool pace_ended(
-	struct pace *pace, size_t kind, double wall_s, double cpu_s, bool strained, unsigned epoch_then);
+struct pace_trial {
+	size_t kind;
+	double wall_s, cpu_s; /* 0: not known */
+	bool strained;
+	double idle_percent; /* of the machine meanwhile; 0 where it is not known */
+	unsigned epoch;      /* when it began: a trial of another budget proves nothing about this one */
+};
+
+/* A trial ended. True when the budget moved. */
+bool pace_ended(struct pace *pace, const struct pace_trial *trial);
 
 #endif
