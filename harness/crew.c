@@ -161,12 +161,12 @@ static double primary_value(const struct crew *crew, const json_t *record)
 static void set_pace(struct crew *crew, const struct seat *seat, const json_t *record)
 {
 	const json_t *verdict = json_object_get(record, "verdict");
-	const json_t *machine = json_object_get(verdict, "machine");
+	const json_t *idle = json_object_get(json_object_get(verdict, "machine"), "idle_percent");
 	struct pace_trial ended = {.kind = seat->trial.planned->procedure,
 		.wall_s = json_number_value(json_object_get(record, "wall_s")),
 		.cpu_s = json_number_value(json_object_get(record, "cpu_s")),
 		.strained = json_is_true(json_object_get(verdict, "strained")),
-		.idle_percent = json_number_value(json_object_get(machine, "idle_percent")),
+		.idle_percent = idle ? json_number_value(idle) : NAN,
 		.epoch = seat->epoch};
 	double before = crew->pace.budget;
 	if (!pace_ended(&crew->pace, &ended) || crew->options->jobs)

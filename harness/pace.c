@@ -73,7 +73,9 @@ bool pace_ended(struct pace *pace, const struct pace_trial *t)
 	if (t->epoch != pace->epoch)
 		return false;
 	if (t->strained)
-		return t->idle_percent < PACE_IDLE && slow_down(pace);
+		return !(t->idle_percent >= PACE_IDLE) && slow_down(pace);
+	if (t->idle_percent < PACE_FULL)
+		return false;
 	pace->clean += load;
 	if (pace->clean < pace->budget)
 		return false;

@@ -9,6 +9,8 @@
  * clean trials: the longer all stays clean, the fewer, for a disturbance that has passed must not cost hours.
  * Where a good part of the machine was idle meanwhile, it was not the trials that were too many: something
  * outside took the processors (other guests of its host), fewer at once would not help, and nothing moves.
+ * Where next to nothing was idle, all is clean but full: the budget does not rise. (Interrupts count in no
+ * trial: a link's packets may be handled over an idle processor.)
  */
 #ifndef LIQUIDNET_PACE_H
 #define LIQUIDNET_PACE_H
@@ -18,6 +20,7 @@
 
 #define PACE_BUDGET 0.75 /* of all processors */
 #define PACE_IDLE 30 /* per cent of the machine: who was late beside that much was disturbed from outside */
+#define PACE_FULL 20 /* per cent of the machine idle: below that there is no room for more */
 #define PACE_MEMORY_MIB 200 /* a sandbox, generously */
 #define PACE_MAX 64         /* trials at once */
 
@@ -45,7 +48,7 @@ struct pace_trial {
 	size_t kind;
 	double wall_s, cpu_s; /* 0: not known */
 	bool strained;
-	double idle_percent; /* of the machine meanwhile; 0 where it is not known */
+	double idle_percent; /* of the machine meanwhile; NAN where it is not known */
 	unsigned epoch;      /* when it began: a trial of another budget proves nothing about this one */
 };
 

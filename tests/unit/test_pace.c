@@ -7,11 +7,16 @@
 #include <cmocka.h>
 
 #include "harness/pace.c"
+#include <math.h>
 
 static bool ended(struct pace *pace, size_t kind, double load, bool strained)
 {
-	struct pace_trial trial = {
-		.kind = kind, .wall_s = 10, .cpu_s = 10 * load, .strained = strained, .epoch = pace->epoch};
+	struct pace_trial trial = {.kind = kind,
+		.wall_s = 10,
+		.cpu_s = 10 * load,
+		.strained = strained,
+		.idle_percent = NAN,
+		.epoch = pace->epoch};
 	return pace_ended(pace, &trial);
 }
 
@@ -144,13 +149,31 @@ static void what_came_from_outside_moves_nothing(void **state)
 	pace_free(&pace);
 }
 
+/* Interrupts cost what no trial counts: a machine without idle time is full, whatever the trials say. */
+static void a_full_machine_gets_no_more(void **state)
+{
+	(void)state;
+	struct pace pace;
+	pace_init(&pace, 2, 24000, 1);
+	double budget = pace.budget;
+	struct pace_trial trial = {.wall_s = 10, .cpu_s = 1, .idle_percent = PACE_FULL - 1, .epoch = pace.epoch};
+	for (int i = 0; i < 100; i++)
+		assert_false(pace_ended(&pace, &trial));
+	trial.idle_percent = PACE_FULL + 1;
+	for (int i = 0; i < 100; i++, trial.epoch = pace.epoch)
+		pace_ended(&pace, &trial);
+	assert_true(pace.budget > budget);
+	pace_free(&pace);
+}
+
 static void a_trial_of_another_budget_proves_nothing(void **state)
 {
 	(void)state;
 	struct pace pace;
 	pace_init(&pace, 2, 24000, 1);
 	double before = pace.budget;
-	struct pace_trial trial = {.wall_s = 10, .cpu_s = 1, .strained = true, .epoch = pace.epoch + 1};
+	struct pace_trial trial = {
+		.wall_s = 10, .cpu_s = 1, .strained = true, .idle_percent = NAN, .epoch = pace.epoch + 1};
 	assert_false(pace_ended(&pace, &trial));
 	trial.strained = false;
 	for (int i = 0; i < 10; i++)
@@ -182,6 +205,7 @@ int main(void)
 		cmocka_unit_test(strain_lowers_it_and_is_remembered),
 		cmocka_unit_test(what_passed_is_soon_forgotten),
 		cmocka_unit_test(what_came_from_outside_moves_nothing),
+		cmocka_unit_test(a_full_machine_gets_no_more),
 		cmocka_unit_test(a_trial_of_another_budget_proves_nothing),
 		cmocka_unit_test(it_never_leaves_its_range)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
