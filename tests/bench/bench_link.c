@@ -7,6 +7,7 @@
  * median rate   TCP's goodput beside rate x 1448 / 1514 loss   lost of 200,000 packets beside the binomial
  * distribution's 99.9 % interval many   100 links, 1,000 packets a second each cost   processor time a
  * packet, all of the machine's, the bare pair's subtracted */
+#include "harness/awake.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/stamp.h"
@@ -461,5 +462,6 @@ int main(int argc, char **argv)
 		bench.parts = ALL;
 	if (find_daemons() < 0)
 		return 1;
+	awake_hold(); /* as while trials run, until this process ends */
 	return link_sandbox(body, &bench);
 }

@@ -1,0 +1,42 @@
+/* Awake: the kernel says what latency it grants; nothing is left of the hold when it is closed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "harness/awake.c"
+
+#include <string.h>
+
+static int32_t granted_us(int fd)
+{
+	int32_t us = -1;
+	assert_int_equal(pread(fd, &us, sizeof us, 0), sizeof us);
+	return us;
+}
+
+static void polls_while_held(void **state)
+{
+	(void)state;
+	int other = open("/dev/cpu_dma_latency", O_RDONLY | O_CLOEXEC);
+	if (other < 0) {
+		assert_int_equal(awake_hold(), -1);
+		assert_string_equal(awake_text(), "sleeps");
+		skip();
+	}
+	int32_t before = granted_us(other);
+	assert_string_equal(awake_text(), "polls");
+	assert_int_equal(granted_us(other), before);
+	int held = awake_hold();
+	assert_int_equal(granted_us(other), 0);
+	close(held);
+	assert_int_equal(granted_us(other), before);
+	close(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(polls_while_held)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
