@@ -25,7 +25,6 @@ network() {
 	ip -n server route add default via 10.5.0.254
 }
 
-
 # key A B: the file of the pair's key.
 key() { [ "$1" -lt "$2" ] && echo "$work/key-$1$2" || echo "$work/key-$2$1"; }
 
