@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 int awake_hold(void)
@@ -15,11 +16,22 @@ int awake_hold(void)
 	return -1;
 }
 
-const char *awake_text(void)
+static bool has_cpuidle_driver(void)
+{
+	char name[32] = "none";
+	int fd = open("/sys/devices/system/cpu/cpuidle/current_driver", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool known = read(fd, name, sizeof name) > 0 && strncmp(name, "none", 4) != 0;
+	close(fd);
+	return known;
+}
+
+bool awake_serves(void)
 {
 	int fd = awake_hold();
 	if (fd < 0)
-		return "sleeps";
+		return false;
 	close(fd);
-	return "polls";
+	return has_cpuidle_driver();
 }

@@ -238,7 +238,8 @@ static void look_own(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-/* The loader has the kernel verify all of its algorithms, and registers none: 16 s on an emulated processor. */
+/* The loader has the kernel verify all of its algorithms, and registers none: 16 s on an emulated processor.
+ */
 static void look_coupled(const struct check *c, struct doctor_finding *f)
 {
 	char path[4200], *output = NULL;
@@ -272,7 +273,7 @@ static void look_realtime(const struct check *c, struct doctor_finding *f)
 
 static void look_awake(const struct check *c, struct doctor_finding *f)
 {
-	if (strcmp(awake_text(), "polls") == 0)
+	if (awake_serves())
 		found(f, "polls while trials run");
 	else
 		missing(c, f);
@@ -348,7 +349,9 @@ static const struct check checks[] = {
 		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and "
 		"cpu.rt_runtime_us of the cgroup"},
 	{"idle processor", false, look_awake, NULL,
-		"sleeps, and may wake late (trials say so); allow root to open /dev/cpu_dma_latency"},
+		"sleeps, and may wake late (trials say so); use a kernel with a cpuidle driver, and allow "
+		"root to "
+		"open /dev/cpu_dma_latency"},
 	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
 	{"Mininet can be imported", true, look_try, "/usr/bin/python3 -I -c 'import mininet.net'",
 		"/usr/bin/python3 -c 'import mininet.net' says why; " INSTALL},

@@ -179,7 +179,7 @@ static int open_namespaces(struct bench *bench, char **error)
 static int ip_batch(int netns, const char *commands, char **error)
 {
 	const char *const argv[] = {"ip", "-batch", "-", NULL};
-	return process_feed(argv, netns, commands, NULL, error);
+	return process_feed(argv, netns, commands, NULL, error) == 0 ? 0 : -1;
 }
 
 /* Both ends of a pair get hardware addresses that the other knows. */

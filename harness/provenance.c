@@ -138,7 +138,8 @@ static json_t *machine(void)
 	struct sysinfo info;
 	sysinfo(&info);
 	return json_pack("{s:s, s:i, s:I, s:s}", "cpu", model, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
-		"memory_bytes", (json_int_t)info.totalram * info.mem_unit, "idle_cpu", awake_text());
+		"memory_bytes", (json_int_t)info.totalram * info.mem_unit, "idle_cpu",
+		awake_serves() ? "polls" : "sleeps");
 }
 
 /* The plan's cells, each once: the summary shows these even when nothing was measured in them. */

@@ -84,8 +84,8 @@ static int plain_packets(int netns, const char *device, char **error)
 	const char *const offloads[] = {
 		"ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", NULL};
 	const char *const segments[] = {"ip", "link", "set", "dev", device, "gso_max_segs", "1", NULL};
-	return process_feed(offloads, netns, "", NULL, error) < 0 ||
-			       process_feed(segments, netns, "", NULL, error) < 0
+	return process_feed(offloads, netns, "", NULL, error) != 0 ||
+			       process_feed(segments, netns, "", NULL, error) != 0
 		       ? -1
 		       : 0;
 }
@@ -100,7 +100,7 @@ static json_t *read_netem(int netns, const char *device, char **error)
 {
 	const char *const argv[] = {"tc", "-s", "-j", "qdisc", "show", "dev", device, NULL};
 	char *text = NULL;
-	if (process_feed(argv, netns, "", &text, error) < 0)
+	if (process_feed(argv, netns, "", &text, error) != 0)
 		return NULL;
 	json_t *all = json_loads(text, 0, NULL), *one, *found = NULL;
 	size_t i;
@@ -163,7 +163,7 @@ static int apply(const struct shaping *shaping, size_t link, int k, const struct
 	fclose(out);
 	int result = process_feed(argv, netns, batch, NULL, error);
 	free(batch);
-	return result < 0 ? -1 : verify(netns, end->interface, shape, error);
+	return result != 0 ? -1 : verify(netns, end->interface, shape, error);
 }
 
 static int install_end(const struct shaping *shaping, size_t link, int k, char **error)

@@ -274,14 +274,15 @@ int process_feed(const char *const *argv, int netns_fd, const char *input, char 
 		return -1;
 	int status = process_run(&options, true, 20000, &said, error);
 	close(options.stdin_fd);
-	if (status > 0)
+	if (status > 0 && *said)
 		error_set(error, "%s: %.*s", argv[0], (int)strcspn(said, "\n"), said);
-	if (status == 0 && output) {
+	else if (status > 0)
+		error_set(error, "%s: exit status %d, without a word", argv[0], status);
+	if (status == 0 && output)
 		*output = said;
-		return 0;
-	}
-	free(said);
-	return status == 0 ? 0 : -1;
+	else
+		free(said);
+	return status;
 }
 
 const char *process_status_text(int status, char buffer[64])

@@ -43,8 +43,9 @@ void process_stop(struct process *process, int grace_ms);
  * *output is allocated, NUL-ended, and may be NULL-pointer'd away by passing NULL. */
 int process_run(const struct process_options *options, bool merge, int limit_ms, char **output, char **error);
 /* Runs a short program in a network namespace (-1: this one) with a text as its standard input, 20 s at most.
- * -1 and *error, also when its exit status is not 0: the first line that it said, after its name. *output
- * (may be NULL) is all that it said. */
+ * Returns its exit status (0..255), or -1 when it could not run. Unless that is 0, *error: for an exit status
+ * the first line that it said, after its name. *output (may be NULL) is all that it said when it is 0, to be
+ * freed; else it is left alone. */
 int process_feed(const char *const *argv, int netns_fd, const char *input, char **output, char **error);
 /* "exit status 1" or "signal 9 (Killed)" for a wait status, in a static buffer per call site of the caller's.
  */

@@ -35,8 +35,12 @@ static const char *address_text(struct in_addr address, struct text *text)
 static int run_batch(const char *lines, bool force, char **error)
 {
 	const char *const argv[] = {"ip", force ? "-force" : "-4", "-batch", "-", NULL};
-	int result = process_feed(argv, -1, lines, NULL, force ? NULL : error);
-	return force ? 0 : result;
+	char *reason = NULL;
+	int status = process_feed(argv, -1, lines, NULL, &reason), result = 0;
+	if (status < 0 || (status > 0 && !force))
+		result = error_set(error, "routes: %s", reason);
+	free(reason);
+	return result;
 }
 
 static int find_address(const char *interface, struct in_addr *address, char **error)

@@ -27,7 +27,7 @@ static unsigned class_of(unsigned i)
 static int run_batch(const char *lines, char **error)
 {
 	const char *const argv[] = {"tc", "-batch", "-", NULL};
-	return process_feed(argv, -1, lines, NULL, error);
+	return process_feed(argv, -1, lines, NULL, error) == 0 ? 0 : -1;
 }
 
 static void write_classes(FILE *out, const struct settings *s, unsigned i)

@@ -14,8 +14,8 @@ while time.monotonic_ns() < end:
 print(sorted(late)[len(late) * 99 // 100])'
 }
 
-# on_time COMMAND...: what fails on a machine that is late by 0.4 ms (a quiet one is by 0.1) is tried again, three times in all; then the test is
-# skipped, and says how late the machine is. What fails on any other machine fails.
+# on_time COMMAND...: what fails on a machine that is late by 0.4 ms (a quiet one is by 0.1) is tried again, three times in all;
+# then the test is skipped, and says how late the machine is. What fails on any other machine fails.
 on_time() {
 	local tries late
 	for tries in 1 2 3; do

@@ -420,6 +420,25 @@ static void output_is_collected(void **state)
 }
 
 /* More than a pipe holds, and more than the buffer's first sizes. */
+static void a_text_is_fed(void **state)
+{
+	(void)state;
+	free(output);
+	output = NULL;
+	assert_int_equal(process_feed(SHELL("tr a-z A-Z"), -1, "one\ntwo\n", &output, &error), 0);
+	assert_string_equal(output, "ONE\nTWO\n");
+	free(output);
+	output = NULL;
+	assert_int_equal(process_feed(SHELL("cat; exit 7"), -1, "first\nsecond", &output, &error), 7);
+	assert_string_equal(error, "sh: first");
+	assert_null(output);
+	free(error);
+	error = NULL;
+	assert_int_equal(process_feed(SHELL("exit 3"), -1, "", NULL, &error), 3);
+	assert_string_equal(error, "sh: exit status 3, without a word");
+	assert_int_equal(process_feed((const char *const[]){"/no/such", NULL}, -1, "", NULL, NULL), -1);
+}
+
 static void much_output_is_collected(void **state)
 {
 	(void)state;
@@ -582,7 +601,7 @@ int main(void)
 		TEST(nothing_is_stopped_when_nothing_runs),
 		TEST(it_dies_with_its_parent),
 		TEST(output_is_collected),
-		TEST(much_output_is_collected),
+		TEST(a_text_is_fed), TEST(much_output_is_collected),
 		TEST(too_much_output_is_an_error),
 		TEST(what_is_left_behind_holds_nobody_up),
 		TEST(a_call_in_a_namespace_comes_back),
