@@ -238,8 +238,7 @@ static void look_own(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-/* The loader has the kernel verify all of its algorithms, and registers none: 16 s on an emulated processor.
- */
+/* The loader has the kernel verify all of its algorithms, and registers none: 16 s on an emulated processor. */
 static void look_coupled(const struct check *c, struct doctor_finding *f)
 {
 	char path[4200], *output = NULL;
@@ -349,9 +348,8 @@ static const struct check checks[] = {
 		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and "
 		"cpu.rt_runtime_us of the cgroup"},
 	{"idle processor", false, look_awake, NULL,
-		"sleeps, and may wake late (trials say so); use a kernel with a cpuidle driver, and allow "
-		"root to "
-		"open /dev/cpu_dma_latency"},
+		"sleeps, and may wake late (trials say so); use a kernel with a cpuidle driver, and let "
+		"root open /dev/cpu_dma_latency"},
 	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
 	{"Mininet can be imported", true, look_try, "/usr/bin/python3 -I -c 'import mininet.net'",
 		"/usr/bin/python3 -c 'import mininet.net' says why; " INSTALL},
