@@ -18,6 +18,7 @@
 #define FRAME_BYTES 1514
 #define ROUNDS 3
 #define TRAIN_LIMIT_S 10
+#define DRAIN_LIMIT_NS (10 * NS_PER_S)
 #define PATIENCE_NS (100 * NS_PER_MS) /* beyond the longest that the model lets the train take */
 
 #define LATE_SUSPECT_US 2000.0 /* of lateness and of the train's error */
@@ -182,7 +183,25 @@ static size_t round_of_trains(const struct network *network, const struct link_s
 	return sent;
 }
 
-/* What the workload left on its way may delay a train, but not many; a link that is slow by itself delays
+static int64_t longest_way_ns(const struct shape *shape)
+{
+	return shape->delay_ns + shape->jitter_ns + (int64_t)(shape->queue_packets * serialisation_ns(shape));
+}
+
+/* Within this time the last packet of a workload that has ended is through, were all queues full and one path
+ * over all links. */
+static int64_t drain_ns(const struct link_shape *shapes, size_t links)
+{
+	int64_t sum = 0;
+	for (size_t i = 0; i < links; i++) {
+		int64_t way[2] = {
+			longest_way_ns(&shapes[i].direction[0]), longest_way_ns(&shapes[i].direction[1])};
+		sum += way[0] > way[1] ? way[0] : way[1];
+	}
+	return sum < DRAIN_LIMIT_NS ? sum : DRAIN_LIMIT_NS;
+}
+
+/* What the workload left on its way delays trains until it is through; a link that is slow by itself delays
  * all. */
 void fidelity_observe(const struct network *network, const struct link_shape *shapes, json_t *links)
 {
@@ -192,7 +211,9 @@ void fidelity_observe(const struct network *network, const struct link_shape *sh
 	pid_t *senders = calloc(count, sizeof *senders);
 	if (trains == MAP_FAILED)
 		abort();
-	for (int round = 0; round < ROUNDS && round_of_trains(network, shapes, trains, senders, links) > 0;
+	int64_t drained_ns = clock_now_ns() + drain_ns(shapes, network->topology->links_count);
+	for (int round = 0; (round < ROUNDS || clock_now_ns() < drained_ns) &&
+			    round_of_trains(network, shapes, trains, senders, links) > 0;
 		round++)
 		;
 	munmap(trains, count * sizeof *trains);
@@ -264,9 +285,11 @@ static void judge_rate(json_t *record, json_t *counters, const struct shape *sha
 {
 	json_t *sent = json_object_get(counters, "sent_bytes");
 	double bytes = json_number_value(sent ? sent : json_object_get(counters, "bytes"));
-	/* Before and after the workload the link carries little, and never more than a second's worth. */
-	double most = shape->rate_bps ? (double)shape->rate_bps / 8 * (seconds + 1) * RATE_EXCESS : INFINITY;
-	if (bytes > most)
+	/* Before and after the workload the link carries little, and never more than a second's worth. The
+	 * wheel counts what it takes: a queue of it may still wait. */
+	double most = (double)shape->rate_bps / 8 * (seconds + 1) * RATE_EXCESS +
+		      shape->queue_packets * (double)FRAME_BYTES;
+	if (shape->rate_bps && bytes > most)
 		trial_judge(record, "invalid",
 			"link %s (%s) carried %.0f bytes, more than its rate allows (%.0f)", link, direction,
 			bytes, most);

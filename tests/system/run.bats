@@ -163,6 +163,16 @@ says_what_links_did() {
 	on_time says_what_links_did
 }
 
+links_alone_were_judged() {
+	liquidnet run tests/system/data/leftovers.yaml --results "$work/results" --jobs 1 &&
+		jq -e '[.links[].forward.observed.error_median_us] | length == 2 and all(. < 2000)' "$work/results/leftovers/latest/trials.jsonl"
+}
+
+@test "what a workload leaves in the queues is not held against the links" {
+	need_root
+	on_time links_alone_were_judged
+}
+
 @test "a label that does not match the wire fails the trial" {
 	need_root
 	edited "expect: {protocol: mptcp, at: server/link3, subflows: [client]}" \

@@ -68,6 +68,25 @@ static void lateness_own_drops_and_rate(void **state)
 	assert_string_equal(judged(json_pack("{s:i}", "sent_bytes", 14000000)), "invalid");
 }
 
+static void a_queue_may_still_wait(void **state)
+{
+	(void)state;
+	struct link_shape queue = shape, links[1000];
+	queue.direction[0].queue_packets = 100;
+	json_t *record = json_pack("{s:{s:{s:{s:i}}}}", "links", "core", "forward", "sent_bytes", 14000000);
+	snprintf(status, sizeof status, "valid");
+	fidelity_judge(&topology, &queue, 10, record);
+	assert_string_equal(status, "valid");
+	json_decref(record);
+	/* 100 packets at 10 Mbit/s and 5 ms; for a thousand such links nobody waits. */
+	int64_t one = 5 * NS_PER_MS + (int64_t)(100 * FRAME_BYTES * 8e9 / 10e6);
+	for (size_t i = 0; i < 1000; i++)
+		links[i] = queue;
+	assert_int_equal(drain_ns(links, 1), one);
+	assert_int_equal(drain_ns(links, 3), 3 * one);
+	assert_int_equal(drain_ns(links, 1000), DRAIN_LIMIT_NS);
+}
+
 /* A train sent at once over a link of 10 Mbit/s and 5 ms, `late_us` late throughout, serialised at `rate`. */
 static struct train train(double late_us, double rate)
 {
@@ -144,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loss_is_judged_by_its_own_chance),
 		cmocka_unit_test(lateness_own_drops_and_rate),
+		cmocka_unit_test(a_queue_may_still_wait),
 		cmocka_unit_test(a_train_shows_delay_and_rate),
 		cmocka_unit_test(a_train_with_losses),
 		cmocka_unit_test(the_better_of_two_trains_counts),
