@@ -3,6 +3,7 @@
 #include "harness/crew.h"
 
 #include "harness/pace.h"
+#include "harness/probe.h"
 #include "harness/project.h"
 #include "harness/sandbox.h"
 #include "harness/trial.h"
@@ -32,6 +33,15 @@ struct seat { /* one sandbox that runs */
 	unsigned ended; /* ends of services before it began */
 };
 
+/* What the machine worked beyond the figures of sandboxes is looked at this often. */
+#define LOOK_NS (5 * NS_PER_S)
+
+struct look {
+	struct machine_sample machine;
+	uint64_t sandboxes_us;
+	double trial_s; /* since then: seconds of trials */
+};
+
 struct crew {
 	const struct experiment *experiment;
 	const struct plan *plan;
@@ -43,6 +53,7 @@ struct crew {
 	struct seat *seats;
 	unsigned seats_count;
 	struct pace pace; /* where the machine decides how many are in use */
+	struct look look; /* the last one */
 	size_t next;      /* of the plan */
 	unsigned number;
 	bool stopping;
@@ -271,6 +282,31 @@ static int fill_seats(struct crew *crew, char **error)
 	return 0;
 }
 
+static struct look look_at(struct crew *crew)
+{
+	struct look look = {0};
+	machine_sample_take(&look.machine);
+	if (host_cgroup_usage(crew->host, "", &look.sandboxes_us) < 0)
+		look.sandboxes_us = 0;
+	return look;
+}
+
+/* `count` trials ran for so long. */
+static void note_beyond(struct crew *crew, unsigned count, int64_t ns)
+{
+	crew->look.trial_s += (double)ns / 1e9 * count;
+	if (clock_now_ns() - crew->look.machine.at_ns < LOOK_NS)
+		return;
+	struct look now = look_at(crew);
+	/* Without figures of sandboxes nothing is known to be beyond them. */
+	if (now.sandboxes_us > 0)
+		pace_beyond(&crew->pace,
+			machine_busy_s(&crew->look.machine, &now.machine) -
+				(double)(now.sandboxes_us - crew->look.sandboxes_us) / 1e6,
+			crew->look.trial_s);
+	crew->look = now;
+}
+
 /* Waits for reports, limits and the stop signal; wakes every second so that the time left moves. */
 static int serve(struct crew *crew, char **error)
 {
@@ -284,7 +320,9 @@ static int serve(struct crew *crew, char **error)
 			p[count++] =
 				(struct pollfd){.fd = crew->seats[i].sandbox.report_fd, .events = POLLIN};
 		}
+	int64_t began = clock_now_ns();
 	int n = poll(p, count, 1000);
+	note_beyond(crew, (unsigned)count - 1, clock_now_ns() - began);
 	if (n < 0 && errno != EINTR)
 		return error_set(error, "poll: %s", strerror(errno));
 	if (n > 0 && p[0].revents)
@@ -339,6 +377,7 @@ int crew_run(const struct experiment *experiment, const struct plan *plan, const
 	crew.seats = calloc(crew.seats_count, sizeof *crew.seats);
 	pace_init(&crew.pace, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), free_memory_mib(),
 		experiment->procedures_count);
+	crew.look = look_at(&crew);
 	*tally = (struct crew_tally){0};
 	int left = 0;
 	do {

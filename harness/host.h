@@ -28,7 +28,8 @@ void host_sandbox_started(struct host *host, pid_t pid);
 /* Makes a cgroup (version 2) for one sandbox; `name` is a file name. A descriptor of its folder for clone3's
  * CLONE_INTO_CGROUP, owned by the caller; -1 where there is none: the run goes on without. */
 int host_cgroup(struct host *host, const char *name);
-/* Processor time used, in microseconds. -1 where it is unknown (no cgroup2): no figure is not a figure of 0.
+/* Processor time used, in microseconds; `name` "": by all of the run's sandboxes so far, also those that are
+ * gone. -1 where it is unknown (no cgroup2): no figure is not a figure of 0.
  */
 int host_cgroup_usage(struct host *host, const char *name, uint64_t *cpu_us);
 /* Kills what still runs in it and removes it. Harmless twice. */

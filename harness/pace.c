@@ -35,10 +35,18 @@ double pace_load(const struct pace *pace, size_t kind)
 {
 	double dearest = UNKNOWN_LOAD;
 	if (pace->loads[kind] > 0)
-		return pace->loads[kind];
+		return pace->loads[kind] + pace->beyond;
 	for (size_t i = 0; i < pace->kinds; i++)
 		dearest = pace->loads[i] > dearest ? pace->loads[i] : dearest;
-	return dearest;
+	return dearest + pace->beyond;
+}
+
+void pace_beyond(struct pace *pace, double busy_s, double trial_s)
+{
+	double each = trial_s > 0 ? busy_s / trial_s : 0;
+	pace->beyond += SMOOTHING * (each - pace->beyond);
+	if (pace->beyond < 0)
+		pace->beyond = 0;
 }
 
 bool pace_admits(const struct pace *pace, size_t kind, unsigned running, double load)
@@ -76,7 +84,7 @@ bool pace_ended(struct pace *pace, const struct pace_trial *t)
 		return !(t->idle_percent >= PACE_IDLE) && slow_down(pace);
 	if (t->idle_percent < PACE_FULL)
 		return false;
-	pace->clean += load;
+	pace->clean += load + pace->beyond;
 	if (pace->clean < pace->budget)
 		return false;
 	double top = PACE_BUDGET * pace->cpus, step = STEP * pace->cpus, target = least(pace->ceiling, top);

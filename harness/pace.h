@@ -7,10 +7,11 @@
  * much load as it holds has ended clean, it moves half way to PACE_BUDGET of all processors. A trial that the
  * machine was too slow for (strained) lowers it, and what was too much then is not tried again before many
  * clean trials: the longer all stays clean, the fewer, for a disturbance that has passed must not cost hours.
- * Where a good part of the machine was idle meanwhile, it was not the trials that were too many: something
- * outside took the processors (other guests of its host), fewer at once would not help, and nothing moves.
- * Where next to nothing was idle, all is clean but full: the budget does not rise. (Interrupts count in no
- * trial: a link's packets may be handled over an idle processor.)
+ * What trials cost that is in no sandbox's figure (interrupts that handle a link's packets, threads of the
+ * kernel) is what the machine worked beyond those figures, the same for each trial that ran. Where a good
+ * part of the machine was idle meanwhile, it was not the trials that were too many: something outside took
+ * the processors (other guests of its host), fewer at once would not help, and nothing moves. Where next to
+ * nothing was idle, all is clean but full: the budget does not rise.
  */
 #ifndef LIQUIDNET_PACE_H
 #define LIQUIDNET_PACE_H
@@ -34,13 +35,14 @@ struct pace {
 	unsigned epoch;  /* counts the budget's moves */
 	double *loads;   /* processors that a trial of each kind keeps busy, smoothed; 0: not known yet */
 	size_t kinds;
+	double beyond; /* processors that a trial keeps busy beyond its own figure, smoothed */
 };
 
 /* `kinds`: how many kinds of trial there are. pace_free ends it. */
 void pace_init(struct pace *pace, unsigned cpus, unsigned long memory_mib, size_t kinds);
 void pace_free(struct pace *pace);
 /* The processors that a trial of a kind keeps busy: what earlier ones did; of an unknown kind as much as the
- * dearest known one, and at least a quarter of a processor. */
+ * dearest known one, and at least a quarter of a processor; and what it costs beyond its own figure. */
 double pace_load(const struct pace *pace, size_t kind);
 /* Whether a trial may start beside `running` others whose loads are `load` together. One alone always may. */
 bool pace_admits(const struct pace *pace, size_t kind, unsigned running, double load);
@@ -52,6 +54,9 @@ struct pace_trial {
 	unsigned epoch;      /* when it began: a trial of another budget proves nothing about this one */
 };
 
+/* For so many seconds of trials (two that ran for one second: two) the machine worked `busy_s` seconds more
+ * than their own figures say. Told about every few seconds. */
+void pace_beyond(struct pace *pace, double busy_s, double trial_s);
 /* A trial ended. True when the budget moved. */
 bool pace_ended(struct pace *pace, const struct pace_trial *trial);
 

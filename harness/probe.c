@@ -141,12 +141,23 @@ void machine_sample_take(struct machine_sample *sample)
 		fclose(in);
 }
 
+static double forward(uint64_t before, uint64_t after)
+{
+	/* The kernel's count of waiting for disks may step back a little. */
+	return after > before ? (double)(after - before) : 0;
+}
+
+double machine_busy_s(const struct machine_sample *before, const struct machine_sample *after)
+{
+	double ticks = forward(before->total, after->total) - forward(before->idle, after->idle) -
+		       forward(before->steal, after->steal);
+	return ticks > 0 ? ticks / (double)sysconf(_SC_CLK_TCK) : 0;
+}
+
 json_t *machine_sample_json(const struct machine_sample *before, const struct machine_sample *after)
 {
 	double total = (double)(after->total - before->total);
-	/* The kernel's count of waiting for disks may step back a little. */
-	double idle = after->idle > before->idle ? (double)(after->idle - before->idle) : 0;
-	double steal = after->steal > before->steal ? (double)(after->steal - before->steal) : 0;
+	double idle = forward(before->idle, after->idle), steal = forward(before->steal, after->steal);
 	double seconds = (double)(after->at_ns - before->at_ns) / 1e9;
 	if (after->total <= before->total)
 		return json_pack("{s:f}", "seconds", seconds);

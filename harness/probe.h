@@ -19,6 +19,9 @@ struct machine_sample { /* /proc/stat's first line and the time */
 };
 
 void machine_sample_take(struct machine_sample *sample);
+/* Processor time that the machine worked between two samples, in seconds: neither idle nor taken by its host.
+ * 0 where /proc/stat says nothing. */
+double machine_busy_s(const struct machine_sample *before, const struct machine_sample *after);
 /* {"idle_percent","steal_percent","seconds"} between two samples; only "seconds" where /proc/stat says
  * nothing. */
 json_t *machine_sample_json(const struct machine_sample *before, const struct machine_sample *after);

@@ -485,6 +485,9 @@ static void usage(void)
 	reap(pid);
 	CHECK(clock_now_ns() - began < NS_PER_S);
 	CHECK(host_cgroup_usage(host, "busy", &cpu_us) < 0);
+	/* What it used stays in the run's sum. */
+	CHECK(host_cgroup_usage(host, "", &cpu_us) == 0);
+	CHECK(cpu_us >= 45000);
 	host_cgroup_remove(host, "busy");
 	close(cgroup);
 	host_close(host);

@@ -166,6 +166,25 @@ static void a_full_machine_gets_no_more(void **state)
 	pace_free(&pace);
 }
 
+/* A trial whose packets are handled by the kernel's threads: 0.11 processors in its sandbox, 0.2 beside it. */
+static void what_is_in_no_sandbox_counts(void **state)
+{
+	(void)state;
+	struct pace pace;
+	pace_init(&pace, 2, 24000, 2);
+	clean_trials(&pace, 0, 0.11, 200);
+	assert_int_equal(fit(&pace, 0), 13);
+	for (int i = 0; i < 50; i++)
+		pace_beyond(&pace, 1.0, 5.0);
+	assert_int_equal(fit(&pace, 0), 4);
+	assert_true(pace_load(&pace, 1) > 0.44 && pace_load(&pace, 1) < 0.46);
+	/* It passes; it is never less than nothing, and where nothing ran it says nothing of trials. */
+	for (int i = 0; i < 50; i++)
+		pace_beyond(&pace, i % 2 ? -1.0 : 1.0, i % 2 ? 5.0 : 0.0);
+	assert_int_equal(fit(&pace, 0), 13);
+	pace_free(&pace);
+}
+
 static void a_trial_of_another_budget_proves_nothing(void **state)
 {
 	(void)state;
@@ -206,6 +225,7 @@ int main(void)
 		cmocka_unit_test(what_passed_is_soon_forgotten),
 		cmocka_unit_test(what_came_from_outside_moves_nothing),
 		cmocka_unit_test(a_full_machine_gets_no_more),
+		cmocka_unit_test(what_is_in_no_sandbox_counts),
 		cmocka_unit_test(a_trial_of_another_budget_proves_nothing),
 		cmocka_unit_test(it_never_leaves_its_range)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
