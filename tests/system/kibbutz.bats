@@ -246,7 +246,10 @@ clocks() {
 
 # --- tunnels to the provider -----------------------------------------------------------------------------------------
 
-accounted() { [ "$(control provider accounts | jq -c "$1")" = "$2" ]; }
+accounted() {
+	control provider accounts >accounts.log # shown where a test fails
+	[ "$(jq -c "$1" accounts.log)" = "$2" ]
+}
 # count_cellular N: IPv4 packets on its cellular link from now on; ARP is Ethernet's.
 count_cellular() {
 	inside "p$1" nft 'table ip watch { chain in { type filter hook prerouting priority -400; iifname "cell" counter; }
@@ -266,6 +269,7 @@ tunnelled() {
 	await p2.log 'event=tunnel which=own up=1'
 	await p1.log 'event=heard neighbour=p2'
 	until_true made
+	await provider.log 'event=vpn-state.*state=up' 2 # the other ends too: what comes before that is lost
 	# What passes inside it is phone 1's to pay and phone 2's to be paid, to the byte: 20 packets of 1028 bytes, and their answers.
 	inside p1 ping -qc 20 -i 0.05 -s 1000 -I 10.21.2.2 10.5.0.1 >/dev/null
 	until_true accounted .devices.p1 '{"given":0,"taken":41120}'

@@ -614,8 +614,7 @@ shared_air() {
 	between 3.5 "$(cat second.out)" 7
 	between 8 "$(jq -n "$(cat first.out) + $(cat second.out)")" 11
 	[ "$(status '[.links[] | .forward, .reverse | .air.waits > 0] | all')" = true ]
-	[ "$(status '[.links[] | .forward, .reverse | .air.seconds] | add * 1e6 | round')" = \
-		"$(status '.links[0].medium.busy_s * 1e6 | round')" ]
+	[ "$(status '[([.links[] | .forward, .reverse | .air.seconds] | add), .links[0].medium.busy_s] | map(. * 1e6 | round) | .[0] == .[1]')" = true ]
 	control shape near forward '{medium: {name: wifi, phy_rate: 12Mbit/s, channel: 2}}' | jq -e '.ok == false'
 	stop_link
 }
