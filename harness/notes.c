@@ -22,8 +22,8 @@ static int read_effect(const struct conf_node *at, const char *word, enum note_e
 
 static int read_note(struct notes *notes, const struct conf_node *at, char **error)
 {
-	static const char *const keys[] = {
-		"table", "rows", "columns", "procedures", "except", "where", "effect", "text", NULL};
+	static const char *const keys[] = {"table", "rows", "columns", "procedures", "experiments", "except",
+		"where", "effect", "text", NULL};
 	const char *where, *effect;
 
 	if (notes->count == NOTES_MAX)
@@ -33,6 +33,7 @@ static int read_note(struct notes *notes, const struct conf_node *at, char **err
 		conf_string(at, "rows", "*", &note->rows, error) < 0 ||
 		conf_string(at, "columns", "*", &note->columns, error) < 0 ||
 		conf_string(at, "procedures", "*", &note->procedures, error) < 0 ||
+		conf_string(at, "experiments", "*", &note->experiments, error) < 0 ||
 		conf_string(at, "except", "", &note->except, error) < 0 ||
 		conf_string(at, "where", "everywhere", &where, error) < 0 ||
 		conf_need_string(at, "effect", &effect, error) < 0 ||
@@ -107,5 +108,5 @@ bool note_applies(const struct note *note, const char *file, const char *row, co
 {
 	return !strcmp(note->table, file) && (lossy || !note->lossy) && fits(note->rows, row) &&
 	       fits(note->columns, column) && fits(note->procedures, procedure) &&
-	       !fits(note->except, experiment);
+	       fits(note->experiments, experiment) && !fits(note->except, experiment);
 }

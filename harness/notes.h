@@ -18,12 +18,13 @@ enum note_effect {
 
 /* Patterns are the shell's (fnmatch), several separated by `|`. Strings live as long as the notes. */
 struct note {
-	const char *table;      /* the file, as experiments name it */
-	const char *rows;       /* of configurations */
-	const char *columns;    /* of the table */
-	const char *procedures; /* of the experiment's procedures */
-	const char *except;     /* experiments that it is not about; "": it is about all */
-	bool lossy;             /* only where the configuration has loss on a link */
+	const char *table;       /* the file, as experiments name it */
+	const char *rows;        /* of configurations */
+	const char *columns;     /* of the table */
+	const char *procedures;  /* of the experiment's procedures */
+	const char *experiments; /* that it is about */
+	const char *except;      /* experiments that it is not about; "": none */
+	bool lossy;              /* only where the configuration has loss on a link */
 	enum note_effect effect;
 	const char *text;
 };

@@ -447,6 +447,7 @@ static void notes_on_published_values(void **state)
 		"  - {table: b.csv, procedures: 'n*', effect: incomparable, text: a defect}\n"
 		"  - {table: other.csv, effect: incomparable, text: another file}\n"
 		"  - {table: b.csv, except: '*', effect: incomparable, text: no experiment}\n"
+		"  - {table: b.csv, experiments: '*-lia|none', effect: incomparable, text: another experiment}\n"
 		"  - {table: b.csv, except: '*-lia|none', effect: context, text: not theirs}\n");
 	if (make(&folder, &experiment, &error) < 0)
 		fail_msg("%s", error);
@@ -463,6 +464,7 @@ static void notes_on_published_values(void **state)
 	assert_non_null(strstr(scorecard, "- [1] never\n"));
 	assert_null(strstr(scorecard, "another file"));
 	assert_null(strstr(scorecard, "no experiment"));
+	assert_null(strstr(scorecard, "another experiment"));
 	assert_non_null(strstr(scorecard, "not theirs"));
 	free(scorecard);
 	char path[160];
