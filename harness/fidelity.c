@@ -110,10 +110,10 @@ static json_t *observed_json(const struct train *train, const struct shape *shap
 	return observed;
 }
 
-static bool good_enough(const json_t *observed)
+static bool good_enough(const json_t *observed, double limit_us)
 {
 	const json_t *median = json_object_get(observed, "error_median_us");
-	return median && json_number_value(median) < LATE_SUSPECT_US / 2;
+	return median && json_number_value(median) < limit_us;
 }
 
 /* Keeps the observation with the smaller error; takes over `observed`. */
@@ -150,9 +150,9 @@ static bool can_be_crossed(const struct topology_link *link, const struct link_s
 	return is_pipe(shape) && *link->ends[0].address && *link->ends[1].address;
 }
 
-/* One round: a train over every direction whose best so far is not good enough. Returns how many were sent.
- */
-static size_t round_of_trains(const struct network *network, const struct link_shape *shapes,
+/* One round: a train over every direction whose best so far is late by limit_us or more. Returns how many
+ * were sent. */
+static size_t round_of_trains(const struct network *network, const struct link_shape *shapes, double limit_us,
 	struct train *trains, pid_t *senders, json_t *links)
 {
 	const struct topology *topology = network->topology;
@@ -163,7 +163,8 @@ static size_t round_of_trains(const struct network *network, const struct link_s
 		json_t *counters = json_object_get(json_object_get(links, link->name), directions[i % 2]);
 		senders[i] = -1;
 		if (!can_be_crossed(link, &shapes[i / 2]) ||
-			good_enough(json_object_get(counters, "observed")))
+			good_enough(json_object_get(counters, "observed"),
+				limit_us + (double)shape->jitter_ns / 1e3))
 			continue;
 		memset(&trains[i], 0, sizeof trains[i]);
 		senders[i] = fork();
@@ -202,7 +203,7 @@ static int64_t drain_ns(const struct link_shape *shapes, size_t links)
 }
 
 /* What the workload left on its way delays trains until it is through; a link that is slow by itself delays
- * all. */
+ * all. A machine that is a little late gets no more than the first rounds. */
 void fidelity_observe(const struct network *network, const struct link_shape *shapes, json_t *links)
 {
 	size_t count = network->topology->links_count * 2;
@@ -212,10 +213,10 @@ void fidelity_observe(const struct network *network, const struct link_shape *sh
 	if (trains == MAP_FAILED)
 		abort();
 	int64_t drained_ns = clock_now_ns() + drain_ns(shapes, network->topology->links_count);
-	for (int round = 0; (round < ROUNDS || clock_now_ns() < drained_ns) &&
-			    round_of_trains(network, shapes, trains, senders, links) > 0;
-		round++)
-		;
+	size_t sent = 1;
+	for (int round = 0; sent > 0 && (round < ROUNDS || clock_now_ns() < drained_ns); round++)
+		sent = round_of_trains(network, shapes,
+			round < ROUNDS ? LATE_SUSPECT_US / 2 : LATE_SUSPECT_US, trains, senders, links);
 	munmap(trains, count * sizeof *trains);
 	free(senders);
 }

@@ -149,12 +149,12 @@ static void the_better_of_two_trains_counts(void **state)
 	json_t *counters = json_object();
 	struct train held = train(9000, 10e6), clean = train(20, 10e6), failed = {.reason = "no way"};
 	keep_better(counters, observed_json(&held, &shape.direction[0]));
-	assert_false(good_enough(json_object_get(counters, "observed")));
+	assert_false(good_enough(json_object_get(counters, "observed"), 1000));
 	keep_better(counters, observed_json(&clean, &shape.direction[0]));
-	assert_true(good_enough(json_object_get(counters, "observed")));
+	assert_true(good_enough(json_object_get(counters, "observed"), 1000));
 	keep_better(counters, observed_json(&failed, &shape.direction[0]));
 	keep_better(counters, observed_json(&held, &shape.direction[0]));
-	assert_true(good_enough(json_object_get(counters, "observed")));
+	assert_true(good_enough(json_object_get(counters, "observed"), 1000));
 	json_decref(counters);
 }
 
