@@ -14,7 +14,7 @@
  * model fed with the train; delay is the configured one plus the median error; rate only where the link was
  * the bottleneck and lost nothing. Where a train could not run "observed" is {"reason"}. Takes twice the
  * longest delay and some 50 ms. Where a train is late it is sent again: three times, and more until what the
- * workload left in the queues must be through. */
+ * workload left in the queues must be through, while it is late by 2 ms. */
 void fidelity_observe(const struct network *network, const struct link_shape *shapes, json_t *links);
 
 /* Judges record.links against the configured shapes. `seconds`: how long the workload ran. Thresholds:
