@@ -106,7 +106,7 @@ static bool fits(const char *patterns, const char *name)
 bool note_applies(const struct note *note, const char *file, const char *row, const char *column,
 	const char *experiment, const char *procedure, bool lossy)
 {
-	return !strcmp(note->table, file) && (lossy || !note->lossy) && fits(note->rows, row) &&
+	return fits(note->table, file) && (lossy || !note->lossy) && fits(note->rows, row) &&
 	       fits(note->columns, column) && fits(note->procedures, procedure) &&
 	       fits(note->experiments, experiment) && !fits(note->except, experiment);
 }

@@ -1,4 +1,4 @@
-/* Notes: what is known about published values, as data (data/notes.yaml): which table, rows and columns a
+/* Notes: what is known about published values, as data (data/notes.yaml): which tables, rows and columns a
  * note is about, and what it means for a comparison with them. The values themselves are never changed. */
 #ifndef LIQUIDNET_NOTES_H
 #define LIQUIDNET_NOTES_H
@@ -18,7 +18,7 @@ enum note_effect {
 
 /* Patterns are the shell's (fnmatch), several separated by `|`. Strings live as long as the notes. */
 struct note {
-	const char *table;       /* the file, as experiments name it */
+	const char *table;       /* the files, as experiments name them */
 	const char *rows;        /* of configurations */
 	const char *columns;     /* of the table */
 	const char *procedures;  /* of the experiment's procedures */

@@ -387,7 +387,13 @@ static void notes(const struct report *report)
 		begun = true;
 		fprintf(report->out, "<li id=\"note-%zu\">", number);
 		html_text(report->out, cells->notes.items[i].text);
-		html_format(report->out, " (%s)", cells->notes.items[i].table);
+		fputs(" (", report->out);
+		for (const char *file = cells->notes.items[i].table; *file; file += *file == '|') {
+			int length = (int)strcspn(file, "|");
+			html_format(report->out, file[length] ? "%.*s, " : "%.*s", length, file);
+			file += length;
+		}
+		fputs(")", report->out);
 		fputs("</li>\n", report->out);
 	}
 	if (begun)

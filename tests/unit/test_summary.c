@@ -444,7 +444,7 @@ static void notes_on_published_values(void **state)
 		"  - {table: a.csv, columns: tcp|x, effect: explains-lower, text: never}\n"
 		"  - {table: a.csv, rows: 'cl*', columns: tcp, effect: explains-higher, text: \"a, cause\"}\n"
 		"  - {table: b.csv, where: lossy, effect: incomparable, text: no loss here}\n"
-		"  - {table: b.csv, procedures: 'n*', effect: incomparable, text: a defect}\n"
+		"  - {table: c.csv|b.csv, procedures: 'n*', effect: incomparable, text: a defect}\n"
 		"  - {table: other.csv, effect: incomparable, text: another file}\n"
 		"  - {table: b.csv, except: '*', effect: incomparable, text: no experiment}\n"
 		"  - {table: b.csv, experiments: '*-lia|none', effect: incomparable, text: another experiment}\n"
