@@ -134,14 +134,16 @@ tshark_agrees() {
 	transfer 4M
 	end_capture "$capture" both.pcap
 	agree both.pcap
-	# The data connection: MPTCP v1, two subflows on two paths, every byte once.
+	# The data connection: MPTCP v1, two subflows on two paths, every byte once, were it behind a hole that no one filled: the
+	# receiver may end the connection (fastclose) as soon as the sender says that it has done.
 	"$liquidnet" analyze --json both.pcap >both.json
 	jq -e '[.files[0].connections[] | select(.forward.delivered_bytes > 1e6)] | length == 1 and (.[0]
 		| .protocol == "mptcp" and .version == 1 and (.fallback | not) and (.subflows | length) == 2
 		and ([.subflows[].client_address] | sort) == ["10.0.1.1", "10.0.2.1"]
-		and ([.subflows[].forward | .unique_bytes] | add) == .forward.delivered_bytes + .forward.reinjected_bytes
+		and ([.subflows[].forward | .unique_bytes] | add) ==
+			.forward.delivered_bytes + .forward.reinjected_bytes + .forward.undelivered_bytes
 		and ([.subflows[].forward.unmapped_bytes] | add) == 0
-		and .subflows[1].join_token == .token_server)' both.json >/dev/null
+		and .subflows[1].join_token == .token_server)' both.json >/dev/null || { jq -c '.files[0].connections[]' both.json >&2; return 1; }
 	# Losses happened, or nothing was compared.
 	awk '{ below += $7 } END { exit !(below > 0) }' own.txt
 	# tshark computes the same token from the key that the server announced.

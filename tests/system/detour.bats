@@ -380,7 +380,7 @@ sigkill() {
 		add chain ip liquidnet-detour old { type nat hook prerouting priority dstnat; }'
 	start_detour
 	ip netns exec detour nft list table ip liquidnet-detour >table
-	! grep 'chain old' table || return 1
+	fails grep 'chain old' table
 	say a still-there
 }
 @test "after SIGKILL a running transfer goes on, and the next start adopts the mappings" { in_sandbox sigkill; }
@@ -389,7 +389,7 @@ second_daemon() {
 	start_detour
 	serve server 5201
 	ask client1 10.0.1.9 10.0.5.1 5201 5201
-	! timeout 10 ip netns exec detour "$detour_program" --config detour.yaml 2>second.log || return 1
+	fails timeout 10 ip netns exec detour "$detour_program" --config detour.yaml 2>second.log
 	grep -q 'is another detour running' second.log
 	open_flow a client1 10.0.1.9 5201 # the first one's table is as it was
 	say a hello
@@ -542,7 +542,7 @@ vpn_encrypted() {
 	vpn_client client1 10.0.1.9 "$client_options"
 	open_flow client1 client1 10.0.5.1 5201
 	[ "$peer" = from=10.0.5.9 ]
-	! seen_on_wire client1 0123456789-client1 || return 1
+	fails seen_on_wire client1 0123456789-client1
 	grep -qi "$cipher" vpn/server.log
 	stop_detour
 }
@@ -621,7 +621,7 @@ ten_thousand() {
 		done
 		echo "$EPOCHREALTIME"
 	BASH
-	timeout 50 ip netns exec client1 bash -eu blast >stamps
+	timeout $((50 * slow)) ip netns exec client1 bash -eu blast >stamps
 	[ "$(stat -c %s answers)" = 120000 ]
 	[ "$(status '"\(.mappings) \(.counters.as_proposed) \(.counters.other_port)"')" = "10000 5000 5000" ]
 	[ "$(ip netns exec detour nft -j list map ip liquidnet-detour mappings | jq '[.nftables[].map.elem? // [] | length] | add')" = 10000 ]
@@ -636,7 +636,7 @@ ten_thousand() {
 	# All of them are adopted by the next life, and all end together, but for one that somebody has taken out.
 	kill -KILL "$daemon"
 	wait "$daemon" || true
-	start_detour 'max_per_client: 20000, idle: 4s'
+	start_detour "max_per_client: 20000, idle: $((4 * slow))s"
 	[ "$(status '"\(.mappings) \(.counters.adopted)"')" = "10000 10000" ]
 	ip netns exec detour nft 'delete element ip liquidnet-detour mappings { 10.0.1.1 . 20000 }'
 	until [ "$(status .mappings)" = 0 ]; do :; done

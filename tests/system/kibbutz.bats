@@ -116,7 +116,7 @@ not_admitted() {
 	start_phone 1 2
 	start_phone 2 1
 	# Phone 1 sends through phone 2 without being asked to.
-	! inside p1 ping -qc 1 -W 1 -I 10.9.2.1 10.5.0.1 >/dev/null
+	fails inside p1 ping -qc 1 -W 1 -I 10.9.2.1 10.5.0.1 >/dev/null
 	[ "$(control p2 accounts | jq .refused)" -ge 1 ]
 	own_packet 2
 	await p1.log event=heard
@@ -358,7 +358,7 @@ leaves_nothing() {
 	echoes "with the next one"
 	stop 1
 	state | grep -v sysctl >after
-	! grep -q '47[0-9][0-9]\|liquidnet' after
+	fails grep -q '47[0-9][0-9]\|liquidnet' after
 }
 
 @test "kibbutz: the daemon leaves nothing behind, and survives being killed" { in_sandbox leaves_nothing; }

@@ -65,7 +65,7 @@ connections() { # established on all servers
 downloads_are_whole() { # N
 	wait "$downloads"
 	[ "$(grep -c '^1000000 0$' downloads.out)" = "$1" ]
-	! grep -v "^DL%\|^--" downloads.log | grep -q "curl:"
+	sed '/^DL%/d; /^--/d' downloads.log | fails grep -q "curl:"
 }
 
 # Tokens move four times under running downloads: from s1 and s2 to s3 and s4, back, and away again.
@@ -224,10 +224,10 @@ bad_configurations() {
 	ask m1 map "$work/none.map" | jq -e '.ok == false'
 	for words in "add s1 10.9.21.9" "add x 10.9.100.1" "drain s9" "remove s9" "port 0 s1" "port 81 s9" "init"; do
 		# shellcheck disable=SC2086
-		! lb $words 2>refused || return 1
+		fails lb $words 2>refused
 		[ "$(wc -l <refused)" = 1 ]
 	done
-	! lb frobnicate 2>refused
+	fails lb frobnicate 2>refused
 }
 
 @test "bad configurations, maps and commands are one line each, and change nothing" {
@@ -249,10 +249,10 @@ zookeeper() {
 	printf '%s\n' "dataDir=$work/zk" clientPort=2181 admin.enableServer=false maxClientCnxns=0 >zoo.cfg
 	start_keeper
 	in_s4() { ip netns exec s4 "$programs/liquidnet-lb" --map zk://127.0.0.1:2181/liquidnet/lb --json "$@"; }
-	! in_s4 show 2>missing || return 1
+	fails in_s4 show 2>missing
 	grep -q 'no map is there' missing
 	in_s4 --vip "$vip" --tokens 1000 init
-	! in_s4 --vip "$vip" init 2>again || return 1
+	fails in_s4 --vip "$vip" init 2>again
 	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done
 	start_mux m1
 	start_mux m2

@@ -465,7 +465,7 @@ stalled() {
 	control reset
 	[ "$(status .stalls.count)" = 0 ]
 	kill -STOP "$daemon"
-	! in_node a ping -q -c 1 -W 0.2 10.0.1.2
+	fails in_node a ping -q -c 1 -W 0.2 10.0.1.2
 	kill -CONT "$daemon"
 	until_is true status '.stalls.count > 0 and .links[0].forward.lateness.count > 0'
 	between 190000 "$(status .stalls.max_us)" 60000000

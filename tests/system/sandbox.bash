@@ -16,9 +16,13 @@ sandbox_setup() {
 # emulated: this machine's processor is software (QEMU without KVM): some ten times slower, and late by milliseconds.
 emulated() { [ "$(systemd-detect-virt --vm 2>/dev/null)" = qemu ]; }
 
-# in_sandbox FUNCTION: the network, then the function, in namespaces of their own; at most $limit seconds (60), thrice where emulated.
+# Limits are this many times as long.
+slow=$(emulated && echo 3 || echo 1)
+export slow
+
+# in_sandbox FUNCTION: the network, then the function, in namespaces of their own; at most $limit seconds (60) times $slow.
 in_sandbox() {
-	timeout -k 5 "$((${limit:-60} * $(emulated && echo 3 || echo 1)))" unshare --net --pid --fork --kill-child --mount --mount-proc \
+	timeout -k 5 "$((${limit:-60} * slow))" unshare --net --pid --fork --kill-child --mount --mount-proc \
 		bash -c "$(declare -f); sandbox_main $1"
 }
 
@@ -32,12 +36,20 @@ sandbox_main() {
 	"$1"
 }
 
+# fails COMMAND...: it does. (`! COMMAND` by itself never ends a test: the shell's -e passes it over.)
+fails() {
+	if "$@"; then
+		echo "was to fail: $*" >&2
+		return 1
+	fi
+}
+
 # until_true COMMAND...: for what announces itself by no event: asks again, 20 s at most.
 until_true() {
 	local tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ $tries -lt 400 ] || { echo "never true: $*" >&2; return 1; }
+		[ $tries -lt $((400 * slow)) ] || { echo "never true: $*" >&2; return 1; }
 		sleep 0.05
 	done
 }
@@ -47,7 +59,7 @@ until_true() {
 await() {
 	local n=${3:-1}
 	: >>"$1"
-	[ "$(timeout 20 grep -E -m "$n" -e "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
+	[ "$(timeout $((20 * slow)) grep -E -m "$n" -e "$2" <(exec tail -n +1 -f "$1") | wc -l)" = "$n" ]
 }
 
 # listens NODE PORT: something does, with TCP.

@@ -6,6 +6,8 @@
 
 bats_require_minimum_version 1.5.0
 
+load sandbox
+
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
 	PATH=${BUILD:-$PWD/build}/bin:$PATH
@@ -94,14 +96,19 @@ begin() {
 	[ ! -e "$work/results" ]
 }
 
-measure() { liquidnet run "$data"/growth.yaml --results "$work/results" "$@"; }
+# As long as this machine needs for its samples. Exit status 1: trials that do not count.
+measure() {
+	[ "$slow" = 1 ] || set -- --jobs 1 "$@"
+	sed "s/-t 6 /-t $((6 * slow)) /; s/within: 20s/within: $((20 * slow))s/" "$data"/growth.yaml >"$work/growth.yaml"
+	liquidnet run "$work/growth.yaml" --results "$work/results" "$@" || [ $? = 1 ]
+}
 
 # trials FILTER: of the last run
 trials() { jq -se "$1" "$work/results/growth/latest/trials.jsonl"; }
 
 # grows NAME: its windows in the last run are as the formula says.
 grows() {
-	trials "any(.procedure == \"$1\" and .verdict.congestion.nodes.multi.seen.$1 == 4)"
+	trials "any(.procedure == \"$1\" and .verdict.congestion.nodes.multi.seen.$1 == 4)" || return 1
 	folders=("$work"/results/growth/latest/trials/*-only-"$1"-1)
 	/usr/bin/python3 -I tests/system/growth.py "$1" "${folders[-1]}/client.log"
 }
@@ -114,10 +121,14 @@ grows() {
 		grows "$name" || again+=("$name")
 	done
 	for name in "${again[@]}"; do
-		! trials "any(.procedure == \"$name\" and .status == \"valid\")"
+		trials "all(.procedure != \"$name\" or .status != \"valid\")"
 	done
 	for name in "${again[@]}"; do
 		measure --procedures "$name"
-		grows "$name"
+		if ! grows "$name"; then
+			trials 'all(.status != "valid")'
+			unproved+=("$name")
+		fi
 	done
+	[ ${#unproved[@]} = 0 ] || skip "trials that were suspect or invalid twice, which prove nothing: ${unproved[*]}"
 }

@@ -64,7 +64,7 @@ tunnels_live() {
 	echoes "still here"
 	stop 1
 	[ "$(children)" = 6 ] # the provider's four and phone 2's two
-	! inside p1 ip link show kbz0
+	fails inside p1 ip link show kbz0
 	kill -KILL "$p2_pid"
 	until_true only_four
 }
