@@ -38,7 +38,7 @@ made_late() { # BACKEND RUN
 }
 
 @test "wheel: a path goes down and comes back" {
-	! emulated || skip "a processor in software is too late for the wheel, which refuses links that it cannot keep"
+	wheel_serves
 	outage wheel
 }
 

@@ -6,7 +6,6 @@
 
 load sandbox
 load between
-load on_time
 
 setup() {
 	sandbox_setup

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154,SC2016 # stderr is bats'; names of experiments are not the shell's
 
 bats_require_minimum_version 1.5.0
-load on_time
+load machine
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1

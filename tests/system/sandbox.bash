@@ -2,6 +2,7 @@
 # with it. The file that loads this has a function `network` that builds its nodes. Every wait is for an event (a line, an
 # answer, the end of a process) or a condition asked for again, and has a limit.
 # shellcheck shell=bash
+source "${BASH_SOURCE[0]%/*}/machine.bash"
 
 # sandbox_setup: for setup(); afterwards $programs is the folder of the daemons and $work the test's own.
 sandbox_setup() {
@@ -12,13 +13,6 @@ sandbox_setup() {
 	work=$BATS_TEST_TMPDIR
 	export programs work
 }
-
-# emulated: this machine's processor is software (QEMU without KVM): some ten times slower, and late by milliseconds.
-emulated() { [ "$(systemd-detect-virt --vm 2>/dev/null)" = qemu ]; }
-
-# Limits are this many times as long.
-slow=$(emulated && echo 3 || echo 1)
-export slow
 
 # in_sandbox FUNCTION: the network, then the function, in namespaces of their own; at most $limit seconds (60) times $slow.
 in_sandbox() {

@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load sandbox
+load machine
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1

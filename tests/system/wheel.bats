@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 
 load relay
 load between
-load on_time
+load machine
 
 setup() {
 	relay_setup
@@ -167,6 +167,7 @@ lost_by() { in_network '{delay: 1ms, loss: 5%}' lost "$1" >"$work/$1"; }
 # --- what it is for, and what not ---------------------------------------------------------------------------------
 
 @test "a trial's record and provenance say what the wheel did, and how it was tried" {
+	wheel_serves
 	experiment '{rate: 20Mbit/s, delay: 2ms, loss: 1%, queue: 200}'
 	liquidnet run "$file" --trials 1 --procedures end-to-end --results "$work/results" || [ $? = 1 ] # busy machine: invalid
 	record=$work/results/split-tcp/latest/trials.jsonl
