@@ -3,6 +3,7 @@
 #include "harness/compare.h"
 #include "harness/project.h"
 #include "lib/error.h"
+#include "lib/terminal.h"
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -64,11 +65,9 @@ static int compare(char **folders, const char *page, const char *csv, char **err
 
 	if (result == 0) {
 		struct compared compared;
-		const char *no_color = getenv("NO_COLOR");
 		result = compare_runs(&compared, a.cells, folders[0], b.cells, folders[1], error);
 		if (result == 0)
-			result = compare_print(
-				&compared, stdout, isatty(STDOUT_FILENO) && !(no_color && *no_color));
+			result = compare_print(&compared, stdout, terminal_colors(stdout));
 		if (result == 0)
 			result = write_file(&compared, page, compare_html, error);
 		if (result == 0)

@@ -3,11 +3,11 @@
 #include "harness/experiment.h"
 #include "harness/project.h"
 #include "harness/summary.h"
+#include "lib/terminal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 int cmd_report(int argc, char **argv);
 
@@ -22,13 +22,6 @@ static int refuse(char *error)
 	fprintf(stderr, "liquidnet report: %s\n", error ? error : "out of memory");
 	free(error);
 	return 2;
-}
-
-static bool wants_color(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
 static int report(const char *directory)
@@ -47,7 +40,7 @@ static int report(const char *directory)
 	free(path);
 	if (!experiment)
 		return refuse(error);
-	int result = summary_make(experiment, project_root(), directory, stdout, wants_color(), &error);
+	int result = summary_make(experiment, project_root(), directory, stdout, terminal_colors(stdout), &error);
 	experiment_free(experiment);
 	return result < 0 ? refuse(error) : 0;
 }

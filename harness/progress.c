@@ -1,12 +1,12 @@
 /* Progress: the arithmetic of the time left is apart from the drawing. */
 #include "harness/progress.h"
 #include "lib/clock.h"
+#include "lib/terminal.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 #define REDRAW_NS (200 * NS_PER_MS)
 #define BAR 16 /* places */
@@ -89,7 +89,7 @@ struct progress *progress_open(FILE *out, size_t total, double seconds_each_gues
 	const struct progress_clock clock = {monotonic_now, wall_now, NULL};
 	int fd = fileno(out);
 	struct winsize size;
-	bool terminal = fd >= 0 && isatty(fd);
+	bool terminal = terminal_draws(out);
 	bool known = terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col;
 
 	return progress_open_with(out, total, seconds_each_guess, &clock, terminal, known ? size.ws_col : 80);

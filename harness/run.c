@@ -15,6 +15,7 @@
 #include "harness/summary.h"
 #include "harness/traces.h"
 #include "lib/error.h"
+#include "lib/terminal.h"
 #include "lib/units.h"
 #include <limits.h>
 #include <signal.h>
@@ -151,7 +152,7 @@ static int open_results(struct results *results, const struct experiment *e, con
 static int summarize(const struct experiment *e, const struct results *results, char **error)
 {
 	printf("\n");
-	return summary_make(e, project_root(), results->folder, stdout, isatty(STDOUT_FILENO), error);
+	return summary_make(e, project_root(), results->folder, stdout, terminal_colors(stdout), error);
 }
 
 /* Runs a checked plan. Returns the exit status. */
