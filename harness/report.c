@@ -393,8 +393,7 @@ static void notes(const struct report *report)
 			html_format(report->out, file[length] ? "%.*s, " : "%.*s", length, file);
 			file += length;
 		}
-		fputs(")", report->out);
-		fputs("</li>\n", report->out);
+		fputs(")</li>\n", report->out);
 	}
 	if (begun)
 		fputs("</ol>\n</section>\n", report->out);
