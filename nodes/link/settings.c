@@ -128,6 +128,7 @@ static int read_settings(struct settings *settings, char **error)
 	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
 		conf_duration(root, "spin", 0, 10 * NS_PER_MS, SPIN_NS, &settings->spin_ns, error) < 0 ||
 		conf_fraction(root, "spin_share", SPIN_SHARE, &settings->spin_share, error) < 0 ||
+		conf_bool(root, "keep_offloads", false, &settings->keep_offloads, error) < 0 ||
 		conf_size(root, "memory", 1 << 20, 1ULL << 40, MEMORY_BYTES, &settings->memory_bytes, error) <
 			0)
 		return -1;

@@ -150,18 +150,34 @@ quiet() {
 	ip -n a neigh replace 10.0.1.2 lladdr "$mac" dev a-b nud permanent
 }
 
-# datagrams COUNT: numbered ones from a to b; those that arrive are in the file `got`.
-datagrams() {
+# receive: what arrives in b is in the file `got`. Its buffer (SO_RCVBUFFORCE) holds all that a test sends, whatever rmem_max is: a
+# receiver that is slower than the sender loses nothing.
+receive() {
 	rm -f got receiver.log
-	ip netns exec b socat -d -d -u UDP4-RECV:9999,rcvbuf=4000000 CREATE:got 2>receiver.log &
+	ip netns exec b socat -d -d -u "UDP4-RECV:9999,setsockopt-listen=1:33:i$((16 << 20))" CREATE:got 2>receiver.log &
 	receiver=$!
 	await receiver.log "starting data transfer"
+}
+
+# send COUNT: numbered datagrams from a to b, as fast as it can
+send() {
 	# shellcheck disable=SC2016
 	in_node a bash -c 'exec 3>/dev/udp/10.0.1.2/9999; for ((i = 1; i <= $1; i++)); do echo "$i" >&3; done' - "$1"
-	until_is "$1 0" status '.links[0].forward | "\(.packets) \(.queue.held)"'
-	until_is "$(status '.links[0].forward.sent_packets')" lines got
+}
+
+# received COUNT: waits until so many have come, and ends the receiver.
+received() {
+	until_is "$1" lines got
 	kill "$receiver"
 	wait "$receiver" || true
+}
+
+# datagrams COUNT: numbered ones from a to b; those that arrive are in the file `got`.
+datagrams() {
+	receive
+	send "$1"
+	until_is "$1 0" status '.links[0].forward | "\(.packets) \(.queue.held)"'
+	received "$(status '.links[0].forward.sent_packets')"
 }
 
 differ() {
@@ -313,10 +329,11 @@ restores() {
 
 # With the sender's offloads kept, what is emulated are packets of the wire all the same.
 wire_packets() {
+	{ in_node a ethtool -k a-b; ip -n a -d -j link show dev a-b | jq '.[0].gso_max_segs'; } >before
+	grep -q 'tx-tcp-segmentation: on' before
 	start_link "$(yaml link2 a b 'rate: 50Mbit/s' 'delay: 1ms')
 keep_offloads: true"
-	in_node a ethtool -k a-b >offloads # not by a pipe, which grep -q may close too early
-	grep -q 'tcp-segmentation-offload: on' offloads
+	{ in_node a ethtool -k a-b; ip -n a -d -j link show dev a-b | jq '.[0].gso_max_segs'; } | cmp - before
 	[ "$(wrong_checksums)" = 0 ]
 	goodput a b 10.0.1.2 -n 1M >/dev/null
 	[ "$(status '.links[0].forward | .bytes / .packets <= 1514')" = true ]
@@ -338,7 +355,7 @@ survives_sigkill() {
 	ip netns exec a timeout 5 socat -u /dev/null TCP:10.0.1.2:9,connect-timeout=0.3 2>dead.log || true
 	grep -qi 'timed out' dead.log
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 3ms')"
-	between 6000 "$(round_trip a 10.0.1.2)" 7000
+	between 6000 "$(round_trip a 10.0.1.2)" $((7000 * slow))
 	stop_link
 	appearance a a-b | cmp - a.before
 }
@@ -391,7 +408,7 @@ second_daemon() {
 	"$link_program" --config link.yaml 2>second.err || code=$?
 	[ "$code" = 1 ]
 	grep -q 'another liquidnet-link' second.err
-	between 6000 "$(round_trip a 10.0.1.2)" 7000
+	between 6000 "$(round_trip a 10.0.1.2)" $((7000 * slow))
 	stop_link
 }
 
@@ -448,8 +465,8 @@ device_gone() {
 	read -r before _ <"/proc/$daemon/schedstat"
 	between 0.5 "$(goodput c b 10.0.2.2 -t 1 -b 1M)" 1.1
 	read -r after _ <"/proc/$daemon/schedstat"
-	between 6000 "$(round_trip c 10.0.2.2)" 7000
-	between 0 $((after - before)) 300000000
+	between 6000 "$(round_trip c 10.0.2.2)" $((7000 * slow))
+	between 0 $((after - before)) $((300000000 * slow))
 	[ "$(grep -c interface-gone link.log)" = 1 ]
 	stop_link
 }
@@ -463,13 +480,13 @@ stalled() {
 	start_link "$(yaml link1 a b 'delay: 1ms')"
 	in_node a ping -q -c 1 -W 2 10.0.1.2
 	control reset
-	[ "$(status .stalls.count)" = 0 ]
+	# The machine may keep it waiting too, for less.
+	[ "$(status '[.stalls.max_us, .links[0].forward.lateness.max_us] | max < 190000')" = true ]
 	kill -STOP "$daemon"
 	fails in_node a ping -q -c 1 -W 0.2 10.0.1.2
 	kill -CONT "$daemon"
-	until_is true status '.stalls.count > 0 and .links[0].forward.lateness.count > 0'
-	between 190000 "$(status .stalls.max_us)" 60000000
-	between 190000 "$(status '.links[0].forward.lateness.max_us')" 60000000
+	until_is true status '.stalls | .count > 0 and .max_us >= 190000'
+	until_is true status '.links[0].forward.lateness | .count > 0 and .max_us >= 190000'
 	await link.log 'event=stalled'
 	stop_link
 }
@@ -519,16 +536,11 @@ duplicates() {
 corruption() {
 	quiet
 	start_link "$(yaml link2 a b 'corrupt: 10%' 'delay: 1ms' 'seed: 42')"
-	ip netns exec b socat -d -d -u UDP4-RECV:9999,rcvbuf=4000000 CREATE:got 2>receiver.log &
-	local receiver=$!
-	await receiver.log "starting data transfer"
-	# shellcheck disable=SC2016
-	in_node a bash -c 'exec 3>/dev/udp/10.0.1.2/9999; for ((i = 1; i <= 1000; i++)); do echo "$i" >&3; done'
+	receive
+	send 1000
 	until_is "1000 1000 0" status '.links[0].forward | "\(.packets) \(.sent_packets) \(.queue.held)"'
 	between 70 "$(status '.links[0].forward.corrupted')" 130
-	until_is $((1000 - $(status '.links[0].forward.corrupted'))) lines got
-	kill "$receiver"
-	wait "$receiver" || true
+	received $((1000 - $(status '.links[0].forward.corrupted')))
 	sort -nuc got
 	comm -23 <(sort got) <(seq 1000 | sort) | cmp - /dev/null
 	between 1 "$(counter b UdpInCsumErrors)" 130
