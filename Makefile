@@ -7,6 +7,7 @@ CLANG   ?= clang
 BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
 # A virtual machine that shares this tree with its host keeps its programs apart: its provisioning writes where.
 BUILD   ?= $(or $(shell cat /etc/liquidnet/build 2>/dev/null),build)
+export BUILD # what is built is what tests and benches run
 TRIALS  ?=
 SANITIZE ?=
 V        ?=
@@ -51,7 +52,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/tes
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
-.PHONY: all deps test-deps build unit system test test-sanitize test-long fuzz install clean format experiment-%
+.PHONY: all deps test-deps build unit-build fuzz-build bench-build test test-sanitize test-long fuzz install clean format experiment-%
 .SECONDARY:
 .DEFAULT_GOAL := all
 
@@ -69,7 +70,8 @@ $(BUILD)/obj/%.o: %.c
 	$(call say,CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/harness/main.o $(BUILD)/obj/harness/provenance.o $(BUILD)/obj/lib/daemon.o $(BUILD)/tests/test_daemon: $(BUILD)/version
+VERSIONED := $(shell grep -lw LIQUIDNET_VERSION lib/*.c harness/*.c nodes/*/*.c)
+$(VERSIONED:%.c=$(BUILD)/obj/%.o) $(BUILD)/tests/test_daemon: $(BUILD)/version
 
 $(LIB): $(call objects,lib)
 	@rm -f $@; $(AR) rcs $@ $^
@@ -138,8 +140,8 @@ test: test-deps
 	@tests/run
 
 test-sanitize: test-deps
-	@$(MAKE) --no-print-directory BUILD=build-sanitize SANITIZE=1 build unit-build fuzz-build
-	@BUILD=build-sanitize tests/run
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-sanitize SANITIZE=1 build unit-build fuzz-build
+	@BUILD=$(BUILD)-sanitize tests/run
 
 test-long: test-deps
 	@$(MAKE) --no-print-directory build unit-build fuzz-build
@@ -163,6 +165,6 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 clean:
-	rm -rf build build-sanitize
+	rm -rf $(BUILD) $(BUILD)-sanitize
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
