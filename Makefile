@@ -108,6 +108,12 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/obj/%.bpf.o
 $(foreach s,$(BPF),$(eval $(call objects,$(patsubst %/,%,$(dir $(s)))): | $(s:%.bpf.c=$(BUILD)/gen/%.skel.h)))
 $(UNIT) $(FUZZ) $(BENCH): | $(SKELETON)
 
+# What system tests do to the machine.
+$(BUILD)/tests/stall: tests/system/stall.c $(BUILD)/gen/tests/system/stall.skel.h
+	@mkdir -p $(@D)
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< -lbpf
+
 # A unit test includes the .c under test and links everything else from the libraries.
 $(BUILD)/tests/%: tests/unit/%.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
@@ -127,7 +133,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] harness/*.
 	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD)/gen -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined -o $@ $< $(call sources,lib) $(call sources,analysis) $(LIBS_analysis) $(LIBS_mux) $(LIBS_kibbutz) $(LIB_LIBS)
 
-unit-build: $(UNIT)
+unit-build: $(UNIT) $(BUILD)/tests/stall
 fuzz-build: $(FUZZ)
 bench-build: $(BENCH)
 

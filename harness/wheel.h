@@ -13,10 +13,12 @@
 #include "harness/wheel_protocol.h"
 #include <linux/bpf.h>
 
-#define WHEEL_QUEUE 4096         /* a power of two: the longest queue in packets */
-#define WHEEL_MAJOR 0x10000      /* handle of the root discipline, 1: */
-#define WHEEL_CLASS 2            /* minor number of the class */
-#define WHEEL_CREDIT_NS 20000000 /* what an idle class saves up: 312500 ticks of 64 ns */
+#define WHEEL_QUEUE 4096    /* a power of two: the longest queue in packets */
+#define WHEEL_MAJOR 0x10000 /* handle of the root discipline, 1: */
+#define WHEEL_CLASS 2       /* minor number of the class */
+/* What an idle class saves up, in ticks of 64 ns. When the machine stands still for longer, account and time
+ * part; but the price list reaches so much further (wheel_geometry.c). */
+#define WHEEL_CREDIT_NS 250000000
 
 /* Lengths of primers: longer than any packet of the wire, so that the other end of the veth pair drops them.
  */

@@ -5,8 +5,8 @@
 #include "lib/draw.h"
 
 #define FRAME_BYTES 1514
-#define PRICES 65000      /* that the table's 16 bits can tell apart */
-#define UNIT_MAX_NS 80000 /* coarser, and a packet's delay would no longer be exact */
+#define PRICES 65000          /* that the table's 16 bits can tell apart */
+#define UNIT_MAX_NS 80000     /* coarser, and a packet's delay would no longer be exact */
 #define RATE_MAX 100000000ULL /* at 200 Mbit/s TCP was 0.2 to 0.7 % short */
 
 const char *wheel_refuses(const struct shape *shape)
@@ -21,7 +21,7 @@ const char *wheel_refuses(const struct shape *shape)
 	if (shape->queue_packets > WHEEL_QUEUE)
 		return "the wheel's longest queue is 4096 packets";
 	if (wheel_horizon_ns(shape) + WHEEL_CREDIT_NS > (int64_t)PRICES * UNIT_MAX_NS)
-		return "the wheel holds a packet for at most 5.2 s, its wait in a full queue included";
+		return "the wheel holds a packet for at most 4.9 s, its wait in a full queue included";
 	return NULL;
 }
 

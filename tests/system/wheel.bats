@@ -164,6 +164,29 @@ lost_by() { in_network '{delay: 1ms, loss: 5%}' lost "$1" >"$work/$1"; }
 	cmp "$work/wheel" "$work/link"
 }
 
+# Echo requests close enough that the class is never out of debt, the machine standing still thrice meanwhile: what comes after is
+# as late as what came before. (An account that forgets what is beyond a credit of 20 ms was 235 ms late each way then.)
+stands_still() {
+	ping -q -c 1 -W 5 10.1.1.2 >first.log
+	ping -n -c 500 -i 0.008 -W 5 10.1.1.2 >ping.log &
+	local pinging=$! stall
+	for stall in 1 2 3; do
+		timeout 20 grep -q -m 1 "icmp_seq=$((stall * 80)) " <(exec tail -n +1 -f ping.log)
+		"$stall_program" 150
+	done
+	wait "$pinging"
+	sed -n 's/.*icmp_seq=\([0-9]*\) .*time=\([0-9.]*\) ms$/\1 \2/p' ping.log |
+		awk '$1 > 400 { print $2 * 1000 }' | sort -n | awk '{ at[NR] = $1 } END { print at[int((NR + 1) / 2)] }' >median
+	between 200000 "$(cat median)" 203000
+}
+
+@test "a machine that stands still makes nothing late that comes after" {
+	stall_program=$build/tests/stall
+	[ -x "$stall_program" ] || skip "no $stall_program; make unit-build makes it"
+	export stall_program
+	on_time in_network '{rate: 10Mbit/s, delay: 100ms, queue: 1000}' stands_still
+}
+
 # --- what it is for, and what not ---------------------------------------------------------------------------------
 
 @test "a trial's record and provenance say what the wheel did, and how it was tried" {
