@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,38 @@ int rtnl_no_queue(int ifindex)
 	tc->tcm_parent = TC_H_ROOT;
 	mnl_attr_put_strz(message, TCA_KIND, "noqueue");
 	return transact(message, NULL, NULL);
+}
+
+static int note_filter(const struct nlmsghdr *message, void *context)
+{
+	bool *any = context;
+
+	*any |= message->nlmsg_type == RTM_NEWTFILTER;
+	return MNL_CB_OK;
+}
+
+static int look_for_filters(int ifindex, uint32_t parent, bool *any)
+{
+	union request request;
+	struct nlmsghdr *message = mnl_nlmsg_put_header(request.bytes);
+
+	message->nlmsg_type = RTM_GETTFILTER;
+	message->nlmsg_flags = NLM_F_DUMP;
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(message, sizeof *tc);
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = ifindex;
+	tc->tcm_parent = parent;
+	return transact(message, note_filter, any);
+}
+
+int rtnl_has_filters(int ifindex)
+{
+	bool any = false;
+
+	if (look_for_filters(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), &any) < 0 ||
+		look_for_filters(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), &any) < 0)
+		return -1;
+	return any;
 }
 
 static int ethtool(const char *interface, uint32_t command, uint32_t *value)

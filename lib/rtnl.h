@@ -19,6 +19,8 @@ int rtnl_set_gso_max_segs(int ifindex, uint32_t segments);
 int rtnl_up_bare(int ifindex, uint32_t length);
 /* Frames go straight to the device: no queue discipline in between. */
 int rtnl_no_queue(int ifindex);
+/* Whether any filter, whosever, is on its clsact hook: 1, 0 (no hook either), or -1 with errno. */
+int rtnl_has_filters(int ifindex);
 
 /* Segmentation offloads of a device, each 0 or 1. A device that lacks one has it off. */
 struct rtnl_offloads {

@@ -2,6 +2,7 @@
 #include "nodes/agent/programs.h"
 #include "lib/clock.h"
 #include "lib/error.h"
+#include "lib/rtnl.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -150,7 +151,8 @@ static void detach(struct programs *programs)
 		if (programs->attached[i])
 			bpf_tc_detach(&hook, &options);
 	}
-	if (programs->skeleton->bss->state.own_clsact) {
+	/* With the hook would go what others have put there since. */
+	if (programs->skeleton->bss->state.own_clsact && rtnl_has_filters(programs->ifindex) == 0) {
 		struct bpf_tc_hook hook = hook_of(programs->ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
 		bpf_tc_hook_destroy(&hook);
 	}

@@ -238,8 +238,9 @@ static void detach_program(struct attachment *a)
 
 	if (a->own_program)
 		bpf_tc_detach(&hook, &options);
+	/* With the hook would go what others have put there since. */
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
-	if (a->own_clsact)
+	if (a->own_clsact && rtnl_has_filters(a->ifindex) == 0)
 		bpf_tc_hook_destroy(&hook);
 	a->own_program = a->own_clsact = false;
 }

@@ -145,6 +145,12 @@ restarts() {
 	stop_daemon s2
 	[ -z "$(ip netns exec s2 tc qdisc show dev e0 clsact)" ]
 	[ -z "$(ip netns exec s2 tc filter show dev e0 ingress)" ]
+	# What others have put on the hook meanwhile stays, and so does the hook.
+	tc -n s1 filter add dev e0 egress protocol ip prio 7 u32 match u32 0 0 classid 1:1
+	stop_daemon s1
+	[ -z "$(tc -n s1 filter show dev e0 ingress)" ]
+	[ "$(tc -n s1 filter show dev e0 egress | grep -c 'flowid 1:1')" = 1 ]
+	[ "$(tc -n s1 filter show dev e0 egress | grep -c lqn_agent)" = 0 ]
 }
 
 @test "an agent killed and started again, a mux killed, a mux gone: connections stay; a stop leaves nothing behind" {

@@ -327,6 +327,28 @@ restores() {
 	in_sandbox restores
 }
 
+filter_of_others() {
+	appearance b b-a >b.before
+	start_link "$(yaml link2 a b 'delay: 1ms')"
+	tc -n a filter add dev a-b egress protocol ip prio 7 u32 match u32 0 0 classid 1:1
+	tc -n b filter add dev b-a ingress protocol ip prio 7 u32 match u32 0 0 classid 1:1
+	stop_link
+	[ "$(tc -n a filter show dev a-b egress | grep -c 'pref 7 .*flowid 1:1')" = 1 ]
+	[ "$(tc -n b filter show dev b-a ingress | grep -c 'pref 7 .*flowid 1:1')" = 1 ]
+	[ -z "$(tc -n a filter show dev a-b egress | grep liquidnet)" ]
+	# A hook that was there stays when it is empty, too.
+	tc -n b filter del dev b-a ingress
+	start_link "$(yaml link2 a b 'delay: 1ms')"
+	stop_link
+	tc -n b qdisc show dev b-a | grep -q clsact
+	tc -n b qdisc del dev b-a clsact
+	appearance b b-a | cmp - b.before
+}
+
+@test "filters that others put on the hook meanwhile stay when the daemon goes" {
+	in_sandbox filter_of_others
+}
+
 # With the sender's offloads kept, what is emulated are packets of the wire all the same.
 wire_packets() {
 	{ in_node a ethtool -k a-b; ip -n a -d -j link show dev a-b | jq '.[0].gso_max_segs'; } >before
