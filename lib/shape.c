@@ -153,6 +153,7 @@ static int read_queue_mapping(const struct conf_node *node, struct shape *shape,
 		     : 0;
 }
 
+/* The limit in bytes stands beside the queue, and stays unless it is named. */
 static int read_queue(const struct conf_node *map, struct shape *shape, char **error)
 {
 	const struct conf_node *node = conf_child(map, "queue");
@@ -160,7 +161,6 @@ static int read_queue(const struct conf_node *map, struct shape *shape, char **e
 	if (node) {
 		shape->queue = QUEUE_DROP_TAIL;
 		shape->queue_packets = shape->ecn_packets = 0;
-		shape->queue_bytes = 0;
 		shape->codel_target_ns = shape->codel_interval_ns = 0;
 		shape->ecn = false;
 		if (node->type == CONF_MAPPING && read_queue_mapping(node, shape, error) < 0)

@@ -288,7 +288,8 @@ static void test_settings(void **state)
 		      "links:\n"
 		      "  - name: one\n    " ENDS "\n    rate: 10Mbit/s\n    delay: 5ms\n    loss: 1%\n"
 		      "    queue: 1000\n    seed: 42\n    reverse: {loss: 0, delay: 7ms, jitter: 6ms}\n"
-		      "  - name: two\n    ends: [{interface: c0}, {interface: c1}]\n    queue_bytes: 64KiB\n",
+		      "  - name: two\n    ends: [{interface: c0}, {interface: c1}]\n    queue_bytes: 64KiB\n"
+		      "    reverse: {queue: 100}\n",
 			&error);
 	assert_non_null(s);
 	assert_int_equal(s->count, 2);
@@ -305,6 +306,8 @@ static void test_settings(void **state)
 	assert_string_equal(s->links[0].ends[1].netns, "/run/netns/b");
 	assert_null(s->links[1].ends[0].netns);
 	assert_int_equal(s->links[1].direction[0].queue_bytes, 65536);
+	assert_int_equal(s->links[1].direction[1].queue_bytes, 65536);
+	assert_int_equal(s->links[1].direction[1].queue_packets, 100);
 	assert_int_not_equal(s->links[1].direction[0].seed, 0);
 	settings_free(s);
 }

@@ -522,6 +522,19 @@ static void words_on_top_of_others(void **state)
 	assert_int_equal(shape.delay_ns, 3 * MS);
 	shape.delay_ns = 0;
 	assert_true(shape_equal(&shape, &before));
+	/* A limit in bytes stays beside a new queue, unless that has its own. */
+	struct shape both = {0};
+	read_text("{queue_bytes: 64KiB, queue: {packets: 9, discipline: drop-head}}", &both, &error);
+	read_text("{queue: 50}", &both, &error);
+	assert_int_equal(both.queue_packets, 50);
+	assert_int_equal(both.queue, QUEUE_DROP_TAIL);
+	assert_int_equal(both.queue_bytes, 64 << 10);
+	read_text("{queue: {packets: 60}}", &both, &error);
+	assert_int_equal(both.queue_bytes, 64 << 10);
+	read_text("{queue: {bytes: 32KiB}}", &both, &error);
+	assert_int_equal(both.queue_packets, 0);
+	assert_int_equal(both.queue_bytes, 32 << 10);
+	assert_null(error);
 	struct shape air = {0};
 	read_text("{medium: {name: wifi, phy_rate: 54Mbit/s, channel: 6, radio: phone, idle: 5ms}}", &air, &error);
 	before = air;
