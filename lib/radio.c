@@ -119,19 +119,30 @@ void radio_advance(struct radio *radio, int64_t now)
 		enter(radio, now, radio->state, radio->until);
 }
 
+int64_t radio_start(const struct radio *radio, int64_t now)
+{
+	now = later(now, radio->now);
+	switch (radio->state) {
+	case RADIO_IDLE:
+		return now + radio->profile.promotion_ns;
+	case RADIO_LOW:
+		return now + radio->profile.low_promotion_ns;
+	case RADIO_PROMOTION:
+		return radio->until;
+	default:
+		return now;
+	}
+}
+
 int64_t radio_packet(struct radio *radio, int64_t now, int64_t airtime_ns)
 {
 	radio_advance(radio, now);
 	now = later(now, radio->now);
-	int64_t start = now;
+	int64_t start = radio_start(radio, now);
 	if (radio->state == RADIO_IDLE || radio->state == RADIO_LOW) {
-		int64_t up = radio->state == RADIO_LOW ? radio->profile.low_promotion_ns
-						       : radio->profile.promotion_ns;
 		radio->promotions++;
-		enter(radio, now, RADIO_PROMOTION, now + up);
+		enter(radio, now, RADIO_PROMOTION, start);
 	}
-	if (radio->state == RADIO_PROMOTION)
-		start = radio->until;
 	radio->tail_from = now;
 	radio->released = false;
 	radio->sends_until = later(radio->sends_until, start + airtime_ns);

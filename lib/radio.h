@@ -53,6 +53,9 @@ extern const struct radio_profile radio_profiles[];
 void radio_init(struct radio *radio, const struct radio_profile *profile, int64_t now);
 /* Goes on to `now` (which may lie in the past: nothing happens then). */
 void radio_advance(struct radio *radio, int64_t now);
+/* When a packet that asked at `now` could start: `now`, or the end of a promotion. `now` is no later than
+ * what radio_advance was told last. Nothing changes. */
+int64_t radio_start(const struct radio *radio, int64_t now);
 /* A packet asks to leave, or arrives from the base station, at `now`, and occupies the channel for
  * `airtime_ns`
  * (>= 0). Returns when it may start: `now`, or the end of the promotion. Queueing for the channel is the

@@ -91,28 +91,34 @@ static void adopt(struct model *m, const struct shape *shape)
 		m->keys[what] = draw_key(shape->seed, m->stream, what);
 }
 
+/* Those that are others than before; only a new trace of opportunities starts anew. */
 static int load_traces(struct model *m, const struct shape *shape, char **error)
 {
 	struct trace *opportunities = NULL, *losses = NULL;
-	if (*shape->opportunities && !(opportunities = trace_opportunities(shape->opportunities, error)))
+	bool other_opportunities = strcmp(shape->opportunities, m->shape.opportunities) != 0;
+	bool other_losses = strcmp(shape->loss_trace, m->shape.loss_trace) != 0;
+	if (other_opportunities && *shape->opportunities &&
+		!(opportunities = trace_opportunities(shape->opportunities, error)))
 		return -1;
-	if (shape->loss_model == LOSS_TRACE && !(losses = trace_losses(shape->loss_trace, error))) {
+	if (other_losses && *shape->loss_trace && !(losses = trace_losses(shape->loss_trace, error))) {
 		trace_free(opportunities);
 		return -1;
 	}
-	trace_free(m->opportunities);
-	trace_free(m->losses);
-	m->opportunities = opportunities;
-	m->losses = losses;
-	m->trace_start_ns = INT64_MIN;
+	if (other_opportunities) {
+		trace_free(m->opportunities);
+		m->opportunities = opportunities;
+		m->trace_start_ns = INT64_MIN;
+	}
+	if (other_losses) {
+		trace_free(m->losses);
+		m->losses = losses;
+	}
 	return 0;
 }
 
 int model_change(struct model *m, const struct shape *shape, char **error)
 {
-	bool same = strcmp(shape->opportunities, m->shape.opportunities) == 0 &&
-		    strcmp(shape->loss_trace, m->shape.loss_trace) == 0;
-	if (!same && load_traces(m, shape, error) < 0)
+	if (load_traces(m, shape, error) < 0)
 		return -1;
 	adopt(m, shape);
 	if (m->station)
@@ -131,11 +137,12 @@ struct model *model_new(const struct shape *shape, uint64_t stream, char **error
 	m->stream = stream;
 	m->free_ns = m->last_departure_ns = INT64_MIN;
 	m->trace_start_ns = INT64_MIN;
+	if (load_traces(m, shape, error) < 0) {
+		model_free(m);
+		return NULL;
+	}
 	adopt(m, shape);
-	if (load_traces(m, shape, error) == 0)
-		return m;
-	model_free(m);
-	return NULL;
+	return m;
 }
 
 void model_free(struct model *m)
@@ -248,34 +255,32 @@ static int64_t serve_by_rate(struct model *m, int64_t start, uint32_t bytes)
 	return start + (int64_t)(work / m->shape.rate_bps);
 }
 
-static int64_t airtime(const struct model *m, uint32_t bytes)
+static int64_t serve(struct model *m, int64_t start, uint32_t bytes)
 {
-	return m->shape.rate_bps ? (int64_t)(bytes * 8000000000ULL / m->shape.rate_bps) : 0;
+	if (m->station)
+		return medium_transmit(m->station, start, bytes);
+	if (m->opportunities)
+		return serve_by_trace(m, start, bytes);
+	if (m->shape.rate_bps)
+		return serve_by_rate(m, start, bytes);
+	return start;
 }
 
-/* The other direction may have moved the radio's clock on already: a radio that was up is up for us at once.
- */
-static int64_t wait_for_radio(struct model *m, int64_t start, int64_t airtime_ns)
+/* The radio is told how long it sends: until the last bit, opportunities that are waited for included. The
+ * other direction may have moved its clock on already: a radio that was up is up for us at once. */
+static int64_t serve_by_radio(struct model *m, int64_t start, uint32_t bytes)
 {
 	radio_advance(m->radio, start);
-	bool up = radio_is_up(m->radio);
-	int64_t may_start = radio_packet(m->radio, start, airtime_ns);
-	return up ? start : may_start;
+	int64_t may_start = radio_start(m->radio, start);
+	int64_t end = serve(m, radio_is_up(m->radio) ? start : may_start, bytes);
+	radio_packet(m->radio, start, end > may_start ? end - may_start : 0);
+	return end;
 }
 
 /* The end of serialisation of a packet that the server takes at `start`. */
 static int64_t serialise(struct model *m, int64_t start, uint32_t bytes)
 {
-	if (m->radio)
-		start = wait_for_radio(m, start, airtime(m, bytes));
-	if (m->station)
-		m->free_ns = medium_transmit(m->station, start, bytes);
-	else if (m->opportunities)
-		m->free_ns = serve_by_trace(m, start, bytes);
-	else if (m->shape.rate_bps)
-		m->free_ns = serve_by_rate(m, start, bytes);
-	else
-		m->free_ns = start;
+	m->free_ns = m->radio ? serve_by_radio(m, start, bytes) : serve(m, start, bytes);
 	m->serving_bytes = bytes;
 	return m->free_ns;
 }

@@ -78,8 +78,8 @@ int model_set_medium(struct model *model, struct medium *medium);
 /* Its station there; NULL: none. */
 const struct station *model_station(const struct model *model);
 /* A new shape from now on. Packets whose serialisation has begun keep their departure. A changed seed starts
- * its draws at the first packet again; an unchanged one goes on. -1 and *error: a trace cannot be read, and
- * nothing changes. */
+ * its draws at the first packet again; an unchanged one goes on, as does an unchanged trace of
+ * opportunities. -1 and *error: a trace cannot be read, and nothing changes. */
 int model_change(struct model *model, const struct shape *shape, char **error);
 const struct shape *model_shape(const struct model *model);
 

@@ -383,6 +383,58 @@ static void opportunities_are_mahimahis(void **state)
 	model_free(m);
 }
 
+/* Each trace starts anew when it is another one, whatever else changes. */
+static void traces_go_on(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/trace.XXXXXX", losses[] = "/tmp/loss.XXXXXX";
+	int fd = mkstemp(path);
+	assert_int_equal(write(fd, "2\n10\n", 5), 5);
+	close(fd);
+	fd = mkstemp(losses);
+	assert_int_equal(write(fd, "01", 2), 2);
+	close(fd);
+	struct shape shape = {.loss_model = LOSS_TRACE};
+	strcpy(shape.opportunities, path);
+	strcpy(shape.loss_trace, losses);
+	struct model *m = make(shape);
+	struct model_packet packet = {0};
+	model_offer(m, 0, 1514, false, NULL);
+	assert_true(model_take(m, INT64_MAX, &packet));
+	assert_int_equal(packet.departure_ns, 2 * MS);
+	/* Not even read again. */
+	unlink(path);
+	shape.loss_model = LOSS_RANDOM;
+	*shape.loss_trace = 0;
+	assert_int_equal(model_change(m, &shape, NULL), 0);
+	model_offer(m, 3 * MS, 1514, false, NULL);
+	assert_true(model_take(m, INT64_MAX, &packet));
+	assert_int_equal(packet.departure_ns, 10 * MS);
+	/* One that cannot be read changes neither. */
+	struct shape wrong = shape;
+	wrong.loss_model = LOSS_TRACE;
+	strcpy(wrong.loss_trace, losses);
+	strcpy(wrong.opportunities, "/nonexistent");
+	char *error = NULL;
+	assert_int_equal(model_change(m, &wrong, &error), -1);
+	free(error);
+	shape.loss_model = LOSS_TRACE;
+	strcpy(shape.loss_trace, losses);
+	assert_int_equal(model_change(m, &shape, NULL), 0);
+	unlink(losses);
+	assert_int_equal(model_offer(m, 11 * MS, 1514, false, NULL), MODEL_QUEUED);
+	assert_int_equal(model_offer(m, 11 * MS, 1514, false, NULL), MODEL_LOST);
+	assert_true(model_take(m, INT64_MAX, &packet));
+	assert_int_equal(packet.departure_ns, 12 * MS);
+	/* And none at all is none. */
+	*shape.opportunities = 0;
+	assert_int_equal(model_change(m, &shape, NULL), 0);
+	assert_int_equal(model_offer(m, 13 * MS, 1514, false, NULL), MODEL_QUEUED);
+	assert_true(model_take(m, INT64_MAX, &packet));
+	assert_int_equal(packet.departure_ns, 13 * MS);
+	model_free(m);
+}
+
 static void a_cellular_link_is_promoted_first(void **state)
 {
 	(void)state;
@@ -402,6 +454,34 @@ static void a_cellular_link_is_promoted_first(void **state)
 	model_offer(m, up + 100 * MS, 1000, false, NULL); /* in the tail: at once */
 	assert_true(model_take(m, INT64_MAX, &packet));
 	assert_int_equal(packet.departure_ns, up + 100 * MS + MS + 50 * MS);
+	assert_int_equal(radio.promotions, 1);
+	model_free(m);
+}
+
+/* The tail counts from the last bit, whenever the trace lets it leave. */
+static void a_radio_waits_for_opportunities(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/trace.XXXXXX";
+	int fd = mkstemp(path);
+	assert_int_equal(write(fd, "3000\n4000\n", 10), 10);
+	close(fd);
+	struct radio radio;
+	struct shape shape = {0};
+	strcpy(shape.opportunities, path);
+	struct model *m = make(shape);
+	unlink(path);
+	struct model_packet packet = {0};
+	radio_init(&radio, radio_profile("lte"), 0);
+	model_set_radio(m, &radio);
+	model_offer(m, 0, 2000, false, NULL); /* two opportunities after 750 ms of promotion: the last bit at 4750 ms */
+	assert_true(model_take(m, INT64_MAX, &packet));
+	assert_int_equal(packet.departure_ns, 4750 * MS);
+	radio_advance(&radio, 4749 * MS);
+	assert_int_equal(radio.state, RADIO_HIGH);
+	radio_advance(&radio, 4750 * MS);
+	assert_int_equal(radio.state, RADIO_TAIL);
+	assert_int_equal(radio_deadline(&radio), (4750 + 10120) * MS);
 	assert_int_equal(radio.promotions, 1);
 	model_free(m);
 }
@@ -576,7 +656,9 @@ int main(void)
 		cmocka_unit_test(codel_is_the_rfcs),
 		cmocka_unit_test(marks_instead_of_drops),
 		cmocka_unit_test(opportunities_are_mahimahis),
+		cmocka_unit_test(traces_go_on),
 		cmocka_unit_test(a_cellular_link_is_promoted_first),
+		cmocka_unit_test(a_radio_waits_for_opportunities),
 		cmocka_unit_test(directions_of_a_cellular_link_do_not_hold_each_other_up),
 		cmocka_unit_test(marks_keep_the_checksum),
 		cmocka_unit_test(words_go_round),
