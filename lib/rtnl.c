@@ -234,8 +234,8 @@ int rtnl_get_offloads(const char *interface, struct rtnl_offloads *offloads)
 int rtnl_set_offloads(const char *interface, const struct rtnl_offloads *offloads)
 {
 	struct rtnl_offloads o = *offloads;
-	return ethtool(interface, ETHTOOL_STSO, &o.tso) < 0 || ethtool(interface, ETHTOOL_SGSO, &o.gso) < 0 ||
-			       ethtool(interface, ETHTOOL_SGRO, &o.gro) < 0
-		       ? -1
-		       : 0;
+	int tso = ethtool(interface, ETHTOOL_STSO, &o.tso), gso = ethtool(interface, ETHTOOL_SGSO, &o.gso);
+	int gro = ethtool(interface, ETHTOOL_SGRO, &o.gro);
+
+	return tso < 0 || gso < 0 || gro < 0 ? -1 : 0;
 }

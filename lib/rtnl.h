@@ -27,6 +27,7 @@ struct rtnl_offloads {
 	uint32_t tso, gso, gro;
 };
 int rtnl_get_offloads(const char *interface, struct rtnl_offloads *offloads);
+/* Sets each, whatever becomes of the others. */
 int rtnl_set_offloads(const char *interface, const struct rtnl_offloads *offloads);
 
 #endif

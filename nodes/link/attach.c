@@ -1,9 +1,11 @@
 /* Taking over the egress of an interface, and giving it back; see attach.h. Order matters: the alias is
  * written before the interface is changed, and the program, which diverts the traffic, comes last and goes
- * first. */
+ * first. Only the hook is there before the alias, which tells whose it is: a SIGKILL between the two leaves
+ * an empty one that nobody takes off. */
 #include "nodes/link/attach.h"
 
 #include "lib/error.h"
+#include "lib/log.h"
 #include "lib/netns.h"
 #include "lib/rtnl.h"
 #include <bpf/bpf.h>
@@ -66,11 +68,17 @@ static bool read_alias(struct attachment *a, const char *text)
 
 /* ---- offloads: loss, queue and rate must see the packets of the wire, not the kernel's super-packets */
 
+/* Tries each, whatever becomes of the others. -1 with errno: of one that failed. */
 static int set_offloads(
 	const char *name, int ifindex, uint32_t tso, uint32_t gso, uint32_t gro, uint32_t segments)
 {
 	const struct rtnl_offloads offloads = {tso, gso, gro};
-	return rtnl_set_offloads(name, &offloads) < 0 ? -1 : rtnl_set_gso_max_segs(ifindex, segments);
+	int result = rtnl_set_offloads(name, &offloads), saved = errno;
+
+	if (rtnl_set_gso_max_segs(ifindex, segments) < 0)
+		return -1;
+	errno = saved;
+	return result;
 }
 
 static int learn_offloads(struct attachment *a, const char *name, uint32_t segments)
@@ -283,9 +291,12 @@ static int open_inside(void *context)
 		if (write_alias(a) < 0)
 			return error_set(job->error, "interface alias: %s", strerror(errno));
 	}
-	if (!job->keep_offloads && set_offloads(job->interface, a->ifindex, 0, 0, 0, 1) < 0)
-		return error_set(job->error, "offloads: %s", strerror(errno));
-	return 0;
+	int result = 0;
+	if (!job->keep_offloads)
+		result = set_offloads(job->interface, a->ifindex, 0, 0, 0, 1);
+	else if (a->own_program) /* a killed daemon may have switched off what is to be kept */
+		result = set_offloads(job->interface, a->ifindex, a->tso, a->gso, a->gro, a->gso_max_segs);
+	return result < 0 ? error_set(job->error, "offloads: %s", strerror(errno)) : 0;
 }
 
 static int hook_inside(void *context)
@@ -306,8 +317,14 @@ static int close_inside(void *context)
 	detach_program(a);
 	if (!a->marked)
 		return 0;
-	set_offloads(name, a->ifindex, a->tso, a->gso, a->gro, a->gso_max_segs);
-	return rtnl_set_alias(a->ifindex, a->alias);
+	/* What cannot be put back stays written in the alias, for the next start or for people. */
+	if (set_offloads(name, a->ifindex, a->tso, a->gso, a->gro, a->gso_max_segs) == 0 &&
+		rtnl_set_alias(a->ifindex, a->alias) == 0)
+		return 0;
+	log_error("not-restored",
+		"interface=%s error=\"%s\" remedy=\"see its alias for what the offloads were\"", name,
+		strerror(errno));
+	return -1;
 }
 
 static int dropped_inside(void *context)

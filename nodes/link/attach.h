@@ -45,9 +45,10 @@ int attachment_hook(struct attachment *attachment, char **error);
  * this.
  */
 int64_t attachment_arrival(unsigned char *read);
-/* Puts everything back that is ours, and closes. Nothing happens where the interface has gone. */
+/* Puts everything back that is ours, and closes. Nothing happens where the interface has gone. What fails is
+ * logged, and stays in the alias. */
 void attachment_close(struct attachment *attachment);
-/* Frames that the TAP dropped because we did not read them in time, since it was made. */
+/* Frames that the TAP dropped because we did not read them in time, since it was made; 0 when it has gone. */
 uint64_t attachment_dropped(struct attachment *attachment);
 
 #endif

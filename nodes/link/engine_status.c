@@ -62,11 +62,18 @@ static json_t *medium_json(const struct station *s)
 	return json;
 }
 
+/* Of an interface that has gone, nothing is known any more. */
+static uint64_t tap_dropped(struct direction *d)
+{
+	uint64_t dropped = attachment_dropped(&d->attachment), before = d->counters.tap_dropped;
+	return dropped > before ? dropped - before : 0;
+}
+
 static json_t *direction_json(struct direction *d)
 {
 	struct model_queue queue;
 	const struct counters *c = &d->counters;
-	uint64_t tap = attachment_dropped(&d->attachment) - c->tap_dropped;
+	uint64_t tap = tap_dropped(d);
 
 	model_queue(d->model, clock_now_ns(), &queue);
 	json_t *drops = json_pack("{s:o, s:o, s:o, s:o, s:o}", "loss", integer(c->lost), "queue",

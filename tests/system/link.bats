@@ -90,6 +90,11 @@ appearance() { # NODE INTERFACE
 	in_node "$1" ethtool -k "$2" | grep -v fixed
 }
 
+offloads() { # those of the first link's first end
+	in_node a ethtool -k a-b
+	ip -n a -d -j link show dev a-b | jq '.[0].gso_max_segs'
+}
+
 # --- traffic ------------------------------------------------------------------------------------------------------
 
 # goodput NODE SERVER-NODE ADDRESS OPTION...: in Mbit/s at the receiver
@@ -351,11 +356,11 @@ filter_of_others() {
 
 # With the sender's offloads kept, what is emulated are packets of the wire all the same.
 wire_packets() {
-	{ in_node a ethtool -k a-b; ip -n a -d -j link show dev a-b | jq '.[0].gso_max_segs'; } >before
+	offloads >before
 	grep -q 'tx-tcp-segmentation: on' before
 	start_link "$(yaml link2 a b 'rate: 50Mbit/s' 'delay: 1ms')
 keep_offloads: true"
-	{ in_node a ethtool -k a-b; ip -n a -d -j link show dev a-b | jq '.[0].gso_max_segs'; } | cmp - before
+	offloads | cmp - before
 	[ "$(wrong_checksums)" = 0 ]
 	goodput a b 10.0.1.2 -n 1M >/dev/null
 	[ "$(status '.links[0].forward | .bytes / .packets <= 1514')" = true ]
@@ -369,6 +374,7 @@ keep_offloads: true"
 
 survives_sigkill() {
 	appearance a a-b >a.before
+	offloads >offloads.before
 	start_link "$(yaml link2 a b 'delay: 1ms')"
 	kill -KILL "$daemon"
 	wait "$daemon" || true
@@ -378,6 +384,13 @@ survives_sigkill() {
 	grep -qi 'timed out' dead.log
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 3ms')"
 	between 6000 "$(round_trip a 10.0.1.2)" $((7000 * slow))
+	kill -KILL "$daemon"
+	wait "$daemon" || true
+	offloads | differ - offloads.before
+	# A daemon that keeps the offloads keeps those that were there before the dead one.
+	start_link "$(yaml link2 a b 'delay: 1ms')
+keep_offloads: true"
+	offloads | cmp - offloads.before
 	stop_link
 	appearance a a-b | cmp - a.before
 }
@@ -481,8 +494,16 @@ device_gone() {
 	local before after
 	start_link "$(yaml link1 a b 'delay: 1ms'
 		yaml link2 c b 'delay: 3ms')"
+	# The TAP's queue overflows; what counts from now on counts from there.
+	in_node a ping -q -c 1 -W 2 10.0.1.2
+	kill -STOP "$daemon"
+	send 12000 || true
+	kill -CONT "$daemon"
+	between 1 "$(status '.links[0].forward.drops.buffer')" 12000
+	control reset
 	ip -n a link delete "ln-$(ip -n a -j link show dev a-b | jq '.[0].ifindex')"
 	await link.log 'event=interface-gone'
+	[ "$(status '.links[0].forward.drops.buffer')" = 0 ]
 	ip -n a link delete dev a-b
 	read -r before _ <"/proc/$daemon/schedstat"
 	between 0.5 "$(goodput c b 10.0.2.2 -t 1 -b 1M)" 1.1

@@ -149,12 +149,53 @@ static void test_tags_come_in_their_place(void **state)
 	close(program);
 }
 
+/* Offloads that cannot be set do not keep the others from being set. */
+static void test_each_offload_is_tried(void **state)
+{
+	struct rtnl_interface now;
+
+	(void)state;
+	need_attachment();
+	assert_int_equal(set_offloads("nowhere", attached.ifindex, 0, 0, 0, 7), -1);
+	assert_int_equal(rtnl_get(attached.ifindex, &now), 0);
+	assert_int_equal(now.gso_max_segs, 7);
+}
+
+/* What cannot be put back is not forgotten: the next start finds it in the alias. The last test. */
+static void test_a_failed_restore_is_remembered(void **state)
+{
+	struct rtnl_interface before, now;
+	struct rtnl_offloads offloads;
+	char *error = NULL;
+
+	(void)state;
+	need_attachment();
+	int ifindex = attached.ifindex;
+	uint32_t tso = attached.tso, segments = attached.gso_max_segs;
+	assert_int_equal(rtnl_get(ifindex, &before), 0);
+	assert_non_null(strstr(before.alias, ALIAS));
+	attached.gso_max_segs = UINT32_MAX;
+	attachment_close(&attached);
+	assert_int_equal(rtnl_get(ifindex, &now), 0);
+	assert_string_equal(now.alias, before.alias);
+	assert_int_equal(rtnl_get_offloads("a", &offloads), 0);
+	assert_int_equal(offloads.tso, tso);
+	if (attachment_open(&attached, NULL, "a", false, &error) != ATTACH_OK)
+		fail_msg("%s", error);
+	attachment_close(&attached);
+	assert_int_equal(rtnl_get(ifindex, &now), 0);
+	assert_int_equal(now.gso_max_segs, segments);
+	assert_string_equal(now.alias, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames_come_whole_with_their_time),
 		cmocka_unit_test(test_our_own_go_out),
 		cmocka_unit_test(test_tags_come_in_their_place),
+		cmocka_unit_test(test_each_offload_is_tried),
+		cmocka_unit_test(test_a_failed_restore_is_remembered),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
