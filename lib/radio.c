@@ -159,6 +159,13 @@ void radio_release(struct radio *radio, int64_t now)
 		enter(radio, radio->now, RADIO_IDLE, RADIO_NEVER);
 }
 
+void radio_forget(struct radio *radio, int64_t now)
+{
+	radio_advance(radio, now);
+	radio->promotions = 0;
+	memset(radio->time_ns, 0, sizeof radio->time_ns);
+}
+
 int64_t radio_deadline(const struct radio *radio)
 {
 	return radio->until;

@@ -64,12 +64,14 @@ int64_t radio_packet(struct radio *radio, int64_t now, int64_t airtime_ns);
 /* The device asks for the idle state at once (fast dormancy); what is being sent still leaves first, and a
  * promotion is finished. */
 void radio_release(struct radio *radio, int64_t now);
+/* Promotions, times and energy start at zero again at `now`; the state goes on. */
+void radio_forget(struct radio *radio, int64_t now);
 /* When the state changes by itself; RADIO_NEVER: not before the next packet. */
 int64_t radio_deadline(const struct radio *radio);
 /* Whether a packet that asks now would wait for a promotion or is the reason for one. */
 bool radio_is_up(const struct radio *radio);
 /* Sum over the states of power x time, in millijoule, and the time in any state but idle and low, up to the
- * last call. */
+ * last call, since the last radio_forget. */
 double radio_energy_mj(const struct radio *radio);
 int64_t radio_high_ns(const struct radio *radio);
 const char *radio_state_name(enum radio_state state);

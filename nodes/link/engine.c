@@ -525,6 +525,10 @@ void engine_reset(struct engine *engine)
 {
 	for (struct medium *medium = engine->media; medium; medium = medium->next)
 		medium_forget(medium);
+	for (uint32_t i = 0; i < engine->count / 2; i++)
+		if (engine->radios[i].profile.name)
+			radio_forget(&engine->radios[i], clock_now_ns());
+	events_forget(engine->events);
 	engine->stalls = 0;
 	engine->longest_stall_ns = engine->complained_ns = 0;
 	for (uint32_t i = 0; i < engine->count; i++) {

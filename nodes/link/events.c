@@ -206,6 +206,11 @@ json_t *events_json(const struct events *events)
 		"dropped_readers", (json_int_t)events->dropped);
 }
 
+void events_forget(struct events *events)
+{
+	events->lines = events->dropped = 0;
+}
+
 /* ---- start and stop */
 
 struct events *events_new(sd_event *loop, size_t count)

@@ -26,6 +26,8 @@ void events_watch_medium(struct events *events, struct medium *medium);
 /* Answers with {"radios": [{"link", "state"}]}, and then a line for each event. */
 void events_subscribe(struct events *events, struct control_request *request);
 void events_settings(struct events *events, const char *link, int direction, const struct shape *shape);
+/* Lines and readers dropped are counted from zero again. */
+void events_forget(struct events *events);
 /* {"readers", "lines", "dropped_readers"} */
 json_t *events_json(const struct events *events);
 

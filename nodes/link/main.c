@@ -150,6 +150,12 @@ static void handle_shape(void *context, struct control_request *request, int cou
 	control_answer(request, engine_settings_json(engine, words[0], direction));
 }
 
+static void warn_fixed(const char *key, bool changed)
+{
+	if (changed)
+		log_warning("reload", "key=%s problem=\"takes effect after a restart only\"", key);
+}
+
 /* SIGHUP: the file's settings for the links that are there. Other links, other ends or another process-wide
  * setting need a restart: an end that goes would take the packets it holds with it. */
 static void reload(void *context)
@@ -169,6 +175,10 @@ static void reload(void *context)
 					free(error);
 					error = NULL;
 				}
+		warn_fixed("spin", fresh->spin_ns != program->settings->spin_ns);
+		warn_fixed("spin_share", fresh->spin_share != program->settings->spin_share);
+		warn_fixed("memory", fresh->memory_bytes != program->settings->memory_bytes);
+		warn_fixed("keep_offloads", fresh->keep_offloads != program->settings->keep_offloads);
 		log_info("reloaded", "links=%zu", fresh->count);
 	} else {
 		log_error("reload-refused", "error=\"%s\" effect=\"the old settings go on\"",

@@ -452,6 +452,7 @@ second_daemon() {
 }
 
 changes() {
+	local key
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 1ms')"
 	control set link2 both rate=2Mbit/s delay=4ms | jq -e .ok
 	[ "$(status '.links[0].reverse.settings | "\(.rate_bps) \(.delay_ns)"')" = "2000000 4000000" ]
@@ -466,6 +467,12 @@ changes() {
 	kill -HUP "$daemon"
 	await link.log event=reloaded
 	[ "$(status '.links[0].reverse.settings | "\(.rate_bps) \(.delay_ns)"')" = "10000000 7000000" ]
+	# What holds for the whole process needs a restart, and it says so.
+	fails grep event=reload.*key= link.log
+	printf 'spin: 0\nspin_share: 20%%\nmemory: 1MiB\nkeep_offloads: true\n' >>link.yaml
+	kill -HUP "$daemon"
+	for key in spin spin_share memory keep_offloads; do await link.log "level=warning .*event=reload key=$key "; done
+	await link.log event=reloaded 2
 	sed -i 's/delay: 7ms/delay: 7/' link.yaml
 	kill -HUP "$daemon"
 	await link.log 'event=reload-refused.*link.yaml:5'
@@ -629,6 +636,7 @@ ping_ms() { # NODE ADDRESS
 
 # The first packet wakes the radio, which takes 750 ms; the next one finds it up.
 cellular() {
+	local lines_before
 	quiet
 	start_link "$(yaml lte a b 'rate: 10Mbit/s' 'delay: 5ms' 'cellular: lte')"
 	[ "$(status '.links[0].radio | "\(.profile) \(.state) \(.promotions)"')" = "lte idle 0" ]
@@ -641,6 +649,11 @@ cellular() {
 	[ "$(status '.links[0].radio.promotions')" = 1 ]
 	# 2 W since the promotion began.
 	between 1500 "$(status '.links[0].radio.energy_mj')" 60000
+	# A reset begins to count anew, and the radio stays as it is.
+	lines_before=$(status .events.lines)
+	control reset
+	[ "$(status '.links[0].radio | "\(.promotions) \(.seconds.promotion == 0) \(.state)"')" = "0 true tail" ]
+	[ "$(status .events.lines)" -lt "$lines_before" ]
 	control set lte reverse delay=6ms
 	await events '"event":"settings".*"reverse".*delay: 6000000ns'
 	until_is 1 status .events.readers

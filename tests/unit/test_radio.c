@@ -124,6 +124,21 @@ static void test_release(void **state)
 	assert_true(r.time_ns[RADIO_TAIL] == 2700 * MS + 7300 * MS);
 }
 
+static void test_forget(void **state)
+{
+	(void)state;
+	struct radio r = make("3g");
+	radio_packet(&r, 0, 500 * MS);
+	radio_forget(&r, 5 * S);
+	assert_int_equal(r.state, RADIO_TAIL);
+	assert_int_equal(r.promotions, 0);
+	assert_true(radio_energy_mj(&r) == 0);
+	radio_advance(&r, 6 * S);
+	assert_true(radio_high_ns(&r) == 1 * S);
+	assert_true(r.time_ns[RADIO_TAIL] == 1 * S);
+	assert_true(radio_deadline(&r) == 2800 * MS + 7300 * MS);
+}
+
 static void test_low_state(void **state)
 {
 	(void)state;
@@ -182,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_a_packet_at_the_end_of_the_tail_is_cold),
 		cmocka_unit_test(test_tail_from_request),
 		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_low_state),
 		cmocka_unit_test(test_time_adds_up),
 		cmocka_unit_test(test_names),
