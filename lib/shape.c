@@ -311,7 +311,12 @@ int shape_check_pair(const struct conf_node *map, const struct shape *a, const s
 	char **error)
 {
 	const struct shape_medium *x = &a->medium, *y = &b->medium;
-	if (one_link && *a->radio && *b->radio && strcmp(a->radio, b->radio) != 0)
+	if (one_link && (*a->radio == 0) != (*b->radio == 0))
+		return conf_error(map, error,
+			"only one of its directions is cellular, but both wake the radio; write "
+			"`cellular: %s` for the link",
+			*a->radio ? a->radio : b->radio);
+	if (one_link && strcmp(a->radio, b->radio) != 0)
 		return conf_error(map, error, "its directions name two radios, %s and %s; a link has one",
 			a->radio, b->radio);
 	if (one_link && !same_medium(x, y))

@@ -14,6 +14,8 @@
 
 /* Above threads of the machine's own that are usually at 1 or 10, below its interrupt threads (50). */
 #define PRIORITY 45
+/* Of a command, at most: as many as a line of the control socket has behind its name. */
+#define WORDS 63
 
 struct program {
 	const char *config_path;
@@ -87,11 +89,12 @@ static void handle_events(void *context, struct control_request *request, int co
 	engine_subscribe(program->engine, request);
 }
 
-/* set LINK forward|reverse|both KEY=VALUE... */
+/* set LINK forward|reverse|both KEY=VALUE... Both directions of a link are in the same place, so what the
+ * engine refuses of one it refuses of the first; but a trace may be gone when it is read for the second. */
 static void handle_set(void *context, struct control_request *request, int count, char **words)
 {
 	struct engine *engine = ((struct program *)context)->engine;
-	struct shape changed[2];
+	struct shape changed[2], before[2];
 	int first = strcmp(words[1], "reverse") == 0, last = strcmp(words[1], "forward") != 0;
 	char *error = NULL;
 
@@ -105,7 +108,7 @@ static void handle_set(void *context, struct control_request *request, int count
 			control_refuse(request, "no link `%s`; see `status`", words[0]);
 			return;
 		}
-		changed[i] = *now;
+		changed[i] = before[i] = *now;
 		if (settings_change(&changed[i], count - 2, words + 2, &error) < 0) {
 			control_refuse(request, "%s", error);
 			free(error);
@@ -114,6 +117,8 @@ static void handle_set(void *context, struct control_request *request, int count
 	}
 	for (int i = first; i <= last; i++)
 		if (engine_change(engine, words[0], i, &changed[i], &error) < 0) {
+			if (i > first)
+				engine_change(engine, words[0], first, &before[first], NULL);
 			control_refuse(request, "%s", error);
 			free(error);
 			return;
@@ -188,18 +193,36 @@ static void reload(void *context)
 	free(error);
 }
 
+/* What `set` does is said by fill_in. */
 static const struct control_command commands[] = {
 	{"status", "", "settings and counters of every link", 0, 0, handle_status},
 	{"reset", "", "counters start at zero again", 0, 0, handle_reset},
 	{"events", "", "from now on a line for each change of a radio's state or channel, or of settings", 0,
 		0, handle_events},
-	{"set", "LINK forward|reverse|both KEY=VALUE...",
-		"changes rate, delay, jitter, loss, queue, queue_bytes or seed", 3, 9, handle_set},
+	{"set", "LINK forward|reverse|both KEY=VALUE...", NULL, 3, WORDS, handle_set},
 	{"shape", "LINK forward|reverse {KEY: VALUE, ...}",
-		"a whole new shape, as in the configuration; what is not said is not done", 3, 63,
+		"a whole new shape, as in the configuration; what is not said is not done", 3, WORDS,
 		handle_shape},
 	{.name = NULL},
 };
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+/* The table with the keys that `set` takes; the caller frees the text. */
+static char *fill_in(struct control_command table[COMMANDS])
+{
+	char *keys = NULL;
+	size_t size;
+	FILE *out = open_memstream(&keys, &size);
+
+	fputs("changes ", out);
+	settings_write_keys(out);
+	fclose(out);
+	memcpy(table, commands, sizeof commands);
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (table[i].handle == handle_set)
+			table[i].summary = keys;
+	return keys;
+}
 
 static int serve(struct daemon *daemon, char **error)
 {
@@ -214,7 +237,10 @@ static int serve(struct daemon *daemon, char **error)
 	log_info("serving", "links=%zu realtime=%s", settings->count, realtime ? "yes" : "no");
 	struct program program = {daemon->config_path, settings, engine};
 	daemon->reload = reload;
-	int status = daemon_run(daemon, commands, &program);
+	struct control_command table[COMMANDS];
+	char *keys = fill_in(table);
+	int status = daemon_run(daemon, table, &program);
+	free(keys);
 	engine_stop(engine);
 	return status;
 }

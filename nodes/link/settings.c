@@ -17,6 +17,7 @@
 
 /* The keys of a direction, which a link has too: they then hold for both. */
 #define DIRECTION_KEYS SHAPE_KEYS, "seed"
+static const char *const direction_keys[] = {DIRECTION_KEYS, NULL};
 
 /* Links without a seed draw from their name's (FNV-1a): reproducible, and no two links lose alike. */
 static uint64_t seed_of(const char *name)
@@ -69,7 +70,6 @@ static int read_ends(const struct conf_node *map, struct link_settings *link, ch
 static int read_link(const struct conf_node *map, struct link_settings *link, char **error)
 {
 	static const char *const link_keys[] = {"name", "ends", "forward", "reverse", DIRECTION_KEYS, NULL};
-	static const char *const direction_keys[] = {DIRECTION_KEYS, NULL};
 
 	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, link_keys, error) < 0 ||
 		conf_need_string(map, "name", &link->name, error) < 0)
@@ -201,17 +201,23 @@ bool settings_same_links(const struct settings *a, const struct settings *b)
 	return true;
 }
 
+void settings_write_keys(FILE *out)
+{
+	for (const char *const *key = direction_keys; *key; key++)
+		fprintf(out, "%s%s", key == direction_keys ? "" : ", ", *key);
+}
+
 /* A text of keys and values on top of *direction. */
 static int apply_text(struct shape *direction, const char *name, const char *text, char **error)
 {
-	static const char *const keys[] = {DIRECTION_KEYS, NULL};
 	struct conf *conf = conf_parse(name, text, strlen(text), error);
 	struct shape changed = *direction;
 
 	if (!conf)
 		return -1;
 	const struct conf_node *root = conf_root(conf);
-	int result = conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
+	int result = conf_expect(root, CONF_MAPPING, error) < 0 ||
+				     conf_only(root, direction_keys, error) < 0 ||
 				     shape_read(root, &changed, error) < 0 ||
 				     shape_check(root, &changed, error) < 0
 			     ? -1
@@ -224,7 +230,7 @@ static int apply_text(struct shape *direction, const char *name, const char *tex
 
 int settings_change(struct shape *direction, int count, char **words, char **error)
 {
-	char text[1024];
+	char text[4096];
 	size_t used = 0;
 
 	text[0] = 0;

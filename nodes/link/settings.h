@@ -40,6 +40,8 @@ bool settings_same_links(const struct settings *a, const struct settings *b);
 
 /* Applies words like `rate=5Mbit/s` to one direction. -1 and *error: nothing was changed. */
 int settings_change(struct shape *direction, int count, char **words, char **error);
+/* Writes the names of the settings that it takes, with commas. */
+void settings_write_keys(FILE *out);
 /* Reads the words of a mapping, `{rate: 5Mbit/s, delay: 1ms}`, on top of *direction. -1 and *error: nothing
  * was changed. */
 int settings_shape(struct shape *direction, int count, char **words, char **error);

@@ -458,6 +458,12 @@ changes() {
 	[ "$(status '.links[0].reverse.settings | "\(.rate_bps) \(.delay_ns)"')" = "2000000 4000000" ]
 	between 1.75 "$(goodput a b 10.0.1.2 -t 2)" 1.92
 	between 8000 "$(round_trip a 10.0.1.2)" 10000
+	# Any key, all at once.
+	control set link2 forward rate=2Mbit/s delay=4ms jitter=1ms loss=0 duplicate=0 corrupt=0 reorder=0 queue=900 queue_bytes=1MiB seed=7 | jq -e .ok
+	[ "$(status '.links[0].forward.settings | "\(.queue_packets) \(.queue_bytes) \(.seed)"')" = "900 1048576 7" ]
+	control help | jq -r '.. | strings | select(startswith("changes"))' | cmp - <(echo "changes rate, opportunities, delay, jitter, loss, \
+duplicate, corrupt, reorder, queue, queue_bytes, cellular, medium, seed")
+	control set link2 forward jitter=0 | jq -e .ok
 	for words in "link9 both rate=1Mbit/s" "link2 sideways rate=1Mbit/s" "link2 both rate=1bit/s" "link2 both rate"; do
 		control "set $words" | jq -e '.ok == false and (.error | length > 0)'
 	done

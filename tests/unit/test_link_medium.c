@@ -535,6 +535,10 @@ static void bad_words_of_a_medium(void **state)
 			"link.yaml:4: what is on a medium"},
 		{LINK("a", "medium: {name: wifi, phy_rate: 1Mbit/s}\n    reverse: {medium: {channel: 2}}"),
 			"link.yaml:2: its directions are in two places"},
+		{LINK("a", "forward: {cellular: lte}"), "link.yaml:2: only one of its directions is cellular"},
+		{LINK("a", "cellular: lte\n    reverse: {cellular: \"\"}"),
+			"link.yaml:2: only one of its directions is cellular"},
+		{LINK("a", "cellular: lte\n    reverse: {cellular: 3g}"), "link.yaml:2: its directions name two radios"},
 		{LINK("a", "medium: {name: wifi, phy_rate: 1Mbit/s, radio: r}")
 				LINK("b", "medium: {name: wifi, phy_rate: 1Mbit/s, radio: r, dwell: 50ms}"),
 			"link.yaml:5: radio r of medium wifi"},
