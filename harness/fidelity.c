@@ -17,7 +17,7 @@
 #define TRAIN 16
 #define FRAME_BYTES 1514
 #define ROUNDS 3
-#define TRAIN_LIMIT_S 10
+#define TRAIN_LIMIT_S 10 /* besides what the link takes */
 #define DRAIN_LIMIT_NS (10 * NS_PER_S)
 #define PATIENCE_NS (100 * NS_PER_MS) /* beyond the longest that the model lets the train take */
 
@@ -41,18 +41,24 @@ static double serialisation_ns(const struct shape *shape)
 	return shape->rate_bps ? FRAME_BYTES * 8e9 / (double)shape->rate_bps : 0;
 }
 
+/* A packet goes ahead of the train, and is waited for too. */
+static unsigned train_limit_s(int64_t patience_ns)
+{
+	return TRAIN_LIMIT_S + (unsigned)(2 * patience_ns / NS_PER_S);
+}
+
 static void send_train(struct train *train, const struct network *network, const struct topology_link *link,
 	const struct shape *shape, int k)
 {
 	const struct topology_end *from = &link->ends[k], *to = &link->ends[!k];
 	char *error = NULL;
-	alarm(TRAIN_LIMIT_S);
 	struct stamp_plan plan = {.netns = {network->netns[from->node], network->netns[to->node]},
 		.address = {from->address, to->address},
 		.count = TRAIN,
 		.bytes = FRAME_BYTES,
 		.patience_ns = PATIENCE_NS + shape->delay_ns + shape->jitter_ns +
 			       (int64_t)(TRAIN * serialisation_ns(shape))};
+	alarm(train_limit_s(plan.patience_ns));
 	if (stamp_run(&plan, train->stamps, &error) < 0)
 		snprintf(train->reason, sizeof train->reason, "%s", error ? error : "no reason was given");
 	free(error);

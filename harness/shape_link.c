@@ -21,12 +21,10 @@ static bool available(void)
 	return true;
 }
 
+/* It does all that can be written (lib/shape.c has the ranges). */
 static const char *refuses(const struct shape *shape)
 {
-	if (shape->rate_bps > 10000000000)
-		return "the link daemon goes to 10 Gbit/s";
-	if (shape->delay_ns > 10 * NS_PER_S)
-		return "the link daemon delays by at most 10 s";
+	(void)shape;
 	return NULL;
 }
 

@@ -53,6 +53,13 @@ refused() {
 	refused "is no rate; write 10Mbit/s"
 }
 
+@test "the link daemon is given all that can be written" {
+	edited "all: {rate: 10Mbit/s, delay: 5ms" "all: {rate: 100Gbit/s, delay: 60s"
+	liquidnet run "$file" --dry-run --backend link
+	edited "all: {rate: 10Mbit/s, delay: 5ms" "all: {rate: 101Gbit/s, delay: 5ms"
+	refused "out of range"
+}
+
 @test "a node, a daemon, a workload and a measure that do not exist are refused" {
 	edited "daemons: [detour-nat, client-nat]" "daemons: [detour-nat, client-net]"
 	refused "no daemon \`client-net\`"

@@ -158,6 +158,14 @@ static void the_better_of_two_trains_counts(void **state)
 	json_decref(counters);
 }
 
+/* A long link has the time that it takes, there for the packet ahead and once more for the train. */
+static void a_long_link_has_its_time(void **state)
+{
+	(void)state;
+	assert_int_equal(train_limit_s(100 * NS_PER_MS), TRAIN_LIMIT_S);
+	assert_true(train_limit_s(60 * NS_PER_S) >= 2 * 60 + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +175,7 @@ int main(void)
 		cmocka_unit_test(a_train_shows_delay_and_rate),
 		cmocka_unit_test(a_train_with_losses),
 		cmocka_unit_test(the_better_of_two_trains_counts),
+		cmocka_unit_test(a_long_link_has_its_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
