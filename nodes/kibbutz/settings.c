@@ -288,6 +288,7 @@ static struct settings *read_all(struct conf *conf, char **error)
 		abort();
 	s->conf = conf;
 	s->policy = KIBBUTZ_SETTINGS;
+	s->policy.longest_ns = WIRE_LONGEST_MS * NS_PER_MS;
 	root = conf ? conf_root(conf) : NULL;
 	if (root && conf_expect(root, CONF_MAPPING, error) == 0 && conf_only(root, keys, error) == 0 &&
 		read_cellular(root, s, error) == 0 && read_local(root, s, error) == 0 &&

@@ -120,7 +120,7 @@ static void set_up(struct world *world, uint64_t seed)
 	struct kibbutz_settings settings = KIBBUTZ_SETTINGS;
 
 	settings.credit = s->credit;
-	settings.period_ns = s->radio.tail_ns;
+	settings.period_ns = settings.longest_ns = s->radio.tail_ns;
 	for (unsigned i = 0; i < s->count; i++) {
 		struct device *device = &world->devices[i];
 		device->traffic = &traffic_classes[s->classes[i]];

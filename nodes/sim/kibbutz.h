@@ -19,6 +19,7 @@ struct scenario {
 	uint8_t classes[SCENARIO_DEVICES]; /* TRAFFIC_* */
 	enum gaps gaps;
 	struct radio_profile radio;
+	bool own_tail; /* radio.tail_ns is not the profile's */
 	int64_t length_ns;
 	int64_t oracle_ns; /* > 0: fast dormancy by one who knows the future, when the next request is further
 			      away */

@@ -54,14 +54,19 @@ static int set_radio(struct scenario *s, const char *value, char **error)
 {
 	const struct radio_profile *profile = radio_profile(value);
 	int64_t tail = s->radio.tail_ns;
-	bool own_tail = tail != radio_profiles[0].tail_ns;
 
 	if (!profile)
 		return error_set(error, "radio=%s: there are 3g-simulation, 3g, lte", value);
 	s->radio = *profile;
-	if (own_tail) /* tail= came first */
+	if (s->own_tail) /* tail= came first */
 		s->radio.tail_ns = tail;
 	return 0;
+}
+
+static int set_tail(struct scenario *s, const char *value, char **error)
+{
+	s->own_tail = true;
+	return duration("tail", value, 3600, &s->radio.tail_ns, error);
 }
 
 static int set_yes(const char *key, const char *value, bool *out, char **error)
@@ -97,7 +102,7 @@ static int set_word(struct scenario *s, char *word, char **error)
 		return error_set(error, "`%s`: after the devices come words KEY=VALUE", word);
 	*value++ = '\0';
 	if (!strcmp(word, "tail"))
-		return duration(word, value, 3600, &s->radio.tail_ns, error);
+		return set_tail(s, value, error);
 	if (!strcmp(word, "oracle"))
 		return duration(word, value, 3600, &s->oracle_ns, error);
 	if (!strcmp(word, "length"))

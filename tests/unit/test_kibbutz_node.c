@@ -231,6 +231,31 @@ static void test_a_late_end_is_not_the_successors(void **state)
 	free(steer);
 }
 
+/* The longest tail that may be written is the longest that is sent, and is believed whole. */
+static void test_the_longest_tail(void **state)
+{
+	(void)state;
+	char keys[] = "/tmp/test_kibbutz_node.XXXXXX", text[512], *error = NULL;
+	int fd = mkstemp(keys);
+	assert_true(fd >= 0 && dprintf(fd, "%064d\n", 1) == 65);
+	close(fd);
+	snprintf(text, sizeof text,
+		"cellular: {interface: cell, gateway: 10.1.1.254, tail: 60min}\n"
+		"local: {interface: wifi, address: 10.9.0.1}\n"
+		"neighbours: [{name: bob, address: 10.9.0.2, source: 10.9.2.1, guest: 10.9.1.2, key_file: %s}]\n",
+		keys);
+	struct settings *settings = settings_parse("a.yaml", text, &error);
+	unlink(keys);
+	if (!settings)
+		fail_msg("%s", error);
+	assert_true(settings->policy.period_ns == WIRE_LONGEST_MS * NS_PER_MS);
+	struct kibbutz *policy = kibbutz_new(&settings->policy, 1);
+	kibbutz_heard(policy, 0, 0, settings->policy.period_ns);
+	assert_true(kibbutz_neighbour(policy, 0)->theirs_until == settings->policy.period_ns);
+	kibbutz_free(policy);
+	settings_free(settings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_lives),
 		cmocka_unit_test(test_answers_are_few),
 		cmocka_unit_test(test_a_late_end_is_not_the_successors),
+		cmocka_unit_test(test_the_longest_tail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,19 @@ static void test_a_kibbutz_saves(void **state)
 		    run("streaming:3 length=5min credit=2", 10, -1).unfair.mean + 0.5);
 }
 
+/* An advertisement lasts one tail, however long: one radio is up, and the other device never wakes its own. */
+static void test_long_tails(void **state)
+{
+	(void)state;
+	struct scenario s = parse("streaming:2 tail=3600s length=3500s");
+	struct device_outcome o[2];
+	simulate(&s, 1, o);
+	unsigned guest = o[1].over_neighbours > 0;
+	assert_int_equal(o[guest].requests, o[guest].over_neighbours);
+	assert_near(o[guest].high, 0, 0);
+	assert_int_equal(o[!guest].over_neighbours, 0);
+}
+
 static void test_the_oracle(void **state)
 {
 	(void)state;
@@ -171,6 +184,13 @@ static void test_scenarios(void **state)
 	assert_true(s.length_ns == 300000000000);
 	assert_int_equal(s.gaps, GAPS_UNIFORM);
 	assert_int_equal(s.rate_bps, 1000000);
+	/* A tail of one's own stays, in either order; a profile's goes with it. */
+	s = parse("web tail=10s radio=lte");
+	assert_true(s.radio.tail_ns == 10000000000);
+	s = parse("web radio=lte tail=10s");
+	assert_true(s.radio.tail_ns == 10000000000);
+	s = parse("web radio=3g radio=lte");
+	assert_true(s.radio.tail_ns == radio_profile("lte")->tail_ns);
 }
 
 static void test_bad_scenarios(void **state)
@@ -390,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_a_device_alone),
 		cmocka_unit_test(test_web_by_arithmetic),
 		cmocka_unit_test(test_a_kibbutz_saves),
+		cmocka_unit_test(test_long_tails),
 		cmocka_unit_test(test_the_oracle),
 		cmocka_unit_test(test_summary_of_one_class),
 		cmocka_unit_test(test_scenarios),
