@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,12 @@ static int read_options(int argc, char **argv, struct request *request)
 
 /* ---- scenarios ---- */
 
+/* Without a request there is no round trip: not a number, which JSON has no word for. */
+static json_t *number(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
 static void print_class(struct request *request, const struct scenario *scenario, int class)
 {
 	struct summary m;
@@ -126,11 +133,11 @@ static void print_class(struct request *request, const struct scenario *scenario
 	summarise(scenario, request->seed, request->runs, class, &m);
 	if (request->format == JSON) {
 		json_array_append_new(request->rows,
-			json_pack("{ss ss sf sf sf sf sf sf sf sf}", "scenario", scenario->text, "class",
-				name, "high", m.high.mean, "high_ci95", m.high.half, "rtt_s", m.rtt_s.mean,
-				"promotions_per_hour", m.promotions.mean, "power_mw", m.power_mw.mean,
-				"power_mw_ci95", m.power_mw.half, "cold", m.cold.mean, "unfairness",
-				m.unfair.mean));
+			json_pack("{ss ss so so so so so so so so}", "scenario", scenario->text, "class",
+				name, "high", number(m.high.mean), "high_ci95", number(m.high.half), "rtt_s",
+				number(m.rtt_s.mean), "promotions_per_hour", number(m.promotions.mean),
+				"power_mw", number(m.power_mw.mean), "power_mw_ci95", number(m.power_mw.half),
+				"cold", number(m.cold.mean), "unfairness", number(m.unfair.mean)));
 		return;
 	}
 	if (!request->header && request->format == CSV)
@@ -213,10 +220,10 @@ static void print_row(struct request *request, const struct score_row *row)
 
 	if (request->format == JSON) {
 		json_array_append_new(request->rows,
-			json_pack("{ss ss ss ss ss sf sf sf ss ss}", "scenario", row->scenario.text, "class",
+			json_pack("{ss ss ss ss ss so so so ss ss}", "scenario", row->scenario.text, "class",
 				class, "measure", row->measure, "against", against, "as", as, "published",
-				row->published, "measured", row->measured, "ci95", row->half, "judged",
-				judged, "source", row->source));
+				number(row->published), "measured", number(row->measured), "ci95",
+				number(row->half), "judged", judged, "source", row->source));
 		return;
 	}
 	if (request->format == CSV) {

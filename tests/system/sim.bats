@@ -5,7 +5,11 @@
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
 	liquidnet=${BUILD:-build}/bin/liquidnet
+	csv=$BATS_TEST_TMPDIR/out.csv json=$BATS_TEST_TMPDIR/out.json
 }
+
+# cells ROWS FILE: so many rows, the header's included, all of as many cells as it.
+cells() { awk -F, -v rows="$1" 'NR == 1 { n = NF } NF != n { bad = 1 } END { exit bad || NR != rows }' "$2"; }
 
 # refused WORDS... : exit status 2, one line, and the last argument in it
 refused() {
@@ -33,10 +37,21 @@ refused() {
 }
 
 @test "sim: JSON is JSON, CSV has as many cells as columns" {
-	"$liquidnet" sim kibbutz --runs 2 --format json 'web+streaming' | jq -e 'length == 2 and .[0].high > 0 and .[1].class == "web"'
-	"$liquidnet" sim kibbutz --runs 2 --format json | jq -e 'all(.[]; .judged != "") and length > 40'
-	"$liquidnet" sim kibbutz --runs 2 --format csv --figure 2.16 | awk -F, 'NR == 1 { n = NF } NF != n { exit 1 } END { exit NR != 10 }'
-	"$liquidnet" sim kibbutz --runs 2 --format csv | awk -F, 'NR == 1 { n = NF } NF != n { exit 1 }'
+	"$liquidnet" sim kibbutz --runs 2 --format json 'web+streaming' >"$json"
+	jq -e 'length == 2 and .[0].high > 0 and .[1].class == "web"' "$json"
+	"$liquidnet" sim kibbutz --runs 2 --format json >"$json"
+	jq -e 'all(.[]; .judged != "") and length > 40' "$json"
+	"$liquidnet" sim kibbutz --runs 2 --format csv --figure 2.16 >"$csv"
+	cells 10 "$csv"
+	"$liquidnet" sim kibbutz --runs 2 --format csv >"$csv"
+	cells $((1 + $(grep -cvE '^#|^scenario,' data/kibbutz-published.csv))) "$csv"
+}
+
+@test "sim: a device without a request has a row in JSON, with null for what it did not measure" {
+	"$liquidnet" sim kibbutz --runs 1 --format json 'background length=1ms' >"$json"
+	jq -e 'length == 1 and .[0].rtt_s == null and .[0].cold == null and .[0].high == 0' "$json"
+	"$liquidnet" sim kibbutz --runs 1 --format json --with length=1ms >"$json"
+	jq -e --argjson rows "$(grep -cvE '^#|^scenario,' data/kibbutz-published.csv)" 'length == $rows' "$json"
 }
 
 @test "sim: what is asked wrongly is refused in one line" {
