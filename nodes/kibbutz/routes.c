@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,19 +85,61 @@ static void write_rules(FILE *out, const struct settings *s, const char *verb, s
 		verb, PREFERENCE + 1, PROTOCOL, verb, PREFERENCE + 2, BEGIN, PROTOCOL);
 }
 
-static void write_removal(FILE *out, const struct settings *s)
+/* An address, wherever it is. */
+static void write_address_removal(FILE *out, const struct ifaddrs *list, struct in_addr address)
 {
 	struct text t;
 
-	for (int preference = PREFERENCE; preference <= PREFERENCE + 2; preference++)
-		for (unsigned i = 0; i < (preference == PREFERENCE ? 2 * s->count + 2 : 1); i++)
-			fprintf(out, "rule del pref %d protocol %d\n", preference, PROTOCOL);
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		if (!i->ifa_addr || !i->ifa_netmask || i->ifa_addr->sa_family != AF_INET ||
+			((struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr != address.s_addr)
+			continue;
+		fprintf(out, "addr del %s/%d dev %s\n", address_text(address, &t),
+			__builtin_popcount(((struct sockaddr_in *)i->ifa_netmask)->sin_addr.s_addr),
+			i->ifa_name);
+	}
+}
+
+/* Addresses carry no protocol number: those of a killed daemon, whose neighbours may have been others, are
+ * known by its rules, which look them up in a neighbour's table. */
+static void write_left_addresses(FILE *out, const struct ifaddrs *list)
+{
+	static const char *const argv[] = {"ip", "-4", "-N", "-j", "rule", "show", NULL};
+	char *text = NULL, *error = NULL;
+	json_t *rules = NULL, *rule;
+	size_t i;
+
+	if (process_feed(argv, -1, "", &text, &error) == 0)
+		rules = json_loads(text, 0, NULL);
+	json_array_foreach(rules, i, rule)
+	{
+		const char *from, *table, *protocol;
+		struct in_addr address;
+		if (json_unpack(rule, "{ss ss ss}", "src", &from, "table", &table, "protocol", &protocol) < 0)
+			continue;
+		int number = atoi(table);
+		if (atoi(protocol) == PROTOCOL && number > FIRST && number <= FIRST + SETTINGS_NEIGHBOURS &&
+			inet_pton(AF_INET, from, &address) == 1)
+			write_address_removal(out, list, address);
+	}
+	json_decref(rules);
+	free(text);
+	free(error);
+}
+
+static void write_removal(FILE *out, const struct settings *s)
+{
+	struct ifaddrs *list = NULL;
+	struct text t;
+
+	if (getifaddrs(&list) == 0) {
+		write_left_addresses(out, list);
+		freeifaddrs(list);
+	}
 	for (unsigned i = 0; i < s->count; i++)
-		fprintf(out, "addr del %s/%d dev %s\nroute flush table %u\nroute flush table %u\n",
-			address_text(s->neighbours[i].source, &t), s->prefix, s->local, FIRST + 1 + i,
-			TUNNEL + i);
-	fprintf(out, "route flush table %d\nroute flush table %d\nroute flush table %d\n", FIRST, BEGIN,
-		CARRIED);
+		fprintf(out, "addr del %s/%d dev %s\n", address_text(s->neighbours[i].source, &t), s->prefix,
+			s->local);
+	fprintf(out, "rule flush protocol %d\nroute flush table all proto %d\n", PROTOCOL, PROTOCOL);
 }
 
 static int run_written(FILE *out, char **text, bool force, char **error)
@@ -135,15 +178,17 @@ int routes_install(const struct settings *s, struct in_addr *cellular, char **er
 		for (unsigned i = 0; i < s->count; i++)
 			fprintf(out,
 				"addr add %s/%d dev %s noprefixroute\n"
-				"route add default via %s dev %s src %s table %u\n",
+				"route replace default via %s dev %s src %s table %u proto %d\n",
 				address_text(s->neighbours[i].source, &a), s->prefix, s->local,
-				address_text(s->neighbours[i].address, &b), s->local, a.buffer,
-				FIRST + 1 + i);
-		fprintf(out, "route add default via %s dev %s src %s table %d\n",
-			address_text(s->gateway, &b), s->cellular, address_text(*cellular, &a), FIRST);
+				address_text(s->neighbours[i].address, &b), s->local, a.buffer, FIRST + 1 + i,
+				PROTOCOL);
+		fprintf(out, "route replace default via %s dev %s src %s table %d proto %d\n",
+			address_text(s->gateway, &b), s->cellular, address_text(*cellular, &a), FIRST,
+			PROTOCOL);
 		/* Forwarded packets have no other way than the tunnel, also while it is down. */
 		if (s->tunnel.port)
-			fprintf(out, "route add blackhole default metric 1000 table %d\n", CARRIED);
+			fprintf(out, "route replace blackhole default metric 1000 table %d proto %d\n",
+				CARRIED, PROTOCOL);
 		write_rules(out, s, "add", *cellular);
 	}
 	return run_written(out, &text, false, error);
@@ -155,12 +200,12 @@ int routes_tunnel(const struct settings *s, int which, char **error)
 	struct text t;
 
 	if (which < 0)
-		snprintf(line, sizeof line, "route replace default dev %s table %d\n", s->tunnel.interface,
-			CARRIED);
+		snprintf(line, sizeof line, "route replace default dev %s table %d proto %d\n",
+			s->tunnel.interface, CARRIED, PROTOCOL);
 	else
-		snprintf(line, sizeof line, "route replace default dev %s src %s table %d\n",
+		snprintf(line, sizeof line, "route replace default dev %s src %s table %d proto %d\n",
 			s->neighbours[which].tunnel.interface,
-			address_text(s->neighbours[which].tunnel.local, &t), TUNNEL + which);
+			address_text(s->neighbours[which].tunnel.local, &t), TUNNEL + which, PROTOCOL);
 	return run_batch(line, false, error);
 }
 
@@ -172,12 +217,12 @@ int routes_begin(const struct settings *s, int neighbour, char **error)
 	if (neighbour < 0)
 		snprintf(line, sizeof line, "route flush table %d\n", BEGIN);
 	else if (s->tunnel.port)
-		snprintf(line, sizeof line, "route replace default dev %s src %s table %d\n",
+		snprintf(line, sizeof line, "route replace default dev %s src %s table %d proto %d\n",
 			s->neighbours[neighbour].tunnel.interface,
-			address_text(s->neighbours[neighbour].tunnel.local, &a), BEGIN);
+			address_text(s->neighbours[neighbour].tunnel.local, &a), BEGIN, PROTOCOL);
 	else
-		snprintf(line, sizeof line, "route replace default via %s dev %s src %s table %d\n",
+		snprintf(line, sizeof line, "route replace default via %s dev %s src %s table %d proto %d\n",
 			address_text(s->neighbours[neighbour].address, &a), s->local,
-			address_text(s->neighbours[neighbour].source, &b), BEGIN);
+			address_text(s->neighbours[neighbour].source, &b), BEGIN, PROTOCOL);
 	return run_batch(line, neighbour < 0, error);
 }
