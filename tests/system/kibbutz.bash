@@ -57,7 +57,7 @@ start_provider() {
 	ip netns exec server "$programs/liquidnet-provider" --config provider.yaml --control "$work/provider.control" --ready-fd 9 \
 		9>provider.ready 2>>provider.log &
 	provider_pid=$!
-	read -r -t 20 -u "$ready" line
+	read -r -t $((20 * slow)) -u "$ready" line
 	exec {ready}>&-
 	[ "$line" = READY ]
 }
@@ -90,7 +90,7 @@ start_phone() {
 	ip netns exec "p$n" ${clock-} "$programs/liquidnet-kibbutz" --config "p$n.yaml" --control "$work/p$n.control" --log-level debug \
 		--ready-fd 9 9>"p$n.ready" 2>>"p$n.log" &
 	eval "p${n}_pid=$!"
-	read -r -t 20 -u "$ready" line
+	read -r -t $((20 * slow)) -u "$ready" line
 	[ "$line" = READY ]
 	exec {ready}>&-
 }
@@ -109,8 +109,14 @@ stop() {
 own_packet() { inside "p$1" ping -qc 1 -W 1 -I "10.1.$1.1" 10.5.0.1 >/dev/null; }
 
 # subflow_from ADDRESS: the server has one from there.
-subflow_from() { inside server ss -Htn state established "dst $1" | grep -q .; }
-no_subflow_from() { ! subflow_from "$1"; }
+subflow_from() {
+	local out
+	out=$(inside server ss -Htn state established "dst $1") && [ -n "$out" ]
+}
+no_subflow_from() {
+	local out
+	out=$(inside server ss -Htn state established "dst $1") && [ -z "$out" ]
+}
 # received_from ADDRESS: bytes that the server's subflow from there has got.
 received_from() { inside server ss -Htin state established "dst $1" | grep -o 'bytes_received:[0-9]*' | cut -d: -f2 | sort -n | tail -n 1; }
 gets_from() { local n; n=$(received_from "$1"); echoes "more $RANDOM"; [ "$(received_from "$1")" -gt "${n:-0}" ]; }

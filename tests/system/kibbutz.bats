@@ -20,14 +20,14 @@ setup() {
 # --- sharing -------------------------------------------------------------------------------------------------------
 
 sharing() {
-	tail=3s
+	tail=$((3 * slow))s
 	serve
 	start_phone 1 2
 	start_phone 2 1
 	open_flow
 	subflow_from 10.1.1.1
 	own_packet 2
-	await p1.log 'event=heard neighbour=p2 duration_ms=3000'
+	await p1.log "event=heard neighbour=p2 duration_ms=$((3000 * slow))"
 	until_true subflow_from 10.1.2.1 # seen from the cellular address of the neighbour: translated
 	until_true gets_from 10.1.2.1    # and used
 	is 1 '.connections[0].paths.p2 | "\(.state) \(.backup)"' 'up false'
@@ -62,7 +62,7 @@ once_a_period() {
 @test "kibbutz: a link is advertised once a period, by the first own packet" { in_sandbox once_a_period; }
 
 begins_there() {
-	tail=6s
+	tail=$((6 * slow))s
 	serve
 	start_phone 1 2
 	start_phone 2 1
@@ -104,6 +104,7 @@ tit_for_tat() {
 	[ "$(grep -c event=advertise p2.log)" = 1 ]
 	# Phone 1 gives, phone 2 takes, and gives again.
 	until_true gives_and_takes
+	[ "$(grep -c event=advertise p2.log)" = 1 ] # its earlier packet has been seen by now: reports come in order
 	own_packet 2
 	await p1.log event=heard 2
 	replayed 1
@@ -152,18 +153,20 @@ lies() {
 	own_packet 2
 	until_true is 1 .neighbours[0].open true
 	local before
-	before=$(status 1 .neighbours[0].believed)
 	# From the neighbour's own address: a wrong key, every length, each field wrong, and what was sent before, again.
 	stop 2
 	until_true is 1 .neighbours[0].open false # it said so
+	before=$(status 1 .neighbours[0].believed)
 	inside p2 /usr/bin/python3 "$sender" "$(key 1 2)" 10.9.0.2 10.9.0.1 45675
 	until_true is 1 '.faults | [.short, .long, .magic, .type, .reserved, .duration, .forged, .misdirected] | all(. > 0)' true
 	until_true is 1 '.neighbours[0].stale > 0' true
 	is 1 .neighbours[0].open false
+	is 1 .neighbours[0].believed "$before"
 	# A stranger.
 	inside p3 /usr/bin/python3 "$sender" "$(key 1 2)" 10.9.0.3 10.9.0.1 45675
 	until_true is 1 '.strangers > 0' true
 	is 1 .neighbours[0].open false
+	is 1 .neighbours[0].believed "$before"
 	echoes "still here"
 }
 
