@@ -122,7 +122,7 @@ static size_t next_pcap(struct capture *capture, struct capture_packet *packets,
 			size += captured;
 		}
 		if (!capture_need(capture, size)) {
-			capture->counters.truncated += capture->end != capture->cursor;
+			capture->counters.truncated += capture->end != capture->cursor || capture->read_error;
 			capture->stopped = true;
 			return 0;
 		}

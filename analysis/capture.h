@@ -16,7 +16,7 @@ struct capture_packet {
 
 struct capture_counters {
 	uint64_t packets;   /* handed out */
-	uint64_t truncated; /* records that the file's end cuts short (0 or 1) */
+	uint64_t truncated; /* records that the file's end, or an error while reading, cuts short (0 or 1) */
 	uint64_t malformed; /* records or blocks that cannot be; after one of a pcap file, or a bad length,
 			       reading ends */
 	uint64_t malformed_offset; /* of the first of them, in bytes from the start of the file */

@@ -138,10 +138,11 @@ static bool start_section(struct capture *capture)
 	return true;
 }
 
-/* Ends the reading: what is left at the cursor is part of a block at most. */
+/* Ends the reading: what is left at the cursor is part of a block at most; after an error nothing is known.
+ */
 static void end_of_file(struct capture *capture, bool partial)
 {
-	capture->counters.truncated += partial;
+	capture->counters.truncated += partial || capture->read_error;
 	capture->stopped = true;
 }
 

@@ -117,7 +117,7 @@ static void print_file(const json_t *file, FILE *out)
 	static const struct {
 		const char *name, *what;
 	} remarks[] = {
-		{"truncated", "records cut short by the end of the file"},
+		{"truncated", "records cut short by the end of the file, or by an error while reading"},
 		{"malformed", "malformed packets or records"},
 		{"malformed_options", "TCP options with a length that cannot be"},
 		{"fragments", "IP fragments (not reassembled)"},

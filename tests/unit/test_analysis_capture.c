@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct file {
@@ -197,6 +198,40 @@ static void test_window_moves(void **state)
 	assert_int_equal(total, PACKETS);
 	capture_close(capture);
 	unlink(path);
+}
+
+/* What comes before an error is read; the error is not taken for the end, also where it falls between two records. */
+static void test_error_while_reading(void **state)
+{
+	(void)state;
+	for (int ng = 0; ng < 2; ng++) {
+		struct file file = {0};
+		struct capture_packet packets[4];
+		int ends[2], input = dup(STDIN_FILENO);
+		if (ng) {
+			section(&file);
+			interface(&file, 101, 6);
+		} else {
+			pcap_header(&file, 0xa1b2c3d4, 101);
+			pcap_record(&file, 1, 0, "abcd", 4, 4);
+		}
+		/* Closed before it has read all that was sent to it, the writer resets the connection. */
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+		assert_int_equal(write(ends[0], "x", 1), 1);
+		assert_int_equal(write(ends[1], file.bytes, file.length), (ssize_t)file.length);
+		close(ends[1]);
+		assert_true(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
+		close(ends[0]);
+		struct capture *capture = capture_open("-", NULL);
+		dup2(input, STDIN_FILENO);
+		close(input);
+		assert_non_null(capture);
+		assert_int_equal(capture_next(capture, packets, 4), ng ? 0 : 1);
+		assert_int_equal(capture_next(capture, packets, 4), 0);
+		assert_int_equal(capture_counters(capture)->truncated, 1);
+		assert_int_equal(capture_counters(capture)->malformed, 0);
+		capture_close(capture);
+	}
 }
 
 static void test_broken_files(void **state)
@@ -388,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_pcap_orders_and_units),
 		cmocka_unit_test(test_pcapng_mixed),
 		cmocka_unit_test(test_window_moves),
+		cmocka_unit_test(test_error_while_reading),
 		cmocka_unit_test(test_broken_files),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_what_is_no_segment),
