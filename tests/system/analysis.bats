@@ -220,7 +220,8 @@ formats() {
 	[ "$(sort -u sums.txt | wc -l)" = 1 ]
 	[ "$(wc -l <sums.txt)" = 4 ]
 	# The table, CSV and the figure come out as well.
-	"$liquidnet" analyze micro.pcap nano.pcapng | grep -q 'mptcp v1'
+	"$liquidnet" analyze micro.pcap nano.pcapng >table.txt
+	grep -q 'mptcp v1' table.txt
 	[ "$("$liquidnet" analyze --csv micro.pcap | awk -F, '{ print NF }' | sort -u | wc -l)" = 1 ]
 	"$liquidnet" analyze --plot figure.svg micro.pcap >/dev/null
 	grep -q '</svg>' figure.svg
