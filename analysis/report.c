@@ -70,12 +70,18 @@ static void put_retransmissions(json_t *json, const struct flow_direction *from)
 	put_count(json, "out_of_order_packets", from->out_of_order_packets);
 }
 
+/* A keep-alive is one byte that was there already. */
+static uint64_t unique_of(const struct flow_direction *from)
+{
+	return from->payload_bytes - from->retransmitted_bytes - from->keepalives;
+}
+
 static json_t *direction_json(const struct tracker *tracker, const struct flow *flow, unsigned direction)
 {
 	const struct flow_direction *from = &flow->direction[direction], *peer = &flow->direction[!direction];
 	bool mptcp = flow->connection->mptcp;
 	json_t *json = json_object();
-	uint64_t unique = from->payload_bytes - from->retransmitted_bytes;
+	uint64_t unique = unique_of(from);
 	put_count(json, "packets", from->packets);
 	put_count(json, "payload_packets", from->payload_packets);
 	put_count(json, "payload_bytes", from->payload_bytes);
@@ -269,7 +275,7 @@ static const char *const fallback_names[] = {NULL, "no_reply", "no_mapping", "in
 static uint64_t unique_bytes(const struct flow *flow, unsigned direction)
 {
 	const struct flow_direction *from = &flow->direction[connection_direction(flow, direction)];
-	return flow->copy_of ? 0 : from->payload_bytes - from->retransmitted_bytes;
+	return flow->copy_of ? 0 : unique_of(from);
 }
 
 /* What part of a direction's bytes each subflow carried: the scheduler's choice, as a whole. */

@@ -176,11 +176,11 @@ static void below_highest(struct flow_direction *from, const struct segment *seg
 	int64_t now_ns)
 {
 	uint64_t again = end - start - fresh_bytes;
-	from->retransmitted_bytes += again;
 	if (again == 1 && segment->payload == 1 && end == high) {
 		from->keepalives++;
 		return;
 	}
+	from->retransmitted_bytes += again;
 	if (again) {
 		from->retransmitted_packets++;
 		from->rtt_armed = false;

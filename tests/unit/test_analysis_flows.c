@@ -296,6 +296,27 @@ static void test_kinds_of_retransmission(void **state)
 	json_decref(result);
 }
 
+/* The last byte again, alone: no retransmission, neither in packets nor in bytes. */
+static void test_keepalives_are_apart(void **state)
+{
+	(void)state;
+	struct maker *maker = maker_new(101);
+	handshake(maker, 1, 0, NULL, 0);
+	data(maker, 101, 100, 20000);
+	ack(maker, 201, 40000);
+	data(maker, 200, 1, 1000000);
+	data(maker, 200, 1, 2000000);
+	data(maker, 151, 50, 3000000); /* the same last byte, and more */
+	json_t *result = run(maker, NULL);
+	const json_t *subflow = subflow_of(connection_of(result, 0), 0), *forward = get(subflow, "forward");
+	assert_int_equal(number(forward, "payload_bytes"), 152);
+	assert_int_equal(number(forward, "unique_bytes"), 100);
+	assert_int_equal(number(forward, "keepalives"), 2);
+	assert_int_equal(number(forward, "retransmitted_packets"), 1);
+	assert_int_equal(number(forward, "retransmitted_bytes"), 50);
+	json_decref(result);
+}
+
 /* A hole that fills at once was reordering; one that fills a round trip later was a loss before the capture.
  */
 static void test_reordered_or_recovered(void **state)
@@ -749,6 +770,7 @@ int main(void)
 		cmocka_unit_test(test_handshake_options_end),
 		cmocka_unit_test(test_overlaps_count_once),
 		cmocka_unit_test(test_kinds_of_retransmission),
+		cmocka_unit_test(test_keepalives_are_apart),
 		cmocka_unit_test(test_reordered_or_recovered),
 		cmocka_unit_test(test_sequence_wraps),
 		cmocka_unit_test(test_endpoints_used_again),
