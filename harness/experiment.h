@@ -87,7 +87,7 @@ struct measure {
 	const char *name, *unit;
 	enum measure_kind kind;
 	const char *program; /* VALUE, SERIES: of the workload */
-	int capture; /* CAPTURE: bytes delivered in order at the data level, data connection, client to server
+	int capture; /* CAPTURE: bytes delivered in order at the data level, data connection, busier direction
 		      */
 	const char *path; /* VALUE: dotted path; SERIES: path of the array; LINK: in the record's `links` */
 	const char *from, *to, *amount; /* SERIES: dotted paths in an item */

@@ -1,6 +1,7 @@
 /* Experiment, the procedures' part: measures, procedures, what the wire must show, comparisons. */
 #include "harness/experiment_reader.h"
 
+#include "analysis/analysis.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include <stdlib.h>
@@ -67,6 +68,18 @@ static int read_terms(
 	return list && *count == 0 ? conf_error(list, error, "no measures; write [NAME, ...]") : 0;
 }
 
+/* Each is a window of the one pass over its capture. */
+static int check_windows(const struct experiment *e, const struct conf_node *map, int capture, char **error)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < e->measures_count; i++)
+		count += e->measures[i].kind == MEASURE_CAPTURE && e->measures[i].capture == capture;
+	return count <= ANALYSIS_WINDOWS
+		       ? 0
+		       : conf_error(map, error, "more than %d measures of the capture %s; leave some out",
+				 ANALYSIS_WINDOWS, e->captures[capture].name);
+}
+
 static int read_measure(struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
 {
 	static const char *const keys[] = {"unit", "program", "capture", "value", "series", "from", "to",
@@ -78,7 +91,8 @@ static int read_measure(struct experiment *e, const struct conf_node *map, struc
 	if (conf_child(map, "capture")) {
 		m->kind = MEASURE_CAPTURE;
 		return capture_named(e, map, "capture", true, &m->capture, error) < 0 ||
-				       read_window(map, m->window, error) < 0
+				       read_window(map, m->window, error) < 0 ||
+				       check_windows(e, map, m->capture, error) < 0
 			       ? -1
 			       : 0;
 	}

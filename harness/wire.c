@@ -190,10 +190,10 @@ static bool must_agree(const struct experiment *e, size_t capture)
 static json_t *analyse(
 	const struct experiment *e, size_t capture, bool series, const char *path, char **error)
 {
-	struct analysis_window windows[ANALYSIS_WINDOWS];
+	struct analysis_window windows[ANALYSIS_WINDOWS]; /* more were refused with the experiment */
 	struct analysis_options options = {
 		.windows = windows, .step_s = series || must_agree(e, capture) ? WIRE_STEP_S : 0};
-	for (size_t i = 0; i < e->measures_count && options.window_count < ANALYSIS_WINDOWS; i++)
+	for (size_t i = 0; i < e->measures_count; i++)
 		if (e->measures[i].kind == MEASURE_CAPTURE && e->measures[i].capture == (int)capture)
 			windows[options.window_count++] =
 				(struct analysis_window){e->measures[i].window[0], e->measures[i].window[1]};
@@ -205,7 +205,7 @@ static void take_measures(const struct experiment *e, size_t capture, json_t *co
 	json_t *windows =
 		json_object_get(json_object_get(connection, busier_direction(connection)), "windows");
 	size_t next = 0;
-	for (size_t i = 0; i < e->measures_count && next < ANALYSIS_WINDOWS; i++) {
+	for (size_t i = 0; i < e->measures_count; i++) {
 		const struct measure *m = &e->measures[i];
 		if (m->kind != MEASURE_CAPTURE || m->capture != (int)capture)
 			continue;

@@ -71,6 +71,9 @@ struct topology *topology_describe(const char *root, const char *name, char **er
 	"    - {name: main, node: a, run: [true], main: true}\n"
 #define CONFIGURATIONS "configurations: {c: {}}\n"
 #define PROCEDURES "procedures: {p: {workload: w}}\n"
+#define CAPTURED(NAME) "  " NAME ": {unit: x, capture: a/l, window: [0, 1]}\n"
+#define EIGHT                                                                                                \
+	CAPTURED("m1") CAPTURED("m2") CAPTURED("m3") CAPTURED("m4") CAPTURED("m5") CAPTURED("m6") CAPTURED("m7") CAPTURED("m8")
 #define MEASURES "measures:\n  one: {unit: x, program: main, value: v}\n"
 
 static struct experiment *load(const char *text, char **error)
@@ -116,6 +119,7 @@ static void bad_input_is_named_by_line(void **state)
 		{HEAD REST "  two: {unit: x, links: m.forward.bytes}\n",
 			":11: `m.forward.bytes` names no link"},
 		{HEAD REST "  two: {unit: x, links: l}\n", ":11: `l` names no link"},
+		{HEAD "captures: {a/l: {}}\n" REST EIGHT CAPTURED("m9"), ":20: more than 8 measures of the capture a/l"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *error;
