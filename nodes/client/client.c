@@ -4,8 +4,8 @@
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
-#include "nodes/client/routes.h"
 #include "lib/survey.h"
+#include "nodes/client/routes.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -196,11 +196,9 @@ static void on_event(void *context, const struct mptcp_pm_event *event)
 		paths_closed(client->paths, event->token);
 		log_debug("connection-closed", "token=%08x", event->token);
 		break;
-	case MPTCP_PM_EVENT_LISTENER_CREATED:
+	case MPTCP_PM_EVENT_CREATED:          /* too early to add anything */
+	case MPTCP_PM_EVENT_LISTENER_CREATED: /* what is accepted here is left alone */
 	case MPTCP_PM_EVENT_LISTENER_CLOSED:
-		client->counters.listeners++;
-		break;
-	case MPTCP_PM_EVENT_CREATED: /* too early to add anything */
 	case MPTCP_PM_EVENT_ANNOUNCED:
 	case MPTCP_PM_EVENT_REMOVED:
 	case MPTCP_PM_EVENT_SUB_PRIORITY:
