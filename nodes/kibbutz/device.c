@@ -492,14 +492,14 @@ static json_t *neighbour_report(const struct device *d, unsigned i, int64_t now)
 	const struct kibbutz_neighbour *n = kibbutz_neighbour(d->policy, i);
 	const struct peer *p = &d->peers[i];
 
-	return json_pack("{ss si sI sI sb sb sI sI sI sI sI sI sI sI sI}", "name", name_of(d, i), "credit",
+	return json_pack("{ss si sI sI sb sb sI sI sI sI sI sI sI sI sI sI}", "name", name_of(d, i), "credit",
 		n->credit, "ours_ms",
 		n->ours_until > now ? (json_int_t)((n->ours_until - now) / NS_PER_MS) : 0, "theirs_ms",
 		n->theirs_until > now ? (json_int_t)((n->theirs_until - now) / NS_PER_MS) : 0, "open",
 		n->open, "poor", n->watch.poor, "advertised", (json_int_t)n->advertised, "heard",
-		(json_int_t)n->heard, "forwarded", (json_int_t)n->forwarded, "used", (json_int_t)n->used,
-		"given_up", (json_int_t)n->given_up, "ties", (json_int_t)n->ties, "stale",
-		(json_int_t)p->stale, "replayed", (json_int_t)p->replayed, "believed",
+		(json_int_t)n->heard, "forwarded", (json_int_t)n->forwarded, "late", (json_int_t)n->refused,
+		"used", (json_int_t)n->used, "given_up", (json_int_t)n->given_up, "ties", (json_int_t)n->ties,
+		"stale", (json_int_t)p->stale, "replayed", (json_int_t)p->replayed, "believed",
 		(json_int_t)p->believed);
 }
 

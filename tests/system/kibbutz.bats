@@ -122,6 +122,7 @@ not_admitted() {
 	own_packet 2
 	await p1.log event=heard
 	inside p1 ping -qc 1 -W 2 -I 10.9.2.1 10.5.0.1 >/dev/null
+	until_true is 2 '.neighbours[0] | .forwarded + .late' 1 # late when the machine was: after the advertisement, in the second beyond
 }
 
 @test "kibbutz: nothing is forwarded without a valid advertisement" { in_sandbox not_admitted; }
