@@ -68,7 +68,7 @@ void radio_release(struct radio *radio, int64_t now);
 void radio_forget(struct radio *radio, int64_t now);
 /* When the state changes by itself; RADIO_NEVER: not before the next packet. */
 int64_t radio_deadline(const struct radio *radio);
-/* Whether a packet that asks now would wait for a promotion or is the reason for one. */
+/* Whether a packet that asks now may leave at once: no promotion is needed or under way. */
 bool radio_is_up(const struct radio *radio);
 /* Sum over the states of power x time, in millijoule, and the time in any state but idle and low, up to the
  * last call, since the last radio_forget. */

@@ -80,9 +80,9 @@ static void write_forward(FILE *out, const struct settings *s)
 		s->local, way);
 }
 
-/* A reply may pass a second longer than a request: it was under way. Priority 2 is TC_PRIO_BULK: behind
- * everything else where the interface's queue has bands (pfifo_fast, prio). Established flows that are no
- * longer admitted are dropped, too: that is what the end of an advertisement means. */
+/* Requests and replies pass equally long, a second of grace included (device.c). Priority 2 is TC_PRIO_BULK:
+ * behind everything else where the interface's queue has bands (pfifo_fast, prio). Established flows that are
+ * no longer admitted are dropped, too: that is what the end of an advertisement means. */
 static void write_rules(FILE *out, const struct settings *s)
 {
 	fprintf(out, "add table " TABLE "\ndelete table " TABLE "\ntable " TABLE " {\n"

@@ -207,7 +207,7 @@ static void settle_path(struct steer *steer, struct connection *c, unsigned i, i
 		take_away(steer, c, i, now);
 }
 
-/* What is due later; the timer asks once a second while there is anything to wait for. */
+/* What is due later; the timer asks four times a second while there is anything to wait for. */
 static bool unsettled(const struct steer *steer, const struct connection *c, int64_t now)
 {
 	for (unsigned i = 0; i < path_count(steer); i++)
