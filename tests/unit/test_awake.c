@@ -24,6 +24,11 @@ static void polls_while_held(void **state)
 		skip();
 	}
 	int32_t before = granted_us(other);
+	if (before == 0) {
+		print_message("skipped: somebody else keeps the processors awake: /dev/cpu_dma_latency is 0 before\n");
+		close(other);
+		skip();
+	}
 	if (access("/sys/devices/system/cpu/cpuidle/current_driver", F_OK) < 0)
 		assert_false(awake_serves());
 	awake_serves();
