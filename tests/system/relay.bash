@@ -27,6 +27,7 @@ in_network() {
 
 network_main() {
 	set -eEuo pipefail
+	shopt -s inherit_errexit # what is asserted within $(...) counts
 	test_name=$1
 	trap 'echo "failed in $test_name, line $LINENO: $BASH_COMMAND" >&2' ERR
 	relay_pid=$(tr ' ' '\n' <<<"$LIQUIDNET_NODES" | sed -n 's/^relay=//p')

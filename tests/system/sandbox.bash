@@ -22,6 +22,7 @@ in_sandbox() {
 
 sandbox_main() {
 	set -eEuo pipefail
+	shopt -s inherit_errexit # what is asserted within $(...) counts
 	test_name=$1
 	trap '{ echo "failed in $test_name, line $LINENO: $BASH_COMMAND"; tail -n 30 "$work"/*.log 2>/dev/null || :; } >&2' ERR
 	cd "$work"
@@ -47,6 +48,12 @@ until_true() {
 		sleep 0.05
 	done
 }
+
+# until_is VALUE COMMAND...: asks again until that is its output.
+until_is() {
+	until_true gives "$@" || { echo "it gives: $("${@:2}")" >&2; return 1; }
+}
+gives() { [ "$("${@:2}")" = "$1" ]; }
 
 # await FILE PATTERN [N]: until a growing file, which may not be there yet, has N (1) lines that match. A file that is written anew
 # must be emptied first by the shell that awaits: what begins in the background empties it too late, and old lines match.
