@@ -51,7 +51,7 @@ start_daemon() {
 	ip netns exec "$2" "${@:5}" "$programs/liquidnet-$3" --config "$1.yaml" --control "$work/$1.control" \
 		--ready-fd 9 9>"ready-$1" 2>>"$1.log" &
 	printf -v "pid_$1" %s "$!"
-	read -r -t 20 -u "$ready" line
+	read -r -t $((20 * slow)) -u "$ready" line
 	[ "$line" = READY ]
 	exec {ready}>&-
 }
@@ -83,15 +83,6 @@ status() { # NAME JQ-FILTER
 	ask "$1" status | jq -r "$2"
 }
 
-# until_is VALUE COMMAND...: asks again and again
-until_is() {
-	local tries
-	for ((tries = 0; tries < 1000; tries++)); do
-		[ "$("${@:2}")" != "$1" ] || return 0
-	done
-	echo "not $1 but $("${@:2}"): ${*:2}"
-	return 1
-}
 
 # Everybody has the map as it is now.
 settled() { # DAEMON...
