@@ -37,7 +37,7 @@ hold() {
 	mkfifo "ready.$1"
 	"$cc" load "$@" --ready-fd 9 9<>"ready.$1" 2>>cc.log &
 	holder=$!
-	read -r -t 20 line <>"ready.$1"
+	read -r -t $((20 * slow)) line <>"ready.$1"
 	rm "ready.$1"
 	[ "$line" = READY ]
 }

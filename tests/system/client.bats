@@ -51,7 +51,7 @@ start() {
 	exec {ready}<>"$name.ready"
 	"$@" --control "$work/$name.control" --ready-fd 9 9>"$name.ready" 2>>"$name.log" &
 	eval "${name}_pid=$!"
-	read -r -t 20 -u "$ready" line
+	read -r -t $((20 * slow)) -u "$ready" line
 	[ "$line" = READY ]
 	exec {ready}>&-
 }
@@ -252,7 +252,7 @@ retry_last: 400ms"
 	await client.log 'event=subflow-closed .* remote=10.0.6.1:5201'
 	inside router nft delete table ip hole
 	local line
-	read -r -t 20 -u "$flow_out" line
+	read -r -t $((20 * slow)) -u "$flow_out" line
 	[ "$line" = "still there" ]
 	[ "$(status '.connections[0].paths[0].state')" != up ]
 	start_detour

@@ -20,6 +20,6 @@ open_flow() {
 echoes() {
 	local line
 	echo "$1" >&"$flow_in"
-	read -r -t 20 -u "$flow_out" line
+	read -r -t $((20 * slow)) -u "$flow_out" line
 	[ "$line" = "$1" ]
 }

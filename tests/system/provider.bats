@@ -42,13 +42,15 @@ start_provider() {
 		  - {device: bob, port: 1200, local: 10.20.2.1, remote: 10.20.2.2, certificate: bob.crt${downlink:+, $downlink}}
 		  - {device: alice, via: bob, port: 1301, local: 10.20.1.1, remote: 10.20.1.2, certificate: alice.crt}
 	END
+	local line
 	rm -f ready
 	mkfifo ready
 	exec {ready}<>ready
 	ip netns exec provider "$programs/liquidnet-provider" --config provider.yaml --control "$work/provider.control" --ready-fd 9 9>ready \
 		2>>provider.log &
 	provider_pid=$!
-	read -r -t 20 -u "$ready" _
+	read -r -t $((20 * slow)) -u "$ready" line
+	[ "$line" = READY ]
 	exec {ready}>&-
 }
 
@@ -96,7 +98,7 @@ exact() {
 @test "provider: bytes given and taken are exact, and what passes is encrypted twice" { in_sandbox exact; }
 
 not_paid() {
-	local before carried
+	local before carried strays
 	start_provider
 	tunnels
 	inside alice tcpdump -qni wifi -w wifi.pcap -U 'udp dst port 1301' 2>wifi.log &
@@ -122,7 +124,9 @@ not_paid() {
 	[ "$(control accounts | jq -c .devices)" = "$before" ]
 	# A packet in the name of another is not taken out of the tunnel.
 	ip -n alice addr add 10.20.9.9/32 dev through
+	strays=$(control accounts | jq .strays)
 	fails inside alice ping -qc 1 -W 1 -I 10.20.9.9 10.20.1.1 >/dev/null
+	until_true is ".strays > $strays" true
 	[ "$(control accounts | jq -c .devices)" = "$before" ]
 }
 
