@@ -120,18 +120,23 @@ bridged() {
 queue_limit() {
 	know_neighbours
 	receive datagrams 100 1400
-	cmp got <(seq 10)
+	cat got
 }
 
+held() { in_network '{rate: 100kbit/s, delay: 300ms, queue: 10}' queue_limit >"$work/held" && [ "$(wc -l <"$work/held")" = 10 ]; }
+
 @test "the queue holds its limit, and the rest is dropped at its tail" {
-	on_time in_network '{rate: 100kbit/s, delay: 300ms, queue: 10}' queue_limit
+	on_time held
+	cmp "$work/held" <(seq 10)
 }
 
 jitter() {
 	know_neighbours
 	receive paced 1000
-	cmp got <(seq 1000)
+	cat got
 }
+
+jittered() { in_network '{delay: 20ms, jitter: 10ms}' jitter >"$work/jittered"; }
 
 # paced COUNT: datagrams 1 ms apart, for a tenth of the jitter
 paced() {
@@ -145,7 +150,8 @@ for i in range(1, int(sys.argv[1]) + 1):
 }
 
 @test "jitter reorders nothing" {
-	on_time in_network '{delay: 20ms, jitter: 10ms}' jitter
+	on_time jittered
+	cmp "$work/jittered" <(seq 1000)
 }
 
 lost() {
@@ -194,10 +200,10 @@ stands_still() {
 	experiment '{rate: 20Mbit/s, delay: 2ms, loss: 1%, queue: 200}'
 	liquidnet run "$file" --trials 1 --procedures end-to-end --results "$work/results" || [ $? = 1 ] # busy machine: invalid
 	record=$work/results/split-tcp/latest/trials.jsonl
-	[ "$(jq -r .links.access.backend "$record" | uniq)" = wheel ]
+	[ "$(jq -r .links.access.backend "$record" | sort -u)" = wheel ]
 	# 3 MB come in 2072 packets from server to client: at least so many are offered, and 1 % of them lost.
-	jq -e '.links.access.reverse | .packets >= 2072 and .packets == .sent_packets + .drops.loss + .drops.queue
-		and .drops.loss > 3 and .drops.send == 0 and .wheel.primed > 0' "$record"
+	jq -es 'length > 0 and all(.links.access.reverse | .packets >= 2072 and .packets == .sent_packets + .drops.loss + .drops.queue
+		and .drops.loss > 3 and .drops.send == 0 and .wheel.primed > 0)' "$record"
 	jq -e '.shaping | (.tried | length == 1 and (.[0] | .kept and .backend == "wheel" and .packets >= 500
 		and .setting == "20 Mbit/s, 2 ms, loss 1 %, queue 200")) and .passed_on == []' \
 		"$work/results/split-tcp/latest/provenance.json"
