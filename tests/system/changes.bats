@@ -17,7 +17,11 @@ outage() { # BACKEND
 	liquidnet run handover --backend "$1" --only failure --dry-run >/dev/null 2>&1 || skip "this machine has no $1"
 	liquidnet run handover --backend "$1" --only failure --procedures tcp --trials 1 --results "$results" || [ $? = 1 ]
 	local run=$results/handover/latest
-	! emulated || { made_late "$1" "$run"; return; }
+	# A trial that says of itself that the machine was too late for it is one, whatever the machine.
+	if emulated || jq -es '.[-1] | .status == "invalid" and (.reasons | all(test("late|idle|not run|not made in time")))' "$run/trials.jsonl" >/dev/null; then
+		made_late "$1" "$run"
+		return
+	fi
 	# Both were made in time, and the record says what the link became and when.
 	jq -es '.[-1] | .status != "failed" and .changes.planned == 2 and .changes.made == 2 and .changes.latest_ms < 200
 		and ([.changes.list[].at_s] == [4, 6]) and .changes.list[0].made_s >= 4
