@@ -85,7 +85,8 @@ browse() {
 	head -n 5 "$folder/trials.jsonl" >"$work/t"
 	printf '{"configuration":"core-lim' >>"$work/t"
 	cp "$work/t" "$folder/trials.jsonl"
-	"$liquidnet" report "$folder" | grep -q 'was cut off'
+	"$liquidnet" report "$folder" >"$work/out"
+	grep -q 'was cut off' "$work/out"
 	grep -q '<b>3 planned trials are missing</b>, in 1 cell:' "$folder/report.html"
 	grep -q 'core-limited, nat: 1 of 4' "$folder/report.html"
 	: >"$folder/trials.jsonl"
@@ -93,7 +94,8 @@ browse() {
 	grep -q '<b>8 planned trials are missing</b>' "$folder/report.html"
 	printf 'garbage \001\377\n' | cat - "$work/t" >"$folder/trials.jsonl"
 	run --separate-stderr "$liquidnet" report "$folder"
-	[ "$status" = 2 ] && [ -z "$output" ]
+	[ "$status" = 2 ]
+	[ -z "$output" ]
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == *"trials.jsonl:1: not a record"* ]]
 }
@@ -113,13 +115,13 @@ browse() {
 	folder=$work/b records core-limited 5 tcp,nat 9.9
 	jq '.environment.kernel.release = "6.18.0"' "$work/b/provenance.json" >"$work/t" && mv "$work/t" "$work/b/provenance.json"
 	sed -i 's/tcp_congestion_control: cubic/tcp_congestion_control: reno/' "$work/b/experiment.yaml"
-	"$liquidnet" compare "$work/a" "$work/b" --html "$work/compare.html" | tee "$work/out"
+	"$liquidnet" compare "$work/a" "$work/b" --html "$work/compare.html" >"$work/out"
 	grep -Eq 'nat +5 +9.43 +5 +9.93 +\+0.50 +\+5.30 .* higher' "$work/out"
 	grep -q '1 cells are only in A, 0 only in B' "$work/out"
 	grep -q 'environment.kernel.release: 6.1.0 -> 6.18.0' "$work/out"
 	grep -q 'settings.all.net.ipv4.tcp_congestion_control: cubic -> reno' "$work/out"
 	grep -q 'tcp_congestion_control: cubic -&gt; reno' "$work/compare.html"
-	"$liquidnet" compare "$work/a" "$work/a" | tee "$work/out"
+	"$liquidnet" compare "$work/a" "$work/a" >"$work/out"
 	grep -q 'settings are the same' "$work/out"
 	[ "$(grep -c '  same$' "$work/out")" = 3 ]
 	# Every measure that both have, for programs: 9.43 beside 9.93, each with a spread of 0.0158 over five trials.
@@ -131,24 +133,27 @@ browse() {
 	cp -R "$work/b" "$work/d"
 	jq -c 'if .procedure == "nat" then .status = "invalid" | .reasons = ["too late, by far"] else . end' "$work/b/trials.jsonl" \
 		>"$work/d/trials.jsonl"
-	"$liquidnet" compare "$work/a" "$work/d" --csv "$work/out.csv" --html "$work/compare.html" | tee "$work/out"
+	"$liquidnet" compare "$work/a" "$work/d" --csv "$work/out.csv" --html "$work/compare.html" >"$work/out"
 	grep -q 'nat .* not there (below)$' "$work/out"
 	grep -q '  core-limited, nat: of B none of 5 trials counts: too late, by far$' "$work/out"
 	grep -q 'of B none of 5 trials counts: too late' "$work/compare.html"
 	grep -q '^core-limited,nat,receiver,mbps,5,.*,0,,,0,5,0,,,,,,,"of B none of 5 trials counts: too late, by far"$' "$work/out.csv"
 	# Another rate on a link: the cell is named, not judged.
 	sed -i 's/  all: {rate: 10Mbit\/s/  all: {rate: 11Mbit\/s/' "$work/b/experiment.yaml"
-	"$liquidnet" compare "$work/a" "$work/b" | grep -q 'not comparable: link2 is another one'
+	"$liquidnet" compare "$work/a" "$work/b" >"$work/out"
+	grep -q 'not comparable: link2 is another one' "$work/out"
 	# Another network; no cell in common.
 	mkdir "$work/c"
 	cp experiments/split-tcp.yaml "$work/c/experiment.yaml"
 	: >"$work/c/trials.jsonl"
 	run --separate-stderr "$liquidnet" compare "$work/a" "$work/c"
-	[ "$status" = 2 ] && [[ $stderr == *"not comparable: "*"receiver"*"download"* ]]
+	[ "$status" = 2 ]
+	[[ $stderr == *"not comparable: "*"receiver"*"download"* ]]
 	cp experiments/symmetric.yaml experiments/core-limited.yaml "$work/c/"
 	mv "$work/c/symmetric.yaml" "$work/c/experiment.yaml"
 	run --separate-stderr "$liquidnet" compare "$work/a" "$work/c"
-	[ "$status" = 2 ] && [[ $stderr == *"no cell is in both"* ]]
+	[ "$status" = 2 ]
+	[[ $stderr == *"no cell is in both"* ]]
 }
 
 @test "bundle: the same bytes each time; unpacked elsewhere its sums hold and its report is made again from it alone" {
@@ -162,16 +167,20 @@ browse() {
 	"$liquidnet" bundle "$folder" --output "$work/two.tar.gz"
 	cmp "$work/one.tar.gz" "$work/two.tar.gz"
 	run --separate-stderr "$liquidnet" bundle "$folder" --output "$work/one.tar.gz"
-	[ "$status" = 2 ] && [[ $stderr == *"one.tar.gz exists; "* ]]
+	[ "$status" = 2 ]
+	[[ $stderr == *"one.tar.gz exists; "* ]]
 	[ -z "$(find "$work" -maxdepth 1 -name '*.bundle-*')" ]
-	tar -tvzf "$work/one.tar.gz" | awk '$2 != "0/0" || $4 != "2026-01-02" { exit 1 }'
+	tar -tvzf "$work/one.tar.gz" >"$work/listing"
+	awk '$2 != "0/0" || $4 != "2026-01-02" { exit 1 }' "$work/listing"
 	mkdir "$work/elsewhere"
 	tar -C "$work/elsewhere" -xzf "$work/one.tar.gz"
 	home=$PWD
 	cd "$work/elsewhere/grid-run"
 	sha256sum --check --quiet SHA256SUMS
 	[ "$(find . -type f | wc -l)" = $(($(wc -l <SHA256SUMS) + 1)) ] # every file but the sums themselves
-	[ ! -e trials/0001-x/server.pcap ] && [ -e trials/0001-x/client.log ] && [ ! -e .lock ]
+	[ ! -e trials/0001-x/server.pcap ]
+	[ -e trials/0001-x/client.log ]
+	[ ! -e .lock ]
 	grep -q '1 packet captures are left out' README.md
 	# From the folder alone: what is published comes from it too.
 	cp report.html "$work/then.html"
@@ -186,7 +195,8 @@ browse() {
 	sha256sum --check --quiet SHA256SUMS
 	cd "$home"
 	"$liquidnet" bundle "$folder" --captures --output "$work/three.tar.gz"
-	tar -tzf "$work/three.tar.gz" | grep -q server.pcap
+	tar -tzf "$work/three.tar.gz" >"$work/out"
+	grep -q server.pcap "$work/out"
 	# What was unpacked can be packed again.
 	"$liquidnet" bundle "$work/elsewhere/grid-run" --output "$work/four.tar.gz"
 	mkdir "$work/again"
