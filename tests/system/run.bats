@@ -134,13 +134,12 @@ refused() {
 
 @test "the second experiment runs, two trials at once, and splitting helps" {
 	need_root
-	liquidnet run split-tcp --trials 2 --only loss-3 --results "$work/results"
+	liquidnet run split-tcp --trials 2 --only loss-3 --results "$work/results" || [ $? = 1 ] # on a late machine trials do not count
 	dir=$work/results/split-tcp/latest
 	[ "$(wc -l <"$dir/trials.jsonl")" -ge 4 ]
-	split=$(awk -F, '$1 == "loss-3" && $2 == "split" { print $4 }' "$dir/summary.csv")
-	whole=$(awk -F, '$1 == "loss-3" && $2 == "end-to-end" { print $4 }' "$dir/summary.csv")
-	echo "split $split, end to end $whole"
-	awk -v a="$split" -v b="$whole" 'BEGIN { exit !(a > b) }'
+	jq -es 'all(.status != "failed") and
+		(group_by(.procedure) | map({(.[0].procedure): (map(.measures.download) | add / length)}) | add | .split > ."end-to-end")' "$dir/trials.jsonl"
+	for procedure in split end-to-end; do grep -q "^loss-3,$procedure," "$dir/summary.csv"; done
 	# At once: the second of two trials began before the first had ended.
 	jq -rs 'map(select(.configuration == "loss-3")) | map([(.started | fromdate), .wall_s]) | sort
 		| .[1][0] < .[0][0] + .[0][1]' "$dir/trials.jsonl" | grep -qx true
@@ -153,30 +152,43 @@ short_trial() {
 }
 
 says_what_links_did() {
-	liquidnet run "$file" --procedures nat --results "$work/results" || true # a trial that is not valid says it as well
+	liquidnet run "$file" --procedures nat --results "$work/results" || [ $? = 1 ] # a trial that is not valid says it as well
 	record=$work/results/core-limited/latest/trials.jsonl
-	jq -e '[.links[] | .forward, .reverse | .observed] | length == 12 and all(.received == 16)' "$record" &&
-		# Configured 10 and 20 Mbit/s; the train stands in the link's own queue.
-		jq -e '[.links[] | .forward, .reverse | .observed.rate_bps // empty] |
-			length > 0 and all((. > 9e6 and . < 11e6) or (. > 18e6 and . < 22e6))' "$record" &&
+	jq -es 'length == 1 and .[0].status != "failed"' "$record" &&
+		jq -e '[.links[] | .forward, .reverse | .observed] | length == 12 and all(.received == 16)' "$record" &&
 		jq -e '.phases | [.network, .links, .daemons, .observe, .workload, .trains, .check] | all(.wall_s > 0)' "$record" &&
 		jq -e '.agreement.receiver_bytes > 0 and .memory_mib > 1' "$record"
+}
+
+# Configured 10 and 20 Mbit/s; the train stands in the link's own queue. If not, another trial is there for the next try.
+observed_as_configured() {
+	jq -e '[.links[] | .forward, .reverse | .observed.rate_bps // empty] |
+		length > 0 and all((. > 9e6 and . < 11e6) or (. > 18e6 and . < 22e6))' "$record" || { says_what_links_did; return 1; }
 }
 
 @test "a trial says what each link did and what the trial cost, by phase" {
 	need_root
 	edited "seed: 2017" "seed: 2018"
 	short_trial
-	on_time says_what_links_did
+	says_what_links_did
+	on_time observed_as_configured
 }
 
+leftovers() {
+	liquidnet run tests/system/data/leftovers.yaml --results "$work/results" --jobs 1 || [ $? = 1 ]
+	record=$work/results/leftovers/latest/trials.jsonl
+	jq -es 'length > 0 and all(.status != "failed" and ([.links[].forward.observed.error_median_us] | length == 2 and all(. != null)))' "$record"
+}
+
+# The last trial counts, and its trains kept their time. If not, another trial is there for the next try.
 links_alone_were_judged() {
-	liquidnet run tests/system/data/leftovers.yaml --results "$work/results" --jobs 1 &&
-		jq -e '[.links[].forward.observed.error_median_us] | length == 2 and all(. < 2000)' "$work/results/leftovers/latest/trials.jsonl"
+	jq -es '.[-1] | (.status == "valid" or .status == "suspect") and ([.links[].forward.observed.error_median_us] | all(. < 2000))' "$record" ||
+		{ leftovers; return 1; }
 }
 
 @test "what a workload leaves in the queues is not held against the links" {
 	need_root
+	leftovers
 	on_time links_alone_were_judged
 }
 
@@ -249,18 +261,20 @@ gone() { [ "$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null || echo Z)" = 
 		[ "$(grep -sc . "$work/results/core-limited/latest/trials.jsonl")" = 1 ] &&
 			compgen -G "$work/results/core-limited/latest/trials/0002*/client.out" >/dev/null
 	}
-	await 60 in_the_middle
+	await $((60 * slow)) in_the_middle
 	pgrep -P "$pid" >"$work/children"
 	namespaces_of "$pid" >"$work/ns"
 	[ "$(wc -l <"$work/ns")" -ge 7 ]
 	kill -9 "$pid"
 	wait "$pid" || :
-	while read -r child; do await 2 gone "$child"; done <"$work/children"
-	await 2 bash -c "! compgen -G \"/sys/fs/cgroup/*/liquidnet-$pid-*\" >/dev/null"
+	while read -r child; do await $((20 * slow)) gone "$child"; done <"$work/children"
+	cgroup_gone() { ! compgen -G "/sys/fs/cgroup/liquidnet-$pid-*" && ! compgen -G "/sys/fs/cgroup/*/liquidnet-$pid-*"; }
+	await $((20 * slow)) cgroup_gone
 	same() { inventory >"$work/after"; cmp -s "$work/before" "$work/after"; }
-	await 2 same || { diff "$work/before" "$work/after"; false; }
+	await $((20 * slow)) same || { diff "$work/before" "$work/after"; false; }
 	namespaces_gone() { [ -z "$(namespaces | comm -12 - "$work/ns")" ]; }
-	await 10 namespaces_gone
-	liquidnet report "$work/results/core-limited/latest" | grep -q 'nat'
+	await $((20 * slow)) namespaces_gone
+	liquidnet report "$work/results/core-limited/latest" >"$work/report"
+	grep -q 'nat' "$work/report"
 	[ "$(jq -s length "$work/results/core-limited/latest/trials.jsonl")" -eq 1 ]
 }
