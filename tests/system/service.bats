@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load machine
+load sandbox
 
 setup() {
 	cd "$BATS_TEST_DIRNAME/../.." || return 1
@@ -24,27 +24,22 @@ need_service() {
 
 available() { liquidnet-cc status | jq -r 'select(.name == "lia") | .available'; }
 
-until_gone() {
-	local tries
-	for ((tries = 0; tries < 500; tries++)); do
-		[ "$(available)" = true ] || return 0
-	done
-	return 1
-}
+until_gone() { until_is false available; }
 
 # begin FILE...: a run in the background; returns when its first trial's client sends. Its process is $run.
 begin() {
 	liquidnet run "$@" --results "$work/results" >"$work/run.log" 2>&1 3>&- &
 	run=$!
-	timeout 60 bash -c "until compgen -G '$work/results/*/latest/trials/0001-*/client.out' >/dev/null; do kill -0 $run || exit 1; sleep 0.05; done"
+	timeout $((60 * slow)) bash -c "until compgen -G '$work/results/*/latest/trials/0001-*/client.out' >/dev/null; do kill -0 $run || exit 1; sleep 0.05; done"
 }
 
 @test "a service lives as long as the run; the sockets have what the experiment says" {
 	need_service
-	liquidnet run "$data"/coupled.yaml --trials 1 --results "$work/results"
+	liquidnet run "$data"/coupled.yaml --trials 1 --results "$work/results" || [ $? = 1 ] # on a late machine trials do not count
 	folder=$work/results/coupled/latest
-	jq -e '.status != "invalid" and .verdict.congestion.nodes.client.seen.lia >= 1 and .verdict.congestion.nodes.server.seen.reno >= 1
-		and (.verdict.congestion.nodes | length == 2)' "$folder/trials.jsonl"
+	jq -es 'length > 0 and all(.status != "failed" and (.reasons | all(test("service|congestion") | not))
+		and .verdict.congestion.nodes.client.seen.lia >= 1 and .verdict.congestion.nodes.server.seen.reno >= 1
+		and (.verdict.congestion.nodes | length == 2))' "$folder/trials.jsonl"
 	jq -e '.services.coupled | (.version | startswith("liquidnet-cc ")) and .run[1] == "load"' "$folder/provenance.json"
 	grep -q "loaded.*lia" "$folder/coupled.log"
 	[ "$(available)" = false ]
@@ -53,7 +48,7 @@ begin() {
 @test "a socket with another congestion control makes the trial invalid" {
 	need_service
 	run -1 liquidnet run "$data"/coupled.yaml --trials 1 --procedures otherwise --results "$work/results"
-	jq -e '.status == "invalid" and (.reasons | any(test("node client had [0-9]+ sockets with congestion control reno, not lia")))' \
+	jq -es 'length > 0 and all(.status == "invalid" and (.reasons | any(test("node client had [0-9]+ sockets with congestion control reno, not lia"))))' \
 		"$work/results/coupled/latest/trials.jsonl"
 }
 
@@ -62,10 +57,10 @@ begin() {
 	begin "$data"/coupled.yaml
 	service=$(pgrep -P "$run" -x liquidnet-cc)
 	kill -KILL "$service"
-	wait "$run"
+	wait "$run" || [ $? = 1 ] # on a late machine trials do not count
 	cat "$work/run.log"
-	jq -se '.[0].status == "invalid" and (.[0].reasons | any(test("service coupled ended with signal 9")))
-		and (map(select(.status != "invalid")) | length == 2)' "$work/results/coupled/latest/trials.jsonl"
+	jq -se '.[0].status == "invalid" and (.[0].reasons | any(test("service coupled ended with signal 9"))) and (.[1:] | length >= 2
+		and all(.status != "failed" and (.reasons | all(test("service|congestion") | not))))' "$work/results/coupled/latest/trials.jsonl"
 	[ "$(available)" = false ]
 }
 
@@ -113,6 +108,9 @@ grows() {
 	/usr/bin/python3 -I tests/system/growth.py "$1" "${folders[-1]}/client.log"
 }
 
+# too_slow NAME: there are trials of it in the last run, and each says of itself that it proves nothing.
+too_slow() { trials "map(select(.procedure == \"$1\").status) | length > 0 and all(. == \"suspect\" or . == \"invalid\")"; }
+
 # What a machine that was too slow measured, by the trial's own verdict, proves nothing: it is measured again, once.
 @test "windows grow as the formulas say, a round trip and a subflow" {
 	need_service
@@ -120,13 +118,11 @@ grows() {
 	for name in reno lia olia balia; do
 		grows "$name" || again+=("$name")
 	done
-	for name in "${again[@]}"; do
-		trials "all(.procedure != \"$name\" or .status != \"valid\")"
-	done
+	for name in "${again[@]}"; do too_slow "$name"; done
 	for name in "${again[@]}"; do
 		measure --procedures "$name"
 		if ! grows "$name"; then
-			trials 'all(.status != "valid")'
+			too_slow "$name"
 			unproved+=("$name")
 		fi
 	done
