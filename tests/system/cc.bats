@@ -13,6 +13,10 @@ kernel_log() { # SECONDS: what it logged after that time
 		grep -E 'BPF|bpf|struct_ops|WARNING|BUG:|congestion|\b(lia|olia|balia)\b' || :
 }
 
+setup_file() {
+	dmesg >/dev/null 2>&1 || echo "skipped: what the kernel logs, which this user may not read" >&3
+}
+
 teardown() {
 	kernel_log "$began" | diff /dev/null -
 }
@@ -47,12 +51,7 @@ state() { # NAME FIELD
 }
 
 until_state() { # NAME FIELD VALUE
-	local tries
-	for ((tries = 0; tries < 500; tries++)); do
-		[ "$(state "$1" "$2")" != "$3" ] || return 0
-	done
-	echo "$1: $2 is $(state "$1" "$2"), not $3"
-	return 1
+	until_is "$3" state "$1" "$2"
 }
 
 choose() { # NODE NAME
@@ -76,16 +75,12 @@ subflows() {
 }
 
 transfer() {
-	local name tries count
+	local name
 	for name in lia olia balia; do
 		hold "$name"
 		choose a "$name"
 		start_traffic
-		count=0
-		for ((tries = 0; tries < 500 && count < 4; tries++)); do
-			count=$(subflows "$name" || true)
-		done
-		[ "$count" = 4 ]
+		until_is 4 subflows "$name"
 		[ "$(state "$name" sockets)" -ge 2 ]
 		wait "$client" "$server"
 		jq -e '.end.sum_received.bytes > 10000000' client.json
@@ -126,9 +121,7 @@ in_use() {
 	hold lia
 	choose a lia
 	start_traffic
-	for ((tries = 0; tries < 500; tries++)); do
-		[ "$(subflows lia || true)" -lt 4 ] || break
-	done
+	until_is 4 subflows lia
 	"$cc" unload lia
 	[ "$(state lia available)" = false ]
 	[ "$(state lia sockets)" -ge 2 ]
