@@ -18,7 +18,7 @@ outage() { # BACKEND
 	liquidnet run handover --backend "$1" --only failure --procedures tcp --trials 1 --results "$results" || [ $? = 1 ]
 	local run=$results/handover/latest
 	# A trial that says of itself that the machine was too late for it is one, whatever the machine.
-	if emulated || jq -es '.[-1] | .status == "invalid" and (.reasons | all(test("late|idle|not run|not made in time")))' "$run/trials.jsonl" >/dev/null; then
+	if emulated || jq -es '.[-1] | .status == "invalid" and (.reasons | all(test("late|idle|waited|not run|not made in time")))' "$run/trials.jsonl" >/dev/null; then
 		made_late "$1" "$run"
 		return
 	fi

@@ -27,10 +27,11 @@ left_behind() {
 	mount | sort
 }
 
-# Every trial of the plan counts once: 4 configurations.
+# Every trial of the plan counts once, or was tried twice on a machine that was too slow for it: 4 configurations.
 complete() {
-	jq -es --argjson n $((4 * trials)) 'map(select(.status == "valid" or .status == "suspect") | [.configuration, .repeat]) |
-		length == $n and (unique | length == $n)' "$latest/trials.jsonl"
+	jq -es --argjson n $((4 * trials)) 'all(.status != "failed") and (group_by([.configuration, .repeat]) | length == $n and
+		all((map(select(.status == "valid" or .status == "suspect")) | length) as $counted |
+			$counted == 1 or ($counted == 0 and (map(.attempt) | max) == 2)))' "$latest/trials.jsonl"
 }
 
 @test "factors make the published grid: 16 configurations, 3,360 trials, named like the published rows" {
@@ -47,6 +48,7 @@ complete() {
 	[ "$status" -eq 0 ]
 	[ "${#lines[@]}" -eq 80 ]
 	run liquidnet run grid --only 'symmetric-loss-1' --procedures nat --trials 5 --dry-run
+	[ "$status" -eq 0 ]
 	[ "${#lines[@]}" -eq 5 ]
 }
 
@@ -85,7 +87,7 @@ complete() {
 	if ! complete >/dev/null; then
 		run liquidnet run "$quick" --results "$work/results" --resume
 		echo "$output"
-		[ "$status" -eq 0 ]
+		[ "$status" -le 1 ]
 	fi
 	tail -n 5 "$work/log"
 	complete
@@ -100,7 +102,7 @@ complete() {
 
 @test "a resumed run is refused when it would be another one" {
 	need_root
-	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1
+	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1 || [ $? = 1 ] # on a late machine trials do not count
 	run --separate-stderr liquidnet run "$quick" --results "$work/results" --resume
 	[ "$status" -eq 2 ]
 	[[ $stderr == *"all 4 trials are done"* ]]
@@ -129,6 +131,7 @@ complete() {
 	while [ ! -s "$latest/trials.jsonl" ] && kill -0 $pid; do read -rt 0.1 <> <(:) || :; done
 	run --separate-stderr liquidnet run "$quick" --results "$work/results" --resume
 	[ "$status" -eq 2 ]
+	echo "$stderr"
 	[[ $stderr == *"another run (process $pid) writes there"* ]]
 	kill -TERM $pid
 	wait $pid || [ $? -eq 130 ]
@@ -139,11 +142,12 @@ complete() {
 	need_root
 	run liquidnet run "$quick" --results "$work/results" --until ci=20%
 	echo "$output"
-	[ "$status" -eq 0 ]
+	[ "$status" -le 1 ] # 1: on a late machine trials do not count
 	[[ $output == *"planned trials were not needed (--until)"* ]]
 	jq -es 'map(.configuration) | group_by(.) | map(length) | min >= 5 and min < 10' "$latest/trials.jsonl"
 	run liquidnet rerun "$latest" --results "$work/results" --dry-run
 	[ "$status" -eq 0 ]
+	echo "$output"
 	[[ ${lines[0]} == "the environment is the same" ]]
 	[ "$(grep -c ping <<<"$output")" -eq 40 ]
 }

@@ -111,8 +111,8 @@ steady_goodput() {
 # steady_within LOW HIGH NODE SERVER-NODE ADDRESS [OPTION...]: the steady goodput is. What was measured while the daemon itself
 # says that the machine kept it waiting is measured again, twice at most.
 steady_within() {
-	local tries mbps stalls
-	for tries in 1 2 3; do
+	local mbps stalls
+	for _ in 1 2 3; do
 		stalls=$(status .stalls.count)
 		mbps=$(steady_goodput "${@:3}" -t 4)
 		if between "$1" "$mbps" "$2" || [ "$(status .stalls.count)" = "$stalls" ]; then
