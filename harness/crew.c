@@ -378,7 +378,7 @@ int crew_run(const struct experiment *experiment, const struct plan *plan, const
 	pace_init(&crew.pace, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), free_memory_mib(),
 		experiment->procedures_count);
 	crew.look = look_at(&crew);
-	*tally = (struct crew_tally){0};
+	*tally = (struct crew_tally){.bad = plan_count(plan, PLANNED_BAD)};
 	int left = 0;
 	do {
 		left = fill_seats(&crew, error) < 0 ? -1 : serve(&crew, error);

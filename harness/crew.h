@@ -24,8 +24,9 @@ struct crew_options {
 };
 
 struct crew_tally {
-	size_t good, bad; /* trials whose last attempt counts in a mean / does not */
-	size_t spared;    /* open ones that the stopping rule made needless */
+	size_t good;   /* trials whose last attempt counts in a mean */
+	size_t bad;    /* trials whose last attempt does not; those of an earlier part of the run too */
+	size_t spared; /* open ones that the stopping rule made needless */
 	bool stopped;
 };
 

@@ -160,6 +160,14 @@ void plan_resume(struct plan *plan, const struct records *records, unsigned retr
 	}
 }
 
+size_t plan_count(const struct plan *plan, enum planned_state state)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < plan->count; i++)
+		count += plan->trials[i].state == state;
+	return count;
+}
+
 void plan_free(struct plan *plan)
 {
 	free(plan->trials);

@@ -39,6 +39,8 @@ unsigned plan_trials(
 /* Marks what the records of an interrupted run of the same plan already hold; a trial that was running when
  * it ended has no record and stays open. `retries`: further attempts that a trial has. */
 void plan_resume(struct plan *plan, const struct records *records, unsigned retries);
+/* How many of its trials are in that state. */
+size_t plan_count(const struct plan *plan, enum planned_state state);
 void plan_free(struct plan *plan);
 
 /* The well-mixed value behind every seed (splitmix64's finaliser). */

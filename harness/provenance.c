@@ -176,7 +176,8 @@ static json_t *run_options_json(const struct run_options *o)
 		(json_int_t)o->seed, "backend", o->backend, "until", o->until, "jobs", (json_int_t)o->jobs);
 }
 
-json_t *provenance_take(const struct experiment *e, const struct plan *plan, const struct run_options *o)
+json_t *provenance_take(
+	const struct experiment *e, const struct plan *plan, const struct run_options *o, json_t *environment)
 {
 	char started[32];
 	time_t now = time(NULL);
@@ -188,5 +189,5 @@ json_t *provenance_take(const struct experiment *e, const struct plan *plan, con
 		json_array_append_new(words, json_string(o->argv[i]));
 	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "experiment", e->name, "started", started,
 		"command", words, "run", run_options_json(o), "trials", (json_int_t)plan->count, "cells",
-		planned_cells(e, plan), "environment", provenance_environment());
+		planned_cells(e, plan), "environment", environment);
 }

@@ -8,10 +8,12 @@
 #include "harness/run.h"
 #include <jansson.h>
 
-/* The whole of provenance.json: the environment, what was planned, and how it was started ("run"). */
-json_t *provenance_take(
-	const struct experiment *experiment, const struct plan *plan, const struct run_options *options);
-/* What the run depends on besides its inputs: version, kernel, machine, tools, the host's sysctls. */
+/* The whole of provenance.json: the environment (which it takes over), what was planned, and how it was
+ * started ("run"). */
+json_t *provenance_take(const struct experiment *experiment, const struct plan *plan,
+	const struct run_options *options, json_t *environment);
+/* What the run depends on besides its inputs: version, kernel, machine, tools, the host's sysctls. Taken
+ * before the run changes any of these. The caller owns it. */
 json_t *provenance_environment(void);
 
 /* Every program that a planned trial would start is there. -1 and *error names file, line, program and

@@ -112,11 +112,25 @@ static int check_inputs(const struct experiment *e, const char *folder, char **e
 	return traces_check_copies(e, folder, error);
 }
 
-static int check_environment(const json_t *then, const char *folder, char **error)
+/* What must be the same: version, kernel, tools, processors. The host's sysctls are only recorded: other runs
+ * and modules that are loaded change them, and what an experiment needs of them it says under `host`. The
+ * memory that a kernel finds differs from boot to boot. */
+static json_t *what_binds(const json_t *environment)
 {
-	json_t *now = provenance_environment();
+	json_t *copy = json_deep_copy(environment);
+	json_object_del(copy, "host_sysctls");
+	json_object_del(json_object_get(copy, "machine"), "memory_bytes");
+	return copy;
+}
+
+static int check_environment(const json_t *provenance, const char *folder, char **error)
+{
+	json_t *environment = provenance_environment(), *now = what_binds(environment),
+	       *then = what_binds(json_object_get(provenance, "environment"));
 	char *first = NULL;
-	size_t count = differences_list(json_object_get(then, "environment"), now, &first, 1);
+	size_t count = differences_list(then, now, &first, 1);
+	json_decref(environment);
+	json_decref(then);
 	json_decref(now);
 	int result = count ? error_set(error,
 				     "%s: that run had another environment (%s); start a new run, and "

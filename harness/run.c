@@ -103,15 +103,6 @@ static int signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* How many trials are still to be done. */
-static size_t open_trials(const struct plan *plan)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < plan->count; i++)
-		count += plan->trials[i].state == PLANNED_OPEN;
-	return count;
-}
-
 /* The stopping rule, told what an interrupted run has measured already. */
 static struct until *stopping_rule(
 	const struct experiment *e, const struct run_options *o, const struct records *done)
@@ -128,9 +119,11 @@ static struct until *stopping_rule(
 	return until;
 }
 
-/* A folder to write to: a new one, or that of the run that goes on. */
+/* A folder to write to: a new one, or that of the run that goes on. `environment`: as it was before the host
+ * was prepared. */
 static int open_results(struct results *results, const struct experiment *e, const struct plan *plan,
-	const struct run_options *o, const struct proofs *proofs, unsigned *number, char **error)
+	const struct run_options *o, const struct proofs *proofs, json_t *environment, unsigned *number,
+	char **error)
 {
 	if (o->resume) {
 		if (results_reopen(results, o->folder, number, error) < 0)
@@ -141,7 +134,7 @@ static int open_results(struct results *results, const struct experiment *e, con
 	if (results_open(results, o->results, e->name, e->path, e->base_path, error) < 0 ||
 		traces_copy(e, results->folder, error) < 0)
 		return -1;
-	json_t *provenance = provenance_take(e, plan, o);
+	json_t *provenance = provenance_take(e, plan, o, json_incref(environment));
 	json_object_set_new(provenance, "shaping", proofs_json(proofs));
 	json_object_set_new(provenance, "services", services_json(e));
 	int result = results_write_json(results, "provenance.json", provenance, error);
@@ -169,17 +162,20 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 	struct host *host = host_open(error);
 	if (!host)
 		return 2;
-	if (prepare_host(host, e, error) < 0 ||
-		open_results(&results, e, plan, o, proofs, &options.number, error) < 0 ||
-		!(options.services = services_start(e, results.folder, host, error))) {
+	json_t *environment = provenance_environment();
+	bool ready = prepare_host(host, e, error) == 0 &&
+		     open_results(&results, e, plan, o, proofs, environment, &options.number, error) == 0 &&
+		     (options.services = services_start(e, results.folder, host, error));
+	json_decref(environment);
+	if (!ready) {
 		results_close(&results);
 		host_close(host);
 		return 2;
 	}
 	options.stop_fd = signals();
 	options.until = stopping_rule(e, o, done);
-	struct progress *progress =
-		progress_open(stderr, open_trials(plan), TRIAL_GUESS_S / (options.jobs ? options.jobs : 2.0));
+	struct progress *progress = progress_open(
+		stderr, plan_count(plan, PLANNED_OPEN), TRIAL_GUESS_S / (options.jobs ? options.jobs : 2.0));
 	int result = crew_run(e, plan, &options, host, &results, progress, &tally, error);
 	progress_close(progress);
 	services_stop(options.services);
@@ -209,7 +205,7 @@ static int recall(struct plan *plan, const struct experiment *e, const struct ru
 	if (records_load(done, e, path, error) < 0)
 		return -1;
 	plan_resume(plan, done, e->retries);
-	if (open_trials(plan) > 0)
+	if (plan_count(plan, PLANNED_OPEN) > 0)
 		return 0;
 	return error_set(
 		error, "%s: all %zu trials are done; liquidnet report shows them", o->folder, plan->count);

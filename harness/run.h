@@ -30,9 +30,9 @@ int run_jobs(const char *text, int64_t *jobs);
 int run_experiment(struct run_options *options, char **error);
 
 /* resume.c: an interrupted run may go on only as what it was. Checks the folder's copies of the experiment,
- * the kernel, tools and version that it ran with, and the options given against those that it was started
- * with; fills in the options that are not given. Strings come to live in *provenance (owned by the caller).
- * -1 and *error: it must not go on, or there is nothing to go on with. */
+ * the kernel, tools, processor and version that it ran with, and the options given against those that it was
+ * started with; fills in the options that are not given. Strings come to live in *provenance (owned by the
+ * caller). -1 and *error: it must not go on, or there is nothing to go on with. */
 int resume_check(
 	const struct experiment *experiment, struct run_options *options, json_t **provenance, char **error);
 /* Fills options from a run's provenance.json ("run"): selection, seed, back end, stopping rule, trials at

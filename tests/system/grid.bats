@@ -124,6 +124,26 @@ complete() {
 	[ "$(wc -l <"$latest/trials.jsonl")" -eq 2 ]
 }
 
+@test "a resumed run goes on whatever became of the host's settings; a trial of its earlier part that does not count counts" {
+	need_root
+	key=net.core.netdev_max_backlog
+	was=$(sysctl -n $key)
+	echo "host: {$key: $((was + 1))}" >>"$quick"
+	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1
+	# As it was before the run, and is again.
+	jq -e --arg was "$was" ".environment.host_sysctls[\"$key\"] == \$was" "$latest/provenance.json"
+	[ "$(sysctl -n $key)" = "$was" ]
+	head -n 2 "$latest/trials.jsonl" >"$work/two"
+	head -n 1 "$work/two" | jq -c '.status = "failed" | .attempt = 2 | .reasons = ["made up"]' >"$latest/trials.jsonl"
+	tail -n 1 "$work/two" >>"$latest/trials.jsonl"
+	jq '.environment.host_sysctls |= (.["net.core.rmem_max"] = "1" | del(.["net.ipv4.tcp_mem"]))' "$latest/provenance.json" >"$work/p"
+	cp "$work/p" "$latest/provenance.json"
+	run liquidnet run "$quick" --results "$work/results" --resume
+	echo "$output"
+	[ "$status" -eq 1 ]
+	jq -es 'length == 4 and (map(select(.status == "failed")) | length == 1)' "$latest/trials.jsonl"
+}
+
 @test "two runs never write one folder" {
 	need_root
 	liquidnet run "$quick" --results "$work/results" >"$work/log" 2>&1 3>&- &

@@ -122,6 +122,7 @@ static void it_resumes_from_every_prefix(void **state)
 				.status = (enum trial_status)(i % 4),
 				.last = true};
 		plan_resume(&plan, &(struct records){.items = items, .count = done}, 1);
+		size_t states[3] = {0};
 		for (size_t i = 0; i < plan.count; i++) {
 			bool recorded = i < done, counts = i % 4 <= TRIAL_SUSPECT, again = i % 3 == 0;
 			enum planned_state wanted = !recorded ? PLANNED_OPEN
@@ -131,7 +132,10 @@ static void it_resumes_from_every_prefix(void **state)
 			assert_int_equal(plan.trials[i].state, wanted);
 			assert_int_equal(plan.trials[i].attempts, recorded ? 1 + i % 3 : 0);
 			assert_int_equal(plan.trials[i].seed, whole.trials[i].seed);
+			states[wanted]++;
 		}
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(plan_count(&plan, (enum planned_state)i), states[i]);
 		plan_free(&plan);
 	}
 	free(items);
