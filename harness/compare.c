@@ -179,6 +179,18 @@ static void put_settings(
 	}
 }
 
+/* Those of one configuration or procedure, where it has any. */
+static void put_own_settings(json_t *into, const struct experiment *e, const char *name,
+	const struct setting *settings, size_t count)
+{
+	json_t *own = json_object();
+
+	put_settings(own, e, settings, count);
+	if (json_object_size(own))
+		json_object_set(into, name, own);
+	json_decref(own);
+}
+
 /* What a run was: environment, options, settings; all that may explain a difference. */
 static json_t *circumstances(const struct cells *cells, const char *folder)
 {
@@ -189,15 +201,16 @@ static json_t *circumstances(const struct cells *cells, const char *folder)
 	json_t *provenance = json_load_file(path, 0, NULL), *all = json_object(), *settings = json_object();
 	json_object_set(all, "environment", json_object_get(provenance, "environment"));
 	json_object_set(all, "run", json_object_get(provenance, "run"));
+	json_t *of_procedures = json_object();
 	put_settings(settings, e, e->settings, e->settings_count);
-	for (size_t c = 0; c < e->configurations_count; c++) {
-		json_t *own = json_object();
-		put_settings(own, e, e->configurations[c].settings, e->configurations[c].settings_count);
-		if (json_object_size(own))
-			json_object_set(settings, e->configurations[c].name, own);
-		json_decref(own);
-	}
+	for (size_t c = 0; c < e->configurations_count; c++)
+		put_own_settings(settings, e, e->configurations[c].name, e->configurations[c].settings,
+			e->configurations[c].settings_count);
+	for (size_t p = 0; p < e->procedures_count; p++)
+		put_own_settings(of_procedures, e, e->procedures[p].name, e->procedures[p].settings,
+			e->procedures[p].settings_count);
 	json_object_set_new(all, "settings", settings);
+	json_object_set_new(all, "procedures", of_procedures);
 	json_object_set_new(all, "experiment", json_string(e->name));
 	json_decref(provenance);
 	return all;

@@ -141,10 +141,29 @@ static int serve(struct run *run, char **error)
 	return 0;
 }
 
+/* Every key that was set: by the experiment, by the configuration, by the procedure. */
+static json_t *read_settings_of(struct run *run)
+{
+	const struct experiment *e = run->trial->experiment;
+	const struct configuration *c = run->configuration;
+	const struct procedure *p = run->procedure;
+	const struct {
+		const struct setting *settings;
+		size_t count;
+	} parts[] = {{e->settings, e->settings_count}, {c->settings, c->settings_count},
+		{p->settings, p->settings_count}};
+	struct setting *all = pool_alloc(
+		run->pool, e->settings_count + c->settings_count + p->settings_count + 1, sizeof *all);
+	size_t count = 0;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		for (size_t k = 0; k < parts[i].count; k++)
+			all[count++] = parts[i].settings[k];
+	return settings_read(&run->network, all, count);
+}
+
 /* What the nodes and links say at the end, while they still exist. */
 static int collect(struct run *run, char **error)
 {
-	const struct experiment *e = run->trial->experiment;
 	json_t *counters = counters_read(&run->network, error);
 	json_t *links = counters ? shape_collect(&run->shaping, error) : NULL;
 	if (counters)
@@ -155,8 +174,7 @@ static int collect(struct run *run, char **error)
 	cost_phase(&run->cost, "check");
 	fidelity_observe(&run->network, run->configuration->links, links);
 	cost_phase(&run->cost, "trains");
-	json_object_set_new(
-		run->record, "settings", settings_read(&run->network, e->settings, e->settings_count));
+	json_object_set_new(run->record, "settings", read_settings_of(run));
 	return stage_alive(&run->stage, error) ? 0 : -1;
 }
 

@@ -129,10 +129,13 @@ complete() {
 	key=net.core.netdev_max_backlog
 	was=$(sysctl -n $key)
 	echo "host: {$key: $((was + 1))}" >>"$quick"
+	sed -i 's/^  ping: {title: echo, /&settings: {client: {net.ipv4.tcp_sack: 0}}, /' "$quick"
 	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1
 	# As it was before the run, and is again.
 	jq -e --arg was "$was" ".environment.host_sysctls[\"$key\"] == \$was" "$latest/provenance.json"
 	[ "$(sysctl -n $key)" = "$was" ]
+	# What the procedure set is in the record.
+	jq -e '.settings.client["net.ipv4.tcp_sack"] == "0"' "$latest/trials.jsonl"
 	head -n 2 "$latest/trials.jsonl" >"$work/two"
 	head -n 1 "$work/two" | jq -c '.status = "failed" | .attempt = 2 | .reasons = ["made up"]' >"$latest/trials.jsonl"
 	tail -n 1 "$work/two" >>"$latest/trials.jsonl"

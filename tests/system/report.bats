@@ -121,6 +121,15 @@ browse() {
 	grep -q 'environment.kernel.release: 6.1.0 -> 6.18.0' "$work/out"
 	grep -q 'settings.all.net.ipv4.tcp_congestion_control: cubic -> reno' "$work/out"
 	grep -q 'tcp_congestion_control: cubic -&gt; reno' "$work/compare.html"
+	# What procedures set is compared too.
+	sed '/^procedures:/,$s/^  tcp:$/&\n    congestion: {client: reno}\n    settings: {server: {net.ipv4.tcp_sack: 0}}/' "$work/a/experiment.yaml" >"$work/t"
+	mkdir "$work/p"
+	cp "$work/a/provenance.json" "$work/a/trials.jsonl" "$work/p/"
+	mv "$work/t" "$work/p/experiment.yaml"
+	"$liquidnet" compare "$work/a" "$work/p" >"$work/out"
+	grep -q '^2 differences of' "$work/out"
+	grep -q 'procedures.tcp.client.net.ipv4.tcp_congestion_control: nothing -> reno' "$work/out"
+	grep -q 'procedures.tcp.server.net.ipv4.tcp_sack: nothing -> 0' "$work/out"
 	"$liquidnet" compare "$work/a" "$work/a" >"$work/out"
 	grep -q 'settings are the same' "$work/out"
 	[ "$(grep -c '  same$' "$work/out")" = 3 ]
