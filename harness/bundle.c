@@ -95,7 +95,7 @@ static int add_folder(struct gathering *g, const char *name, char **error)
 
 static int visible(const struct dirent *entry)
 {
-	return *entry->d_name != '.';
+	return *entry->d_name != '.' && strcmp(entry->d_name, "__pycache__") != 0;
 }
 
 /* What a bundle adds itself: an unpacked one can be packed again. */
@@ -109,7 +109,7 @@ static bool is_capture(const char *name)
 	return ends(name, ".pcap") || ends(name, ".pcapng");
 }
 
-/* A folder and what is in it, in order; hidden files (locks) and links are no content. */
+/* A folder and what is in it, in order; hidden files (locks), links and what Python leaves are no content. */
 static int add_tree(
 	struct gathering *g, const char *from, const char *name, const char *only, int depth, char **error)
 {
@@ -194,7 +194,9 @@ static const char script[] =
 	"#!/bin/sh\n"
 	"# Runs the same plan again, with the inputs beside this file. Needs liquidnet in PATH, and root.\n"
 	"set -eu\n"
-	"exec liquidnet rerun \"$(dirname \"$0\")\" \"$@\"\n";
+	"LIQUIDNET_ROOT=$(cd \"$(dirname \"$0\")\" && pwd) # its topologies and data\n"
+	"export LIQUIDNET_ROOT\n"
+	"exec liquidnet rerun \"$LIQUIDNET_ROOT\" \"$@\"\n";
 
 static const char *said(const json_t *object, const char *key)
 {

@@ -6,6 +6,7 @@
 #include "harness/doctor.h"
 #include "harness/find.h"
 #include "harness/host.h"
+#include "harness/inputs.h"
 #include "harness/progress.h"
 #include "harness/project.h"
 #include "harness/prove.h"
@@ -132,7 +133,8 @@ static int open_results(struct results *results, const struct experiment *e, con
 		return 0;
 	}
 	if (results_open(results, o->results, e->name, e->path, e->base_path, error) < 0 ||
-		traces_copy(e, results->folder, error) < 0)
+		traces_copy(e, results->folder, error) < 0 ||
+		inputs_copy_published(e, project_root(), results->folder, error) < 0)
 		return -1;
 	json_t *provenance = provenance_take(e, plan, o, json_incref(environment));
 	json_object_set_new(provenance, "shaping", proofs_json(proofs));
@@ -251,7 +253,8 @@ int run_experiment(struct run_options *o, char **error)
 		snprintf(folder, sizeof folder, "%s/%s/latest", o->results, e->name);
 		o->folder = folder;
 	}
-	if (!o->resume || resume_check(e, o, &provenance, error) == 0)
+	if (inputs_check_network(e, project_root(), error) == 0 &&
+		(!o->resume || resume_check(e, o, &provenance, error) == 0))
 		status = run_loaded(e, o, error);
 	json_decref(provenance);
 	experiment_free(e);

@@ -130,6 +130,10 @@ complete() {
 	was=$(sysctl -n $key)
 	echo "host: {$key: $((was + 1))}" >>"$quick"
 	sed -i 's/^  ping: {title: echo, /&settings: {client: {net.ipv4.tcp_sack: 0}}, /' "$quick"
+	# Published values that lie beside the experiment stay beside its copies.
+	sed -i 's/^  ping: {title: echo, /&published: {file: data\/ours.csv, value: rtt}, /' "$quick"
+	mkdir "$work/data"
+	printf 'configuration,rtt\nplain,2.25\n' >"$work/data/ours.csv"
 	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1
 	# As it was before the run, and is again.
 	jq -e --arg was "$was" ".environment.host_sysctls[\"$key\"] == \$was" "$latest/provenance.json"
@@ -145,6 +149,11 @@ complete() {
 	echo "$output"
 	[ "$status" -eq 1 ]
 	jq -es 'length == 4 and (map(select(.status == "failed")) | length == 1)' "$latest/trials.jsonl"
+	first=$(readlink -f "$latest")
+	rm -r "$work/data"
+	liquidnet rerun "$first" --results "$work/results" >/dev/null 2>&1
+	[ "$(readlink -f "$latest")" != "$first" ]
+	grep -q '^plain,ping,.*,2.25,' "$latest/summary.csv"
 }
 
 @test "two runs never write one folder" {

@@ -191,6 +191,23 @@ browse() {
 	[ -e trials/0001-x/client.log ]
 	[ ! -e .lock ]
 	grep -q '1 packet captures are left out' README.md
+	# Run again: with its own network, or not at all.
+	PATH=$programs:$PATH
+	run sh rerun.sh --dry-run
+	echo "$output"
+	[ "$status" = 0 ] && [ "${#lines[@]}" -gt 288 ]
+	run --separate-stderr liquidnet rerun . --dry-run
+	[ "$status" = 0 ] # as this version's
+	echo '        self.host("another")' >>topologies/detour.py
+	run --separate-stderr liquidnet rerun . --dry-run
+	[ "$status" = 2 ] && [ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *"./topologies/detour.py differs from "*"LIQUIDNET_ROOT=. to take the folder's"* ]]
+	sed -i '$d' topologies/detour.py
+	sed -i 's/self.router("r3"/self.router("r9"/' topologies/detour.py
+	run --separate-stderr sh rerun.sh --dry-run
+	[ "$status" = 2 ] && [[ $stderr == *"r3"* ]] # it is the folder's that is read
+	[ -e topologies/__pycache__ ]
+	tar -C "$work/elsewhere" -xzf "$work/one.tar.gz"
 	# From the folder alone: what is published comes from it too.
 	cp report.html "$work/then.html"
 	sed -i 's/^core-limited,60,9.41,0.01,18.81,/core-limited,60,9.41,0.01,17.77,/' data/thesis-table1.csv
@@ -209,6 +226,7 @@ browse() {
 	# What was unpacked can be packed again.
 	"$liquidnet" bundle "$work/elsewhere/grid-run" --output "$work/four.tar.gz"
 	mkdir "$work/again"
+	run ! grep -q pycache <(tar -tzf "$work/four.tar.gz")
 	tar -C "$work/again" -xzf "$work/four.tar.gz"
 	(cd "$work/again/grid-grid-run" && sha256sum --check --quiet SHA256SUMS && cmp report.html "$work/then.html")
 }
