@@ -77,6 +77,8 @@ static int read_options(struct run_options *o, int argc, char **argv)
 				return bad("--seed wants a number, not ", optarg);
 			break;
 		case 'b':
+			if (!experiment_backend_known(optarg))
+				return bad("--backend wants auto, netem, wheel or link, not ", optarg);
 			o->backend = optarg;
 			break;
 		case 'r':

@@ -89,6 +89,27 @@ static int check_name(const struct experiment *e, const struct conf_node *root, 
 	return 0;
 }
 
+bool experiment_backend_known(const char *name)
+{
+	static const char *const names[] = {"auto", "netem", "wheel", "link"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* `host`: sysctls, whether this machine has them or not. */
+static int read_host(struct experiment *e, const struct conf_node *map, char **error)
+{
+	if (read_pairs(e, map, &e->host_settings, &e->host_settings_count, error) < 0)
+		return -1;
+	for (const struct conf_node *item = conf_first(map); item; item = item->next)
+		if (!sysctl_named(item->key))
+			return conf_error(item, error,
+				"`%s` is no sysctl that a run changes; it begins with `net.`", item->key);
+	return 0;
+}
+
 static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
 {
 	const struct conf_node *at = conf_child(root, "jobs");
@@ -103,8 +124,8 @@ static int read_head(struct experiment *e, const char *project, const struct con
 {
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
 		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "settings",
-		"congestion", "links", "changes", "configurations", "factors", "captures", "preparations", "daemons",
-		"workloads", "measures", "primary", "agree", "procedures", "default_procedures",
+		"congestion", "links", "changes", "configurations", "factors", "captures", "preparations",
+		"daemons", "workloads", "measures", "primary", "agree", "procedures", "default_procedures",
 		"comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *topology;
@@ -120,6 +141,9 @@ static int read_head(struct experiment *e, const char *project, const struct con
 			&e->trial_limit_ns, error) < 0 ||
 		conf_need_string(root, "topology", &topology, error) < 0)
 		return -1;
+	if (!experiment_backend_known(e->backend))
+		return conf_error(conf_child(root, "backend"), error,
+			"no shaping back end `%s`; write auto, netem, wheel or link", e->backend);
 	e->trials = (unsigned)trials;
 	e->jobs = (unsigned)jobs;
 	e->retries = (unsigned)retries;
@@ -131,7 +155,7 @@ static int read_head(struct experiment *e, const char *project, const struct con
 		free(reason);
 		return -1;
 	}
-	return read_pairs(e, conf_child(root, "host"), &e->host_settings, &e->host_settings_count, error);
+	return read_host(e, conf_child(root, "host"), error);
 }
 
 static int read_all(struct experiment *e, const char *project, char **error)

@@ -203,6 +203,8 @@ struct experiment {
  * topology's description. NULL with *error ("FILE:LINE: ...") on the first fault. `root`: the project's
  * folder. */
 struct experiment *experiment_load(const char *root, const char *path, char **error);
+/* Whether `backend` may say so: "auto", or what shapes links (shape.h). */
+bool experiment_backend_known(const char *name);
 void experiment_free(struct experiment *experiment);
 
 #endif

@@ -37,7 +37,7 @@ static int check_program(const struct names *base, const struct program *p, bool
 	if (check_preparations(&names, p, error) < 0 || check_text(&names, p->config, p->at, error) < 0)
 		return -1;
 	names.config = p->config ? "?" : NULL;
-	names.ready = daemon ? "?" : NULL;
+	names.ready = p->ready == READY_DESCRIPTOR ? "?" : NULL;
 	for (const char **word = p->argv; *word; word++)
 		if (check_text(&names, *word, p->at, error) < 0)
 			return -1;

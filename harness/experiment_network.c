@@ -19,6 +19,11 @@ static int read_place(const struct experiment *e, const struct conf_node *of, in
 		       : conf_error(of, error, "no node `%s` in topology %s", of->key, e->topology->name);
 }
 
+bool sysctl_named(const char *key)
+{
+	return strncmp(key, "net.", 4) == 0 && !strstr(key, "..") && !strchr(key, '/');
+}
+
 static int read_sysctls(
 	const struct conf_node *of, int node, struct setting *settings, size_t *n, char **error)
 {
@@ -27,7 +32,7 @@ static int read_sysctls(
 	for (const struct conf_node *item = conf_first(of); item; item = item->next) {
 		if (conf_expect(item, CONF_SCALAR, error) < 0)
 			return -1;
-		if (strncmp(item->key, "net.", 4) != 0 || strstr(item->key, "..") || strchr(item->key, '/'))
+		if (!sysctl_named(item->key))
 			return conf_error(item, error,
 				"`%s` is no sysctl of a network namespace; it begins with `net.`", item->key);
 		settings[(*n)++] =
@@ -93,6 +98,7 @@ static int read_shape(const struct conf_node *map, struct shape *shape, char **e
 int read_link(const struct conf_node *map, struct link_shape *link, char **error)
 {
 	static const char *const keys[] = {SHAPE_KEYS, "forward", "reverse", NULL};
+	static const char *const of_direction[] = {SHAPE_KEYS, NULL};
 	if (conf_only(map, keys, error) < 0)
 		return -1;
 	link->shaped = true;
@@ -100,8 +106,8 @@ int read_link(const struct conf_node *map, struct link_shape *link, char **error
 		const struct conf_node *own = conf_child(map, i ? "reverse" : "forward");
 		if (read_shape(map, &link->direction[i], error) < 0)
 			return -1;
-		if (own &&
-			(conf_only(own, keys, error) < 0 || read_shape(own, &link->direction[i], error) < 0))
+		if (own && (conf_only(own, of_direction, error) < 0 ||
+				   read_shape(own, &link->direction[i], error) < 0))
 			return -1;
 	}
 	return shape_check_pair(map, &link->direction[0], &link->direction[1], true, error);

@@ -80,12 +80,33 @@ static int check_windows(const struct experiment *e, const struct conf_node *map
 				 ANALYSIS_WINDOWS, e->captures[capture].name);
 }
 
+/* A key that the kind of measure that it is has no use for is refused: whoever wrote it means something by
+ * it. The kind is what the first of these keys says, in this order. */
+static int check_kind(const struct conf_node *map, char **error)
+{
+	static const char *const kinds[][7] = {{"capture", "window"}, {"links"}, {"sum", "over"},
+		{"value", "program"}, {"series", "program", "from", "to", "amount", "window"}};
+	size_t kind = 0;
+	while (kind < 5 && !conf_child(map, kinds[kind][0]))
+		kind++;
+	for (const struct conf_node *item = conf_first(map); kind < 5 && item; item = item->next) {
+		bool known = strcmp(item->key, "unit") == 0 || strcmp(item->key, "scale") == 0;
+		for (const char *const *key = kinds[kind]; *key; key++)
+			known |= strcmp(item->key, *key) == 0;
+		if (!known)
+			return conf_error(item, error, "a measure that has `%s` has no `%s`", kinds[kind][0],
+				item->key);
+	}
+	return 0;
+}
+
 static int read_measure(struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
 {
 	static const char *const keys[] = {"unit", "program", "capture", "value", "series", "from", "to",
 		"amount", "window", "scale", "links", "sum", "over", NULL};
 	m->name = map->key;
-	if (conf_only(map, keys, error) < 0 || conf_need_string(map, "unit", &m->unit, error) < 0 ||
+	if (conf_only(map, keys, error) < 0 || check_kind(map, error) < 0 ||
+		conf_need_string(map, "unit", &m->unit, error) < 0 ||
 		conf_number(map, "scale", -1e300, 1e300, 1, &m->scale, error) < 0)
 		return -1;
 	if (conf_child(map, "capture")) {

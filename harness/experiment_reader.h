@@ -9,6 +9,8 @@
 int load_with_base(struct experiment *e, char **error);
 
 /* experiment_network.c: what surrounds the programs. */
+/* Whether it is the name of a sysctl of the network, with dots. */
+bool sysctl_named(const char *key);
 /* The `settings` of a mapping (the file, a configuration, a procedure), and its `congestion` after them. */
 int read_settings(struct experiment *e, const struct conf_node *map, const struct setting **out,
 	size_t *count, char **error);

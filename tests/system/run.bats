@@ -101,7 +101,7 @@ refused() {
 }
 
 @test "bad options are refused" {
-	for option in --trials=0 --jobs=many --nonsense --seed=-4; do
+	for option in --trials=0 --jobs=many --nonsense --seed=-4 --backend=netme; do
 		run --separate-stderr liquidnet run core-limited "$option"
 		[ "$status" -eq 2 ]
 		[ "$(wc -l <<<"$stderr")" -eq 1 ]

@@ -120,6 +120,27 @@ static void bad_input_is_named_by_line(void **state)
 			":11: `m.forward.bytes` names no link"},
 		{HEAD REST "  two: {unit: x, links: l}\n", ":11: `l` names no link"},
 		{HEAD "captures: {a/l: {}}\n" REST EIGHT CAPTURED("m9"), ":20: more than 8 measures of the capture a/l"},
+		{HEAD REST "  two: {unit: x, program: main, value: v, window: [0, 1]}\n",
+			":11: a measure that has `value` has no `window`"},
+		{HEAD REST "  two: {unit: x, program: main, value: v, series: s}\n",
+			":11: a measure that has `value` has no `series`"},
+		{HEAD REST "  two: {unit: x, capture: a/l, program: main, window: [0, 1]}\n",
+			":11: a measure that has `capture` has no `program`"},
+		{HEAD REST "  two: {unit: x, links: l.forward.bytes, over: [one]}\n",
+			":11: a measure that has `links` has no `over`"},
+		{HEAD REST "  two: {unit: x, program: main, over: [one]}\n",
+			":11: measure `two` names neither"},
+		{HEAD REST "  two: {unit: x, over: [one]}\n", ":11: "},
+		{HEAD "backend: netme\n" REST, ":7: no shaping back end `netme`"},
+		{HEAD "host: {kernel.panic: 1}\n" REST, ":7: `kernel.panic` is no sysctl that a run changes"},
+		{HEAD "host: {net/core/rmem_max: 1}\n" REST, ":7: `net/core/rmem_max` is no sysctl"},
+		{"experiment: e\ntopology: t\nlinks: {l: {forward: {reverse: {rate: 1Mbit/s}}}}\n" REST,
+			":3: unknown key `reverse`"},
+		{"experiment: e\ntopology: t\nlinks: {l: {reverse: {reverse: {rate: 1Mbit/s}}}}\n" REST,
+			":3: unknown key `reverse`"},
+		{HEAD "    - {name: late, node: a, run: [true, '${red}']}\n" REST,
+			":7: nothing is called `${red}`"},
+		{HEAD "    - {name: late, node: a, run: [true], config: '${ready}'}\n" REST, ":7: "},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char *error;
@@ -179,6 +200,16 @@ static void what_is_said_last_wins(void **state)
 	assert_wanted(HEAD "congestion: lia\nconfigurations: {c: {settings: {b: {" SYSCTL
 			   ": cubic}}}}\n" PROCEDURES MEASURES,
 		"a=lia");
+}
+
+static void a_workload_program_says_that_it_is_ready(void **state)
+{
+	(void)state;
+	struct experiment *e = load_good(
+		HEAD "    - {name: early, node: a, run: [true, '--ready-fd', '${ready}']}\n" REST);
+	assert_int_equal(e->workloads[0].programs[0].ready, READY_NONE);
+	assert_int_equal(e->workloads[0].programs[1].ready, READY_DESCRIPTOR);
+	experiment_free(e);
 }
 
 static void sums_and_shares(void **state)
@@ -326,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_input_is_named_by_line),
 		cmocka_unit_test(what_is_said_last_wins),
+		cmocka_unit_test(a_workload_program_says_that_it_is_ready),
 		cmocka_unit_test(sums_and_shares),
 		cmocka_unit_test(a_service_lives_is_missed_and_comes_back),
 		cmocka_unit_test(a_service_that_does_not_start),
