@@ -125,11 +125,16 @@ static void judge(struct cell *cell)
 		cell->judgement = cell->difference < 0 ? JUDGED_LOWER : JUDGED_HIGHER;
 }
 
+static bool loses(const struct shape *shape)
+{
+	return shape->loss_model != LOSS_RANDOM || shape->loss > 0;
+}
+
 static bool has_loss(const struct experiment *experiment, const struct configuration *configuration)
 {
 	for (size_t i = 0; configuration->links && i < experiment->topology->links_count; i++)
 		for (int k = 0; k < 2; k++)
-			if (configuration->links[i].shaped && configuration->links[i].direction[k].loss > 0)
+			if (configuration->links[i].shaped && loses(&configuration->links[i].direction[k]))
 				return true;
 	return false;
 }

@@ -474,6 +474,25 @@ static void notes_on_published_values(void **state)
 	remove_folder(&folder);
 }
 
+static void any_model_of_loss_is_loss(void **state)
+{
+	(void)state;
+	struct topology two = {.links_count = 2};
+	struct experiment e = {.topology = &two};
+	struct link_shape links[2] = {{.shaped = true}, {.shaped = true}};
+	struct configuration c = {.links = links};
+	assert_false(has_loss(&e, &c));
+	links[1].direction[1].loss = 0.01;
+	assert_true(has_loss(&e, &c));
+	static const enum shape_loss models[] = {LOSS_GILBERT_ELLIOTT, LOSS_EVERY, LOSS_TRACE};
+	for (size_t i = 0; i < COUNT(models); i++) {
+		links[1].direction[1] = (struct shape){.loss_model = models[i]};
+		assert_true(has_loss(&e, &c));
+	}
+	links[1].shaped = false;
+	assert_false(has_loss(&e, &c));
+}
+
 static void faults_in_notes_name_their_line(void **state)
 {
 	(void)state;
@@ -675,6 +694,7 @@ int main(void)
 		cmocka_unit_test(no_trial_at_all),
 		cmocka_unit_test(optional_procedures_show_with_records),
 		cmocka_unit_test(notes_on_published_values),
+		cmocka_unit_test(any_model_of_loss_is_loss),
 		cmocka_unit_test(faults_in_notes_name_their_line),
 		cmocka_unit_test(nothing_published_nothing_captured),
 		cmocka_unit_test(faults_name_file_and_line),
