@@ -84,7 +84,8 @@ class RoutedHost(Node):
         self, routes: tuple[str, ...] = (), forward: bool = False, bridge: bool = False, **params: Any
     ) -> dict[str, Any]:
         result = super().config(**params)  # called when every link is there, with its addresses
-        commands = ["echo 1 > /proc/sys/net/ipv4/ip_forward"] if forward else []
+        # A namespace begins with what its machine has, 1 where containers run.
+        commands = [f"echo {int(forward)} > /proc/sys/net/ipv4/ip_forward"]
         if bridge:
             commands += ["ip link add bridge type bridge", "ip link set dev bridge up"]
             commands += [f"ip link set dev {intf} master bridge" for intf in self.intfNames() if intf != "lo"]

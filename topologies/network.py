@@ -61,8 +61,9 @@ class PipeNode(Node):
             lines += ["link add bridge type bridge", "link set bridge up"]
             lines += [f"link set dev {name} master bridge" for name in self.intfNames()]
         lines += [f"route add {route}" for route in self.params["routes"]]
-        forward = "echo 1 > /proc/sys/net/ipv4/ip_forward && " if self.params["forward"] else ""
-        self.run(f"{forward}ip -batch - <<'END'\n" + "\n".join(lines) + "\nEND")
+        # A namespace begins with what its machine has, 1 where containers run.
+        forward = f"echo {int(self.params['forward'])} > /proc/sys/net/ipv4/ip_forward"
+        self.run(f"{forward} && ip -batch - <<'END'\n" + "\n".join(lines) + "\nEND")
 
     def await_links(self) -> None:
         """Starts to wait for the interfaces: the kernel lets packets out a moment after both ends of a link are up."""

@@ -4,6 +4,10 @@
 network() {
 	ip netns add a
 	ip netns add b
+	# A namespace begins with what its machine has.
+	for name in a b; do
+		ip netns exec "$name" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+	done
 	for i in 1 2; do
 		ip -n a link add "a$i" type veth peer name "b$i" netns b
 		ip -n a address add "10.0.$i.1/24" dev "a$i"
@@ -19,7 +23,7 @@ network() {
 # bottleneck: a node r between a and b, over which a has two paths of one bottleneck: 20 Mbit/s, a drop-tail queue of some 20 packets.
 bottleneck() {
 	ip netns add r
-	ip netns exec r sysctl -qw net.ipv4.ip_forward=1
+	ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 	for i in 3 4; do
 		ip -n a link add "a$i" type veth peer name "r$i" netns r
 		ip -n a address add "10.0.$i.1/24" dev "a$i"

@@ -268,7 +268,20 @@ ring_paths() {
 
 @test "relay: client and server reach each other through the relay" { in_sandbox relay_path; }
 
+# Namespaces begin as on a machine that forwards.
+forwarding_machine() {
+	mkdir bin
+	cat >bin/mnexec <<-END
+		#!/bin/sh
+		shift
+		exec $(command -v mnexec) -n sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; exec "\$@"' sh "\$@"
+	END
+	chmod +x bin/mnexec
+	PATH=$PWD/bin:$PATH
+}
+
 everyone() {
+	forwarding_machine
 	start_driver detour
 	unlimited_answers
 	local node addresses answers
