@@ -28,6 +28,7 @@
 #define LOSS_SUSPECT 4.0       /* standard deviations */
 #define LOSS_INVALID 6.0
 #define RATE_EXCESS 1.01
+#define TRAIN_LOSS 0.1 /* of both directions: beyond, the model may be why no packet comes */
 
 static const char *const directions[] = {"forward", "reverse"};
 
@@ -108,7 +109,7 @@ static json_t *observed_json(const struct train *train, const struct shape *shap
 			observed, "rate_bps", json_real((TRAIN - 1) * FRAME_BYTES * 8e9 / (double)span));
 	}
 	qsort(e.us, e.count, sizeof *e.us, compare);
-	double median = e.us[e.count / 2];
+	double median = (e.us[(e.count - 1) / 2] + e.us[e.count / 2]) / 2;
 	json_object_set_new(observed, "error_median_us", json_real(median));
 	json_object_set_new(observed, "error_min_us", json_real(e.us[0]));
 	json_object_set_new(observed, "error_max_us", json_real(e.us[e.count - 1]));
@@ -167,7 +168,7 @@ static size_t round_of_trains(const struct network *network, const struct link_s
 		const struct topology_link *link = &topology->links[i / 2];
 		const struct shape *shape = &shapes[i / 2].direction[i % 2];
 		json_t *counters = json_object_get(json_object_get(links, link->name), directions[i % 2]);
-		senders[i] = -1;
+		senders[i] = 0;
 		if (!can_be_crossed(link, &shapes[i / 2]) ||
 			good_enough(json_object_get(counters, "observed"),
 				limit_us + (double)shape->jitter_ns / 1e3))
@@ -178,11 +179,14 @@ static size_t round_of_trains(const struct network *network, const struct link_s
 			send_train(&trains[i], network, link, shape, (int)(i % 2));
 			_exit(0);
 		}
+		if (senders[i] < 0)
+			snprintf(trains[i].reason, sizeof trains[i].reason, "fork: %s", strerror(errno));
 		sent++;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (senders[i] > 0) {
-			await_train(senders[i], &trains[i]);
+		if (senders[i] != 0) {
+			if (senders[i] > 0)
+				await_train(senders[i], &trains[i]);
 			json_t *link = json_object_get(links, topology->links[i / 2].name);
 			keep_better(json_object_get(link, directions[i % 2]),
 				observed_json(&trains[i], &shapes[i / 2].direction[i % 2]));
@@ -302,14 +306,25 @@ static void judge_rate(json_t *record, json_t *counters, const struct shape *sha
 			bytes, most);
 }
 
+/* A train that shows nothing is no good news. A link that loses much may have lost it, or the question for
+ * its other end's address. */
+static void judge_missing_train(json_t *record, json_t *observed, const struct link_shape *shapes,
+	const char *link, const char *direction)
+{
+	const char *reason = json_string_value(json_object_get(observed, "reason"));
+	double passes = (1 - shapes->direction[0].loss) * (1 - shapes->direction[1].loss);
+	if (passes < 1 - TRAIN_LOSS)
+		return;
+	trial_judge(record, "suspect", "link %s (%s) was not observed: %s", link, direction,
+		reason ? reason : "not one packet of a train arrived");
+}
+
 static void judge_train(
 	json_t *record, json_t *observed, const struct shape *shape, const char *link, const char *direction)
 {
 	double jitter_us = (double)shape->jitter_ns / 1e3;
 	json_t *median = json_object_get(observed, "error_median_us");
 	double early = -number(observed, "error_min_us") - jitter_us;
-	if (!median)
-		return;
 	judge_late(
 		record, json_number_value(median) - jitter_us, "the median of a train was", link, direction);
 	if (early > EARLY_SUSPECT_US)
@@ -329,23 +344,41 @@ static void judge_daemon(json_t *record, json_t *link, const char *name)
 			record, "suspect", "link %s's daemon was not run for %.1f ms", name, stall_us / 1e3);
 }
 
+/* Of the emulator, whatever the link is: its lateness is against the departures that the model computed, with
+ * all that a packet waits for there, and its own drops are no model's. */
+static void judge_emulator(json_t *record, json_t *counters, const char *link, const char *direction)
+{
+	judge_late(record, number(json_object_get(counters, "lateness"), "p99_us"),
+		"the 99th percentile of its packets was", link, direction);
+	judge_own_drops(record, counters, link, direction);
+}
+
+static void judge_pipe(json_t *record, json_t *counters, const struct link_shape *shapes, int k,
+	double seconds, const char *link)
+{
+	const struct shape *shape = &shapes->direction[k];
+	json_t *observed = json_object_get(counters, "observed");
+	judge_loss(record, counters, shape, link, directions[k]);
+	judge_rate(record, counters, shape, seconds, link, directions[k]);
+	if (json_object_get(observed, "error_median_us"))
+		judge_train(record, observed, shape, link, directions[k]);
+	else if (observed)
+		judge_missing_train(record, observed, shapes, link, directions[k]);
+}
+
 void fidelity_judge(
 	const struct topology *topology, const struct link_shape *shapes, double seconds, json_t *record)
 {
-	for (size_t i = 0; i < topology->links_count; i++)
-		for (int k = 0; k < 2 && is_pipe(&shapes[i]); k++) {
-			const char *name = topology->links[i].name;
-			const struct shape *shape = &shapes[i].direction[k];
-			json_t *link = json_object_get(json_object_get(record, "links"), name);
+	for (size_t i = 0; i < topology->links_count; i++) {
+		const char *name = topology->links[i].name;
+		json_t *link = json_object_get(json_object_get(record, "links"), name);
+		for (int k = 0; k < 2 && shapes[i].shaped; k++) {
 			json_t *counters = json_object_get(link, directions[k]);
-			judge_late(record, number(json_object_get(counters, "lateness"), "p99_us"),
-				"the 99th percentile of its packets was", name, directions[k]);
-			judge_own_drops(record, counters, name, directions[k]);
-			judge_loss(record, counters, shape, name, directions[k]);
-			judge_rate(record, counters, shape, seconds, name, directions[k]);
-			judge_train(
-				record, json_object_get(counters, "observed"), shape, name, directions[k]);
-			if (k == 0)
-				judge_daemon(record, link, name);
+			judge_emulator(record, counters, name, directions[k]);
+			if (is_pipe(&shapes[i]))
+				judge_pipe(record, counters, &shapes[i], k, seconds, name);
 		}
+		if (shapes[i].shaped)
+			judge_daemon(record, link, name);
+	}
 }

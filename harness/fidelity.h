@@ -13,11 +13,13 @@
  * "error_median_us", "error_min_us", "error_max_us", "delay_us", "rate_bps"}. Errors are against the link's
  * model fed with the train; delay is the configured one plus the median error; rate only where the link was
  * the bottleneck and lost nothing. Where a train could not run "observed" is {"reason"}. Takes twice the
- * longest delay and some 50 ms. Where a train is late it is sent again: three times, and more until what the
- * workload left in the queues must be through, while it is late by 2 ms. */
+ * longest delay and some 50 ms. Where a train is late by 1 ms, or did not come, it is sent again: three
+ * rounds in all, and more until what the workload left in the queues must be through, while it is late by
+ * 2 ms. */
 void fidelity_observe(const struct network *network, const struct link_shape *shapes, json_t *links);
 
-/* Judges record.links against the configured shapes. `seconds`: how long the workload ran. Thresholds:
+/* Judges record.links against the configured shapes: the emulator's own failures on every shaped link, the
+ * rest where a link is a pipe that stays as it is. `seconds`: how long the workload ran. Thresholds:
  * docs/results.md. */
 void fidelity_judge(
 	const struct topology *topology, const struct link_shape *shapes, double seconds, json_t *record);

@@ -25,15 +25,26 @@ static const struct topology topology = {.links_count = 1, .links = &the_link};
 static const struct link_shape shape = {
 	.shaped = true, .direction = {{.rate_bps = 10000000, .delay_ns = 5 * NS_PER_MS, .loss = 0.01}, {0}}};
 
-/* Judges counters of the forward direction ("valid" when nothing was said); takes them over. */
-static const char *judged(json_t *counters)
+/* Judges what a link says ("valid" when nothing was said); takes it over. */
+static const char *judged_link(const struct link_shape *as, json_t *link)
 {
-	json_t *record = json_pack("{s:{s:{s:o}}}", "links", "core", "forward", counters);
+	json_t *record = json_pack("{s:{s:o}}", "links", "core", link);
 	snprintf(status, sizeof status, "valid");
 	*reason = 0;
-	fidelity_judge(&topology, &shape, 10, record);
+	fidelity_judge(&topology, as, 10, record);
 	json_decref(record);
 	return status;
+}
+
+/* The same of counters of the forward direction. */
+static const char *judged_as(const struct link_shape *as, json_t *counters)
+{
+	return judged_link(as, json_pack("{s:o}", "forward", counters));
+}
+
+static const char *judged(json_t *counters)
+{
+	return judged_as(&shape, counters);
 }
 
 static void loss_is_judged_by_its_own_chance(void **state)
@@ -143,6 +154,69 @@ static void a_train_with_losses(void **state)
 	json_decref(o);
 }
 
+/* The eighth and the ninth of sixteen. */
+static void a_median_of_two_is_between_them(void **state)
+{
+	(void)state;
+	struct train t = train(0, 10e6);
+	for (int i = TRAIN / 2; i < TRAIN; i++)
+		t.stamps[i].received_ns += 100000;
+	json_t *o = observed_json(&t, &shape.direction[0]);
+	assert_true(fabs(field(o, "error_median_us") - 50) < 0.1);
+	json_decref(o);
+}
+
+static void a_train_that_shows_nothing_is_no_good_news(void **state)
+{
+	(void)state;
+	struct train failed = {.reason = "nothing arrives"}, lost = train(0, 10e6);
+	struct link_shape lossy = shape;
+	for (int i = 0; i < TRAIN; i++)
+		lost.stamps[i].received_ns = 0;
+	assert_string_equal(
+		judged(json_pack("{s:o}", "observed", observed_json(&failed, &shape.direction[0]))), "suspect");
+	assert_non_null(strstr(reason, "link core (forward)"));
+	assert_non_null(strstr(reason, "nothing arrives"));
+	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&lost, &shape.direction[0]))), "suspect");
+	assert_non_null(strstr(reason, "not one packet"));
+	/* A link that loses what comes has done as it should, and over one without addresses no train goes. */
+	lossy.direction[1].loss = 0.5;
+	assert_string_equal(
+		judged_as(&lossy, json_pack("{s:o}", "observed", observed_json(&lost, &shape.direction[0]))), "valid");
+	assert_string_equal(judged(json_object()), "valid");
+}
+
+/* Links without one delay and loss: what the emulator itself did wrong is judged all the same. */
+static void the_emulator_is_judged_on_every_link(void **state)
+{
+	(void)state;
+	struct link_change change = {.at_ns = NS_PER_S, .direction = {shape.direction[0], {0}}};
+	struct link_shape changing = shape, codel = shape, cellular = shape, bursts = shape, medium = shape, trace = shape;
+	changing.changes = &change;
+	changing.changes_count = 1;
+	codel.direction[0].queue = QUEUE_CODEL;
+	snprintf(cellular.direction[0].radio, sizeof cellular.direction[0].radio, "lte");
+	bursts.direction[0].loss_model = LOSS_GILBERT_ELLIOTT;
+	snprintf(medium.direction[0].medium.name, sizeof medium.direction[0].medium.name, "wifi");
+	snprintf(trace.direction[0].opportunities, sizeof trace.direction[0].opportunities, "x.trace");
+	const struct link_shape *all[] = {&shape, &changing, &codel, &cellular, &bursts, &medium, &trace};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		assert_int_equal(is_pipe(all[i]), i == 0);
+		assert_string_equal(judged_as(all[i], json_pack("{s:{s:f}}", "lateness", "p99_us", 1900.0)), "valid");
+		assert_string_equal(judged_as(all[i], json_pack("{s:{s:f}}", "lateness", "p99_us", 100000.0)), "invalid");
+		assert_string_equal(judged_as(all[i], json_pack("{s:{s:i}}", "drops", "buffer", 1)), "invalid");
+		assert_string_equal(judged_as(all[i], json_pack("{s:{s:i}}", "drops", "send", 1)), "invalid");
+		assert_string_equal(judged_link(all[i], json_pack("{s:b}", "realtime", 0)), "suspect");
+		assert_string_equal(judged_link(all[i], json_pack("{s:{s:f}}", "stalls", "max_us", 21000.0)), "suspect");
+		/* Their losses and their rate are the model's. */
+		assert_string_equal(judged_as(all[i], json_pack("{s:i, s:{s:i}}", "packets", 10000, "drops", "loss", 900)),
+			i == 0 ? "invalid" : "valid");
+		assert_string_equal(judged_as(all[i], json_pack("{s:i}", "sent_bytes", 99000000)), i == 0 ? "invalid" : "valid");
+	}
+	struct link_shape bare = {0};
+	assert_string_equal(judged_as(&bare, json_pack("{s:{s:f}}", "lateness", "p99_us", 100000.0)), "valid");
+}
+
 static void the_better_of_two_trains_counts(void **state)
 {
 	(void)state;
@@ -174,6 +248,9 @@ int main(void)
 		cmocka_unit_test(a_queue_may_still_wait),
 		cmocka_unit_test(a_train_shows_delay_and_rate),
 		cmocka_unit_test(a_train_with_losses),
+		cmocka_unit_test(a_median_of_two_is_between_them),
+		cmocka_unit_test(a_train_that_shows_nothing_is_no_good_news),
+		cmocka_unit_test(the_emulator_is_judged_on_every_link),
 		cmocka_unit_test(the_better_of_two_trains_counts),
 		cmocka_unit_test(a_long_link_has_its_time),
 	};
