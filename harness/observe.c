@@ -120,6 +120,8 @@ int observe_start(struct observer *o, const struct experiment *e, const struct c
 		close(o->stop_fd);
 		_exit(probe_run(stop[0], result));
 	}
+	if (o->probe_pid < 0)
+		o->probe_errno = errno;
 	close(stop[0]);
 	machine_sample_take(&o->before);
 	o->own_before = cost_sample_take();
@@ -169,6 +171,9 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 		json_object_set_new(verdict, "pressure_percent", json_real(pressure));
 	add_file(o, verdict, "capture", capture_s);
 	add_file(o, verdict, "probe", probe_s);
+	if (o->probe_errno)
+		json_object_set_new(verdict, "probe",
+			json_pack("{s:o}", "reason", json_sprintf("fork: %s", strerror(o->probe_errno))));
 	add_file(o, verdict, "congestion", congestion_s);
 	json_object_set_new(record, "verdict", verdict);
 	return captured < 0 || probed < 0 || listed < 0 ? -1 : 0;
@@ -205,6 +210,10 @@ void observe_judge(json_t *record)
 	judge_threshold(record, json_number_value(json_object_get(verdict, "pressure_percent")),
 		PRESSURE_SUSPECT_PERCENT, PRESSURE_INVALID_PERCENT,
 		"the time in which its processes waited for a processor", "%");
+	const char *reason = json_string_value(json_object_get(probe, "reason"));
+	if (json_number_value(json_object_get(probe, "n")) <= 0)
+		trial_judge(record, "suspect", "scheduling lateness was not measured: %s",
+			reason ? reason : "its probe took no times");
 	judge_threshold(record, json_number_value(json_object_get(probe, "p50_ms")), MEDIAN_SUSPECT_MS,
 		MEDIAN_INVALID_MS, "the median of scheduling lateness", "ms");
 	judge_threshold(record, json_number_value(json_object_get(probe, "p99_ms")), LATENESS_SUSPECT_MS,

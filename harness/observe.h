@@ -17,7 +17,8 @@ struct observer {
 	const char *folder;
 	char **captures; /* path of each capture, by capture index; owned */
 	pid_t capture_pid, probe_pid, congestion_pid;
-	int stop_fd; /* closing it ends them */
+	int probe_errno; /* why the probe could not be started, or 0: such a trial is suspect */
+	int stop_fd;     /* closing it ends them */
 	struct machine_sample before;
 	struct cost_sample own_before; /* of this sandbox */
 };
