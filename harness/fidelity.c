@@ -34,6 +34,7 @@ static const char *const directions[] = {"forward", "reverse"};
 
 struct train { /* one direction; in memory shared with the process that sends it */
 	char reason[256];
+	bool no_route; /* the experiment gave the sender none: no fault of the link */
 	struct stamp stamps[TRAIN];
 };
 
@@ -60,7 +61,9 @@ static void send_train(struct train *train, const struct network *network, const
 		.patience_ns = PATIENCE_NS + shape->delay_ns + shape->jitter_ns +
 			       (int64_t)(TRAIN * serialisation_ns(shape))};
 	alarm(train_limit_s(plan.patience_ns));
-	if (stamp_run(&plan, train->stamps, &error) < 0)
+	int result = stamp_run(&plan, train->stamps, &error);
+	train->no_route = result == STAMP_NO_ROUTE;
+	if (result < 0)
 		snprintf(train->reason, sizeof train->reason, "%s", error ? error : "no reason was given");
 	free(error);
 }
@@ -98,7 +101,7 @@ static int compare(const void *a, const void *b)
 static json_t *observed_json(const struct train *train, const struct shape *shape)
 {
 	if (train->reason[0])
-		return json_pack("{s:s}", "reason", train->reason);
+		return json_pack("{s:s, s:b}", "reason", train->reason, "no_route", train->no_route);
 	struct train_errors e = errors_of(train->stamps, shape);
 	json_t *observed = json_pack("{s:i, s:i}", "sent", TRAIN, "received", (int)e.count);
 	if (e.count == 0)
@@ -313,7 +316,7 @@ static void judge_missing_train(json_t *record, json_t *observed, const struct l
 {
 	const char *reason = json_string_value(json_object_get(observed, "reason"));
 	double passes = (1 - shapes->direction[0].loss) * (1 - shapes->direction[1].loss);
-	if (passes < 1 - TRAIN_LOSS)
+	if (passes < 1 - TRAIN_LOSS || json_is_true(json_object_get(observed, "no_route")))
 		return;
 	trial_judge(record, "suspect", "link %s (%s) was not observed: %s", link, direction,
 		reason ? reason : "not one packet of a train arrived");

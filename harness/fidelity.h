@@ -12,10 +12,10 @@
  * and notes under "observed" of the direction in `links` (of shape_collect): {"sent", "received",
  * "error_median_us", "error_min_us", "error_max_us", "delay_us", "rate_bps"}. Errors are against the link's
  * model fed with the train; delay is the configured one plus the median error; rate only where the link was
- * the bottleneck and lost nothing. Where a train could not run "observed" is {"reason"}. Takes twice the
- * longest delay and some 50 ms. Where a train is late by 1 ms, or did not come, it is sent again: three
- * rounds in all, and more until what the workload left in the queues must be through, while it is late by
- * 2 ms. */
+ * the bottleneck and lost nothing. Where a train could not run "observed" is {"reason", "no_route"}. Takes
+ * twice the longest delay and some 50 ms. Where a train is late by 1 ms, or did not come, it is sent again:
+ * three rounds in all, and more until what the workload left in the queues must be through, while it is late
+ * by 2 ms. */
 void fidelity_observe(const struct network *network, const struct link_shape *shapes, json_t *links);
 
 /* Judges record.links against the configured shapes: the emulator's own failures on every shaped link, the

@@ -91,9 +91,12 @@ static int open_sockets(struct run *run, char **error)
 			return error && *error ? -1 : error_set(error, "namespace: %s", strerror(errno));
 	}
 	if (getsockname(run->fd[1], &receiver.any, &length) < 0 ||
-		connect(run->fd[0], &receiver.any, length) < 0)
-		return error_set(error, "from %s to %s: %s", run->plan->address[0], run->plan->address[1],
+		connect(run->fd[0], &receiver.any, length) < 0) {
+		int result = errno == ENETUNREACH ? STAMP_NO_ROUTE : -1;
+		error_set(error, "from %s to %s: %s", run->plan->address[0], run->plan->address[1],
 			strerror(errno));
+		return result;
+	}
 	run->payload = run->plan->bytes - 14 - (receiver.any.sa_family == AF_INET ? 20 : 40) - 8;
 	return 0;
 }
@@ -249,14 +252,16 @@ static void await_rest(struct run *run)
 int stamp_run(const struct stamp_plan *plan, struct stamp *stamps, char **error)
 {
 	struct run run = {.plan = plan, .stamps = stamps, .fd = {-1, -1}};
-	int result = -1;
+	int result;
 
 	if (plan->count == 0 || plan->bytes < STAMP_BYTES_MIN || plan->bytes > FRAME_MOST)
 		return error_set(error, "%u packets of %u bytes; at least 1, of %d to %d", plan->count,
 			plan->bytes, STAMP_BYTES_MIN, FRAME_MOST);
 	memset(stamps, 0, plan->count * sizeof *stamps);
-	if (open_sockets(&run, error) == 0 && warm_up(&run, error) == 0 && ask_for_times(&run, error) == 0)
-		result = send_all(&run, error);
+	result = open_sockets(&run, error);
+	if (result == 0)
+		result = warm_up(&run, error) < 0 || ask_for_times(&run, error) < 0 ? -1
+										    : send_all(&run, error);
 	if (result == 0) {
 		await_rest(&run);
 		if (run.stamped < plan->count)

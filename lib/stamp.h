@@ -31,8 +31,9 @@ struct stamp {
 /* Sends and collects; stamps[] has room for plan->count, by number. First it sends packets that are not
  * counted until one arrives, so that neighbours are known and the way is open. The caller may want SCHED_FIFO
  * for an even pace; the times do not need it. Returns 0; -1 and *error when there are no such addresses,
- * nothing arrives for `patience_ns` and a second, or the kernel gives no times. Single-threaded programs
- * only. */
+ * nothing arrives for `patience_ns` and a second, or the kernel gives no times; STAMP_NO_ROUTE and *error
+ * when the sender knows no way to that address. Single-threaded programs only. */
+#define STAMP_NO_ROUTE (-2)
 int stamp_run(const struct stamp_plan *plan, struct stamp *stamps, char **error);
 
 /* Microseconds, by nearest rank; all 0 when nothing was received. */

@@ -179,6 +179,9 @@ static void a_train_that_shows_nothing_is_no_good_news(void **state)
 	assert_non_null(strstr(reason, "nothing arrives"));
 	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&lost, &shape.direction[0]))), "suspect");
 	assert_non_null(strstr(reason, "not one packet"));
+	failed.no_route = true;
+	assert_string_equal(
+		judged(json_pack("{s:o}", "observed", observed_json(&failed, &shape.direction[0]))), "valid");
 	/* A link that loses what comes has done as it should, and over one without addresses no train goes. */
 	lossy.direction[1].loss = 0.5;
 	assert_string_equal(

@@ -5,6 +5,7 @@
 #include "lib/netns.h"
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +87,36 @@ static void test_loopback(void **state)
 		check_loopback("::1", STAMP_BYTES_MIN);
 }
 
+/* The sender's namespace has its loopback interface, the receiver's an address that is not of there. */
+static void test_no_route(void **state)
+{
+	struct ifreq interface = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201)};
+	struct stamp stamp;
+	char *error = NULL;
+
+	(void)state;
+	struct stamp_plan plan = {.address = {"127.0.0.1", "192.0.2.1"}, .count = 1, .bytes = 100, .patience_ns = NS_PER_MS};
+	for (int end = 0; end < 2; end++) {
+		if (unshare(CLONE_NEWNET) < 0) {
+			assert_int_equal(errno, EPERM);
+			skip();
+		}
+		plan.netns[end] = netns_open("/proc/self/ns/net");
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+		interface.ifr_flags = IFF_UP;
+		assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &interface), 0);
+		memcpy(&interface.ifr_addr, &address, sizeof address);
+		assert_true(end == 0 || ioctl(fd, SIOCSIFADDR, &interface) == 0);
+		close(fd);
+	}
+	assert_int_equal(stamp_run(&plan, &stamp, &error), STAMP_NO_ROUTE);
+	assert_non_null(error);
+	free(error);
+	close(plan.netns[0]);
+	close(plan.netns[1]);
+}
+
 static void check_refusal(struct stamp_plan plan, const char *reason)
 {
 	struct stamp stamp;
@@ -116,6 +147,7 @@ int main(void)
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_no_route),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
