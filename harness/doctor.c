@@ -185,7 +185,7 @@ static void look_backends(const struct check *c, struct doctor_finding *f)
 		if (shape_backends[i]->available())
 			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? ", " : "",
 				shape_backends[i]->name);
-	if (*text)
+	if (*text && geteuid() == 0)
 		found(f, text);
 	else
 		missing(c, f);
@@ -315,7 +315,7 @@ static const struct check checks[] = {
 	{"TUN/TAP", true, look_try, "ip tuntap add dev t mode tun",
 		"modprobe tun, or use a kernel with CONFIG_TUN"},
 	{"HTB", false, look_try, "tc qdisc add dev lo root htb",
-		"not in this kernel: links are shaped by the link daemon; for netem and wheel use a kernel "
+		"not in this kernel: the wheel, which needs it, is left out; nothing to do, or use a kernel "
 		"with "
 		"CONFIG_NET_SCH_HTB"},
 	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
@@ -329,7 +329,8 @@ static const struct check checks[] = {
 		"use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
 	{"BPF", true, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
 	{"shaping back ends", true, look_backends, NULL,
-		"neither netem, wheel nor the link daemon serves: run `make`"},
+		"neither netem, wheel nor the link daemon serves; TUN/TAP, clsact and BPF above say what is "
+		"missing"},
 	{"nftables with NAT maps", true, look_try,
 		"nft 'add table ip t; add map ip t m { type ipv4_addr . inet_service : ipv4_addr . "
 		"inet_service ; }; "
@@ -401,11 +402,19 @@ int doctor_require(char **error)
 	return 0;
 }
 
-bool doctor_has_netem(void)
+bool doctor_has(const char *name)
 {
-	static int known =
-		-1; /* asked once a link, answered once a process: the kernel does not change under us */
-	if (known < 0)
-		known = try_command("tc qdisc add dev lo root netem delay 1ms");
-	return known;
+	/* Asked once a link: the kernel does not change under us. */
+	static enum { UNKNOWN, HAS, LACKS } known[sizeof checks / sizeof *checks];
+	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+		struct doctor_finding f = {0};
+		if (strcmp(checks[i].name, name) != 0)
+			continue;
+		if (known[i] == UNKNOWN) {
+			checks[i].look(&checks[i], &f);
+			known[i] = f.state == DOCTOR_OK ? HAS : LACKS;
+		}
+		return known[i] == HAS;
+	}
+	return false;
 }

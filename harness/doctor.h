@@ -21,7 +21,7 @@ size_t doctor_examine(struct doctor_finding *findings, size_t room);
 /* What `run` needs at least: root, namespaces, Mininet, tc. 0; -1 and *error: one line with the remedy. */
 int doctor_require(char **error);
 
-/* Whether this kernel has sch_netem: tried once in a network namespace of its own. */
-bool doctor_has_netem(void);
+/* Whether this machine has what a finding of this name is about; looked at once a process. */
+bool doctor_has(const char *name);
 
 #endif

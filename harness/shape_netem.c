@@ -23,6 +23,11 @@
 #define KEEPS_ORDER 1000000000000      /* bit/s: no limit, but with a rate netem's jitter reorders nothing */
 #define LONGEST_DELAY (270 * NS_PER_S) /* tc refuses more than 2^32 ticks of 64 ns */
 
+static bool available(void)
+{
+	return doctor_has("netem");
+}
+
 static const char *refuses(const struct shape *shape)
 {
 	const char *what;
@@ -217,7 +222,7 @@ static int collect(struct shaping *shaping, json_t *into, char **error)
 const struct shape_backend shape_netem = {
 	.name = "netem",
 	.summary = "the kernel's netem",
-	.available = doctor_has_netem,
+	.available = available,
 	.refuses = refuses,
 	.install = install,
 	.fixed = fixed,

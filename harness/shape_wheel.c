@@ -2,6 +2,7 @@
  * set of maps serve all ends of a network; they live as long as the trial's process and the network. */
 #include "harness/shape.h"
 
+#include "harness/doctor.h"
 #include "harness/wheel.skel.h"
 #include "harness/wheel_geometry.h"
 #include "harness/wheel_install.h"
@@ -29,7 +30,7 @@ static bool available(void)
 	if (known < 0) {
 		libbpf_set_print(NULL);
 		struct wheel_bpf *program = wheel_bpf__open_and_load();
-		known = program != NULL;
+		known = program && doctor_has("HTB") && doctor_has("clsact and cls_bpf");
 		wheel_bpf__destroy(program);
 	}
 	return known;

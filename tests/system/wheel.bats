@@ -223,6 +223,37 @@ stands_still() {
 	[ ! -e "$work/none" ]
 }
 
+# without WORD: what asks `tc` for it hears that this kernel has no such thing.
+without() {
+	mkdir "$work/without-$1"
+	printf '#!/bin/sh\ncase "$*" in *%s*) echo "Specified qdisc kind is unknown" >&2; exit 2 ;; esac\nexec %s "$@"\n' \
+		"$1" "$(command -v tc)" >"$work/without-$1/tc"
+	chmod +x "$work/without-$1/tc"
+	PATH=$work/without-$1:$PATH
+}
+
+@test "without HTB there is no wheel: the link daemon gets its links" {
+	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null && skip "this kernel has netem, which comes first"
+	without htb
+	experiment '{rate: 20Mbit/s, delay: 2ms, queue: 200}' auto
+	run --separate-stderr timeout 60 liquidnet shell "$file" -- grep -c 'name: access' /tmp/link.yaml
+	echo "$stderr"
+	[ "$output" = 1 ]
+	run --separate-stderr liquidnet run "$file" --backend wheel --dry-run
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"link access cannot be shaped as asked: this machine lacks it"* ]]
+	liquidnet doctor >"$work/doctor" || true # whatever else is missing here
+	grep -Eq '^note +HTB +not in this kernel: the wheel' "$work/doctor"
+	grep -Eq '^ok +shaping back ends +link$' "$work/doctor"
+	# Nor is there the daemon where an interface takes no program.
+	without clsact
+	run --separate-stderr liquidnet run "$file" --dry-run
+	[ "$status" -eq 2 ]
+	[[ $stderr == *"link access cannot be shaped as asked: this machine lacks it"* ]]
+	liquidnet doctor >"$work/doctor" || true
+	grep -Eq '^missing +shaping back ends ' "$work/doctor"
+}
+
 # Nothing passes a link that loses everything, so nothing shows that it keeps its delay: to the trial it is a link that fails.
 @test "a setting that fails its trial goes to the next back end, aloud; with no other it is refused" {
 	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null && skip "this kernel has netem, which comes first"
