@@ -153,20 +153,24 @@ static json_t *change_json(const char *link, const struct link_change *change, i
 		shape_text(&change->direction[1]));
 }
 
-static void judge(json_t *record, double latest_ms, const struct change_log *log, size_t due, size_t made)
+/* True when they came late. */
+static bool judge(json_t *record, double latest_ms, const struct change_log *log, size_t due, size_t made)
 {
-	if (log->failure[0])
+	if (log->failure[0]) {
 		trial_judge(record, "failed", "a change of a link: %s", log->failure);
-	else if (made < due)
+		return false;
+	}
+	if (made < due)
 		trial_judge(record, "invalid", "%zu of %zu changes of links were not made in time",
 			due - made, due);
 	else if (latest_ms > LATE_SUSPECT_MS)
 		trial_judge(record, latest_ms > LATE_INVALID_MS ? "invalid" : "suspect",
 			"a change of a link came %.1f ms late, more than %.0f", latest_ms,
 			latest_ms > LATE_INVALID_MS ? LATE_INVALID_MS : LATE_SUSPECT_MS);
+	return made < due || latest_ms > LATE_SUSPECT_MS;
 }
 
-static void write_record(const struct changer *changer, int64_t lasted_ns, json_t *record)
+static bool write_record(const struct changer *changer, int64_t lasted_ns, json_t *record)
 {
 	const struct change_log *log = changer->log;
 	const struct link_change *change;
@@ -190,19 +194,21 @@ static void write_record(const struct changer *changer, int64_t lasted_ns, json_
 	json_object_set_new(record, "changes",
 		json_pack("{s:I, s:I, s:f, s:o}", "planned", (json_int_t)log->planned, "made",
 			(json_int_t)made, "latest_ms", latest_ms, "list", list));
-	judge(record, latest_ms, log, due, made);
+	return judge(record, latest_ms, log, due, made);
 }
 
-void changes_end(struct changer *changer, json_t *record)
+bool changes_end(struct changer *changer, json_t *record)
 {
 	int64_t lasted_ns = clock_now_ns() - changer->began_ns;
+	bool late = false;
 	if (changer->pid > 0) {
 		kill(changer->pid, SIGKILL);
 		while (waitpid(changer->pid, NULL, 0) < 0 && errno == EINTR)
 			;
-		write_record(changer, lasted_ns, record);
+		late = write_record(changer, lasted_ns, record);
 	}
 	if (changer->log)
 		munmap(changer->log, log_size(changer->log->planned));
 	*changer = (struct changer){0};
+	return late;
 }

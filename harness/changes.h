@@ -21,7 +21,7 @@ int changes_start(struct changer *changer, struct shaping *shaping, char **error
 /* Ends it, and writes what happened into the record: "changes": {"planned", "made", "latest_ms", "list":
  * [{"at_s", "made_s", "link", "forward", "reverse"}]} (a ramp's way is counted, not listed). Judges the
  * record: a change that could not be made fails the trial, one that came late (docs/results.md) makes it
- * suspect or invalid. Harmless when nothing was started. */
-void changes_end(struct changer *changer, json_t *record);
+ * suspect or invalid. True when the machine was too slow for it. Harmless when nothing was started. */
+bool changes_end(struct changer *changer, json_t *record);
 
 #endif

@@ -169,7 +169,7 @@ static double primary_value(const struct crew *crew, const json_t *record)
 }
 
 /* Where the machine decides: what this trial says about how many may run. Moves are kept in jobs.log. */
-static void set_pace(struct crew *crew, const struct seat *seat, const json_t *record)
+static void set_pace(struct crew *crew, const struct seat *seat, const json_t *record, bool counts)
 {
 	const json_t *verdict = json_object_get(record, "verdict");
 	const json_t *idle = json_object_get(json_object_get(verdict, "machine"), "idle_percent");
@@ -177,6 +177,7 @@ static void set_pace(struct crew *crew, const struct seat *seat, const json_t *r
 		.wall_s = json_number_value(json_object_get(record, "wall_s")),
 		.cpu_s = json_number_value(json_object_get(record, "cpu_s")),
 		.strained = json_is_true(json_object_get(verdict, "strained")),
+		.counts = counts,
 		.idle_percent = idle ? json_number_value(idle) : NAN,
 		.epoch = seat->epoch};
 	double before = crew->pace.budget;
@@ -195,10 +196,10 @@ static int finish(struct crew *crew, struct seat *seat, char **error)
 	json_t *record = take_record(crew, seat);
 	judge_services(crew, seat, record);
 	json_object_set_new(record, "at_once", json_integer(running(crew)));
-	set_pace(crew, seat, record);
 	const char *status = json_string_value(json_object_get(record, "status"));
 	const char *reason = json_string_value(json_array_get(json_object_get(record, "reasons"), 0));
 	bool bad = !status || strcmp(status, "failed") == 0 || strcmp(status, "invalid") == 0;
+	set_pace(crew, seat, record, !bad);
 	const struct planned *planned = seat->trial.planned;
 	unsigned attempt = seat->trial.attempt;
 	int result = results_append(crew->results, record, error);

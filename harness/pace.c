@@ -82,7 +82,7 @@ bool pace_ended(struct pace *pace, const struct pace_trial *t)
 		return false;
 	if (t->strained)
 		return !(t->idle_percent >= PACE_IDLE) && slow_down(pace);
-	if (t->idle_percent < PACE_FULL)
+	if (!t->counts || t->idle_percent < PACE_FULL)
 		return false;
 	pace->clean += load + pace->beyond;
 	if (pace->clean < pace->budget)

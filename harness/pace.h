@@ -49,7 +49,8 @@ bool pace_admits(const struct pace *pace, size_t kind, unsigned running, double 
 struct pace_trial {
 	size_t kind;
 	double wall_s, cpu_s; /* 0: not known */
-	bool strained;
+	bool strained;        /* the machine was too slow for it */
+	bool counts;         /* it is valid or suspect: one that is not, and was not strained, says nothing */
 	double idle_percent; /* of the machine meanwhile; NAN where it is not known */
 	unsigned epoch;      /* when it began: a trial of another budget proves nothing about this one */
 };

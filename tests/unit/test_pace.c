@@ -15,6 +15,7 @@ static bool ended(struct pace *pace, size_t kind, double load, bool strained)
 		.wall_s = 10,
 		.cpu_s = 10 * load,
 		.strained = strained,
+		.counts = true,
 		.idle_percent = NAN,
 		.epoch = pace->epoch};
 	return pace_ended(pace, &trial);
@@ -149,6 +150,28 @@ static void what_came_from_outside_moves_nothing(void **state)
 	pace_free(&pace);
 }
 
+/* A trial that failed did not show that there is room for it. */
+static void what_does_not_count_is_not_clean(void **state)
+{
+	(void)state;
+	struct pace pace;
+	pace_init(&pace, 2, 24000, 1);
+	double budget = pace.budget;
+	struct pace_trial trial = {.wall_s = 10, .cpu_s = 1, .idle_percent = NAN, .epoch = pace.epoch};
+	for (int i = 0; i < 100; i++)
+		assert_false(pace_ended(&pace, &trial));
+	assert_true(pace.budget >= budget && pace.budget <= budget && pace.clean <= 0);
+	trial.counts = true;
+	for (int i = 0; i < 100; i++, trial.epoch = pace.epoch)
+		pace_ended(&pace, &trial);
+	assert_true(pace.budget > budget);
+	/* One that is invalid because the machine was too slow lowers it all the same. */
+	trial.counts = false;
+	trial.strained = true;
+	assert_true(pace_ended(&pace, &trial));
+	pace_free(&pace);
+}
+
 /* Interrupts cost what no trial counts: a machine without idle time is full, whatever the trials say. */
 static void a_full_machine_gets_no_more(void **state)
 {
@@ -156,7 +179,8 @@ static void a_full_machine_gets_no_more(void **state)
 	struct pace pace;
 	pace_init(&pace, 2, 24000, 1);
 	double budget = pace.budget;
-	struct pace_trial trial = {.wall_s = 10, .cpu_s = 1, .idle_percent = PACE_FULL - 1, .epoch = pace.epoch};
+	struct pace_trial trial = {
+		.wall_s = 10, .cpu_s = 1, .counts = true, .idle_percent = PACE_FULL - 1, .epoch = pace.epoch};
 	for (int i = 0; i < 100; i++)
 		assert_false(pace_ended(&pace, &trial));
 	trial.idle_percent = PACE_FULL + 1;
@@ -195,6 +219,7 @@ static void a_trial_of_another_budget_proves_nothing(void **state)
 		.wall_s = 10, .cpu_s = 1, .strained = true, .idle_percent = NAN, .epoch = pace.epoch + 1};
 	assert_false(pace_ended(&pace, &trial));
 	trial.strained = false;
+	trial.counts = true;
 	for (int i = 0; i < 10; i++)
 		assert_false(pace_ended(&pace, &trial));
 	assert_true(pace.budget >= before && pace.budget <= before);
@@ -225,6 +250,7 @@ int main(void)
 		cmocka_unit_test(what_passed_is_soon_forgotten),
 		cmocka_unit_test(what_came_from_outside_moves_nothing),
 		cmocka_unit_test(a_full_machine_gets_no_more),
+		cmocka_unit_test(what_does_not_count_is_not_clean),
 		cmocka_unit_test(what_is_in_no_sandbox_counts),
 		cmocka_unit_test(a_trial_of_another_budget_proves_nothing),
 		cmocka_unit_test(it_never_leaves_its_range)};
