@@ -1,5 +1,6 @@
 /* liquidnet shell: an experiment's network, shaped and set as for a trial, its daemons running, and a shell
  * in a node. */
+#include "harness/awake.h"
 #include "harness/commands.h"
 #include "harness/doctor.h"
 #include "harness/find.h"
@@ -234,8 +235,13 @@ int cmd_shell(int argc, char **argv)
 	struct shell shell = {.proofs = proofs_new()};
 	char *error = NULL;
 	int status = read_options(argc, argv, &shell, &error);
-	if (status < 0)
+	if (status < 0) {
+		/* As while trials run: its links are proved, and then used. */
+		int awake = awake_hold();
 		status = run(&shell, &error);
+		if (awake >= 0)
+			close(awake);
+	}
 	if (error)
 		fprintf(stderr, "liquidnet shell: %s\n", error);
 	free(error);

@@ -209,6 +209,20 @@ stands_still() {
 		"$work/results/split-tcp/latest/provenance.json"
 }
 
+# The wheel is proved, and the links are used, as while trials run.
+@test "idle processors poll while a shell is open" {
+	{ : <>/dev/cpu_dma_latency; } 2>/dev/null || skip "this kernel has no /dev/cpu_dma_latency"
+	experiment '{delay: 1ms}' auto
+	local word pid
+	coproc shell { exec liquidnet shell "$file" -- sh -c 'echo up; read -r end' 2>/dev/null; }
+	pid=$!
+	read -r -t 60 -u "${shell[0]}" word
+	[ "$word" = up ]
+	find "/proc/$pid/fd" -lname /dev/cpu_dma_latency | grep -q .
+	echo end >&"${shell[1]}"
+	wait "$pid"
+}
+
 @test "a link out of its range goes to the daemon, said once" {
 	unshare --net tc qdisc add dev lo root netem delay 1ms 2>/dev/null && skip "this kernel has netem, which comes first"
 	experiment '{rate: 500Mbit/s, delay: 1ms, queue: 1000}' auto
