@@ -81,7 +81,7 @@ int network_build(struct network *network, const char *root, const struct topolo
 	network->driver_stdin = in[1];
 	char *line = started == 0 ? read_line(out[0], deadline_ns) : NULL;
 	if (started == 0 && !line)
-		error_set(error, "network: the driver of topology %s said nothing (%s); see network.log",
+		error_set(error, "network: the driver of topology %s said nothing (%s); see trial.log",
 			topology->name, strerror(errno));
 	close(out[0]);
 	json_t *description = line ? json_loads(line, 0, NULL) : NULL;
