@@ -134,6 +134,14 @@ static int start(struct stage *stage, struct running *r, int ready_fd, char **er
 	return result;
 }
 
+static int begin(struct stage *stage, const struct program *program, char **error)
+{
+	if (!program->main || stage->has_begun || !stage->begun)
+		return 0;
+	stage->has_begun = true;
+	return stage->begun(stage->context, error);
+}
+
 static int launch(struct stage *stage, const struct program *program, bool daemon, char **error)
 {
 	struct running *r = &stage->running[stage->count];
@@ -151,6 +159,9 @@ static int launch(struct stage *stage, const struct program *program, bool daemo
 		close(ready[1]);
 	if (result == 0) {
 		stage->count++;
+		result = begin(stage, program, error);
+	}
+	if (result == 0) {
 		int64_t deadline = earlier(stage->deadline_ns, clock_now_ns() + program->within_ns);
 		result = ready_await(program, &r->process, ready[0], stage->network->netns[program->node],
 			r->output, deadline, error);
@@ -207,14 +218,9 @@ int stage_workload(struct stage *stage, char **error)
 {
 	const struct workload *w = &stage->experiment->workloads[stage->procedure->workload];
 	struct running *first = &stage->running[stage->count];
-	bool begun = false;
-	for (size_t i = 0; i < w->programs_count; i++) {
+	for (size_t i = 0; i < w->programs_count; i++)
 		if (launch(stage, &w->programs[i], false, error) < 0)
 			return error_prefix(error, "workload program %s", w->programs[i].name);
-		if (w->programs[i].main && !begun && stage->begun && stage->begun(stage->context, error) < 0)
-			return -1;
-		begun |= w->programs[i].main;
-	}
 	struct running *end = &stage->running[stage->count];
 	for (struct running *r = first; r < end; r++)
 		if (r->program->main &&

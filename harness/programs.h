@@ -24,8 +24,9 @@ struct stage { /* what runs in one trial */
 	struct running *running;
 	size_t count;
 	bool *prepared; /* by preparation */
-	/* Called when the workload's first main program has been started; may be NULL. -1 and *error end the
-	 * trial. */
+	/* Called once, when the workload's first main program has been started and before it is awaited; may
+	 * be NULL. -1 and *error end the trial. */
+	bool has_begun;
 	int (*begun)(void *context, char **error);
 	void *context;
 };
