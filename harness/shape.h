@@ -1,7 +1,7 @@
 /* Shaping: how the links of a network get their rate, delay, loss and queue. Every back end acts on the
  * egress of each end's interface, so that the network itself is the same for all. One seam, a struct of
  * functions a back end: netem, where the kernel has it; wheel, in the kernel without it; link, our daemon,
- * everywhere.
+ * wherever TUN/TAP, clsact and BPF are.
  */
 #ifndef LIQUIDNET_SHAPE_H
 #define LIQUIDNET_SHAPE_H
