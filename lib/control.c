@@ -434,7 +434,8 @@ struct control *control_open(
 		return NULL;
 	}
 	if (bind_socket(fd, &address, error) < 0 || listen(fd, 64) < 0 ||
-		sd_event_add_io(loop, &control->source, fd, EPOLLIN, on_connection, control) < 0) {
+		sd_event_add_io(loop, &control->source, fd, table ? EPOLLIN : 0, on_connection, control) <
+			0) {
 		if (error && !*error)
 			error_set(error, "%s: %s", path, strerror(errno));
 		close(fd);
@@ -446,6 +447,16 @@ struct control *control_open(
 	control->loop = sd_event_ref(loop);
 	strcpy(control->path, path);
 	return control;
+}
+
+int control_serve(struct control *control, const struct control_command *table, void *context)
+{
+	control->table = table;
+	control->context = context;
+	int result = sd_event_source_set_io_events(control->source, EPOLLIN);
+	if (result < 0)
+		errno = -result;
+	return result < 0 ? -1 : 0;
 }
 
 void control_close(struct control *control)

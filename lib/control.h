@@ -23,10 +23,13 @@ struct control_command {
 };
 
 /* Listens at `path` (mode 0600; a stale socket there is replaced, a live one is an error). The table ends
- * with a NULL name; `help` is built in. Returns NULL on failure with *error. control_close unlinks the path;
- * requests that still wait may be answered or refused after it (nobody hears), and must be. */
+ * with a NULL name; `help` is built in. Without a table (NULL) the path is taken, and whoever asks waits for
+ * control_serve. Returns NULL on failure with *error. control_close unlinks the path; requests that still
+ * wait may be answered or refused after it (nobody hears), and must be. */
 struct control *control_open(
 	sd_event *loop, const char *path, const struct control_command *table, void *context, char **error);
+/* Answers from now on by this table. -1 with errno. */
+int control_serve(struct control *control, const struct control_command *table, void *context);
 void control_close(struct control *control);
 
 /* Answers with `answer` (an object; reference taken over; "ok":true is added; NULL is a refusal) / refuses

@@ -8,10 +8,14 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <net/if.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -111,8 +115,10 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 
 int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv)
 {
-	*daemon = (struct daemon){
-		.description = description, .config_path = description->default_config, .ready_fd = -1};
+	*daemon = (struct daemon){.description = description,
+		.config_path = description->default_config,
+		.ready_fd = -1,
+		.lock = -1};
 	int status = read_options(daemon, argc, argv);
 	if (status >= 0)
 		return status;
@@ -158,17 +164,54 @@ static void say_ready(struct daemon *daemon)
 	log_info("ready", "pid=%d", (int)getpid());
 }
 
+/* Abstract sockets belong to the namespace and vanish with the process. */
+int daemon_alone(struct daemon *daemon, int ifindex, char **error)
+{
+	const char *program = daemon->description->program;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char place[IFNAMSIZ + 16] = "this network namespace", name[IFNAMSIZ];
+	size_t room = sizeof address.sun_path - 1;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	/* By number: an interface may have many names. */
+	int length = ifindex ? snprintf(address.sun_path + 1, room, "%s/%d", program, ifindex)
+			     : snprintf(address.sun_path + 1, room, "%s", program);
+	if (ifindex && if_indextoname((unsigned)ifindex, name))
+		snprintf(place, sizeof place, "interface %s", name);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0) {
+		daemon->lock = fd;
+		return 0;
+	}
+	if (errno == EADDRINUSE)
+		error_set(error, "another %s serves %s; stop it first", program, place);
+	else
+		error_set(error, "lock: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int open_control(struct daemon *daemon, char **error)
+{
+	if (!daemon->control_path || daemon->control)
+		return 0;
+	daemon->control = control_open(daemon->loop, daemon->control_path, NULL, NULL, error);
+	return daemon->control ? 0 : -1;
+}
+
 int daemon_run(struct daemon *daemon, const struct control_command *table, void *context)
 {
 	char *error = NULL;
 	daemon->context = context;
-	if (daemon->control_path) {
-		daemon->control = control_open(daemon->loop, daemon->control_path, table, context, &error);
-		if (!daemon->control) {
-			fprintf(stderr, "%s: %s\n", daemon->description->program, error);
-			free(error);
-			return 2;
-		}
+	if (open_control(daemon, &error) < 0) {
+		fprintf(stderr, "%s: %s\n", daemon->description->program, error);
+		free(error);
+		return 2;
+	}
+	if (daemon->control && control_serve(daemon->control, table, context) < 0) {
+		log_error("no-control", "error=\"%s\"", strerror(errno));
+		return 1;
 	}
 	say_ready(daemon);
 	int result = sd_event_loop(daemon->loop);
@@ -181,6 +224,9 @@ void daemon_free(struct daemon *daemon)
 	control_close(daemon->control);
 	daemon->control = NULL;
 	daemon->loop = sd_event_unref(daemon->loop);
+	if (daemon->lock >= 0)
+		close(daemon->lock);
+	daemon->lock = -1;
 }
 
 static int with_config(struct daemon *daemon, const struct daemon_parts *parts, char **error)
@@ -192,6 +238,9 @@ static int with_config(struct daemon *daemon, const struct daemon_parts *parts, 
 		printf("%s: good\n", daemon->config_path);
 		return 0;
 	}
+	/* Before anything is installed: one that answers at this path may have installed the same. */
+	if (open_control(daemon, error) < 0)
+		return 2;
 	return parts->serve(daemon, error);
 }
 

@@ -1,10 +1,10 @@
 /* What every daemon of nodes/ has in common: options, signals, READY, the control socket, the event loop.
  *
  * Options: --config FILE, --control SOCKET, --ready-fd N, --log-level error|warning|info|debug, --check (read
- * the configuration, say so, exit), --help, --version. Bad options or a bad configuration: one line, exit
- * status 2, nothing started. READY: the word "READY\n" on the descriptor, which is then closed; also
- * sd_notify when NOTIFY_SOCKET is set. SIGTERM and SIGINT end the loop; SIGHUP calls reload. SIGPIPE is
- * ignored.
+ * the configuration, say so, exit), --help, --version. Bad options, a bad configuration or a control socket
+ * that cannot be had: one line, exit status 2, nothing started. READY: the word "READY\n" on the descriptor,
+ * which is then closed; also sd_notify when NOTIFY_SOCKET is set. SIGTERM and SIGINT end the loop; SIGHUP
+ * calls reload. SIGPIPE is ignored.
  *
  * The event loop is sd-event: timers on CLOCK_MONOTONIC in microseconds (libuv's have milliseconds),
  * signalfd, pidfds and priorities, in one library that Debian always has. */
@@ -28,7 +28,8 @@ struct daemon_parts {
 	/* Reads and checks the configuration. NULL and *error ("FILE:LINE: what; remedy"). */
 	void *(*load)(const char *path, char **error);
 	void (*unload)(void *config); /* may be given NULL */
-	/* Makes ready, calls daemon_run, takes down. Returns the exit status; *error when it did not get as
+	/* Makes ready, calls daemon_run, takes down. The control socket is there already, and answers from
+	 * daemon_run on. Returns the exit status; *error when it did not get as
 	 * far as daemon_run: 2 if what was configured is to blame, 1 otherwise. */
 	int (*serve)(struct daemon *daemon, char **error);
 };
@@ -43,6 +44,7 @@ struct daemon {
 	void (*reload)(void *context); /* SIGHUP; NULL: ignored with a log line */
 	void *context;
 	int ready_fd;
+	int lock; /* of daemon_alone; -1: none */
 	struct control *control;
 };
 
@@ -54,8 +56,12 @@ int daemon_main(const struct daemon_description *description, const struct daemo
 /* Its steps, for programs without a configuration file. Reads the options and makes the loop. Returns -1 to
  * go on, else the exit status to end with at once. */
 int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv);
-/* Opens the control socket (if asked for), says READY, runs until a signal or sd_event_exit. Returns the exit
- * status (0 after a signal). */
+/* For daemons whose traces in the kernel another one of their kind would take for its own: one a network
+ * namespace, or one an interface of it (ifindex; 0: the namespace). Holds until daemon_free, or the process's
+ * end however it ends. Before anything is installed. -1 with *error when there is one. */
+int daemon_alone(struct daemon *daemon, int ifindex, char **error);
+/* Opens the control socket (if asked for and not open yet), answers on it, says READY, runs until a signal or
+ * sd_event_exit. Returns the exit status (0 after a signal). */
 int daemon_run(struct daemon *daemon, const struct control_command *table, void *context);
 void daemon_free(struct daemon *daemon);
 

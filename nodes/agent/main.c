@@ -139,6 +139,9 @@ static int start(struct agent *agent, sd_event *loop, char **error)
 static int serve(struct daemon *daemon, char **error)
 {
 	struct agent agent = {.config = daemon->config};
+	/* Another's programs would be replaced, and ours taken away when we end. */
+	if (daemon_alone(daemon, agent.config->ifindex, error) < 0)
+		return 1;
 	int status = start(&agent, daemon->loop, error);
 	if (status == 0)
 		status = daemon_run(daemon, commands, &agent);

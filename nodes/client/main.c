@@ -8,11 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* 0: the kernel's own path manager, 1: ours. Newer kernels add net.mptcp.path_manager, which follows. */
@@ -73,33 +70,14 @@ static int choose_path_manager(const struct settings *settings, bool *changed, c
 	return 0;
 }
 
-/* One client a network namespace: two would both add subflows to each connection. Abstract sockets belong to
- * the namespace and vanish with the process. */
-static int take_namespace(char **error)
-{
-	static const char name[] = "liquidnet-client";
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	memcpy(address.sun_path + 1, name, sizeof name - 1);
-	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof name);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, length) == 0)
-		return fd;
-	error_set(error, "%s",
-		errno == EADDRINUSE ? "another liquidnet-client serves this network namespace; stop it first"
-				    : strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 static int serve(struct daemon *daemon, char **error)
 {
 	const struct settings *settings = daemon->config;
 	bool changed;
-	int status = 1, lock = take_namespace(error);
+	int status = 1;
 
-	if (lock < 0)
+	/* Two would both add subflows to each connection. */
+	if (daemon_alone(daemon, 0, error) < 0)
 		return 1;
 	if (choose_path_manager(settings, &changed, error) == 0 &&
 		folders_make(settings->directory, 0700, error) == 0) {
@@ -110,7 +88,6 @@ static int serve(struct daemon *daemon, char **error)
 	}
 	if (changed && write_pm_type('0', error) < 0)
 		status = 1;
-	close(lock);
 	return status;
 }
 

@@ -279,6 +279,9 @@ static int serve(struct daemon *daemon, char **error)
 {
 	struct detour detour = {.daemon = daemon, .config = daemon->config};
 	int status;
+	/* Tables and OpenVPN's files of another have the same names. */
+	if (daemon_alone(daemon, 0, error) < 0)
+		return 1;
 	daemon->reload = reload;
 	daemon->context = &detour;
 	if (start(&detour, error) == 0)

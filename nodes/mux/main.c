@@ -168,6 +168,9 @@ static int start(struct mux *mux, sd_event *loop, char **error)
 static int serve(struct daemon *daemon, char **error)
 {
 	struct mux mux = {.config = daemon->config};
+	/* Another's program on the interface would be replaced, and ours taken away when we end. */
+	if (daemon_alone(daemon, mux.config->ifindex, error) < 0)
+		return 1;
 	int status = start(&mux, daemon->loop, error);
 	if (status == 0)
 		status = daemon_run(daemon, commands, &mux);

@@ -178,6 +178,9 @@ static int serve(struct daemon *daemon, char **error)
 	struct provider p = {.settings = daemon->config, .loop = daemon->loop};
 	int status = 1;
 
+	/* Table, queue and tunnels of another have the same names. */
+	if (daemon_alone(daemon, 0, error) < 0)
+		return 1;
 	if (start(&p, error) == 0)
 		status = daemon_run(daemon, commands, &p);
 	stop(&p);

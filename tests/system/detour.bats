@@ -400,7 +400,7 @@ second_daemon() {
 	serve server 5201
 	ask client1 10.0.1.9 10.0.5.1 5201 5201
 	fails timeout 10 ip netns exec detour "$detour_program" --config detour.yaml 2>second.log
-	grep -q 'is another detour running' second.log
+	grep -q 'another liquidnet-detour serves this network namespace' second.log
 	open_flow a client1 10.0.1.9 5201 # the first one's table is as it was
 	say a hello
 }
@@ -565,6 +565,21 @@ vpn_encrypted() {
 	export encryption=default cipher="cipher 'AES-256-GCM'" client_options=
 	in_sandbox vpn_encrypted
 }
+
+vpn_second() {
+	local name id
+	for name in detour client1; do certificate "$name"; done
+	sed 's/client1.crt, client2.crt/client1.crt/' <<<"$(vpn_yaml none false)" >one.yaml
+	start_detour "$(cat one.yaml)"
+	id=$(ip -n detour -j link show lqdetour | jq .[].ifindex)
+	fails timeout 20 ip netns exec detour "$detour_program" --config detour.yaml --control "$work/other" 2>second.log
+	grep -q 'another liquidnet-detour serves this network namespace' second.log
+	[ "$(ls vpn)" = $'server.conf\nserver.log\nserver.sock' ]
+	ip netns exec detour nft list tables | grep -qx 'table ip liquidnet-detour-vpn'
+	[ "$(status .vpn.state)" = up ]
+	[ "$(ip -n detour -j link show lqdetour | jq .[].ifindex)" = "$id" ]
+}
+@test "VPN alone: a second daemon fails and leaves the first one's table and files alone" { in_sandbox vpn_second; }
 
 vpn_restart() {
 	local name

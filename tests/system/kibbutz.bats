@@ -355,6 +355,7 @@ leaves_nothing() {
 	# Killed, it leaves its things; the next one takes them over, and the connection.
 	start_phone 1 2
 	kill -KILL "$p1_pid"
+	wait "$p1_pid" || true
 	start_phone 1 2
 	until_true is 1 '.connections[0].paths.own.state' up
 	own_packet 2

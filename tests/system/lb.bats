@@ -157,6 +157,41 @@ restarts() {
 	in_sandbox restarts
 }
 
+# refused_beside STATUS MESSAGE NODE PROGRAM OPTION...: another daemon with the first one's configuration
+refused_beside() {
+	local code=0
+	ip netns exec "$3" timeout 20 "$programs/liquidnet-$4" --config "$3.yaml" "${@:5}" 2>second.log || code=$?
+	[ "$code" = "$1" ]
+	grep -q "$2" second.log
+}
+
+attached() { # what the kernel has of mux and agent
+	ip netns exec m1 ip -d link show dev e0 | grep -o 'prog/xdp id [0-9]*'
+	ip netns exec s1 tc filter show dev e0 ingress
+	ip netns exec s1 tc filter show dev e0 egress
+}
+
+beside_another() {
+	first_map s1
+	start_nginx s1
+	start_agent s1
+	start_mux m1
+	ecmp m1
+	attached >before
+	refused_beside 2 'another daemon answers there' m1 mux --control "$work/m1.control"
+	refused_beside 1 'another liquidnet-mux serves interface e0' m1 mux --control "$work/other.control"
+	refused_beside 2 'another daemon answers there' s1 agent --control "$work/s1.control"
+	refused_beside 1 'another liquidnet-agent serves interface e0' s1 agent
+	attached | diff before -
+	[ "$(wc -l <before)" -ge 3 ]
+	[ "$(fetch name)" = s1 ]
+	[ "$(status m1 .path)" = native ]
+}
+
+@test "a second mux or agent on the interface is refused, and what the first has installed stays" {
+	in_sandbox beside_another
+}
+
 other_paths() {
 	first_map s1 s2
 	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done

@@ -139,6 +139,7 @@ survives() {
 	inside alice ping -qc 5 -i 0.05 10.20.1.1 >/dev/null
 	before=$(control accounts | jq -c .devices)
 	kill -KILL "$provider_pid"
+	wait "$provider_pid" || true
 	start_provider
 	[ "$(control accounts | jq -c .devices)" = "$before" ]
 	kill -TERM "$provider_pid"
@@ -149,6 +150,29 @@ survives() {
 }
 
 @test "provider: accounts outlive a daemon that is killed; one that ends leaves nothing" { in_sandbox survives; }
+
+only_one() {
+	local code=0 option
+	downlink='downlink: {address: 10.5.0.2, rate: 1Mbit/s}'
+	start_provider
+	tunnels
+	inside alice ping -qc 5 -i 0.05 10.20.1.1 >/dev/null
+	# The queues' figures change, their handles do not.
+	{ inside provider tc class show dev eth && ls provider; } >before
+	for option in "$work/provider.control" "$work/other.control"; do
+		code=0
+		inside provider timeout 20 "$programs/liquidnet-provider" --config provider.yaml --control "$option" 2>>second.log || code=$?
+		[ "$code" != 0 ]
+		[ "$code" != 124 ]
+	done
+	grep -q 'another daemon answers there' second.log
+	grep -q 'another liquidnet-provider serves this network namespace' second.log
+	{ inside provider tc class show dev eth && ls provider; } | diff before -
+	inside alice ping -qc 5 -i 0.05 10.20.1.1 >/dev/null
+	is .devices.alice.taken 1680 # 10 each way, of 84 bytes
+}
+
+@test "provider: one daemon a network namespace; a second leaves tunnels, accounts and queue alone" { in_sandbox only_one; }
 
 sent_to() { inside provider tc -s -j qdisc show dev eth | jq --arg class "$1" '.[] | select(.parent == $class) | .bytes'; }
 

@@ -572,6 +572,25 @@ static void stale_socket(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* A path that is taken before there is a table: whoever asks waits, and is answered then. */
+static void taken_before_it_answers(void **state)
+{
+	struct fixture *f = *state;
+	char *error = NULL;
+	control_close(f->control);
+	f->control = control_open(f->loop, f->path, NULL, NULL, &error);
+	assert_null(error);
+	int fd = join(f);
+	say(fd, "echo a\n");
+	assert_string_equal(heard(f, fd), "");
+	assert_null(control_open(f->loop, f->path, NULL, NULL, &error));
+	assert_non_null(strstr(error, "another daemon answers there"));
+	free(error);
+	assert_int_equal(control_serve(f->control, table, f), 0);
+	assert_string_equal(heard(f, fd), "{\"ok\":true,\"words\":[\"a\"]}\n");
+	close(fd);
+}
+
 /* A daemon in a process of its own, listening where the fixture's one did, from now on. */
 static pid_t serve_elsewhere(struct fixture *f)
 {
@@ -683,7 +702,7 @@ int main(void)
 		TEST(help_lists), TEST(refusals), TEST(too_many_words), TEST(garbage), TEST(oversized_line),
 		TEST(later_in_any_order), TEST(half_closed), TEST(peer_gone), TEST(peer_that_never_reads),
 		TEST(many_that_wait), TEST(many_peers), TEST(no_descriptors), TEST(closed_with_requests),
-		TEST(paths), TEST(stale_socket), TEST(client_side), TEST(client_of_a_hung_daemon),
+		TEST(paths), TEST(stale_socket), TEST(taken_before_it_answers), TEST(client_side), TEST(client_of_a_hung_daemon),
 		TEST(client_without_daemon)};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

@@ -27,6 +27,7 @@ struct behaviour {
 	bool starts_a_cat;  /* a program that outlives READY is started before it */
 	bool ready_on_out;  /* --ready-fd 1: the pipe of READY is standard output */
 	bool deaf;          /* the reading end of READY is closed */
+	bool whole;         /* by daemon_main; says `installed` before daemon_run */
 	const char *notify; /* NOTIFY_SOCKET */
 };
 
@@ -87,10 +88,27 @@ static void reload(void *context)
 static const struct control_command commands[] = {{"end", "STATUS", "ends with a status", 1, 1, handle_end},
 	{"out", "", "what standard output is", 0, 0, handle_out}, {0}};
 
+static void *load(const char *path, char **error)
+{
+	(void)error;
+	return strdup(path);
+}
+
+static int serve(struct daemon *daemon, char **error)
+{
+	(void)error;
+	printf("installed\n");
+	fflush(stdout);
+	return daemon_run(daemon, commands, daemon);
+}
+
 static int small_daemon(const struct behaviour *behaviour, int hold, int argc, char **argv)
 {
 	static const struct daemon_description description = {
 		"liquidnet-small", "does little", "/etc/liquidnet/small.yaml"};
+	static const struct daemon_parts parts = {load, free, serve};
+	if (behaviour->whole)
+		return daemon_main(&description, &parts, argc, argv);
 	const char *const cat[] = {"cat", NULL};
 	struct process_options options = PROCESS_OPTIONS;
 	struct process process = PROCESS_NONE;
@@ -480,6 +498,58 @@ static void test_a_control_socket_that_cannot_be_is_status_2(void **state)
 	forget(&r);
 }
 
+/* What serve installs may be what the daemon at the socket has installed: it is not begun. */
+static void test_a_second_daemon_at_a_socket_installs_nothing(void **state)
+{
+	json_t *answer = NULL;
+	char said[256];
+	(void)state;
+	struct running first = start((struct behaviour){.whole = true}, WORDS("--control", socket_path));
+	assert_string_equal(read_until(first.ready, NULL), "READY\n");
+	assert_string_equal(read_until(first.out, "\n"), "installed\n");
+	struct running second = start((struct behaviour){.whole = true}, WORDS("--control", socket_path));
+	assert_string_equal(read_until(second.ready, NULL), "");
+	assert_string_equal(read_until(second.out, NULL), "");
+	snprintf(said, sizeof said,
+		"liquidnet-small: %s: another daemon answers there; stop it or choose another --control\n",
+		socket_path);
+	assert_string_equal(read_until(second.err, NULL), said);
+	assert_int_equal(end_of(&second), 2);
+	forget(&second);
+	assert_int_equal(control_call(socket_path, "end 3", 10000, &answer, NULL), 0);
+	json_decref(answer);
+	assert_int_equal(end_of(&first), 3);
+	assert_int_equal(access(socket_path, F_OK), -1);
+	forget(&first);
+}
+
+/* One a namespace, one an interface of it; the next after the first has gone. */
+static void test_alone(void **state)
+{
+	char program[64], *error = NULL;
+	(void)state;
+	snprintf(program, sizeof program, "liquidnet-small-%d", (int)getpid());
+	const struct daemon_description description = {.program = program};
+	struct daemon daemons[4];
+	for (size_t i = 0; i < 4; i++)
+		daemons[i] = (struct daemon){.description = &description, .lock = -1};
+	assert_int_equal(daemon_alone(&daemons[0], 0, &error), 0);
+	assert_int_equal(daemon_alone(&daemons[1], 0, &error), -1);
+	assert_non_null(strstr(error, " serves this network namespace; stop it first"));
+	free(error);
+	error = NULL;
+	assert_int_equal(daemon_alone(&daemons[1], 1, &error), 0);
+	assert_int_equal(daemon_alone(&daemons[2], 1, &error), -1);
+	assert_non_null(strstr(error, " serves interface lo; stop it first"));
+	free(error);
+	error = NULL;
+	assert_int_equal(daemon_alone(&daemons[2], 11, &error), 0);
+	daemon_free(&daemons[1]);
+	assert_int_equal(daemon_alone(&daemons[3], 1, &error), 0);
+	for (size_t i = 0; i < 4; i++)
+		daemon_free(&daemons[i]);
+}
+
 /* The level given decides what is said. */
 static void test_log_level(void **state)
 {
@@ -517,6 +587,8 @@ int main(void)
 		TEST(test_hangup_without_reload_goes_on),
 		TEST(test_control_answers_after_ready),
 		TEST(test_a_control_socket_that_cannot_be_is_status_2),
+		TEST(test_a_second_daemon_at_a_socket_installs_nothing),
+		TEST(test_alone),
 		TEST(test_log_level),
 	};
 	return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
