@@ -61,6 +61,16 @@ static __always_inline int drop(struct mux_counters *c, __u32 why)
 	return XDP_DROP;
 }
 
+/* A packet that leaves. What comes after us may still drop it: nobody tells. */
+static __always_inline void count_forwarded(struct mux_counters *c, __u32 server, const struct iphdr *outer)
+{
+	c->counts[MUX_FORWARDED]++;
+	if (server >= LB_SERVERS_MAX)
+		return; /* cannot be */
+	c->servers[server].packets++;
+	c->servers[server].bytes += bpf_ntohs(outer->tot_len) - LB_OUTER_SIZE;
+}
+
 static __always_inline __u32 remembered(const struct mux_ring *ring, const struct lb_flow *flow)
 {
 	struct flow_key key = {flow->client, lb_ports(flow->source, flow->port)};
@@ -105,7 +115,7 @@ static __always_inline int route(struct xdp_md *ctx, struct mux_counters *c, __u
 	if (hop->until < now || hop->dip != outer->daddr || bpf_ntohs(outer->tot_len) > hop->mtu) {
 		long result = find_hop(ctx, outer, hop);
 		if (result == BPF_FIB_LKUP_RET_NO_NEIGH) {
-			c->counts[MUX_FORWARDED]++;
+			count_forwarded(c, server, outer);
 			return XDP_PASS; /* the kernel asks for the neighbour and sends it */
 		}
 		if (result != BPF_FIB_LKUP_RET_SUCCESS)
@@ -115,7 +125,7 @@ static __always_inline int route(struct xdp_md *ctx, struct mux_counters *c, __u
 	}
 	__builtin_memcpy(eth->h_dest, hop->destination, ETH_ALEN);
 	__builtin_memcpy(eth->h_source, hop->source, ETH_ALEN);
-	c->counts[MUX_FORWARDED]++;
+	count_forwarded(c, server, outer);
 	return (int)bpf_redirect(hop->ifindex, 0);
 }
 
@@ -124,7 +134,7 @@ static __always_inline int send(struct xdp_md *ctx, struct mux_counters *c, __u3
 {
 	if (forward_mode == FORWARD_ROUTE)
 		return route(ctx, c, server, eth, outer);
-	c->counts[MUX_FORWARDED]++;
+	count_forwarded(c, server, outer);
 	if (forward_mode == FORWARD_KERNEL)
 		return XDP_PASS;
 	__builtin_memcpy(eth->h_dest, came->h_source, ETH_ALEN);
@@ -172,8 +182,6 @@ static __always_inline int forward(struct xdp_md *ctx)
 	__u32 server = flow_entries ? remembered(ring, &flow) : mux_pick(ring, &flow);
 	if (server >= LB_SERVERS_MAX)
 		return drop(c, MUX_NO_SERVER);
-	c->servers[server].packets++;
-	c->servers[server].bytes += flow.size;
 	return encapsulate(ctx, c, ring, &flow, server, ring->dip[server]);
 }
 

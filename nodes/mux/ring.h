@@ -18,7 +18,7 @@ struct mux_ring {
 enum mux_count {
 	MUX_FORWARDED = LB_VERDICTS,
 	MUX_NO_SERVER, /* the token has no owner */
-	MUX_TOO_BIG,   /* encapsulated it exceeds the MTU towards the server */
+	MUX_TOO_BIG,   /* encapsulated it exceeds the MTU towards the server, where that is looked up */
 	MUX_NO_ROUTE,
 	MUX_FAILED, /* no room before the packet, or the socket refused it */
 	MUX_COUNTS
@@ -31,7 +31,7 @@ struct mux_traffic {
 /* One for each processor. */
 struct mux_counters {
 	__u64 counts[MUX_COUNTS];
-	struct mux_traffic servers[LB_SERVERS_MAX]; /* by the map's numbers */
+	struct mux_traffic servers[LB_SERVERS_MAX]; /* by the map's numbers; of what was forwarded */
 };
 
 /* The packet's server, or LB_NO_SERVER. */

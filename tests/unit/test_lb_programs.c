@@ -284,19 +284,60 @@ static void test_mux_errors_follow(void **state)
 	lb_map_free(map);
 }
 
+static struct mux_counters *mux_counters(const struct mux_bpf *mux)
+{
+	size_t n = (size_t)libbpf_num_possible_cpus();
+	struct mux_counters *each = calloc(n, sizeof *each);
+	uint32_t key = 0;
+	assert_int_equal(
+		bpf_map__lookup_elem(mux->maps.counters, &key, sizeof key, each, n * sizeof *each, 0), 0);
+	for (size_t i = 1; i < n; i++) {
+		for (size_t k = 0; k < MUX_COUNTS; k++)
+			each->counts[k] += each[i].counts[k];
+		for (size_t k = 0; k < LB_SERVERS_MAX; k++) {
+			each->servers[k].packets += each[i].servers[k].packets;
+			each->servers[k].bytes += each[i].servers[k].bytes;
+		}
+	}
+	return each;
+}
+
 static uint64_t mux_count(const struct programs_under_test *t, uint32_t what)
 {
-	int n = libbpf_num_possible_cpus();
-	struct mux_counters *each = calloc((size_t)n, sizeof *each);
-	uint64_t sum = 0;
-	uint32_t key = 0;
-	assert_int_equal(bpf_map__lookup_elem(
-				 t->mux->maps.counters, &key, sizeof key, each, (size_t)n * sizeof *each, 0),
-		0);
-	for (int i = 0; i < n; i++)
-		sum += each[i].counts[what];
-	free(each);
-	return sum;
+	struct mux_counters *counters = mux_counters(t->mux);
+	uint64_t count = counters->counts[what];
+	free(counters);
+	return count;
+}
+
+/* A server's packets are those that were sent to it: what has no route is counted there only. */
+static void test_mux_counts_what_leaves(void **state)
+{
+	struct programs_under_test *t = *state;
+	struct packet in = frame(IPPROTO_TCP, CLIENT, VIP, 4321, PORT, 100), out;
+	struct mux_bpf *hairpin = t->mux, *routes = mux_bpf__open();
+	routes->rodata->forward_mode = FORWARD_ROUTE;
+	assert_int_equal(mux_bpf__load(routes), 0);
+	mux_uses(t, 7, SERVER);
+	struct mux_counters *before = mux_counters(hairpin);
+	assert_int_equal(mux(t, &in, &out), XDP_TX);
+	struct mux_counters *after = mux_counters(hairpin);
+	assert_int_equal(after->counts[MUX_FORWARDED], before->counts[MUX_FORWARDED] + 1);
+	assert_int_equal(after->servers[0].packets, before->servers[0].packets + 1);
+	assert_int_equal(after->servers[0].bytes, before->servers[0].bytes + 140);
+	free(before);
+	free(after);
+	t->mux = routes;
+	mux_uses(t, 7, THIRD);
+	assert_int_equal(mux(t, &in, &out), XDP_DROP);
+	after = mux_counters(routes);
+	assert_int_equal(after->counts[MUX_NO_ROUTE], 1);
+	assert_int_equal(after->counts[MUX_FORWARDED], 0);
+	assert_int_equal(after->servers[0].packets, 0);
+	assert_int_equal(after->servers[0].bytes, 0);
+	free(after);
+	mux_bpf__destroy(routes);
+	t->mux = hairpin;
 }
 
 static void expect_mux(struct programs_under_test *t, struct packet in, uint32_t counter, int action)
@@ -954,6 +995,7 @@ int main(void)
 		cmocka_unit_test(test_mux_drops),
 		cmocka_unit_test(test_mux_cut),
 		cmocka_unit_test(test_mux_ports),
+		cmocka_unit_test(test_mux_counts_what_leaves),
 		cmocka_unit_test(test_agent_delivers),
 		cmocka_unit_test(test_agent_passes_on),
 		cmocka_unit_test(test_agent_generations),
