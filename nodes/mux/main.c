@@ -21,6 +21,17 @@ struct mux {
 
 /* ---- the data path */
 
+static void *try_path(
+	const struct mux *mux, sd_event *loop, const struct mux_path *kind, bool generic, char **error)
+{
+	/* As the configuration says it of `path: socket`. */
+	if (kind == &mux_path_socket && mux->config->flow_table) {
+		error_set(error, "the packet socket has no flow table, which flow_table asks for");
+		return NULL;
+	}
+	return kind->open(loop, mux->config, mux->map, generic, error);
+}
+
 /* Native XDP, generic XDP, packet socket: the first that can be had, or the one that was asked for. Each that
  * cannot is said aloud. */
 static int open_path(struct mux *mux, sd_event *loop, char **error)
@@ -41,7 +52,7 @@ static int open_path(struct mux *mux, sd_event *loop, char **error)
 			continue;
 		free(*error);
 		*error = NULL;
-		mux->path = paths[i].kind->open(loop, config, mux->map, paths[i].generic, error);
+		mux->path = try_path(mux, loop, paths[i].kind, paths[i].generic, error);
 		if (mux->path) {
 			mux->kind = paths[i].kind;
 			mux->path_name = paths[i].name;
