@@ -2,6 +2,7 @@
  * sends them encapsulated. The kernel must not do anything with the originals: a blackhole route for the VIP
  * sees to that. About ten times slower than the program in the kernel (make bench-mux). */
 #include "lib/error.h"
+#include "lib/log.h"
 #include "lib/process.h"
 #include "nodes/mux/path.h"
 #include <arpa/inet.h>
@@ -207,21 +208,19 @@ static int run_ip(const char *const argv[], char **error)
 	return status == 0 ? 0 : -1;
 }
 
-static int blackhole(struct socket_path *path, const char *vip, char **error)
+static int add_blackhole(const char *vip, char **error)
 {
 	const char *const add[] = {"ip", "route", "replace", "blackhole", vip, "proto", ROUTE_PROTOCOL, NULL};
-	const char *const del[] = {
-		"ip", "route", "del", "blackhole", path->vip, "proto", ROUTE_PROTOCOL, NULL};
-	if (strcmp(vip, path->vip) == 0)
-		return 0;
-	if (*path->vip && run_ip(del, NULL) == 0)
-		*path->vip = '\0';
-	if (!*vip)
-		return 0;
-	if (run_ip(add, error) < 0)
-		return -1;
-	strcpy(path->vip, vip);
-	return 0;
+	return run_ip(add, error);
+}
+
+static void remove_blackhole(const char *vip)
+{
+	const char *const del[] = {"ip", "route", "del", "blackhole", vip, "proto", ROUTE_PROTOCOL, NULL};
+	char *error = NULL;
+	if (*vip && run_ip(del, &error) < 0)
+		log_warning("route-not-removed", "problem=\"%s\"", error);
+	free(error);
 }
 
 /* Only packets to the VIP come to the socket: the program sees a packet from its IP header on. */
@@ -245,8 +244,19 @@ static int use(void *context, const struct lb_map *map, char **error)
 	char vip[INET_ADDRSTRLEN];
 	unsigned next = path->active ^ 1;
 	inet_ntop(AF_INET, &map->vip, vip, sizeof vip);
-	if (blackhole(path, vip, error) < 0 || filter(path->receive_fd, map->vip, error) < 0)
+	/* The new route and filter first: when one cannot be had, the old ones are still there. */
+	bool moves = strcmp(vip, path->vip) != 0;
+	if (moves && add_blackhole(vip, error) < 0)
 		return -1;
+	if (filter(path->receive_fd, map->vip, error) < 0) {
+		if (moves)
+			remove_blackhole(vip);
+		return -1;
+	}
+	if (moves) {
+		remove_blackhole(path->vip);
+		strcpy(path->vip, vip);
+	}
 	mux_ring_fill(&path->rings[next], map);
 	for (unsigned i = 0; i < LB_SERVERS_MAX; i++)
 		if (path->rings[next].dip[i] != path->rings[next ^ 1].dip[i] && path->rings[next].dip[i])
@@ -265,7 +275,7 @@ static void close_path(void *context)
 {
 	struct socket_path *path = context;
 	sd_event_source_disable_unref(path->readable);
-	blackhole(path, "", NULL);
+	remove_blackhole(path->vip);
 	if (path->receive_fd >= 0)
 		close(path->receive_fd);
 	if (path->send_fd >= 0)

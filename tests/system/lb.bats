@@ -193,6 +193,7 @@ beside_another() {
 }
 
 other_paths() {
+	local code=0
 	first_map s1 s2
 	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done
 	# A process that may not load programs takes the packet socket by itself, and says so.
@@ -201,6 +202,13 @@ other_paths() {
 	[ "$(status m1 .path)" = socket ]
 	grep -q 'event=path.*path=native.*problem=' m1.log
 	ip -n m1 route show "$vip" | grep -q blackhole
+	# It would not have the flow table that is asked for.
+	printf '%s\n' "interface: e0" "map: $work/lb.map" "flow_table: 100" >flows.yaml
+	ip netns exec m2 setpriv --bounding-set -bpf,-sys_admin,-perfmon --inh-caps -bpf,-sys_admin,-perfmon \
+		timeout 20 "$programs/liquidnet-mux" --config flows.yaml 2>flows.log || code=$?
+	[ "$code" = 1 ]
+	grep -q 'event=path.*path=socket problem="the packet socket has no flow table' flows.log
+	[ -z "$(ip -n m2 route show "$vip")" ]
 	start_mux m2 "path: generic" "forward: kernel"
 	downloads 20
 	lb drain s1
@@ -226,6 +234,34 @@ other_paths() {
 
 @test "the other paths: a packet socket where BPF is refused, generic XDP by way of the kernel" {
 	in_sandbox other_paths
+}
+
+# A map that cannot be had changes nothing: here the route of its address, which a program in `ip`'s place refuses.
+socket_keeps() {
+	first_map s1
+	start_nginx s1
+	start_agent s1
+	mkdir bin
+	printf '%s\n' '#!/bin/sh' 'case "$*" in *replace*10.9.100.2*) echo refused; exit 2 ;; esac' "exec $(command -v ip) \"\$@\"" >bin/ip
+	chmod +x bin/ip
+	start_daemon m1 m1 mux "$(printf '%s\n' "interface: e0" "map: $work/lb.map" "path: socket")" env "PATH=$work/bin:$PATH"
+	ecmp m1
+	sed "s/$vip/10.9.100.2/; s/^generation .*/generation 9/" lb.map >other.map
+	ask m1 map "$work/other.map" | jq -e '.ok == false and (.error | contains("refused"))'
+	ip -n m1 route show "$vip" | grep -q blackhole
+	[ "$(status m1 .vip) $(status m1 .generation)" = "$vip 2" ]
+	[ "$(fetch name)" = s1 ]
+	# One that can be had is taken, and the old one's route goes.
+	sed "s/$vip/10.9.100.3/; s/^generation .*/generation 10/" lb.map >other.map
+	ask m1 map "$work/other.map" | jq -e .ok
+	ip -n m1 route show 10.9.100.3 | grep -q blackhole
+	[ -z "$(ip -n m1 route show "$vip")" ]
+	stop_daemon m1
+	[ -z "$(ip -n m1 route show proto 188)" ]
+}
+
+@test "the packet socket keeps its map, route and all, when the next cannot be had" {
+	in_sandbox socket_keeps
 }
 
 refuses() { # MESSAGE YAML PROGRAM
