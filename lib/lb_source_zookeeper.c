@@ -1,6 +1,6 @@
 /* A map in a ZooKeeper node, as the paper's muxes and agents had it. The client library's threads call back;
  * they only leave word on an eventfd, and this program's one thread does the rest. Watches fire once: each
- * look arms the next. A session that has expired is replaced by a new one. */
+ * look arms the next, also one that finds nothing. A session that has expired is replaced by a new one. */
 #define THREADED
 #include "lib/error.h"
 #include "lib/lb_source.h"
@@ -18,6 +18,7 @@
 
 #define ANSWER_MS 10000
 #define SESSION_MS 6000
+#define RETRY_US 1000000            /* when a new session cannot be begun: no name service, no descriptors */
 #define NODE_MAX ((1 << 20) - 1024) /* what a server takes (jute.maxbuffer), less the request's own */
 
 struct place {
@@ -25,7 +26,7 @@ struct place {
 	zhandle_t *session;
 	int event_fd; /* something happened: written by the library's threads */
 	_Atomic int state;
-	sd_event_source *wake;
+	sd_event_source *wake, *retry;
 	struct lb_source *source;
 	char *buffer; /* NODE_MAX bytes */
 };
@@ -53,6 +54,7 @@ static void close_place(void *context)
 {
 	struct place *place = context;
 	sd_event_source_disable_unref(place->wake);
+	sd_event_source_disable_unref(place->retry);
 	if (place->session)
 		zookeeper_close(place->session);
 	if (place->event_fd >= 0)
@@ -120,14 +122,29 @@ static int failed(const struct place *place, int code, char **error)
 	return error_set(error, "zk://%s%s: %s", place->hosts, place->path, zerror(code));
 }
 
+/* zoo_get, with the watch of the session where there is a source to tell. It arms none where no node is: that
+ * takes a question of its own, and meanwhile the node may have been made. */
+static int get(struct place *place, int *size, struct Stat *stat)
+{
+	bool watch = place->source != NULL;
+	int code;
+	do {
+		*size = NODE_MAX;
+		code = zoo_get(place->session, place->path, watch, place->buffer, size, stat);
+		if (code != ZNONODE || !watch)
+			return code;
+		code = zoo_exists(place->session, place->path, watch, stat);
+	} while (code == ZOK);
+	return code;
+}
+
 static int read_place(void *context, char **text, size_t *length, int *version, char **error)
 {
 	struct place *place = context;
 	struct Stat stat;
-	int size = NODE_MAX;
+	int size;
 	*text = NULL;
-	/* With the watch of the session, where there is a source to tell. */
-	int code = zoo_get(place->session, place->path, place->source != NULL, place->buffer, &size, &stat);
+	int code = get(place, &size, &stat);
 	if (code == ZNONODE)
 		return 0;
 	if (code != ZOK)
@@ -186,21 +203,43 @@ static int write_place(void *context, const char *text, int version, char **erro
 
 /* ---- watching */
 
+static int on_retry(sd_event_source *retry, uint64_t when, void *context);
+
+/* In the place of one that has expired; again and again until it has begun. */
+static void renew_session(struct place *place)
+{
+	char *error = NULL;
+	if (start_session(place, &error) == 0)
+		return;
+	log_error("zookeeper", "problem=\"%s\" action=\"again in a second\"", error);
+	free(error);
+	place->retry = sd_event_source_disable_unref(place->retry);
+	int result = sd_event_add_time_relative(sd_event_source_get_event(place->wake), &place->retry,
+		CLOCK_MONOTONIC, RETRY_US, 0, on_retry, place);
+	if (result < 0)
+		log_error(
+			"zookeeper", "problem=\"no timer: %s\" action=\"the map stays\"", strerror(-result));
+}
+
+static int on_retry(sd_event_source *retry, uint64_t when, void *context)
+{
+	(void)retry, (void)when;
+	renew_session(context);
+	return 0;
+}
+
 /* In the loop. The look waits for the server's answer: milliseconds, in which the data path goes on in the
  * kernel. */
 static int on_wake(sd_event_source *wake, int fd, uint32_t events, void *context)
 {
 	struct place *place = context;
 	eventfd_t word;
-	char *error = NULL;
 	(void)wake, (void)events;
 	eventfd_read(fd, &word);
 	int state = atomic_load(&place->state);
 	if (state == ZOO_EXPIRED_SESSION_STATE) {
 		log_warning("zookeeper", "problem=\"the session has expired\" action=\"a new one\"");
-		if (start_session(place, &error) < 0)
-			log_error("zookeeper", "problem=\"%s\"", error);
-		free(error);
+		renew_session(place);
 	} else if (state == ZOO_CONNECTED_STATE) {
 		lb_source_changed(place->source);
 	} else {

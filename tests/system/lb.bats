@@ -311,9 +311,12 @@ bad_configurations() {
 	in_sandbox bad_configurations
 }
 
+java_path() {
+	printf '%s:' /usr/share/java/{zookeeper,zookeeper-jute,slf4j-api,slf4j-simple,netty-{buffer,codec,common,handler,resolver,transport},commons-cli,snappy-java,jackson-{core,databind,annotations},metrics-core}*.jar
+}
+
 start_keeper() {
-	ip netns exec s4 java -Xmx128m -cp "$(printf '%s:' /usr/share/java/{zookeeper,zookeeper-jute,slf4j-api,slf4j-simple,netty-{buffer,codec,common,handler,resolver,transport},commons-cli,snappy-java,jackson-{core,databind,annotations},metrics-core}*.jar)" \
-		org.apache.zookeeper.server.ZooKeeperServerMain "$work/zoo.cfg" >zk.log 2>&1 &
+	ip netns exec s4 java -Xmx128m -cp "$(java_path)" org.apache.zookeeper.server.ZooKeeperServerMain "$work/zoo.cfg" >zk.log 2>&1 &
 	keeper=$!
 	until_is 1 ip netns exec s4 sh -c 'ss -Hltn "sport = 2181" | grep -c .'
 }
@@ -352,6 +355,13 @@ zookeeper() {
 	in_s4 undrain s1
 	for name in m1 m2 s1 s2; do until_is 5 status "$name" .generation; done
 	downloads_are_whole 20
+	# A node that is deleted and made again is seen.
+	ip netns exec s4 java -Xmx128m -cp "$(java_path)" org.apache.zookeeper.ZooKeeperMain -server 127.0.0.1:2181 delete /liquidnet/lb >delete.log 2>&1
+	for name in m1 m2 s1 s2; do await "$name.log" 'event=map-refused.*no map is there'; done
+	in_s4 --vip "$vip" --tokens 1000 init
+	for name in m1 m2 s1 s2; do until_is 1 status "$name" .generation; done
+	in_s4 add s2 10.9.22.2
+	for name in m1 m2 s1 s2; do until_is 2 status "$name" .generation; done
 }
 
 in_s4_generation() {
