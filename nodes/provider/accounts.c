@@ -19,7 +19,7 @@
 struct accounts {
 	const struct settings *settings;
 	struct nft_ctx *nft;
-	bool installed;
+	bool installed, inherited; /* the table; a predecessor's */
 	struct openvpn *tunnels[SETTINGS_TUNNELS];
 };
 
@@ -43,7 +43,7 @@ static struct count counter_of(json_t *list, const char *name)
 	return (struct count){0, 0};
 }
 
-/* The counters as they are; an empty list when there is no table. */
+/* The counters as they are; NULL with *error when there is no table. */
 static json_t *list_counters(struct accounts *a, char **error)
 {
 	const char *text;
@@ -125,6 +125,7 @@ static int install(struct accounts *a, char **error)
 	json_t *before = list_counters(a, NULL);
 	FILE *out = open_memstream(&text, &size);
 
+	a->inherited = before != NULL;
 	if (out)
 		write_rules(out, a->settings, before);
 	json_decref(before);
@@ -201,8 +202,15 @@ struct accounts *accounts_start(sd_event *loop, const struct settings *settings,
 		result = start_tunnel(a, loop, i, error);
 	if (result == 0)
 		return a;
-	accounts_stop(a);
+	accounts_abandon(a);
 	return NULL;
+}
+
+void accounts_abandon(struct accounts *a)
+{
+	if (a && a->inherited)
+		a->installed = false;
+	accounts_stop(a);
 }
 
 void accounts_stop(struct accounts *a)

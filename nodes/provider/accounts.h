@@ -16,6 +16,8 @@ struct accounts;
 struct accounts *accounts_start(sd_event *loop, const struct settings *settings, char **error);
 /* Stops the tunnels and removes the counters, whose last state is logged. NULL-safe. */
 void accounts_stop(struct accounts *accounts);
+/* The same for a provider that could not start: a predecessor's counters stay for the next. NULL-safe. */
+void accounts_abandon(struct accounts *accounts);
 /* {"devices": {NAME: {"given": B, "taken": B}}, "tunnels": [{"device", "via", "state", "up": B, "down": B}],
  * "strays": P}: bytes of the packets inside; packets that came another way. A new reference; NULL with
  * *error. */

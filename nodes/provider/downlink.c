@@ -19,6 +19,14 @@ static bool shaped(const struct settings *s, unsigned i)
 	return s->tunnels[i].downlink_bps > 0;
 }
 
+static bool any_shaped(const struct settings *s)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		if (shaped(s, i))
+			return true;
+	return false;
+}
+
 static unsigned class_of(unsigned i)
 {
 	return 0x10 * (i + 1);
@@ -53,7 +61,7 @@ int downlink_install(const struct settings *s, char **error)
 	char *text = NULL;
 	size_t size;
 
-	if (!s->interface)
+	if (!any_shaped(s))
 		return 0;
 	FILE *out = open_memstream(&text, &size);
 	if (!out)
@@ -75,7 +83,7 @@ void downlink_remove(const struct settings *s)
 {
 	char text[64], *error = NULL;
 
-	if (!s->interface)
+	if (!any_shaped(s))
 		return;
 	snprintf(text, sizeof text, "qdisc del dev %s root\n", s->interface);
 	if (run_batch(text, &error) < 0)
@@ -87,7 +95,7 @@ void downlink_write_rules(FILE *out, const struct settings *s)
 {
 	char address[INET_ADDRSTRLEN];
 
-	if (!s->interface)
+	if (!any_shaped(s))
 		return;
 	fputs("	chain downlink {\n		type filter hook postrouting priority filter; policy "
 	      "accept;\n",

@@ -26,7 +26,7 @@ struct provider {
 	struct mptcp_pm *pm;
 	struct watch *watch;
 	struct accounts *accounts;
-	bool shaped;
+	bool shaped, started;
 	sd_event_source *poll;
 	uint64_t demotions, promotions, refusals;
 };
@@ -132,7 +132,10 @@ static void stop(struct provider *p)
 	sd_event_source_disable_unref(p->poll);
 	if (p->shaped)
 		downlink_remove(p->settings);
-	accounts_stop(p->accounts);
+	if (p->started)
+		accounts_stop(p->accounts);
+	else
+		accounts_abandon(p->accounts);
 	mptcp_pm_close(p->pm);
 	watch_free(p->watch);
 	if (p->pm_type_before && set_pm_type(p, p->pm_type_before, &error) < 0)
@@ -181,7 +184,8 @@ static int serve(struct daemon *daemon, char **error)
 	/* Table, queue and tunnels of another have the same names. */
 	if (daemon_alone(daemon, 0, error) < 0)
 		return 1;
-	if (start(&p, error) == 0)
+	p.started = start(&p, error) == 0;
+	if (p.started)
 		status = daemon_run(daemon, commands, &p);
 	stop(&p);
 	return status;

@@ -34,7 +34,7 @@ larger() { [ "$(stat -c %s "$1")" -gt "$2" ]; } # FILE BYTES
 
 start_provider() {
 	cat >provider.yaml <<-END
-		${downlink:+interface: eth}
+		${downlink:+interface: eth}${interface:+interface: $interface}
 		directory: $work/provider
 		certificate: provider.crt
 		key: provider.key
@@ -150,6 +150,52 @@ survives() {
 }
 
 @test "provider: accounts outlive a daemon that is killed; one that ends leaves nothing" { in_sandbox survives; }
+
+# cannot_start MESSAGE: with provider.yaml as it is
+cannot_start() {
+	local code=0
+	inside provider timeout 20 "$programs/liquidnet-provider" --config provider.yaml 2>failed.log || code=$?
+	[ "$code" = 1 ]
+	grep -q "event=failed.*$1" failed.log
+}
+
+survives_failures() {
+	local before
+	start_provider
+	tunnels
+	inside alice ping -qc 5 -i 0.05 10.20.1.1 >/dev/null
+	before=$(control accounts | jq -c .devices)
+	kill -KILL "$provider_pid"
+	wait "$provider_pid" || true
+	# The tunnels fail, then what comes after them.
+	cp provider.yaml good.yaml
+	touch empty.crt
+	sed 's/alice.crt/empty.crt/' good.yaml >provider.yaml
+	cannot_start 'no certificate'
+	sed 's/bob.crt}/bob.crt, downlink: {address: 10.5.0.2, rate: 1Mbit\/s}}/; 1i interface: nowhere' good.yaml >provider.yaml
+	cannot_start nowhere
+	start_provider
+	[ "$(control accounts | jq -c .devices)" = "$before" ]
+	kill -TERM "$provider_pid"
+	wait "$provider_pid"
+	# Without a predecessor nothing is left.
+	sed 's/alice.crt/empty.crt/' good.yaml >provider.yaml
+	cannot_start 'no certificate'
+	inside provider nft list tables | fails grep -q liquidnet
+}
+
+@test "provider: accounts outlive a start that fails, too" { in_sandbox survives_failures; }
+
+unshaped() {
+	inside provider tc qdisc replace dev eth root handle 77: pfifo limit 55
+	interface=eth start_provider
+	inside provider tc qdisc show dev eth | grep -q 'pfifo 77: root'
+	kill -TERM "$provider_pid"
+	wait "$provider_pid"
+	inside provider tc qdisc show dev eth | grep -q 'pfifo 77: root'
+}
+
+@test "provider: an interface on which nothing is shaped keeps its queue" { in_sandbox unshaped; }
 
 only_one() {
 	local code=0 option
