@@ -67,8 +67,10 @@ int conf_word(const struct conf_node *map, const char *key, const char *const wo
 	char **error);
 int conf_need_word(
 	const struct conf_node *map, const char *key, const char *const words[], int *out, char **error);
-/* An IPv4 address; a file that can be read now. */
+/* An IPv4 address; a file that can be read now, and that may be named in OpenVPN's options in double quotes.
+ * conf_check_file says so of a scalar itself, an item of a list. */
 int conf_need_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error);
 int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error);
+int conf_check_file(const struct conf_node *node, char **error);
 
 #endif

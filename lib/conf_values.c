@@ -199,12 +199,26 @@ int conf_need_address(const struct conf_node *map, const char *key, struct in_ad
 	return 0;
 }
 
+int conf_check_file(const struct conf_node *node, char **error)
+{
+	if (conf_expect(node, CONF_SCALAR, error) < 0)
+		return -1;
+	const char *key = node->key ? node->key : "", *colon = node->key ? ": " : "";
+	if (strpbrk(node->value, "\"\\\n"))
+		return conf_error(node, error,
+			"%s%sthe file's name has a quote, backslash or end of line in it; rename the file",
+			key, colon);
+	if (access(node->value, R_OK) < 0)
+		return conf_error(node, error, "%s%scannot read %s: %s; make the file first", key, colon,
+			node->value, strerror(errno));
+	return 0;
+}
+
 int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error)
 {
-	if (conf_need_string(map, key, path, error) < 0)
+	const char *text;
+	if (conf_need_string(map, key, &text, error) < 0 || conf_check_file(conf_child(map, key), error) < 0)
 		return -1;
-	if (access(*path, R_OK) < 0)
-		return conf_error(conf_child(map, key), error, "%s: cannot read %s: %s; make the file first",
-			key, *path, strerror(errno));
+	*path = text;
 	return 0;
 }

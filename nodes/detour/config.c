@@ -6,10 +6,8 @@
 #include "lib/error.h"
 #include "lib/units.h"
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const top_keys[] = {"listen", "nat", "vpn", "manage_forwarding", NULL};
 static const char *const listen_keys[] = {"address", "port", NULL};
@@ -98,16 +96,6 @@ static int read_nat(struct detour_config *config, const struct conf_node *map, c
 	return read_allow(config, conf_child(map, "allow"), error);
 }
 
-/* A path that goes into OpenVPN's options in double quotes, of a file that can be read. */
-static int check_file(const struct conf_node *node, const char *path, char **error)
-{
-	if (strpbrk(path, "\"\\\n"))
-		return conf_error(node, error, "'%s' has a quote or backslash; rename the file", path);
-	if (access(path, R_OK) < 0)
-		return conf_error(node, error, "cannot read '%s': %s", path, strerror(errno));
-	return 0;
-}
-
 static int read_peers(struct detour_config *config, const struct conf_node *map, char **error)
 {
 	const struct conf_node *list = conf_child(map, "peers");
@@ -122,7 +110,7 @@ static int read_peers(struct detour_config *config, const struct conf_node *map,
 	if (!config->peers)
 		return error_set(error, "out of memory");
 	for (const struct conf_node *n = conf_first(list); n; n = n->next) {
-		if (conf_expect(n, CONF_SCALAR, error) < 0 || check_file(n, n->value, error) < 0)
+		if (conf_check_file(n, error) < 0)
 			return -1;
 		config->peers[config->peer_count++] = n->value;
 	}
@@ -161,11 +149,8 @@ static int read_vpn(struct detour_config *config, const struct conf_node *map, c
 	int encryption;
 	int64_t metric;
 	if (read_port(map, 1194, &config->vpn_port, error) < 0 || read_vpn_network(config, map, error) < 0 ||
-		conf_need_string(map, "certificate", &config->certificate, error) < 0 ||
-		check_file(conf_child(map, "certificate"), config->certificate, error) < 0 ||
-		conf_need_string(map, "key", &config->key, error) < 0 ||
-		check_file(conf_child(map, "key"), config->key, error) < 0 ||
-		read_peers(config, map, error) < 0 ||
+		conf_need_file(map, "certificate", &config->certificate, error) < 0 ||
+		conf_need_file(map, "key", &config->key, error) < 0 || read_peers(config, map, error) < 0 ||
 		conf_word(map, "encryption", openvpn_encryptions, OPENVPN_PLAIN, &encryption, error) < 0 ||
 		conf_string(map, "directory", "/run/liquidnet/detour", &config->directory, error) < 0 ||
 		conf_integer(map, "route_metric", 0, 65535, 0, &metric, error) < 0)

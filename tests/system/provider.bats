@@ -284,6 +284,9 @@ tunnels: [$own, {device: eve, port: 1201, local: 10.20.1.1, remote: 10.20.2.2, c
 tunnels: [{device: bob, local: 10.20.2.1, remote: 10.20.2.2, certificate: a.crt}]"
 	refused 'cannot read no.crt' "$head
 tunnels: [${own/a.crt/no.crt}]"
+	touch 'a"b.crt'
+	refused 'has a quote' "$head
+tunnels: [${own/a.crt/a\"b.crt}]"
 	downlink=', downlink: {address: 10.5.0.2, rate: 2Mbit/s}}'
 	refused 'on which interface' "$head
 tunnels: [${own%\}}$downlink]"

@@ -411,6 +411,37 @@ static void strings(void **state)
 	conf_free(conf);
 }
 
+/* Names of files go into OpenVPN's options in double quotes. */
+static void files(void **state)
+{
+	struct conf *conf = good("good: /dev/null\n"
+				 "missing: /nowhere/file\n"
+				 "quoted: '/dev/\"null'\n"
+				 "backslash: '/dev/null\\'\n"
+				 "lines: \"/dev/null\\nscript-security 2\"\n"
+				 "list: [/dev/null, 'a\"b', [x]]\n");
+	const struct conf_node *root = conf_root(conf), *item = conf_first(conf_child(root, "list"));
+	const char *path = NULL;
+	char *error = NULL;
+	(void)state;
+	READS(conf_need_file(root, "good", &path, &error), strcmp(path, "/dev/null") == 0);
+	REFUSES(conf_need_file(root, "absent", &path, &error), "t.yaml:1: `absent` is missing; add `absent: ...`");
+	REFUSES(conf_need_file(root, "missing", &path, &error),
+		"t.yaml:2: missing: cannot read /nowhere/file: No such file or directory; make the file first");
+	REFUSES(conf_need_file(root, "quoted", &path, &error),
+		"t.yaml:3: quoted: the file's name has a quote, backslash or end of line in it; rename the file");
+	REFUSES(conf_need_file(root, "backslash", &path, &error),
+		"t.yaml:4: backslash: the file's name has a quote, backslash or end of line in it; rename the file");
+	REFUSES(conf_need_file(root, "lines", &path, &error),
+		"t.yaml:5: lines: the file's name has a quote, backslash or end of line in it; rename the file");
+	assert_string_equal(path, "/dev/null"); /* a refusal leaves what was there */
+	READS(conf_check_file(item, &error), true);
+	REFUSES(conf_check_file(item->next, &error),
+		"t.yaml:6: the file's name has a quote, backslash or end of line in it; rename the file");
+	REFUSES(conf_check_file(item->next->next, &error), "t.yaml:6: this should be a value, not a list [...]");
+	conf_free(conf);
+}
+
 static void numbers(void **state)
 {
 	struct conf *conf = good(values);
@@ -536,7 +567,7 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none), cmocka_unit_test(aliases_anchors_and_tags),
 		cmocka_unit_test(other_refusals), cmocka_unit_test(depth), cmocka_unit_test(sizes),
 		cmocka_unit_test(loading), cmocka_unit_test(unknown_keys), cmocka_unit_test(expectations),
-		cmocka_unit_test(strings), cmocka_unit_test(numbers), cmocka_unit_test(quantities),
+		cmocka_unit_test(strings), cmocka_unit_test(files), cmocka_unit_test(numbers), cmocka_unit_test(quantities),
 		cmocka_unit_test(sizes_in_bytes), cmocka_unit_test(words)};
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }
