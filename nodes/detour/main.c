@@ -25,7 +25,8 @@
 
 struct detour {
 	struct daemon *daemon;
-	struct detour_config *config; /* the daemon's */
+	struct detour_config *config;  /* the daemon's */
+	struct detour_config *started; /* what sockets and processes were started with: at first the same */
 	struct nft_ctx *nft;
 	struct signalling *signalling;
 	struct vpn *vpn;
@@ -190,6 +191,35 @@ static void warn_fixed(const char *key, bool changed)
 		log_warning("reload", "key=%s problem=\"takes effect after a restart only\"", key);
 }
 
+static bool same_peers(const struct detour_config *a, const struct detour_config *b)
+{
+	bool same = a->peer_count == b->peer_count;
+	for (size_t i = 0; same && i < a->peer_count; i++)
+		same = strcmp(a->peers[i], b->peers[i]) == 0;
+	return same;
+}
+
+/* Of every key that is looked at once, at the start. */
+static void warn_of_fixed(const struct detour_config *now, const struct detour_config *started)
+{
+	warn_fixed("listen", now->port != started->port || now->address.s_addr != started->address.s_addr);
+	warn_fixed("manage_forwarding", now->manage_forwarding != started->manage_forwarding);
+	warn_fixed("nat.enabled", now->nat != started->nat);
+	warn_fixed("vpn.enabled", now->vpn != started->vpn);
+	if (!now->vpn || !started->vpn)
+		return;
+	warn_fixed("vpn.port", now->vpn_port != started->vpn_port);
+	warn_fixed("vpn.subnet", now->vpn_subnet.address != started->vpn_subnet.address ||
+					 now->vpn_subnet.mask != started->vpn_subnet.mask);
+	warn_fixed("vpn.device", strcmp(now->device, started->device) != 0);
+	warn_fixed("vpn.certificate", strcmp(now->certificate, started->certificate) != 0);
+	warn_fixed("vpn.key", strcmp(now->key, started->key) != 0);
+	warn_fixed("vpn.peers", !same_peers(now, started));
+	warn_fixed("vpn.encryption", now->encryption != started->encryption);
+	warn_fixed("vpn.route_metric", now->route_metric != started->route_metric);
+	warn_fixed("vpn.directory", strcmp(now->directory, started->directory) != 0);
+}
+
 /* A new configuration replaces the old one but for what is bound to sockets and processes. */
 static void reload(void *context)
 {
@@ -202,9 +232,7 @@ static void reload(void *context)
 		free(error);
 		return;
 	}
-	warn_fixed("listen", now->port != old->port || now->address.s_addr != old->address.s_addr);
-	warn_fixed("nat.enabled", now->nat != old->nat);
-	warn_fixed("vpn", now->vpn != old->vpn || now->vpn_port != old->vpn_port);
+	warn_of_fixed(now, detour->started);
 	now->port = old->port;
 	now->address = old->address;
 	now->vpn = old->vpn;
@@ -213,7 +241,8 @@ static void reload(void *context)
 	if (detour->signalling)
 		signalling_reload(detour->signalling, now);
 	detour->daemon->config = detour->config = now;
-	detour_config_free(old);
+	if (old != detour->started)
+		detour_config_free(old);
 	log_info("reload", "config=%s", detour->daemon->config_path);
 }
 
@@ -273,11 +302,13 @@ static void stop(struct detour *detour)
 	nft_close(detour->nft);
 	if (detour->forwarding_set)
 		write_forwarding("0");
+	if (detour->started != detour->config)
+		detour_config_free(detour->started);
 }
 
 static int serve(struct daemon *daemon, char **error)
 {
-	struct detour detour = {.daemon = daemon, .config = daemon->config};
+	struct detour detour = {.daemon = daemon, .config = daemon->config, .started = daemon->config};
 	int status;
 	/* Tables and OpenVPN's files of another have the same names. */
 	if (daemon_alone(daemon, 0, error) < 0)

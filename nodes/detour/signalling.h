@@ -21,7 +21,7 @@ void signalling_stop(struct signalling *signalling);
 /* Takes over limits and allowed clients of a new configuration; `config` is kept instead of the old one. */
 void signalling_reload(struct signalling *signalling, const struct detour_config *config);
 
-/* {"requests":..., ...}: every datagram that came is in exactly one of the counters below "datagrams". */
+/* {"datagrams":..., ...}: every datagram that came is in exactly one of the counters below "datagrams". */
 json_t *signalling_counters(const struct signalling *signalling);
 /* [{"client":"10.0.1.1","detour_port":5201,"remote":"10.0.5.1","remote_port":5201,"idle_ms":...,"age_ms":...}]
  */

@@ -566,6 +566,40 @@ vpn_encrypted() {
 	in_sandbox vpn_encrypted
 }
 
+# Each key that a reload does not change is named, each time; keys that are as they were are not.
+vpn_reload() {
+	local name keys
+	for name in detour client1 client2; do certificate "$name"; done
+	cp client1.crt other.crt
+	cp detour.key other.key
+	start_detour "$(vpn_yaml none)"
+	{
+		vpn_yaml default | sed 's/10.8.7.0/10.8.9.0/; s/detour.crt/other.crt/; s/detour.key/other.key/; s/client2.crt/other.crt/; s|/vpn$|/elsewhere|'
+		printf '  %s\n' 'port: 1195' 'device: other' 'route_metric: 7'
+		printf '%s\n' 'manage_forwarding: true' 'listen: {port: 45673}'
+	} >detour.yaml
+	keys=$(printf '%s\n' listen manage_forwarding vpn.{port,subnet,device,certificate,key,peers,encryption,route_metric,directory})
+	for name in 1 2; do
+		: >detour.log
+		kill -HUP "$daemon"
+		await detour.log 'event=reload config='
+		diff <(sort <<<"$keys") <(sed -n 's/.*event=reload key=\([^ ]*\) .*/\1/p' detour.log | sort)
+	done
+	[ "$(status .vpn.device)" = lqdetour ]
+	vpn_yaml none >detour.yaml
+	: >detour.log
+	kill -HUP "$daemon"
+	await detour.log 'event=reload config='
+	fails grep 'event=reload key=' detour.log
+	printf 'nat: {}\n' >detour.yaml
+	: >detour.log
+	kill -HUP "$daemon"
+	await detour.log 'event=reload config='
+	[ "$(sed -n 's/.*event=reload key=\([^ ]*\) .*/\1/p' detour.log)" = vpn.enabled ]
+	stop_detour
+}
+@test "SIGHUP names every key that takes a restart" { in_sandbox vpn_reload; }
+
 vpn_second() {
 	local name id
 	for name in detour client1; do certificate "$name"; done
