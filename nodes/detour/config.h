@@ -14,7 +14,7 @@ struct network {
 };
 
 struct detour_config {
-	struct in_addr address; /* where requests are listened for */
+	struct in_addr address; /* where requests are listened for, and OpenVPN's clients */
 	uint16_t port;
 	bool manage_forwarding;
 

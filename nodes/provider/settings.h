@@ -1,4 +1,4 @@
-/* The provider's configuration file; docs/kibbutz.md describes each key. */
+/* The provider's configuration file; provider.example.yaml explains each key. */
 #ifndef LIQUIDNET_PROVIDER_SETTINGS_H
 #define LIQUIDNET_PROVIDER_SETTINGS_H
 

@@ -297,3 +297,10 @@ tunnels: [${own%\}}${downlink/, rate: 2Mbit\/s/}]"
 $head
 tunnels: [$own, {device: eve, via: bob, port: 1201, local: 10.20.1.1, remote: 10.20.1.2, certificate: a.crt$downlink]"
 }
+
+@test "provider: the example is a good configuration" {
+	sed "s|/etc/liquidnet|$work|" nodes/provider/provider.example.yaml >"$work/provider.yaml"
+	touch "$work"/{provider.crt,provider.key,bob.crt,alice.crt}
+	run "$programs/liquidnet-provider" --config "$work/provider.yaml" --check
+	[ "$status" = 0 ]
+}
