@@ -23,7 +23,7 @@ static const char help[] =
 	"Coupled congestion controls for Multipath TCP: lia, olia, balia.\n\n"
 	"  load NAME...     register them, say READY, hold them until SIGTERM, SIGINT or their unload\n"
 	"    --ready-fd N   say READY on this descriptor\n"
-	"    --pin FOLDER   keep them in a folder of a bpf file system instead, and end\n"
+	"    --pin FOLDER   keep them in a folder of a bpf file system instead, say READY, and end\n"
 	"  unload NAME...   take them out, whoever holds them; open sockets keep them until they close\n"
 	"  status           one line of JSON a name\n"
 	"  check            whether this kernel takes them; registers nothing\n"
@@ -75,17 +75,35 @@ static int read_options(struct options *o, int argc, char **argv)
 	return -1;
 }
 
+static void path_of_pin(const struct options *o, int i, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/%s", o->pin, algorithm_name(o->algorithms[i]));
+}
+
+/* All of them or none. */
 static int pin(const struct options *o, const int *links, char **error)
 {
 	char path[PATH_MAX];
 	for (int i = 0; i < o->count; i++) {
-		snprintf(path, sizeof path, "%s/%s", o->pin, algorithm_name(o->algorithms[i]));
-		if (bpf_obj_pin(links[i], path) < 0)
-			return error_set(error,
-				"%s: %s; name an empty folder of a bpf file system (mount -t bpf bpf "
-				"/sys/fs/bpf)",
-				path, strerror(errno));
+		path_of_pin(o, i, path);
+		if (bpf_obj_pin(links[i], path) == 0)
+			continue;
+		error_set(error,
+			"%s: %s; name an empty folder of a bpf file system (mount -t bpf bpf /sys/fs/bpf)",
+			path, strerror(errno));
+		while (i--) {
+			path_of_pin(o, i, path);
+			unlink(path);
+		}
+		return -1;
 	}
+	return 0;
+}
+
+static int say_ready(const struct options *o)
+{
+	if (o->ready_fd >= 0 && (write(o->ready_fd, "READY\n", 6) != 6 || close(o->ready_fd) < 0))
+		return bad("--ready-fd cannot be written: ", strerror(errno));
 	return 0;
 }
 
@@ -100,8 +118,9 @@ static int hold(const struct options *o, const int *links)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	int fd = signalfd(-1, &set, SFD_CLOEXEC);
-	if (o->ready_fd >= 0 && (write(o->ready_fd, "READY\n", 6) != 6 || close(o->ready_fd) < 0))
-		return bad("--ready-fd cannot be written: ", strerror(errno));
+	int unheard = say_ready(o);
+	if (unheard)
+		return unheard;
 	p[0] = (struct pollfd){.fd = fd, .events = POLLIN};
 	for (int i = 0; i < o->count; i++)
 		p[i + 1] = (struct pollfd){.fd = links[i]};
@@ -128,7 +147,7 @@ static int load(const struct options *o)
 			shared ? "yes" : "no");
 	}
 	if (o->pin)
-		return pin(o, links, &error) < 0 ? fail(error, 1) : 0;
+		return pin(o, links, &error) < 0 ? fail(error, 1) : say_ready(o);
 	return hold(o, links);
 }
 

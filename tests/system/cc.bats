@@ -140,7 +140,7 @@ in_use() {
 }
 
 twice() {
-	local first link
+	local first link name
 	hold olia
 	first=$holder
 	link=$(state olia link)
@@ -154,10 +154,19 @@ twice() {
 	[ "$(state olia available)" = false ]
 	mkdir pins
 	mount -t bpf bpf pins
-	"$cc" load balia --pin pins
+	"$cc" load balia --pin pins --ready-fd 9 9>pinned
+	[ "$(cat pinned)" = READY ]
 	[ "$(state balia available)" = true ]
 	rm pins/balia
 	until_state balia available false
+	# One that cannot be pinned takes those before it along.
+	mkdir pins/olia
+	fails "$cc" load lia balia olia --pin pins --ready-fd 9 9>pinned 2>pin.log
+	grep -q 'pins/olia: File exists' pin.log
+	[ ! -s pinned ]
+	[ ! -e pins/lia ]
+	[ ! -e pins/balia ]
+	for name in lia balia olia; do until_state $name available false; done
 }
 
 @test "loaded twice it goes with the last holder; a pin holds as well" {
