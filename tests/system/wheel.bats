@@ -64,6 +64,7 @@ rate_and_delay() {
 }
 
 @test "TCP goodput within 2 % and round trip of a 10 Mbit/s, 5 ms link" {
+	wheel_serves
 	on_time in_network '{rate: 10Mbit/s, delay: 5ms, queue: 100}' rate_and_delay
 }
 
@@ -75,6 +76,7 @@ each_direction() {
 
 # 1448/1514 of 20.91 is 20.
 @test "each direction has its own rate and delay" {
+	wheel_serves
 	on_time in_network '{forward: {rate: 20.91Mbit/s, delay: 1ms, queue: 100}, reverse: {rate: 5Mbit/s, delay: 10ms, queue: 100}}' each_direction
 }
 
@@ -90,6 +92,7 @@ ipv6_and_arp() {
 }
 
 @test "IPv6, neighbour discovery and ARP pass like anything else" {
+	wheel_serves
 	on_time in_network '{delay: 10ms}' ipv6_and_arp
 }
 
@@ -113,6 +116,7 @@ bridged() {
 }
 
 @test "frames that a bridge forwards are delayed too" {
+	wheel_serves
 	on_time in_network '{delay: 10ms}' bridged
 }
 
@@ -126,6 +130,7 @@ queue_limit() {
 held() { in_network '{rate: 100kbit/s, delay: 300ms, queue: 10}' queue_limit >"$work/held" && [ "$(wc -l <"$work/held")" = 10 ]; }
 
 @test "the queue holds its limit, and the rest is dropped at its tail" {
+	wheel_serves
 	on_time held
 	cmp "$work/held" <(seq 10)
 }
@@ -150,6 +155,7 @@ for i in range(1, int(sys.argv[1]) + 1):
 }
 
 @test "jitter reorders nothing" {
+	wheel_serves
 	on_time jittered
 	cmp "$work/jittered" <(seq 1000)
 }
@@ -164,6 +170,7 @@ lost_by() { in_network '{delay: 1ms, loss: 5%}' lost "$1" >"$work/$1"; }
 
 # 5 % of 5000, and 4.5 standard deviations; the same packets as the link daemon, whose draws it shares.
 @test "the share that is lost, and the same packets as the link daemon loses" {
+	wheel_serves
 	on_time lost_by wheel
 	lost_by link
 	between 4681 "$(wc -l <"$work/wheel")" 4819
@@ -187,6 +194,7 @@ stands_still() {
 }
 
 @test "a machine that stands still makes nothing late that comes after" {
+	wheel_serves
 	stall_program=$build/tests/stall
 	[ -x "$stall_program" ] || skip "no $stall_program; make unit-build makes it"
 	export stall_program
