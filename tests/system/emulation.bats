@@ -26,7 +26,7 @@ setup() {
 	jq -c '{procedure, status, reasons, measures}' "$records"
 	[ "$(jq -s length "$records")" = 2 ]
 	# What is beyond a threshold of invalid trials: harness/observe.c has them.
-	late='waited for a processor is .* more than 40.0$|median of scheduling lateness is .* more than 1.5$|99th percentile .* more than 99.0$'
+	late='waited for a processor is .* more than 40.0$|median of scheduling lateness is .* more than 1.2$|99th percentile .* more than 99.0$'
 	jq -es --arg late "$late" 'all(.status == "invalid" and (.reasons | any(test($late))))' "$records"
 	for procedure in vpn vpn-encrypted; do
 		grep -q "^core-limited,$procedure,0," "$work/results/core-limited/latest/summary.csv"
