@@ -33,6 +33,7 @@ vm-run: vm
 # Every system test takes a while in software.
 vm-test: export VM_TIMEOUT ?= 10800
 vm-test:
+	@$(MAKE) --no-print-directory BUILD=$(VM_BUILD) $(VM_BUILD)/tests/stall
 	@$(MAKE) --no-print-directory vm-run CMD='status=0; for t in $(VM_TESTS); do tests/run $$t || status=1; done; exit $$status'
 
 # BACKENDS, MEASURE: see vm/compare-backends. In slices: MEASURE=netem@vm first, say, then MEASURE='link wheel'.

@@ -40,13 +40,21 @@ int main(int argc, char **argv)
 		return 1;
 	uint64_t ns = (uint64_t)ms * NS_PER_MS;
 	cpu_set_t all;
-	if (stall_bpf__load(bpf) < 0 || sched_getaffinity(0, sizeof all, &all) < 0)
+	if (stall_bpf__load(bpf) < 0 || sched_getaffinity(0, sizeof all, &all) < 0) {
+		fprintf(stderr, "stall: %s; the kernel must have bpf_loop (5.17), and we be root\n", strerror(errno));
 		return 1;
+	}
 	bpf->bss->stall_ns = ns;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && fork() == 0)
-			_exit(stall_here(bpf_program__fd(bpf->progs.stall), cpu, ns));
 	int status, failed = 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		pid_t pid = CPU_ISSET(cpu, &all) ? fork() : 1;
+		if (pid == 0)
+			_exit(stall_here(bpf_program__fd(bpf->progs.stall), cpu, ns));
+		if (pid < 0) {
+			fprintf(stderr, "stall: fork: %s\n", strerror(errno));
+			failed = 1;
+		}
+	}
 	while (wait(&status) > 0)
 		failed |= status;
 	stall_bpf__destroy(bpf);
