@@ -132,14 +132,19 @@ not_paid() {
 
 @test "provider: who replays, forges or goes another way is not paid" { in_sandbox not_paid; }
 
-survives() {
-	local before
+# The accounts as they were are $before.
+killed_with_accounts() {
 	start_provider
 	tunnels
 	inside alice ping -qc 5 -i 0.05 10.20.1.1 >/dev/null
 	before=$(control accounts | jq -c .devices)
 	kill -KILL "$provider_pid"
 	wait "$provider_pid" || true
+}
+
+survives() {
+	local before
+	killed_with_accounts
 	start_provider
 	[ "$(control accounts | jq -c .devices)" = "$before" ]
 	kill -TERM "$provider_pid"
@@ -161,12 +166,7 @@ cannot_start() {
 
 survives_failures() {
 	local before
-	start_provider
-	tunnels
-	inside alice ping -qc 5 -i 0.05 10.20.1.1 >/dev/null
-	before=$(control accounts | jq -c .devices)
-	kill -KILL "$provider_pid"
-	wait "$provider_pid" || true
+	killed_with_accounts
 	# The tunnels fail, then what comes after them.
 	cp provider.yaml good.yaml
 	touch empty.crt

@@ -8,17 +8,7 @@
 
 #include "harness/fidelity.c"
 
-static char status[16], reason[1024];
-
-void trial_judge(json_t *record, const char *worse, const char *format, ...)
-{
-	va_list arguments;
-	(void)record;
-	va_start(arguments, format);
-	snprintf(status, sizeof status, "%s", worse);
-	vsnprintf(reason, sizeof reason, format, arguments);
-	va_end(arguments);
-}
+#include "tests/unit/judged.h"
 
 static struct topology_link the_link = {.name = "core"};
 static const struct topology topology = {.links_count = 1, .links = &the_link};

@@ -19,17 +19,7 @@ static pid_t test_fork(void)
 #include "harness/observe.c"
 #undef fork
 
-static char status[16], reason[1024];
-
-void trial_judge(json_t *record, const char *worse, const char *format, ...)
-{
-	va_list arguments;
-	(void)record;
-	va_start(arguments, format);
-	snprintf(status, sizeof status, "%s", worse);
-	vsnprintf(reason, sizeof reason, format, arguments);
-	va_end(arguments);
-}
+#include "tests/unit/judged.h"
 
 /* A probe that slept well, until it is told to end. */
 int probe_run(int stop_fd, const char *result_path)
