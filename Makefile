@@ -15,42 +15,36 @@ Q        := $(if $(V),,@)
 say       = $(if $(V),@:,@printf '  %-5s %s\n' $(1))
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
-# Programs that say their version are built anew when it changes, on every commit.
+# The one file that knows the version is built anew when it changes, on every commit.
 $(shell mkdir -p $(BUILD); echo '$(VERSION)' | cmp -s - $(BUILD)/version || echo '$(VERSION)' >$(BUILD)/version)
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS  ?= -O2 -g
-ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(WARN) -Werror=implicit-function-declaration \
-              -fno-omit-frame-pointer -I. -I$(BUILD)/gen $(CFLAGS) \
-              -DLIQUIDNET_VERSION='"$(VERSION)"'
+STD     := -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD)/gen
+ALL_CFLAGS := $(STD) $(WARN) -Werror=implicit-function-declaration -fno-omit-frame-pointer $(CFLAGS)
 ifneq ($(SANITIZE),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LDFLAGS    += -fsanitize=address,undefined
 endif
 
-# What each program links besides the two libraries of our own.
-LIB_LIBS       := -lsystemd -ljansson -lyaml -lmnl -lm
-LIBS_detour    := -lnftables -lnetfilter_conntrack -lcrypto
-LIBS_client    := -lcrypto
-LIBS_link      := -lbpf
-LIBS_lb        := -lzookeeper_mt
-LIBS_mux       := -lbpf $(LIBS_lb)
-LIBS_agent     := $(LIBS_mux)
-LIBS_kibbutz   := -lnftables -lsodium -lcrypto
-LIBS_provider  := -lnftables -lcrypto
-LIBS_cc        := -lbpf
-LIBS_analysis  := -lpcap -lcrypto
-LIBS_harness   := $(LIBS_analysis) -lbpf
+# Libraries of others: what lib/ needs, and what libharness.a needs besides.
+LIB_LIBS     := -lsystemd -ljansson -lyaml -lmnl -lnftables -lm
+HARNESS_LIBS := -lpcap -lcrypto -lbpf
 
-NODES   := $(notdir $(patsubst %/,%,$(dir $(wildcard nodes/*/main.c))))
-sources  = $(filter-out %.bpf.c,$(wildcard $(1)/*.c))
-objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sources))
+# The C files of folders, but for a program's main and for BPF; and what they become.
+sources = $(filter-out %.bpf.c %/main.c,$(wildcard $(addsuffix /*.c,$(1))))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
+
+LIB_FOLDERS     := $(patsubst %/,%,$(wildcard lib/*/))
+HARNESS_FOLDERS := $(patsubst %/,%,$(wildcard harness/*/))
+NODE_FOLDERS    := $(patsubst %/,%,$(wildcard nodes/*/ nodes/*/*/))
 
 LIB      := $(BUILD)/libliquidnet.a
 ANALYSIS := $(BUILD)/libanalysis.a
-PROGRAMS := $(if $(wildcard harness/main.c),$(BUILD)/bin/liquidnet) $(NODES:%=$(BUILD)/bin/liquidnet-%)
-UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+HARNESS  := $(BUILD)/libharness.a
+PROGRAMS := $(BUILD)/bin/liquidnet
+OLD_NAMES :=
+UNIT     := $(foreach t,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c),$(BUILD)/tests/$(basename $(notdir $(t))))
+FUZZ     := $(foreach t,$(wildcard tests/fuzz/fuzz_*.c tests/fuzz/*/fuzz_*.c),$(BUILD)/fuzz/$(basename $(notdir $(t))))
 
 .PHONY: all deps test-deps build unit-build fuzz-build bench-build test test-sanitize test-long fuzz install clean format experiment-%
 .SECONDARY:
@@ -63,37 +57,54 @@ all: deps
 deps:
 	@vm/install-packages vm/packages.txt
 
-build: $(PROGRAMS)
+# ---- what systems say of themselves, in nodes/SYSTEM/module.mk
+
+# program NAME,FOLDER,LIBRARIES: builds bin/NAME of a folder with a main.c, of its system's own files and of lib/.
+define program
+PROGRAMS += $(BUILD)/bin/$(1)
+LIBS_of_$(word 2,$(subst /, ,$(2))) += $(3)
+$(BUILD)/bin/$(1): $(BUILD)/obj/$(2)/main.o $(sort $(BUILD)/$(2).a $(BUILD)/nodes/$(word 2,$(subst /, ,$(2))).a) $(LIB)
+	@mkdir -p $$(@D)
+	$$(call say,LINK $$@)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(3) $(LIB_LIBS)
+endef
+
+# old_name OLD,NAME: a program's former name stays as a link for one release.
+define old_name
+OLD_NAMES += $(BUILD)/bin/$(1)
+$(BUILD)/bin/$(1): $(BUILD)/bin/$(2)
+	$(Q)ln -sfn $(2) $$@
+endef
+
+-include $(wildcard */module.mk nodes/*/module.mk)
+
+build: $(PROGRAMS) $(OLD_NAMES)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-VERSIONED := $(shell grep -lw LIQUIDNET_VERSION lib/*.c harness/*.c nodes/*/*.c)
-$(VERSIONED:%.c=$(BUILD)/obj/%.o) $(BUILD)/tests/test_daemon: $(BUILD)/version
+$(BUILD)/obj/lib/base/version.o: ALL_CFLAGS += -DLIQUIDNET_VERSION='"$(VERSION)"'
+$(BUILD)/obj/lib/base/version.o: $(BUILD)/version
 
-$(LIB): $(call objects,lib)
-	@rm -f $@; $(AR) rcs $@ $^
-
-$(ANALYSIS): $(call objects,analysis)
-	@rm -f $@; $(AR) rcs $@ $^
-
-define node_program
-$(BUILD)/bin/liquidnet-$(1): $(call objects,nodes/$(1)) $(LIB)
-	@mkdir -p $$(@D)
-	$$(call say,LINK $$@)
-	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_$(1)) $(LIB_LIBS)
+# archive FILE,FOLDERS
+define archive
+$(1): $(call objects,$(2))
+	@mkdir -p $$(@D); rm -f $$@; $(AR) rcs $$@ $$^
 endef
-$(foreach node,$(NODES),$(eval $(call node_program,$(node))))
+$(eval $(call archive,$(LIB),$(LIB_FOLDERS)))
+$(eval $(call archive,$(ANALYSIS),analysis))
+$(eval $(call archive,$(HARNESS),$(HARNESS_FOLDERS)))
+$(foreach f,$(NODE_FOLDERS),$(eval $(call archive,$(BUILD)/$(f).a,$(f))))
 
-$(BUILD)/bin/liquidnet: $(call objects,harness) $(ANALYSIS) $(LIB)
+$(BUILD)/bin/liquidnet: $(BUILD)/obj/harness/cli/main.o $(HARNESS) $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_harness) $(LIB_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HARNESS_LIBS) $(LIB_LIBS)
 
 # BPF programs: FOLDER/NAME.bpf.c beside the C that loads it, which includes it as a skeleton, "FOLDER/NAME.skel.h".
-BPF      := $(patsubst ./%,%,$(wildcard */*.bpf.c */*/*.bpf.c))
+BPF      := $(wildcard harness/*/*.bpf.c nodes/*/*.bpf.c nodes/*/*/*.bpf.c tests/*/*.bpf.c tests/*/*/*.bpf.c)
 SKELETON := $(BPF:%.bpf.c=$(BUILD)/gen/%.skel.h)
 
 $(BUILD)/obj/%.bpf.o: %.bpf.c
@@ -105,8 +116,10 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/obj/%.bpf.o
 	@mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$(notdir $*))_bpf > $@.new && mv $@.new $@
 
-$(foreach s,$(BPF),$(eval $(call objects,$(patsubst %/,%,$(dir $(s)))): | $(s:%.bpf.c=$(BUILD)/gen/%.skel.h)))
-$(UNIT) $(FUZZ) $(BENCH): | $(SKELETON)
+$(foreach s,$(BPF),$(eval $(call objects,$(patsubst %/,%,$(dir $(s)))) $(BUILD)/obj/$(dir $(s))main.o: | $(s:%.bpf.c=$(BUILD)/gen/%.skel.h)))
+$(UNIT) $(FUZZ): | $(SKELETON)
+
+# ---- tests
 
 # What system tests do to the machine.
 $(BUILD)/tests/stall: tests/system/stall.c $(BUILD)/gen/tests/system/stall.skel.h
@@ -114,24 +127,43 @@ $(BUILD)/tests/stall: tests/system/stall.c $(BUILD)/gen/tests/system/stall.skel.
 	$(call say,CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< -lbpf
 
-# A unit test includes the .c under test and links everything else from the libraries.
-$(BUILD)/tests/%: tests/unit/%.c $(ANALYSIS) $(LIB)
-	@mkdir -p $(@D)
-	$(call say,CC $<)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) -lcmocka \
-	  $(LIBS_analysis) $(LIBS_detour) $(LIBS_client) $(LIBS_mux) $(LIBS_kibbutz) $(LIB_LIBS)
+# A unit test links the libraries, and those of its system when it lies in a system's folder; where it tests what is static it
+# includes that one .c. unit_test SOURCE
+system_of   = $(if $(wildcard nodes/$(notdir $(patsubst %/,%,$(dir $(1))))),$(notdir $(patsubst %/,%,$(dir $(1)))))
+archives_of = $(patsubst %,$(BUILD)/%.a,$(filter nodes/$(1) nodes/$(1)/%,$(NODE_FOLDERS)))
+define unit_test
+$(BUILD)/tests/$(basename $(notdir $(1))): $(1) $(if $(call system_of,$(1)),$(call archives_of,$(call system_of,$(1)))) $(HARNESS) $(ANALYSIS) $(LIB)
+	@mkdir -p $$(@D)
+	$$(call say,CC $$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $$@.d $(LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	  -lcmocka $(HARNESS_LIBS) $(sort $(LIBS_of_$(call system_of,$(1)))) $(LIB_LIBS)
+endef
+$(foreach t,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c),$(eval $(call unit_test,$(t))))
 
-$(BUILD)/bench/%: tests/bench/%.c $(ANALYSIS) $(LIB)
+# Fuzz targets, by clang: one source each, with a corpus in corpus/NAME/ beside it.
+FUZZ_CFLAGS := $(STD) -O1 -g -fno-sanitize-recover=undefined
+FUZZED      := $(LIB_FOLDERS) analysis $(HARNESS_FOLDERS) $(NODE_FOLDERS)
+$(BUILD)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,CC $<)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(ANALYSIS) $(LIB) $(LIBS_analysis) $(LIBS_link) $(LIB_LIBS)
-
-# Fuzz targets: one source that includes what it fuzzes; corpus in tests/fuzz/corpus/NAME/.
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.[ch] analysis/*.[ch] harness/*.[ch] nodes/*/*.[ch])
-	@mkdir -p $(@D)
-	$(call say,FUZZ $<)
-	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -O1 -g -I. -I$(BUILD)/gen -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -o $@ $< $(call sources,lib) $(call sources,analysis) $(LIBS_analysis) $(LIBS_mux) $(LIBS_kibbutz) $(LIB_LIBS)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+$(foreach f,$(BPF),$(eval $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(call sources,$(patsubst %/,%,$(dir $(f))))): | $(f:%.bpf.c=$(BUILD)/gen/%.skel.h)))
+define fuzz_archive
+$(BUILD)/fuzz/$(1).a: $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(call sources,$(2)))
+	@mkdir -p $$(@D); rm -f $$@; $(AR) rcs $$@ $$^
+endef
+$(eval $(call fuzz_archive,lib,$(LIB_FOLDERS)))
+$(eval $(call fuzz_archive,analysis,analysis))
+$(eval $(call fuzz_archive,harness,$(HARNESS_FOLDERS)))
+$(foreach f,$(NODE_FOLDERS),$(eval $(call fuzz_archive,$(f),$(f))))
+define fuzz_target
+$(BUILD)/fuzz/$(basename $(notdir $(1))): $(1) $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(if $(call system_of,$(1)),$(call archives_of,$(call system_of,$(1))))) \
+  $(BUILD)/fuzz/harness.a $(BUILD)/fuzz/analysis.a $(BUILD)/fuzz/lib.a
+	@mkdir -p $$(@D)
+	$$(call say,FUZZ $$<)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -MMD -MP -MF $$@.d -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	  $(HARNESS_LIBS) $(sort $(LIBS_of_$(call system_of,$(1)))) $(LIB_LIBS)
+endef
+$(foreach t,$(wildcard tests/fuzz/fuzz_*.c tests/fuzz/*/fuzz_*.c),$(eval $(call fuzz_target,$(t))))
 
 unit-build: $(UNIT) $(BUILD)/tests/stall
 fuzz-build: $(FUZZ)
@@ -157,15 +189,14 @@ experiment-%: deps
 	@$(MAKE) --no-print-directory build
 	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
 
--include $(wildcard */module.mk nodes/*/module.mk)
-
 PREFIX ?= /usr/local
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/liquidnet $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	cp -P $(OLD_NAMES) $(DESTDIR)$(PREFIX)/bin
 	cp -R experiments topologies data $(DESTDIR)$(PREFIX)/share/liquidnet
 	rm -rf $(DESTDIR)$(PREFIX)/share/liquidnet/topologies/__pycache__
-	install -m 644 $(wildcard nodes/*/*.example.yaml) $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
+	install -m 644 $(wildcard nodes/*/*.example.yaml nodes/*/*/*.example.yaml) $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -4,7 +4,7 @@
  * moves only between batches, so packets of one never do. */
 #include "analysis/capture.h"
 #include "analysis/capture_internal.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

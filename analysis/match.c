@@ -6,7 +6,7 @@
 #include "analysis/capture.h"
 #include "analysis/decode.h"
 #include "analysis/measures.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
 #include <stdlib.h>
 #include <string.h>
 

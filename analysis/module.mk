@@ -9,3 +9,9 @@ BENCH_PACKETS ?= 10000000
 .PHONY: bench-analysis
 bench-analysis: $(BUILD)/bench/bench_analysis
 	$< --packets $(BENCH_PACKETS)
+
+BENCH += $(BUILD)/bench/bench_analysis
+$(BUILD)/bench/bench_analysis: tests/bench/analysis/bench_analysis.c $(ANALYSIS) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lpcap -lcrypto $(LIB_LIBS)

@@ -2,8 +2,8 @@
  * every subflow and the data sequence over time (which subflow carried which part of the connection's bytes,
  * and what was in order). */
 #include "analysis/analysis.h"
-#include "lib/error.h"
-#include "lib/process.h"
+#include "lib/base/error.h"
+#include "lib/base/process.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * flows are asked of the memory, and only then is each taken in; so the waits for memory overlap. */
 #include "analysis/capture.h"
 #include "analysis/state.h"
-#include "lib/error.h"
+#include "lib/base/error.h"
 #include <stdlib.h>
 
 enum { BATCH = 32 };

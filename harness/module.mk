@@ -1,7 +1,7 @@
 # Harness: its rules, included by the Makefile.
 
 # The report's style sheet becomes part of the program (.incbin).
-$(BUILD)/obj/harness/report.o $(BUILD)/tests/test_summary $(BUILD)/tests/test_report: harness/report.css
+$(BUILD)/obj/harness/report/report.o: harness/report/report.css
 
 # The harness's benches: what a trial costs, and what an overloaded machine does to it. Both want an idle machine.
 BENCH_TRIALS ?= 3

@@ -4,10 +4,10 @@
  * an empty one that nobody takes off. */
 #include "nodes/link/attach.h"
 
-#include "lib/error.h"
-#include "lib/log.h"
-#include "lib/netns.h"
-#include "lib/rtnl.h"
+#include "lib/base/error.h"
+#include "lib/base/log.h"
+#include "lib/net/netns.h"
+#include "lib/net/rtnl.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -3,9 +3,9 @@
  * with rounds, because a wake-up takes some tens of microseconds and no kernel makes them punctual: as long
  * as nearly all wake-ups were late lately (a busy processor wakes up ten times faster than an idle one), up
  * to the setting `spin`. */
-#include "lib/clock.h"
-#include "lib/error.h"
-#include "lib/log.h"
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include "lib/base/log.h"
 #include "nodes/link/engine_state.h"
 #include "nodes/link/packet.h"
 #include <errno.h>

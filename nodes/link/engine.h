@@ -4,7 +4,7 @@
 #ifndef LIQUIDNET_LINK_ENGINE_H
 #define LIQUIDNET_LINK_ENGINE_H
 
-#include "lib/control.h"
+#include "lib/base/control.h"
 #include "nodes/link/settings.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@ struct engine *engine_start(
 void engine_stop(struct engine *engine);
 
 /* {"realtime", "spin_us", "wake_us", "stalls", "memory_bytes", "events", "links": [{"name", "forward": {...},
- * "reverse": {...}}]}; see docs/link.md. */
+ * "reverse": {...}}]}; see nodes/link/README.md. */
 json_t *engine_status(struct engine *engine);
 /* Takes the request over: a stream of events (events.h). */
 void engine_subscribe(struct engine *engine, struct control_request *request);

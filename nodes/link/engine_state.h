@@ -7,7 +7,7 @@
 #include "nodes/link/engine.h"
 #include "nodes/link/events.h"
 #include "nodes/link/lateness.h"
-#include "nodes/link/model.h"
+#include "lib/link/model.h"
 
 struct counters {
 	uint64_t packets, bytes;           /* that came */

@@ -1,5 +1,5 @@
-/* What the engine tells of itself, as JSON: settings and counters; docs/link.md has the keys. */
-#include "lib/clock.h"
+/* What the engine tells of itself, as JSON: settings and counters; nodes/link/README.md has the keys. */
+#include "lib/base/clock.h"
 #include "nodes/link/engine_state.h"
 #include <stdio.h>
 #include <stdlib.h>

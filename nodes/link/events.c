@@ -3,8 +3,8 @@
  * it met. */
 #include "nodes/link/events.h"
 
-#include "lib/clock.h"
-#include "lib/log.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include <stdlib.h>
 #include <string.h>
 

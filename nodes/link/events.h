@@ -5,10 +5,10 @@
 #ifndef LIQUIDNET_LINK_EVENTS_H
 #define LIQUIDNET_LINK_EVENTS_H
 
-#include "lib/control.h"
-#include "lib/radio.h"
-#include "lib/shape.h"
-#include "nodes/link/medium.h"
+#include "lib/base/control.h"
+#include "lib/link/radio.h"
+#include "lib/link/shape.h"
+#include "lib/link/medium.h"
 #include <jansson.h>
 #include <stddef.h>
 #include <systemd/sd-event.h>

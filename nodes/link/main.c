@@ -1,7 +1,7 @@
 /* liquidnet-link: emulates the links of a network on kernels without sch_netem. main reads the settings, asks
  * for real-time priority, starts the engine, and answers on the control socket. */
-#include "lib/daemon.h"
-#include "lib/log.h"
+#include "lib/base/daemon.h"
+#include "lib/base/log.h"
 #include "nodes/link/engine.h"
 #include <errno.h>
 #include <sched.h>

@@ -2,9 +2,9 @@
  * their directions and the words of the `set` command. */
 #include "nodes/link/settings.h"
 
-#include "lib/clock.h"
-#include "lib/error.h"
-#include "lib/units.h"
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include "lib/base/units.h"
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* Settings of the link daemon: its YAML file as checked data. docs/link.md describes the keys. */
+/* Settings of the link daemon: its YAML file as checked data. nodes/link/README.md describes the keys. */
 #ifndef LIQUIDNET_LINK_SETTINGS_H
 #define LIQUIDNET_LINK_SETTINGS_H
 
-#include "lib/conf.h"
-#include "lib/shape.h"
+#include "lib/base/conf.h"
+#include "lib/link/shape.h"
 #include <stddef.h>
 #include <stdint.h>
 

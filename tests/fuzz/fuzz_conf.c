@@ -1,7 +1,7 @@
 /* Fuzz: any bytes as a configuration are either refused with one line that names file and line, or are a tree
  * whose nodes say consistently who they are; the typed getters take or refuse whatever stands there, and what
  * they take is within the bounds that were asked for. */
-#include "lib/conf.h"
+#include "lib/base/conf.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
  * one answer, in order, as one line of JSON; too long a line gets one and the end of the connection; nothing
  * a peer says ends the daemon or leaks. The first byte of the input chooses the pieces and whether the
  * peer leaves without hearing. */
-#include "lib/control.h"
+#include "lib/base/control.h"
 
-#include "lib/log.h"
+#include "lib/base/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* Any bytes as a datagram of the path manager's event channel: nothing but whole events may come out. */
-#include "lib/mptcp_pm.h"
+#include "lib/mptcp/pm.h"
 
 #include <stdlib.h>
 

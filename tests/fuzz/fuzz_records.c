@@ -1,9 +1,9 @@
 /* What a results folder holds may come from anywhere: records, published tables and the notes on them are
  * read from arbitrary bytes. The first byte chooses which. */
-#include "harness/html.c"
-#include "harness/notes.c"
-#include "harness/published.c"
-#include "harness/records.c"
+#include "harness/report/html.c"
+#include "harness/report/notes.c"
+#include "harness/report/published.c"
+#include "harness/record/records.c"
 #include <sys/mman.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 /* Traces of delivery opportunities and of losses: any text gives a trace in order, or one line. */
-#include "lib/trace.h"
+#include "lib/link/trace.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	build=${BUILD:-$PWD/build}
 	PATH=$build/bin:$PATH
 	work=$BATS_TEST_TMPDIR
@@ -17,7 +17,7 @@ records() {
 	mkdir -p "$folder"
 	ln -sfn 20260102T030405Z "$work/$1/$2/latest"
 	cp "experiments/$2.yaml" "$folder/experiment.yaml"
-	cp experiments/core-limited.yaml "$folder/"
+	cp experiments/detour/core-limited.yaml "$folder/"
 	jq -cn --arg procedures "$3" --arg status "$4" --arg reason "$5" '
 		($procedures / ",")[] as $p | range(1; 4) as $i | {configuration: "core-limited", procedure: $p, repeat: $i, attempt: 1,
 		status: $status, reasons: (if $reason == "" then [] else [$reason] end), measures: '"$6"'}' >>"$folder/trials.jsonl"

@@ -8,7 +8,7 @@ load sandbox
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	PATH=${BUILD:-$PWD/build}/bin:$PATH
 	results=$BATS_TEST_TMPDIR/results
 }
@@ -58,8 +58,8 @@ made_late() { # BACKEND RUN
 	[[ $stderr == *"the wheel changes only its loss: for more use the link daemon"* ]]
 	liquidnet run handover --backend link --only fading --dry-run
 	# A change of what does not exist: one line, its place.
-	cp experiments/core-limited.yaml "$BATS_TEST_TMPDIR"
-	sed 's/down: link2}/down: link9}/' experiments/handover.yaml >"$BATS_TEST_TMPDIR/handover.yaml"
+	cp experiments/detour/core-limited.yaml "$BATS_TEST_TMPDIR"
+	sed 's/down: link2}/down: link9}/' experiments/detour/handover.yaml >"$BATS_TEST_TMPDIR/handover.yaml"
 	run --separate-stderr liquidnet run "$BATS_TEST_TMPDIR/handover.yaml" --results "$results"
 	[ "$status" -eq 2 ]
 	[ "$(wc -l <<<"$stderr")" -eq 1 ]

@@ -7,7 +7,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	PATH=${BUILD:-$PWD/build}/bin:$PATH
 	work=$BATS_TEST_TMPDIR
 	quick=$work/quick.yaml
@@ -38,7 +38,7 @@ complete() {
 	run liquidnet run grid --dry-run
 	[ "$status" -eq 0 ]
 	[ "${#lines[@]}" -eq 3360 ]
-	diff <(sed '/^#/d; s/,.*//; /^configuration$/d' data/thesis-table1.csv | sort) <(awk '{print $2}' <<<"$output" | sort -u)
+	diff <(sed '/^#/d; s/,.*//; /^configuration$/d' data/detour/thesis-table1.csv | sort) <(awk '{print $2}' <<<"$output" | sort -u)
 	[ "$(awk '$2 == "symmetric-delay-100" && $3 == "vpn"' <<<"$output" | wc -l)" -eq 60 ]
 	[ "$(awk '$2 == "symmetric-delay-50" && $3 == "vpn"' <<<"$output" | wc -l)" -eq 20 ]
 }

@@ -5,7 +5,7 @@
 # For setup().
 relay_setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	build=${BUILD:-$PWD/build}
 	PATH=$build/bin:$PATH
 	work=$BATS_TEST_TMPDIR

@@ -6,7 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	programs=${BUILD:-build}/bin
 	case $programs in /*) ;; *) programs=$PWD/$programs ;; esac
 	liquidnet=$programs/liquidnet
@@ -18,7 +18,7 @@ setup() {
 records() {
 	mkdir -p "$folder"
 	cp "experiments/$1.yaml" "$folder/experiment.yaml"
-	[ "$1" = core-limited ] || cp experiments/core-limited.yaml "$folder/"
+	[ "$1" = core-limited ] || cp experiments/detour/core-limited.yaml "$folder/"
 	jq -cn --argjson trials "$2" --arg procedures "$3" --argjson rate "$4" --argjson step "${5:-0.01}" '
 		($procedures / ",")[] as $p | range(1; $trials + 1) as $i |
 		{configuration: "core-limited", procedure: $p, repeat: $i, attempt: 1, status: "valid", reasons: [],
@@ -158,7 +158,7 @@ browse() {
 	run --separate-stderr "$liquidnet" compare "$work/a" "$work/c"
 	[ "$status" = 2 ]
 	[[ $stderr == *"not comparable: "*"receiver"*"download"* ]]
-	cp experiments/symmetric.yaml experiments/core-limited.yaml "$work/c/"
+	cp experiments/detour/symmetric.yaml experiments/detour/core-limited.yaml "$work/c/"
 	mv "$work/c/symmetric.yaml" "$work/c/experiment.yaml"
 	run --separate-stderr "$liquidnet" compare "$work/a" "$work/c"
 	[ "$status" = 2 ]
@@ -210,7 +210,7 @@ browse() {
 	tar -C "$work/elsewhere" -xzf "$work/one.tar.gz"
 	# From the folder alone: what is published comes from it too.
 	cp report.html "$work/then.html"
-	sed -i 's/^core-limited,60,9.41,0.01,18.81,/core-limited,60,9.41,0.01,17.77,/' data/thesis-table1.csv
+	sed -i 's/^core-limited,60,9.41,0.01,18.81,/core-limited,60,9.41,0.01,17.77,/' data/detour/thesis-table1.csv
 	rm report.html summary.csv
 	"$liquidnet" report . >/dev/null
 	run ! cmp -s report.html "$work/then.html"

@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 load machine
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	PATH=${BUILD:-$PWD/build}/bin:$PATH
 	work=$BATS_TEST_TMPDIR
 }
@@ -21,8 +21,8 @@ edited() {
 	awk -v from="$1" -v to="$2" '
 		(at = index($0, from)) && !done { $0 = substr($0, 1, at - 1) to substr($0, at + length(from)); done = 1 }
 		{ print }
-		END { exit !done }' experiments/core-limited.yaml >"$work/edited/core-limited.yaml"
-	line=$(diff experiments/core-limited.yaml "$work/edited/core-limited.yaml" | sed -n '1s/[^0-9].*//p')
+		END { exit !done }' experiments/detour/core-limited.yaml >"$work/edited/core-limited.yaml"
+	line=$(diff experiments/detour/core-limited.yaml "$work/edited/core-limited.yaml" | sed -n '1s/[^0-9].*//p')
 	file=$work/edited/core-limited.yaml
 }
 

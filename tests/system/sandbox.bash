@@ -7,7 +7,7 @@ source "${BASH_SOURCE[0]%/*}/machine.bash"
 # sandbox_setup: for setup(); afterwards $programs is the folder of the daemons and $work the test's own.
 sandbox_setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	programs=${BUILD:-build}/bin
 	case $programs in /*) ;; *) programs=$PWD/$programs ;; esac
 	work=$BATS_TEST_TMPDIR

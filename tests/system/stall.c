@@ -2,7 +2,7 @@
  * Exit status 0: every processor stood still for at least so long; 1: it was not to be done, said why. */
 #include "tests/system/stall.skel.h"
 
-#include "lib/clock.h"
+#include "lib/base/clock.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>

@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 load machine
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
 	work=$BATS_TEST_TMPDIR
 	folder=$PWD/topologies
 	export work folder

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "harness/agreement.c"
+#include "harness/trial/agreement.c"
 
 #define STEP_S 0.005
 #define RATE 1.2e6 /* bytes/s */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "harness/awake.c"
+#include "harness/machine/awake.c"
 
 static int32_t granted_us(int fd)
 {

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "harness/changes.c"
+#include "harness/lab/changes.c"
 
 static char status[16];
 

@@ -5,11 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "harness/experiment_changes.c"
-#include "harness/experiment_network.c"
-#include "harness/topology.c"
-#include "harness/traces.c"
-#include "lib/clock.h"
+#include "harness/experiment/experiment_changes.c"
+#include "harness/experiment/experiment_network.c"
+#include "harness/experiment/topology.c"
+#include "harness/experiment/traces.c"
+#include "lib/base/clock.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "lib/conf.c"
+#include "lib/base/conf.c"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "lib/control.c"
-#include "lib/process.h"
+#include "lib/base/control.c"
+#include "lib/base/process.h"
 #include <sys/resource.h>
 #include <sys/wait.h>
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <time.h>
 
-#include "harness/cost.c"
+#include "harness/machine/cost.c"
 
 static void burn(int ms)
 {

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "harness/fidelity.c"
+#include "harness/trial/fidelity.c"
 
 #include "tests/unit/judged.h"
 

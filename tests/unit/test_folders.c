@@ -1,5 +1,5 @@
 /* Folders: made with what lacks above, kept when they are there, refused by name. */
-#include "lib/folders.h"
+#include "lib/base/folders.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "harness/host.c"
-#include "harness/journal.c"
+#include "harness/machine/host.c"
+#include "harness/machine/journal.c"
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/mount.h>

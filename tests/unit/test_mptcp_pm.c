@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/mptcp_pm.c"
+#include "lib/mptcp/pm.c"
 
 #define FAMILY 30
 

@@ -16,7 +16,7 @@ static pid_t test_fork(void)
 	return fork_fails ? -1 : fork();
 }
 #define fork test_fork
-#include "harness/observe.c"
+#include "harness/trial/observe.c"
 #undef fork
 
 #include "tests/unit/judged.h"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "harness/pace.c"
+#include "harness/run/pace.c"
 #include <math.h>
 
 static bool ended(struct pace *pace, size_t kind, double load, bool strained)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "harness/plan.c"
+#include "harness/experiment/plan.c"
 
 static struct configuration configurations[] = {{.name = "plain"}, {.name = "loss-1"}, {.name = "loss-5"}};
 static struct procedure procedures[] = {{.name = "tcp"}, {.name = "nat"}, {.name = "vpn"}, {.name = "vpn-encrypted", .optional = true}};

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "lib/netns.c"
-#include "lib/process.c"
+#include "lib/net/netns.c"
+#include "lib/base/process.c"
 #include <sys/stat.h>
 
 #define SOON (clock_now_ns() + 20 * NS_PER_S)

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "harness/programs.c"
-#include "harness/ready.c"
+#include "harness/trial/programs.c"
+#include "harness/trial/ready.c"
 #include <sys/stat.h>
 
 static char folder[32], orders[64];

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
-#include "harness/progress.c"
+#include "harness/run/progress.c"
 
 struct fake {
 	int64_t ns;

@@ -8,7 +8,7 @@
 /* cmocka needs the four above. */
 #include <cmocka.h>
 
-#include "harness/proof.c"
+#include "harness/lab/proof.c"
 
 struct link { /* what a computed link does besides what it should */
 	double rate_factor, extra_ns;

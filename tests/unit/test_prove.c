@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
-#include "harness/sandbox.c"
-#include "harness/proof.c"
-#include "harness/prove.c"
-#include "harness/shape.c"
+#include "harness/machine/sandbox.c"
+#include "harness/lab/proof.c"
+#include "harness/lab/prove.c"
+#include "harness/lab/shape.c"
 
 static bool yes(void)
 {

@@ -6,7 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
-#include "harness/published.c"
+#include "harness/report/published.c"
 
 static struct published_table *parse(const char *text, char **error)
 {
@@ -119,9 +119,9 @@ static void the_project_s_tables(void **state)
 {
 	(void)state;
 	char *error = NULL;
-	struct published_table *one = published_load("data/thesis-table1.csv", &error);
-	struct published_table *two = published_load("data/thesis-table2.csv", &error);
-	struct published_table *rerun = published_load("data/thesis-rerun-2018.csv", &error);
+	struct published_table *one = published_load("data/detour/thesis-table1.csv", &error);
+	struct published_table *two = published_load("data/detour/thesis-table2.csv", &error);
+	struct published_table *rerun = published_load("data/detour/thesis-rerun-2018.csv", &error);
 
 	if (!one || !two || !rerun)
 		fail_msg("%s", error);

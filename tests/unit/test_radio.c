@@ -1,5 +1,5 @@
 /* The cellular radio: when a packet may leave, when states change, and what they cost. */
-#include "lib/radio.h"
+#include "lib/link/radio.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "harness/ready.c"
+#include "harness/trial/ready.c"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -7,19 +7,19 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
-#include "harness/cells.c"
-#include "harness/cells_published.c"
-#include "harness/drawings.c"
-#include "harness/figures.c"
-#include "harness/html.c"
-#include "harness/notes.c"
-#include "harness/plan.c"
-#include "harness/published.c"
-#include "harness/records.c"
-#include "harness/report.c"
-#include "harness/report_about.c"
-#include "harness/report_tables.c"
-#include "harness/stats.c"
+#include "harness/report/cells.c"
+#include "harness/report/cells_published.c"
+#include "harness/report/drawings.c"
+#include "harness/report/figures.c"
+#include "harness/report/html.c"
+#include "harness/report/notes.c"
+#include "harness/experiment/plan.c"
+#include "harness/report/published.c"
+#include "harness/record/records.c"
+#include "harness/report/report.c"
+#include "harness/report/report_about.c"
+#include "harness/report/report_tables.c"
+#include "harness/record/stats.c"
 #include <sys/stat.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "harness/sandbox.c"
+#include "harness/machine/sandbox.c"
 #include <dirent.h>
 
 #define GONE_MS 20000 /* patience with the end of a sandbox */

@@ -8,25 +8,25 @@
 #include <cmocka.h>
 
 #define topology_describe topology_describe_by_driver
-#include "harness/topology.c"
-#include "harness/traces.c"
+#include "harness/experiment/topology.c"
+#include "harness/experiment/traces.c"
 #undef topology_describe
 struct topology *topology_describe(const char *root, const char *name, char **error);
-#include "harness/congestion.c"
-#include "harness/experiment.c"
-#include "harness/experiment_base.c"
-#include "harness/experiment_check.c"
-#include "harness/experiment_network.c"
-#include "harness/experiment_procedures.c"
-#include "harness/experiment_programs.c"
-#include "harness/measure.c"
-#include "harness/ready.c"
-#include "harness/service.c"
-#include "harness/template.c"
+#include "harness/trial/congestion.c"
+#include "harness/experiment/experiment.c"
+#include "harness/experiment/experiment_base.c"
+#include "harness/experiment/experiment_check.c"
+#include "harness/experiment/experiment_network.c"
+#include "harness/experiment/experiment_procedures.c"
+#include "harness/experiment/experiment_programs.c"
+#include "harness/trial/measure.c"
+#include "harness/trial/ready.c"
+#include "harness/run/service.c"
+#include "harness/experiment/template.c"
 /* Their `keys` and `lookup` would shadow names of the others. */
-#include "harness/experiment_changes.c"
-#include "harness/experiment_configurations.c"
-#include "harness/names.c"
+#include "harness/experiment/experiment_changes.c"
+#include "harness/experiment/experiment_configurations.c"
+#include "harness/experiment/names.c"
 #include <signal.h>
 #include <sys/wait.h>
 

@@ -1,8 +1,8 @@
 /* Stamp: its statistics, its refusals, and packets over the loopback interface of a network namespace. */
-#include "lib/stamp.h"
+#include "lib/net/stamp.h"
 
-#include "lib/clock.h"
-#include "lib/netns.h"
+#include "lib/base/clock.h"
+#include "lib/net/netns.h"
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>

@@ -9,7 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
-#include "harness/stats.c"
+#include "harness/record/stats.c"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 
-#include "lib/terminal.c"
+#include "lib/base/terminal.c"
 
 static void a_terminal_unless_it_is_dumb_or_plain_is_wanted(void **state)
 {

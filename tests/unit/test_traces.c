@@ -1,6 +1,6 @@
 /* Traces are part of what was run: where they may lie, that each run keeps them, and that a changed one is
  * noticed. */
-#include "harness/traces.c"
+#include "harness/experiment/traces.c"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "harness/tunnel.c"
+#include "harness/trial/tunnel.c"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

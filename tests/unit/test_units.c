@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "lib/units.c"
+#include "lib/base/units.c"
 #include <locale.h>
 #include <string.h>
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "harness/differences.c"
-#include "harness/stats.c"
-#include "harness/until.c"
+#include "harness/record/differences.c"
+#include "harness/record/stats.c"
+#include "harness/run/until.c"
 
 /* Half-widths by hand: t(0.975, 4) = 2.776445 (any table of Student's t). */
 static void five_values_by_hand(void **state)

@@ -8,11 +8,11 @@
 /* cmocka needs the four above. */
 #include <cmocka.h>
 
-#include "harness/wheel_geometry.c"
-#include "nodes/link/codel.c"
-#include "nodes/link/medium.c"
-#include "nodes/link/model.c"
-#include "nodes/link/ring.c"
+#include "harness/lab/wheel_geometry.c"
+#include "lib/link/codel.c"
+#include "lib/link/medium.c"
+#include "lib/link/model.c"
+#include "lib/link/ring.c"
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,0 +1,251 @@
+/* liquidnet shell: an experiment's network, shaped and set as for a trial, its daemons running, and a shell
+ * in a node. */
+#include "harness/machine/awake.h"
+#include "harness/cli/commands.h"
+#include "harness/machine/capabilities.h"
+#include "harness/experiment/find.h"
+#include "harness/machine/host.h"
+#include "harness/lab/network.h"
+#include "harness/trial/programs.h"
+#include "harness/experiment/project.h"
+#include "harness/lab/prove.h"
+#include "harness/machine/sandbox.h"
+#include "harness/run/service.h"
+#include "harness/lab/settings.h"
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct shell {
+	const struct experiment *experiment;
+	const struct configuration *configuration;
+	const struct procedure *procedure;
+	int node;
+	char **command; /* NULL: an interactive shell */
+	struct proofs *proofs;
+};
+
+static const char help[] =
+	"Usage: liquidnet shell EXPERIMENT [OPTION...] [-- COMMAND ...]\n"
+	"Builds the experiment's network, starts the daemons of a procedure, and opens a shell in a node; "
+	"everything goes\n"
+	"when the shell ends. With a command: runs that instead.\n\n"
+	"  --node NODE             default: the topology's first\n"
+	"  --configuration NAME    default: the first\n"
+	"  --procedure NAME        whose daemons run (default: the first)\n"
+	"\nIn the shell, `nsenter -t PID -n` reaches the other nodes; their PIDs are in $LIQUIDNET_NODES.\n";
+
+static void name_nodes(const struct network *network)
+{
+	char text[2048] = "";
+	for (size_t i = 0; i < network->topology->nodes_count; i++) {
+		size_t used = strlen(text);
+		snprintf(text + used, sizeof text - used, "%s%s=%d", i ? " " : "",
+			network->topology->nodes[i], (int)network->pids[i]);
+	}
+	setenv("LIQUIDNET_NODES", text, 1);
+}
+
+/* The shell itself, as a child of process 1, which collects it. */
+static int open_shell(const struct shell *shell, const struct network *network)
+{
+	char prompt[128], path[8192];
+	const char *node = network->topology->nodes[shell->node];
+	snprintf(prompt, sizeof prompt, "%s:\\w# ", node);
+	snprintf(path, sizeof path, "%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		project_programs());
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (setns(network->netns[shell->node], CLONE_NEWNET) < 0)
+			_exit(126);
+		setenv("PATH", path, 1);
+		setenv("PS1", prompt, 1);
+		signal(SIGINT, SIG_DFL);
+		if (shell->command)
+			execvp(shell->command[0], shell->command);
+		else
+			execl("/bin/bash", "bash", "--norc", "-i", (char *)NULL);
+		fprintf(stderr, "liquidnet shell: %s: %s\n", shell->command ? shell->command[0] : "bash",
+			strerror(errno));
+		_exit(127);
+	}
+	int status = 0;
+	pid_t got;
+	while ((got = wait(&status)) != pid)
+		if (got < 0 && errno != EINTR)
+			return 1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int set_up(const struct shell *shell, struct network *network, struct shaping *shaping,
+	struct stage *stage, struct pool *pool, char **error)
+{
+	const struct experiment *e = shell->experiment;
+	int64_t deadline = clock_now_ns() + e->trial_limit_ns;
+	if (network_build(network, project_root(), e->topology, deadline, error) < 0 ||
+		settings_apply(network, e->settings, e->settings_count, error) < 0 ||
+		settings_apply(network, shell->configuration->settings, shell->configuration->settings_count,
+			error) < 0 ||
+		settings_apply(network, shell->procedure->settings, shell->procedure->settings_count, error) <
+			0)
+		return -1;
+	*shaping = (struct shaping){.network = network,
+		.links = shell->configuration->links,
+		.folder = "/tmp",
+		.chosen = pool_alloc(pool, e->topology->links_count + 1, sizeof *shaping->chosen),
+		.seed = e->seed};
+	if (shape_choose(e->topology, shaping->links, e->backend, shell->proofs, shaping->chosen, error) <
+			0 ||
+		shape_install(shaping, error) < 0)
+		return -1;
+	if (mkdir("/tmp/scratch", 0700) < 0)
+		return error_set(error, "/tmp/scratch: %s", strerror(errno));
+	stage_init(stage, pool, e, shell->procedure, network, "/tmp", "/tmp/scratch", "1", deadline);
+	return stage_daemons(stage, error);
+}
+
+static int body(void *context, int report_fd)
+{
+	const struct shell *shell = context;
+	struct network network;
+	struct shaping shaping = {.daemon = PROCESS_NONE};
+	struct stage stage;
+	struct pool *pool = pool_new();
+	char *error = NULL, path[8192];
+	(void)report_fd;
+	signal(SIGINT, SIG_IGN);
+	snprintf(path, sizeof path, "%s:%s", project_programs(),
+		getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
+	setenv("PATH", path, 1);
+	if (set_up(shell, &network, &shaping, &stage, pool, &error) < 0) {
+		fprintf(stderr, "liquidnet shell: %s\n", error);
+		return 1;
+	}
+	name_nodes(&network);
+	if (!shell->command)
+		fprintf(stderr, "In node %s of %s (%s, %s); `exit` takes everything down.\n",
+			network.topology->nodes[shell->node], shell->experiment->name,
+			shell->configuration->name, shell->procedure->name);
+	int status = open_shell(shell, &network);
+	stage_stop(&stage);
+	shape_stop(&shaping);
+	return status;
+}
+
+static int choose(
+	struct shell *shell, const char *node, const char *configuration, const char *procedure, char **error)
+{
+	const struct experiment *e = shell->experiment;
+	shell->configuration = configuration ? NULL : &e->configurations[0];
+	shell->procedure = procedure ? NULL : &e->procedures[0];
+	for (size_t i = 0; configuration && i < e->configurations_count; i++)
+		if (strcmp(e->configurations[i].name, configuration) == 0)
+			shell->configuration = &e->configurations[i];
+	for (size_t i = 0; procedure && i < e->procedures_count; i++)
+		if (strcmp(e->procedures[i].name, procedure) == 0)
+			shell->procedure = &e->procedures[i];
+	shell->node = node ? topology_node(e->topology, node) : 0;
+	if (!shell->configuration || !shell->procedure || shell->node < 0)
+		return error_set(error,
+			"no such node, configuration or procedure; `liquidnet list %s` lists them", e->name);
+	return 0;
+}
+
+/* -1: go on; else the exit status. */
+static int read_options(int argc, char **argv, struct shell *shell, char **error)
+{
+	static const struct option options[] = {{"node", required_argument, NULL, 'n'},
+		{"configuration", required_argument, NULL, 'c'}, {"procedure", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'}, {0}};
+	const char *node = NULL, *configuration = NULL, *procedure = NULL;
+	opterr = 0;
+	optind = 1;
+	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+		switch (c) {
+		case 'n':
+			node = optarg;
+			break;
+		case 'c':
+			configuration = optarg;
+			break;
+		case 'p':
+			procedure = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			error_set(error, "no such option, or its value is missing: %s", argv[optind - 1]);
+			return 2;
+		}
+	if (optind >= argc) {
+		error_set(error, "name an experiment; see liquidnet shell --help");
+		return 2;
+	}
+	shell->experiment = find_experiment(argv[optind], error);
+	shell->command = optind + 1 < argc ? argv + optind + 1 : NULL;
+	return !shell->experiment || choose(shell, node, configuration, procedure, error) < 0 ? 2 : -1;
+}
+
+static int run(const struct shell *shell, char **error)
+{
+	const char *visible[] = {project_root(), project_programs(), NULL};
+	struct sandbox_options options = {.visible = visible, .cgroup_fd = -1, .stdio = 1};
+	struct sandbox sandbox;
+	struct host *host = doctor_require(error) < 0 ? NULL : host_open(error);
+	const struct experiment *e = shell->experiment;
+	int result = host && proofs_add(shell->proofs, e->topology, shell->configuration->links, e->backend,
+				     error) == 0
+			     ? proofs_run(shell->proofs, error)
+			     : -1;
+	if (result == 0)
+		proofs_say(shell->proofs, stderr);
+	for (size_t i = 0; result == 0 && i < e->host_settings_count; i++)
+		result = host_sysctl(host, e->host_settings[i].key, e->host_settings[i].value, error);
+	struct services *services = result == 0 ? services_start(e, NULL, host, error) : NULL;
+	if (!services || sandbox_start(&sandbox, &options, body, (void *)shell, error) < 0) {
+		services_stop(services);
+		host_close(host);
+		return 2;
+	}
+	host_sandbox_started(host, sandbox.pid);
+	char byte;
+	signal(SIGINT, SIG_IGN);
+	while (read(sandbox.report_fd, &byte, 1) > 0 || errno == EINTR)
+		errno = 0;
+	int status = 0;
+	while (waitpid(sandbox.pid, &status, 0) < 0 && errno == EINTR)
+		;
+	services_stop(services);
+	host_close(host);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int cmd_shell(int argc, char **argv)
+{
+	struct shell shell = {.proofs = proofs_new()};
+	char *error = NULL;
+	int status = read_options(argc, argv, &shell, &error);
+	if (status < 0) {
+		/* As while trials run: its links are proved, and then used. */
+		int awake = awake_hold();
+		status = run(&shell, &error);
+		if (awake >= 0)
+			close(awake);
+	}
+	if (error)
+		fprintf(stderr, "liquidnet shell: %s\n", error);
+	free(error);
+	proofs_free(shell.proofs);
+	experiment_free((struct experiment *)shell.experiment);
+	return status;
+}

@@ -1,0 +1,70 @@
+/* liquidnet: the table of its subcommands. `liquidnet NAME ...` runs the program liquidnet-NAME where one is
+ * installed. */
+#include "harness/cli/commands.h"
+#include "harness/experiment/project.h"
+
+#include "lib/base/log.h"
+#include "lib/base/version.h"
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{"run", cmd_run, "run an experiment and print its tables"},
+	{"rerun", cmd_rerun, "run again what a results folder holds, and name what differs"},
+	{"list", cmd_list, "list the experiments"},
+	{"report", cmd_report, "make the tables and the page of a results folder again"},
+	{"compare", cmd_compare, "put two results folders side by side"},
+	{"bundle", cmd_bundle, "pack a results folder for others to check"},
+	{"analyze", cmd_analyze, "turn captures into tables of TCP and MPTCP flows"},
+	{"shell", cmd_shell, "build an experiment's network and open a shell in a node"},
+	{"doctor", cmd_doctor, "say what this machine has, what it lacks, and what to do"},
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "liquidnet: the reference testbed for multipath transport\n\n");
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(out, "  liquidnet %-8s  %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\n`liquidnet COMMAND --help` says more.\n");
+}
+
+/* A system of nodes/ may bring a tool of its own: liquidnet-NAME, beside us or in PATH. */
+static void run_program(char **argv)
+{
+	char path[PATH_MAX], name[64];
+	if (strchr(argv[0], '/') || snprintf(name, sizeof name, "liquidnet-%s", argv[0]) >= (int)sizeof name)
+		return;
+	if (snprintf(path, sizeof path, "%s/%s", project_programs(), name) < (int)sizeof path)
+		execv(path, argv);
+	execvp(name, argv);
+}
+
+int main(int argc, char **argv)
+{
+	log_open("liquidnet", LOG_LEVEL_INFO);
+	if (argc < 2) {
+		usage(stderr);
+		return 2;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("liquidnet %s\n", liquidnet_version);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	run_program(argv + 1);
+	fprintf(stderr, "liquidnet: no command `%s`; `liquidnet --help` lists them\n", argv[1]);
+	return 2;
+}

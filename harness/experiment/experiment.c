@@ -1,0 +1,207 @@
+/* Experiment: the file as a whole. The parts are read by experiment_network.c, experiment_programs.c and
+ * experiment_procedures.c; experiment_check.c fills in every template once before anything starts. */
+#include "harness/experiment/experiment.h"
+
+#include "harness/experiment/experiment_reader.h"
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char *node_name(const struct experiment *e, size_t i)
+{
+	return e->topology->nodes[i];
+}
+
+const char *known_names(
+	struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count)
+{
+	char *text = pool_strdup(e->pool, "");
+	for (size_t i = 0; i < count; i++)
+		text = pool_printf(e->pool, "%s%s%s", text, i ? ", " : "", name(e, i));
+	return text;
+}
+
+int read_node(
+	const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error)
+{
+	const char *name;
+	if (conf_need_string(map, key, &name, error) < 0)
+		return -1;
+	*node = topology_node(e->topology, name);
+	if (*node < 0)
+		return conf_error(conf_child(map, key), error,
+			"no node `%s` in topology %s; its nodes are %s", name, e->topology->name,
+			known_names((struct experiment *)e, node_name, e->topology->nodes_count));
+	return 0;
+}
+
+int read_strings(
+	struct experiment *e, const struct conf_node *list, const char ***out, size_t *count, char **error)
+{
+	if (list && conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	size_t n = 0;
+	*out = pool_alloc(e->pool, (list ? list->children : 0) + 1, sizeof **out);
+	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
+		if (conf_expect(item, CONF_SCALAR, error) < 0)
+			return -1;
+		(*out)[n++] = item->value;
+	}
+	if (count)
+		*count = n;
+	return 0;
+}
+
+int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count,
+	char **error)
+{
+	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
+		return -1;
+	struct pair *pairs = pool_alloc(e->pool, (map ? map->children : 0) + 1, sizeof *pairs);
+	size_t n = 0;
+	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
+		if (conf_expect(item, CONF_SCALAR, error) < 0)
+			return -1;
+		pairs[n++] = (struct pair){item->key, item->value};
+	}
+	*out = pairs;
+	*count = n;
+	return 0;
+}
+
+/* A file's name stands for the experiment, in results/ and on the command line: both must agree. */
+static int check_name(const struct experiment *e, const struct conf_node *root, char **error)
+{
+	const char *slash = strrchr(e->path, '/');
+	const char *base = slash ? slash + 1 : e->path;
+	size_t length = strcspn(base, ".");
+	if (strspn(e->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
+			strlen(e->name) ||
+		!*e->name)
+		return conf_error(conf_child(root, "experiment"), error,
+			"`%s` is no name for an experiment; use letters, digits, - and _", e->name);
+	if (strcmp(base, "experiment.yaml") != 0 &&
+		(strlen(e->name) != length || memcmp(base, e->name, length) != 0))
+		return conf_error(conf_child(root, "experiment"), error,
+			"the experiment is called `%s` and its file %s; give both the same name", e->name,
+			base);
+	return 0;
+}
+
+bool experiment_backend_known(const char *name)
+{
+	static const char *const names[] = {"auto", "netem", "wheel", "link"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* `host`: sysctls, whether this machine has them or not. */
+static int read_host(struct experiment *e, const struct conf_node *map, char **error)
+{
+	if (read_pairs(e, map, &e->host_settings, &e->host_settings_count, error) < 0)
+		return -1;
+	for (const struct conf_node *item = conf_first(map); item; item = item->next)
+		if (!sysctl_named(item->key))
+			return conf_error(item, error,
+				"`%s` is no sysctl that a run changes; it begins with `net.`", item->key);
+	return 0;
+}
+
+static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
+{
+	const struct conf_node *at = conf_child(root, "jobs");
+	if (at && at->type == CONF_SCALAR && strcmp(at->value, "auto") == 0) {
+		*jobs = 0;
+		return 0;
+	}
+	return conf_integer(root, "jobs", 1, JOBS_MAX, 1, jobs, error);
+}
+
+static int read_head(struct experiment *e, const char *project, const struct conf_node *root, char **error)
+{
+	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
+		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "settings",
+		"congestion", "links", "changes", "configurations", "factors", "captures", "preparations",
+		"daemons", "workloads", "measures", "primary", "agree", "procedures", "default_procedures",
+		"comparisons", "subflow_bytes", NULL};
+	int64_t trials, jobs, retries, seed;
+	const char *topology;
+	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
+		check_name(e, root, error) < 0 || conf_string(root, "title", e->name, &e->title, error) < 0 ||
+		conf_string(root, "source", NULL, &e->source, error) < 0 ||
+		conf_string(root, "backend", "auto", &e->backend, error) < 0 ||
+		conf_integer(root, "trials", 1, 100000, 3, &trials, error) < 0 ||
+		read_jobs(root, &jobs, error) < 0 ||
+		conf_integer(root, "retries", 0, 100, 1, &retries, error) < 0 ||
+		conf_integer(root, "seed", 0, INT64_MAX, 1, &seed, error) < 0 ||
+		conf_duration(root, "trial_limit", NS_PER_S, 86400 * NS_PER_S, 180 * NS_PER_S,
+			&e->trial_limit_ns, error) < 0 ||
+		conf_need_string(root, "topology", &topology, error) < 0)
+		return -1;
+	if (!experiment_backend_known(e->backend))
+		return conf_error(conf_child(root, "backend"), error,
+			"no shaping back end `%s`; write auto, netem, wheel or link", e->backend);
+	e->trials = (unsigned)trials;
+	e->jobs = (unsigned)jobs;
+	e->retries = (unsigned)retries;
+	e->seed = (uint64_t)seed;
+	char *reason = NULL;
+	e->topology = topology_describe(project, topology, &reason);
+	if (!e->topology) {
+		conf_error(conf_child(root, "topology"), error, "%s", reason);
+		free(reason);
+		return -1;
+	}
+	return read_host(e, conf_child(root, "host"), error);
+}
+
+static int read_all(struct experiment *e, const char *project, char **error)
+{
+	const struct conf_node *root = e->root;
+	if (read_head(e, project, root, error) < 0 ||
+		read_services(e, conf_child(root, "services"), error) < 0 ||
+		read_settings(e, root, &e->settings, &e->settings_count, error) < 0 ||
+		read_configurations(e, root, error) < 0 ||
+		read_captures(e, conf_child(root, "captures"), error) < 0 ||
+		read_preparations(e, conf_child(root, "preparations"), error) < 0 ||
+		read_daemons(e, conf_child(root, "daemons"), error) < 0 ||
+		read_workloads(e, conf_child(root, "workloads"), error) < 0 ||
+		read_measures(e, root, error) < 0 ||
+		read_procedures(e, conf_child(root, "procedures"), error) < 0 ||
+		read_default_procedures(e, conf_child(root, "default_procedures"), error) < 0 ||
+		read_comparisons(e, conf_child(root, "comparisons"), error) < 0)
+		return -1;
+	const struct conf_node *bytes = conf_child(root, "subflow_bytes");
+	static const char *const keys[] = {"file", "columns", NULL};
+	if (bytes && (conf_only(bytes, keys, error) < 0 ||
+			     conf_need_string(bytes, "file", &e->subflow_bytes.file, error) < 0 ||
+			     conf_need_string(bytes, "columns", &e->subflow_bytes.value, error) < 0))
+		return -1;
+	return check_templates(e, error);
+}
+
+struct experiment *experiment_load(const char *project, const char *path, char **error)
+{
+	struct pool *pool = pool_new();
+	struct experiment *e = pool_alloc(pool, 1, sizeof *e);
+	e->pool = pool;
+	e->path = pool_strdup(pool, path);
+	e->agree[0] = e->agree[1] = -1;
+	if (load_with_base(e, error) == 0 && read_all(e, project, error) == 0)
+		return e;
+	experiment_free(e);
+	return NULL;
+}
+
+void experiment_free(struct experiment *e)
+{
+	if (!e)
+		return;
+	topology_free(e->topology);
+	conf_free(e->conf);
+	conf_free(e->base);
+	pool_free(e->pool);
+}

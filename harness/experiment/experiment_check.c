@@ -1,0 +1,74 @@
+/* Experiment, the check of its templates: each is filled in once for every procedure that uses it, so that a
+ * wrong name is an error of the file and not of the fortieth trial. */
+#include "harness/experiment/experiment_reader.h"
+
+#include "harness/experiment/names.h"
+#include "lib/base/error.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int check_text(struct names *names, const char *text, const struct conf_node *at, char **error)
+{
+	char *reason = NULL;
+	if (!text || names_expand(names, text, &reason))
+		return 0;
+	conf_error(at, error, "%s", reason);
+	free(reason);
+	return -1;
+}
+
+static int check_preparations(struct names *names, const struct program *p, char **error)
+{
+	const struct experiment *e = names->experiment;
+	for (const char **need = p->needs; *need; need++)
+		for (size_t i = 0; i < e->preparations_count; i++)
+			for (const char ***c = e->preparations[i].commands;
+				strcmp(e->preparations[i].name, *need) == 0 && *c; c++)
+				for (const char **word = *c; *word; word++)
+					if (check_text(names, *word, p->at, error) < 0)
+						return -1;
+	return 0;
+}
+
+static int check_program(const struct names *base, const struct program *p, bool daemon, char **error)
+{
+	struct names names = *base;
+	names.control = daemon ? "?" : NULL;
+	if (check_preparations(&names, p, error) < 0 || check_text(&names, p->config, p->at, error) < 0)
+		return -1;
+	names.config = p->config ? "?" : NULL;
+	names.ready = p->ready == READY_DESCRIPTOR ? "?" : NULL;
+	for (const char **word = p->argv; *word; word++)
+		if (check_text(&names, *word, p->at, error) < 0)
+			return -1;
+	return 0;
+}
+
+static int check_procedure(
+	const struct experiment *e, const struct procedure *p, struct pool *pool, char **error)
+{
+	struct names names = {.experiment = e, .procedure = p, .pool = pool, .scratch = "?", .seed = "?"};
+	for (size_t i = 0; i < p->asks_count; i++)
+		if (check_text(&names, p->asks[i].command, p->at, error) < 0)
+			return -1;
+	for (size_t i = 0; i < e->daemons_count; i++)
+		for (size_t d = 0; d < p->daemons_count; d++)
+			if (strcmp(e->daemons[i].name, p->daemons[d]) == 0 &&
+				check_program(&names, &e->daemons[i], true, error) < 0)
+				return -1;
+	const struct workload *w = &e->workloads[p->workload];
+	for (size_t i = 0; i < w->programs_count; i++)
+		if (check_program(&names, &w->programs[i], false, error) < 0)
+			return -1;
+	return 0;
+}
+
+int check_templates(const struct experiment *e, char **error)
+{
+	struct pool *pool = pool_new();
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < e->procedures_count; i++)
+		result = check_procedure(e, &e->procedures[i], pool, error);
+	pool_free(pool);
+	return result;
+}

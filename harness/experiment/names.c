@@ -1,0 +1,100 @@
+/* Names: see the header. */
+#include "harness/experiment/names.h"
+
+#include "harness/experiment/template.h"
+#include "lib/base/error.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char *lookup(void *context, const char *name, char **error);
+
+char *names_expand(struct names *names, const char *text, char **error)
+{
+	return template_expand(names->pool, text, lookup, names, error);
+}
+
+static const char *address(const struct names *names, const char *place, char **error)
+{
+	const struct topology *topology = names->experiment->topology;
+	char node[64];
+	const char *slash = strchr(place, '/');
+	int n = -1, l = -1;
+	if (slash && (size_t)(slash - place) < sizeof node) {
+		snprintf(node, sizeof node, "%.*s", (int)(slash - place), place);
+		n = topology_node(topology, node);
+		l = topology_link(topology, slash + 1);
+	}
+	const struct topology_end *end = n >= 0 && l >= 0 ? topology_end(topology, n, l) : NULL;
+	if (!end || !*end->address) {
+		error_set(error, "`${address:%s}` is no place of topology %s; write ${address:NODE/LINK}",
+			place, topology->name);
+		return NULL;
+	}
+	return end->address;
+}
+
+static const char *with(struct names *names, const char *key, char **error)
+{
+	const struct procedure *p = names->procedure;
+	for (size_t i = 0; i < p->with_count; i++)
+		if (strcmp(p->with[i].key, key) == 0) {
+			if (names->depth > 8) {
+				error_set(error, "`${with.%s}` is made of itself", key);
+				return NULL;
+			}
+			names->depth++;
+			const char *value = names_expand(names, p->with[i].value, error);
+			names->depth--;
+			return value;
+		}
+	error_set(error, "procedure `%s` says nothing for ${with.%s}; add it to its `with`", p->name, key);
+	return NULL;
+}
+
+/* AS.FIELD of an answer. Before the run only AS can be checked. */
+static const char *answer(const struct names *names, const char *name, const char *dot, char **error)
+{
+	const struct procedure *p = names->procedure;
+	for (size_t i = 0; i < p->asks_count; i++) {
+		size_t length = strlen(p->asks[i].as);
+		if (length != (size_t)(dot - name) || memcmp(p->asks[i].as, name, length) != 0)
+			continue;
+		if (!names->answers)
+			return "?";
+		json_t *value = json_object_get(json_object_get(names->answers, p->asks[i].as), dot + 1);
+		if (json_is_string(value))
+			return json_string_value(value);
+		if (json_is_integer(value))
+			return pool_printf(names->pool, "%lld", (long long)json_integer_value(value));
+		error_set(error, "the answer of daemon %s to `%s` has no field `%s`", p->asks[i].daemon,
+			p->asks[i].command, dot + 1);
+		return NULL;
+	}
+	error_set(error, "`${%s}`: procedure `%s` asks nothing as `%.*s`", name, p->name, (int)(dot - name),
+		name);
+	return NULL;
+}
+
+static const char *lookup(void *context, const char *name, char **error)
+{
+	struct names *names = context;
+	const struct {
+		const char *name, *value;
+	} fixed[] = {{"scratch", names->scratch}, {"seed", names->seed}, {"config", names->config},
+		{"control", names->control}, {"ready", names->ready}};
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+		if (strcmp(name, fixed[i].name) == 0) {
+			if (!fixed[i].value)
+				error_set(error, "`${%s}` has no meaning here", name);
+			return fixed[i].value;
+		}
+	if (strncmp(name, "address:", 8) == 0)
+		return address(names, name + 8, error);
+	if (strncmp(name, "with.", 5) == 0)
+		return with(names, name + 5, error);
+	const char *dot = strchr(name, '.');
+	if (dot)
+		return answer(names, name, dot, error);
+	error_set(error, "nothing is called `${%s}`; docs/experiments.md lists the names", name);
+	return NULL;
+}

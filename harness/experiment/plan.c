@@ -1,0 +1,175 @@
+/* Plan: see the header. */
+#include "harness/experiment/plan.h"
+
+#include "lib/base/draw.h"
+#include "lib/base/error.h"
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t plan_mix(uint64_t x)
+{
+	return draw_mix(x + DRAW_GOLDEN);
+}
+
+static uint64_t text_hash(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL; /* FNV-1a */
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* A pattern means a name, or the name of a level that what is so called is made of. */
+static bool matches(const char *pattern, const char *name, const char *const *levels)
+{
+	if (fnmatch(pattern, name, 0) == 0)
+		return true;
+	for (; levels && *levels; levels++)
+		if (fnmatch(pattern, *levels, 0) == 0)
+			return true;
+	return false;
+}
+
+/* Marks what a comma-separated list of patterns matches; each must match something. `levels`: of each name,
+ * or NULL. */
+static int match(const char *patterns, const char *const *names, const char *const *const *levels,
+	size_t count, const char *what, bool *marks, char **error)
+{
+	char *copy = strdup(patterns), *rest = NULL;
+	int result = 0;
+	for (char *one = strtok_r(copy, ",", &rest); one && result == 0; one = strtok_r(NULL, ",", &rest)) {
+		bool any = false;
+		for (size_t i = 0; i < count; i++)
+			if (matches(one, names[i], levels ? levels[i] : NULL))
+				marks[i] = any = true;
+		if (any)
+			continue;
+		char known[1024] = "";
+		for (size_t i = 0; i < count && strlen(known) + strlen(names[i]) + 3 < sizeof known; i++)
+			strcat(strcat(known, i ? ", " : ""), names[i]);
+		result = error_set(error, "no %s matches `%s`; there are %s", what, one, known);
+	}
+	free(copy);
+	return result;
+}
+
+static int select_cells(const struct experiment *e, const struct selection *s, bool *configurations,
+	bool *procedures, char **error)
+{
+	const char **names = calloc(e->configurations_count + e->procedures_count, sizeof *names);
+	const char *const **levels = calloc(e->configurations_count + 1, sizeof *levels);
+	int result = 0;
+	for (size_t i = 0; i < e->configurations_count; i++) {
+		names[i] = e->configurations[i].name;
+		levels[i] = (const char *const *)e->configurations[i].levels;
+		configurations[i] = !s->configurations;
+	}
+	if (s->configurations)
+		result = match(s->configurations, names, levels, e->configurations_count, "configuration",
+			configurations, error);
+	for (size_t i = 0; i < e->procedures_count; i++) {
+		names[i] = e->procedures[i].name;
+		procedures[i] = !s->procedures && !e->procedures[i].optional;
+	}
+	if (result == 0 && s->procedures)
+		result = match(
+			s->procedures, names, NULL, e->procedures_count, "procedure", procedures, error);
+	free(names);
+	free(levels);
+	return result;
+}
+
+unsigned plan_trials(const struct experiment *e, const struct selection *s, size_t configuration)
+{
+	unsigned own = e->configurations[configuration].trials;
+	return s->trials ? s->trials : own ? own : e->trials;
+}
+
+static uint64_t trial_seed(uint64_t seed, const char *configuration, unsigned repeat)
+{
+	return plan_mix(seed ^ text_hash(configuration) ^ repeat) >> 1;
+}
+
+static void fill(struct plan *plan, const struct experiment *e, const struct selection *s,
+	const bool *configurations, const bool *procedures)
+{
+	size_t total = 0;
+	for (size_t c = 0; c < e->configurations_count; c++)
+		total += plan_trials(e, s, c) * e->procedures_count;
+	plan->trials = calloc(total + 1, sizeof *plan->trials);
+	for (unsigned c = 0; c < e->configurations_count; c++)
+		for (unsigned repeat = 1; configurations[c] && repeat <= plan_trials(e, s, c); repeat++)
+			for (unsigned p = 0; p < e->procedures_count; p++)
+				if (procedures[p])
+					plan->trials[plan->count++] = (struct planned){.configuration = c,
+						.procedure = p,
+						.repeat = repeat,
+						.seed = trial_seed(
+							s->seed, e->configurations[c].name, repeat)};
+}
+
+/* Fisher-Yates. Multiplication instead of the remainder: no bias worth naming at these sizes. */
+static void shuffle(struct plan *plan, uint64_t seed)
+{
+	for (size_t i = plan->count; i > 1; i--) {
+		size_t j = (size_t)(((unsigned __int128)plan_mix(seed + i) * i) >> 64);
+		struct planned other = plan->trials[j];
+		plan->trials[j] = plan->trials[i - 1];
+		plan->trials[i - 1] = other;
+	}
+}
+
+int plan_make(struct plan *plan, const struct experiment *e, const struct selection *s, char **error)
+{
+	bool *configurations = calloc(e->configurations_count + 1, sizeof *configurations);
+	bool *procedures = calloc(e->procedures_count + 1, sizeof *procedures);
+	*plan = (struct plan){0};
+	int result = select_cells(e, s, configurations, procedures, error);
+	if (result == 0) {
+		fill(plan, e, s, configurations, procedures);
+		shuffle(plan, s->seed);
+	}
+	free(configurations);
+	free(procedures);
+	return result;
+}
+
+static const struct record *last_record(const struct records *records, const struct planned *planned)
+{
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *r = &records->items[i];
+		if (r->last && r->configuration == planned->configuration &&
+			r->procedure == planned->procedure && r->repeat == planned->repeat)
+			return r;
+	}
+	return NULL;
+}
+
+void plan_resume(struct plan *plan, const struct records *records, unsigned retries)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct planned *p = &plan->trials[i];
+		const struct record *r = last_record(records, p);
+		if (!r)
+			continue;
+		p->attempts = (unsigned)r->attempt;
+		p->state = r->status <= TRIAL_SUSPECT ? PLANNED_GOOD
+			   : p->attempts > retries    ? PLANNED_BAD
+						      : PLANNED_OPEN;
+	}
+}
+
+size_t plan_count(const struct plan *plan, enum planned_state state)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < plan->count; i++)
+		count += plan->trials[i].state == state;
+	return count;
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->trials);
+	*plan = (struct plan){0};
+}

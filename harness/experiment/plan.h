@@ -1,0 +1,49 @@
+/* Plan: an experiment's trials in their order. Pure: the same experiment, selection and seed give the same
+ * plan. */
+#ifndef LIQUIDNET_PLAN_H
+#define LIQUIDNET_PLAN_H
+
+#include "harness/experiment/experiment.h"
+#include "harness/record/records.h"
+
+enum planned_state { PLANNED_OPEN, PLANNED_GOOD, PLANNED_BAD };
+
+struct planned {
+	unsigned configuration, procedure;
+	unsigned repeat;   /* 1..trials, within its cell */
+	uint64_t seed;     /* of the trial: of its configuration and repeat, not of its procedure, so that
+			      procedures meet the same losses */
+	unsigned attempts; /* made by a run that is resumed */
+	enum planned_state state; /* GOOD: it counts; BAD: every attempt was used up in vain */
+};
+
+struct selection {
+	const char *configurations; /* comma-separated shell patterns, of names or of levels; NULL: all */
+	const char *procedures;     /* likewise; NULL: those that are not optional */
+	unsigned trials;            /* a cell; 0: as the configuration or the experiment says */
+	uint64_t seed;
+};
+
+struct plan {
+	struct planned *trials;
+	size_t count;
+};
+
+/* Makes the plan: every cell as often as asked, in an order shuffled by the seed. A pattern that matches
+ * nothing is an error that lists the names. */
+int plan_make(struct plan *plan, const struct experiment *experiment, const struct selection *selection,
+	char **error);
+/* How many trials a cell of that configuration has. */
+unsigned plan_trials(
+	const struct experiment *experiment, const struct selection *selection, size_t configuration);
+/* Marks what the records of an interrupted run of the same plan already hold; a trial that was running when
+ * it ended has no record and stays open. `retries`: further attempts that a trial has. */
+void plan_resume(struct plan *plan, const struct records *records, unsigned retries);
+/* How many of its trials are in that state. */
+size_t plan_count(const struct plan *plan, enum planned_state state);
+void plan_free(struct plan *plan);
+
+/* The well-mixed value behind every seed (splitmix64's finaliser). */
+uint64_t plan_mix(uint64_t x);
+
+#endif

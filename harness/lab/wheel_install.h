@@ -1,0 +1,16 @@
+/* Wheel, its installation on one interface, by netlink: HTB with its size table and its one class, and the
+ * program on the interface's egress. */
+#ifndef LIQUIDNET_WHEEL_INSTALL_H
+#define LIQUIDNET_WHEEL_INSTALL_H
+
+#include "harness/lab/wheel.h"
+
+/* To be called in the interface's namespace. `end` is the program's index of this interface. 0, or -1 with
+ * *error; what a failure leaves is the caller's namespace to take along. */
+int wheel_install(const char *interface, const struct wheel_settings *settings, int program_fd, unsigned end,
+	char **error);
+
+/* Offloads off, and no super-packets from TCP: an interface whose packets come to a wheel. */
+int wheel_plain_packets(const char *interface, char **error);
+
+#endif

@@ -1,0 +1,15 @@
+/* Inputs: what a bundle keeps beside its copy of the experiment: the network's description (topologies/) and
+ * the published values (data/). */
+#ifndef LIQUIDNET_INPUTS_H
+#define LIQUIDNET_INPUTS_H
+
+#include "harness/experiment/experiment.h"
+
+/* -1 and *error: beside the experiment's file there is a network of that name, and `root`, whose networks are
+ * built, has another one. Where there is none, there is nothing to check. */
+int inputs_check_network(const struct experiment *e, const char *root, char **error);
+/* Copies the published values and notes that lie beside the experiment's file, and are not those of `root`,
+ * into a new run's folder, so that its tables are made with them. */
+int inputs_copy_published(const struct experiment *e, const char *root, const char *folder, char **error);
+
+#endif

@@ -1,0 +1,50 @@
+/* Records: the lines of trials.jsonl as data. */
+#ifndef LIQUIDNET_RECORDS_H
+#define LIQUIDNET_RECORDS_H
+
+#include "harness/experiment/experiment.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum trial_status { TRIAL_VALID, TRIAL_SUSPECT, TRIAL_INVALID, TRIAL_FAILED };
+
+struct record_subflow {
+	const char *node; /* of the topology, or of records.names */
+	double unique_bytes;
+	double *series; /* bytes a step of record.series_step_s since the capture began */
+	size_t series_count;
+};
+
+struct record {
+	unsigned line;
+	size_t configuration, procedure;
+	int64_t repeat, attempt;
+	enum trial_status status;
+	bool last;                       /* of its repeat: the one that counts, if it is valid or suspect */
+	char *reasons;                   /* joined by "; " */
+	double *measures;                /* as many as the experiment has; NAN: not in the record */
+	struct record_subflow *subflows; /* a node once, its subflows added up */
+	size_t subflows_count;
+	double series_step_s; /* NAN: no series */
+};
+
+struct records {
+	struct record *items; /* by configuration, procedure, repeat, attempt, line */
+	size_t count;
+	char **names; /* of nodes in the records that the topology does not have */
+	size_t names_count;
+	bool torn; /* the last line of the file was cut off, and is not in here */
+};
+
+/* Reads a file of records. A last line that is cut off is left out (torn). A record that would count but
+ * lacks the primary measure counts as failed, and says so. 0, or -1 with *error ("FILE:LINE: ..."): a line
+ * that is no record; a configuration, procedure or status that is not known. records_free is due either way.
+ */
+int records_load(
+	struct records *records, const struct experiment *experiment, const char *path, char **error);
+void records_free(struct records *records);
+/* "valid", "suspect", "invalid", "failed". */
+const char *trial_status_name(enum trial_status status);
+
+#endif

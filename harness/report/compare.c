@@ -1,0 +1,431 @@
+/* Compare: see the header. Cells are matched by the names of configuration and procedure; one whose links are
+ * shaped otherwise in the two runs is named, and not judged. */
+#include "harness/report/compare.h"
+#include "harness/record/differences.h"
+#include "harness/report/html.h"
+#include "harness/report/report_parts.h"
+#include "harness/report/table.h"
+#include "harness/experiment/traces.h"
+#include "lib/base/error.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN = 400 };
+
+static const struct measure *primary_of(const struct cells *cells)
+{
+	return &cells->experiment->measures[cells->experiment->primary];
+}
+
+static const char *network_of(const struct cells *cells)
+{
+	return cells->experiment->topology ? cells->experiment->topology->name : "none";
+}
+
+static int check_comparable(const struct compared *c, char **error)
+{
+	const struct measure *a = primary_of(c->a), *b = primary_of(c->b);
+
+	if (strcmp(a->name, b->name) || strcmp(a->unit, b->unit))
+		return error_set(error,
+			"not comparable: %s measures `%s` in %s, %s `%s` in %s; name two runs of one kind",
+			c->folder_a, a->name, a->unit, c->folder_b, b->name, b->unit);
+	if (strcmp(network_of(c->a), network_of(c->b)))
+		return error_set(error,
+			"not comparable: the network of %s is `%s`, that of %s `%s`; name two runs in one "
+			"network",
+			c->folder_a, network_of(c->a), c->folder_b, network_of(c->b));
+	return 0;
+}
+
+static bool same_shape(const struct shape *a, const struct shape *b)
+{
+	/* Each run has traces of its own: what counts is what they hold. */
+	struct shape as_a = *b;
+	strcpy(as_a.opportunities, a->opportunities);
+	strcpy(as_a.loss_trace, a->loss_trace);
+	return shape_equal(a, &as_a) && traces_equal(a->opportunities, b->opportunities) &&
+	       traces_equal(a->loss_trace, b->loss_trace);
+}
+
+static bool same_changes(const struct link_shape *a, const struct link_shape *b)
+{
+	bool same = a->changes_count == b->changes_count;
+	for (size_t i = 0; same && i < a->changes_count; i++)
+		same = a->changes[i].at_ns == b->changes[i].at_ns &&
+		       same_shape(&a->changes[i].direction[0], &b->changes[i].direction[0]) &&
+		       same_shape(&a->changes[i].direction[1], &b->changes[i].direction[1]);
+	return same;
+}
+
+/* The first link that is shaped otherwise; NULL: none. */
+static const char *other_link(
+	const struct topology *topology, const struct configuration *a, const struct configuration *b)
+{
+	for (size_t i = 0; topology && a->links && b->links && i < topology->links_count; i++)
+		if (a->links[i].shaped != b->links[i].shaped || !same_changes(&a->links[i], &b->links[i]) ||
+			(a->links[i].shaped &&
+				(!same_shape(&a->links[i].direction[0], &b->links[i].direction[0]) ||
+					!same_shape(&a->links[i].direction[1], &b->links[i].direction[1]))))
+			return topology->links[i].name;
+	return NULL;
+}
+
+struct contrast compare_contrast(const struct stats *a, const struct stats *b)
+{
+	struct stats_group group_a = {a->mean, a->sd, (double)a->n}, group_b = {b->mean, b->sd, (double)b->n};
+	struct stats_term terms[] = {{1, b->sd, (double)b->n}, {-1, a->sd, (double)a->n}};
+	struct contrast c = {.difference = b->mean - a->mean,
+		.half_width = stats_welch_half_width(terms, 2),
+		.test = stats_welch(group_b, group_a),
+		.hedges_g = stats_hedges_g(group_b, group_a)};
+
+	if (!isnan(c.difference) && !isnan(c.half_width))
+		c.judgement = fabs(c.difference) <= c.half_width ? JUDGED_SAME
+			      : c.difference < 0                 ? JUDGED_LOWER
+								 : JUDGED_HIGHER;
+	return c;
+}
+
+/* Why a cell has no number: what is said of its last attempt. "" where it has one. */
+static void explain_empty(const char *run, const struct cells *cells, const struct cell *cell, char why[256])
+{
+	size_t count;
+	const struct record *records = cells_records(cells, cell, &count);
+
+	if (cell->stats.n)
+		*why = 0;
+	else if (!count)
+		snprintf(why, 256, "%s has no trial", run);
+	else
+		snprintf(why, 256, "of %s none of %zu trials counts: %s", run, count,
+			records[count - 1].reasons);
+}
+
+static void judge_pair(const struct compared *compared, struct compared_cell *cell)
+{
+	const struct stats *a = &cell->a->stats, *b = &cell->b->stats;
+	struct contrast c = compare_contrast(a, b);
+
+	cell->difference = c.difference;
+	cell->difference_percent = a->mean != 0 ? 100 * c.difference / a->mean : NAN;
+	cell->half_width = a->mean != 0 ? 100 * c.half_width / fabs(a->mean) : NAN;
+	cell->test = c.test;
+	cell->hedges_g = c.hedges_g;
+	if (cell->judgement == JUDGED_INCOMPARABLE)
+		return;
+	cell->judgement = c.judgement;
+	char why_a[256], why_b[256];
+	explain_empty("A", compared->a, cell->a, why_a);
+	explain_empty("B", compared->b, cell->b, why_b);
+	snprintf(cell->why, sizeof cell->why, "%s%s%s", why_a, *why_a && *why_b ? "; " : "", why_b);
+}
+
+static const struct cell *find(const struct cells *cells, const char *configuration, const char *procedure)
+{
+	const struct experiment *e = cells->experiment;
+
+	for (size_t i = 0; i < cells->count; i++) {
+		const struct cell *cell = &cells->cells[i];
+		if (cell->shown && !strcmp(e->configurations[cell->configuration].name, configuration) &&
+			!strcmp(e->procedures[cell->procedure].name, procedure))
+			return cell;
+	}
+	return NULL;
+}
+
+static void match(struct compared *c)
+{
+	const struct experiment *e = c->a->experiment;
+
+	for (size_t i = 0; i < c->a->count; i++) {
+		const struct cell *a = &c->a->cells[i];
+		if (!a->shown)
+			continue;
+		const struct configuration *configuration = &e->configurations[a->configuration];
+		struct compared_cell cell = {.a = a,
+			.configuration = configuration->name,
+			.procedure = e->procedures[a->procedure].name};
+		if (!(cell.b = find(c->b, cell.configuration, cell.procedure))) {
+			c->only_a++;
+			continue;
+		}
+		const char *link = other_link(
+			e->topology, configuration, &c->b->experiment->configurations[cell.b->configuration]);
+		if (link) {
+			cell.judgement = JUDGED_INCOMPARABLE;
+			snprintf(cell.why, sizeof cell.why, "%s is another one", link);
+		}
+		judge_pair(c, &cell);
+		c->cells[c->count++] = cell;
+	}
+	for (size_t i = 0; i < c->b->count; i++)
+		c->only_b += c->b->cells[i].shown;
+	c->only_b -= c->count;
+}
+
+static void put_settings(
+	json_t *into, const struct experiment *e, const struct setting *settings, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *node = settings[i].node < 0 ? "all" : e->topology->nodes[settings[i].node];
+		json_t *of = json_object_get(into, node);
+		if (!of) {
+			of = json_object();
+			json_object_set_new(into, node, of);
+		}
+		json_object_set_new(of, settings[i].key, json_string(settings[i].value));
+	}
+}
+
+/* Those of one configuration or procedure, where it has any. */
+static void put_own_settings(json_t *into, const struct experiment *e, const char *name,
+	const struct setting *settings, size_t count)
+{
+	json_t *own = json_object();
+
+	put_settings(own, e, settings, count);
+	if (json_object_size(own))
+		json_object_set(into, name, own);
+	json_decref(own);
+}
+
+/* What a run was: environment, options, settings; all that may explain a difference. */
+static json_t *circumstances(const struct cells *cells, const char *folder)
+{
+	char path[4200] = "";
+	const struct experiment *e = cells->experiment;
+
+	snprintf(path, sizeof path, "%s/provenance.json", folder);
+	json_t *provenance = json_load_file(path, 0, NULL), *all = json_object(), *settings = json_object();
+	json_object_set(all, "environment", json_object_get(provenance, "environment"));
+	json_object_set(all, "run", json_object_get(provenance, "run"));
+	json_t *of_procedures = json_object();
+	put_settings(settings, e, e->settings, e->settings_count);
+	for (size_t c = 0; c < e->configurations_count; c++)
+		put_own_settings(settings, e, e->configurations[c].name, e->configurations[c].settings,
+			e->configurations[c].settings_count);
+	for (size_t p = 0; p < e->procedures_count; p++)
+		put_own_settings(of_procedures, e, e->procedures[p].name, e->procedures[p].settings,
+			e->procedures[p].settings_count);
+	json_object_set_new(all, "settings", settings);
+	json_object_set_new(all, "procedures", of_procedures);
+	json_object_set_new(all, "experiment", json_string(e->name));
+	json_decref(provenance);
+	return all;
+}
+
+static void list_differences(struct compared *c)
+{
+	json_t *a = circumstances(c->a, c->folder_a), *b = circumstances(c->b, c->folder_b);
+	size_t count = differences_list(a, b, c->differences, SHOWN);
+
+	c->differences_count = count < SHOWN ? count : SHOWN;
+	json_decref(a);
+	json_decref(b);
+}
+
+int compare_runs(struct compared *c, const struct cells *a, const char *folder_a, const struct cells *b,
+	const char *folder_b, char **error)
+{
+	*c = (struct compared){.a = a, .b = b, .folder_a = folder_a, .folder_b = folder_b};
+	if (check_comparable(c, error) < 0)
+		return -1;
+	c->cells = calloc(a->count + 1, sizeof *c->cells);
+	c->differences = calloc(SHOWN, sizeof *c->differences);
+	if (!c->cells || !c->differences)
+		return error_set(error, "out of memory");
+	match(c);
+	if (!c->count)
+		return error_set(error,
+			"not comparable: no cell is in both %s (%zu cells) and %s (%zu cells); name runs of "
+			"one "
+			"experiment",
+			folder_a, c->only_a, folder_b, c->only_b);
+	list_differences(c);
+	return 0;
+}
+
+void compared_free(struct compared *c)
+{
+	for (size_t i = 0; i < c->differences_count; i++)
+		free(c->differences[i]);
+	free(c->differences);
+	free(c->cells);
+}
+
+/* "higher", or why there is no judgement. */
+static const char *word(const struct compared_cell *cell, char text[560])
+{
+	if (cell->judgement == JUDGED_INCOMPARABLE)
+		snprintf(text, 560, "not comparable: %s", cell->why);
+	else if (!cell->a->stats.n || !cell->b->stats.n)
+		snprintf(text, 560, "not there (below)");
+	else
+		snprintf(text, 560, "%s", cell->judgement ? judgement_name(cell->judgement) : "-");
+	return text;
+}
+
+static void print_empty(const struct compared *c, FILE *out)
+{
+	char text[768];
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct compared_cell *cell = &c->cells[i];
+		if (cell->a->stats.n && cell->b->stats.n)
+			continue;
+		snprintf(text, sizeof text, "%s, %s: %s", cell->configuration, cell->procedure, cell->why);
+		table_text(out, "  ", text);
+	}
+}
+
+int compare_print(const struct compared *c, FILE *out, bool color)
+{
+	struct table *table = table_new();
+	int decimals = cells_decimals(c->a, c->a->experiment->primary);
+	const char *last = NULL;
+
+	fprintf(out, "\nA: %s\nB: %s\n\n%s, %s\n", c->folder_a, c->folder_b, primary_of(c->a)->name,
+		unit_text(primary_of(c->a)->unit));
+	static const char *const heads[] = {"n", "A", "n", "B", "B - A", "%", "+- %", "p", "g"};
+	table_column(table, "procedure", false, false);
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+		table_column(table, heads[i], true, false);
+	table_column(table, "B is", false, false);
+	for (size_t i = 0; i < c->count; i++) {
+		const struct compared_cell *cell = &c->cells[i];
+		char text[560];
+		if (!last || strcmp(last, cell->configuration))
+			table_group(table, last = cell->configuration);
+		table_row(table);
+		table_cell(table, "  %s", cell->procedure);
+		table_cell(table, "%zu", cell->a->stats.n);
+		table_number(table, cell->a->stats.mean, decimals, false);
+		table_cell(table, "%zu", cell->b->stats.n);
+		table_number(table, cell->b->stats.mean, decimals, false);
+		table_number(table, cell->difference, decimals, true);
+		table_number(table, cell->difference_percent, 2, true);
+		table_number(table, cell->half_width, 2, false);
+		if (cell->test.p < 0.001)
+			table_cell(table, "< 0.001");
+		else
+			table_number(table, cell->test.p, 3, false);
+		table_number(table, cell->hedges_g, 1, true);
+		table_cell(table, "%s", word(cell, text));
+	}
+	int result = table_print(table, out, color);
+	table_free(table);
+	print_empty(c, out);
+	if (c->only_a || c->only_b)
+		fprintf(out, "  %zu cells are only in A, %zu only in B\n", c->only_a, c->only_b);
+	table_text(out, "  ",
+		"+-: half the 95 % interval of the difference (Welch); p: two-sided; g: Hedges' effect "
+		"size; same: not distinguishable at 95 %");
+	fprintf(out,
+		c->differences_count ? "\n%zu differences of environment, options and settings (A -> B)\n"
+				     : "\nEnvironment, options and settings are the same\n",
+		c->differences_count);
+	for (size_t i = 0; i < c->differences_count; i++)
+		table_text(out, "  ", c->differences[i] ? c->differences[i] : "?");
+	return result < 0 ? -1 : 0;
+}
+
+static void html_number(FILE *out, double value, int decimals, bool sign)
+{
+	fputs("<td class=\"n\">", out);
+	report_number(out, value, decimals, sign);
+	fputs("</td>", out);
+}
+
+static void html_rows(const struct compared *c, FILE *out)
+{
+	static const char *const classes[] = {"", "good", "warn", "warn", "none"};
+	int decimals = cells_decimals(c->a, c->a->experiment->primary);
+	const char *last = NULL;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct compared_cell *cell = &c->cells[i];
+		char text[560];
+		if (!last || strcmp(last, cell->configuration)) {
+			fputs("<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"11\">", out);
+			html_text(out, last = cell->configuration);
+			fputs("</th></tr>\n", out);
+		}
+		fputs("<tr><th scope=\"row\">", out);
+		html_text(out, cell->procedure);
+		fprintf(out, "</th><td class=\"n\">%zu</td>", cell->a->stats.n);
+		html_number(out, cell->a->stats.mean, decimals, false);
+		fprintf(out, "<td class=\"n\">%zu</td>", cell->b->stats.n);
+		html_number(out, cell->b->stats.mean, decimals, false);
+		html_number(out, cell->difference, decimals, true);
+		html_number(out, cell->difference_percent, 2, true);
+		html_number(out, cell->half_width, 2, false);
+		if (cell->test.p < 0.001)
+			fputs("<td class=\"n\">&lt;&nbsp;0.001</td>", out);
+		else
+			html_number(out, cell->test.p, 3, false);
+		html_number(out, cell->hedges_g, 1, true);
+		fprintf(out, "<td class=\"%s\">", classes[cell->judgement]);
+		html_text(out, word(cell, text));
+		fputs("</td></tr>\n", out);
+	}
+}
+
+static void html_empty(const struct compared *c, FILE *out)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct compared_cell *cell = &c->cells[i];
+		if (cell->a->stats.n && cell->b->stats.n)
+			continue;
+		fputs("<p>", out);
+		html_format(out, "%s, %s: %s", cell->configuration, cell->procedure, cell->why);
+		fputs("</p>\n", out);
+	}
+}
+
+static void html_differences(const struct compared *c, FILE *out)
+{
+	fputs("<section>\n<h2>What differs besides</h2>\n", out);
+	if (!c->differences_count)
+		fputs("<p>Nothing: environment, options and settings are the same.</p>\n", out);
+	else
+		fputs("<ul>\n", out);
+	for (size_t i = 0; i < c->differences_count; i++) {
+		fputs("<li><code>", out);
+		html_text(out, c->differences[i] ? c->differences[i] : "?");
+		fputs("</code></li>\n", out);
+	}
+	fputs(c->differences_count ? "</ul>\n</section>\n" : "</section>\n", out);
+}
+
+int compare_html(const struct compared *c, FILE *out)
+{
+	report_open(out, "Two runs side by side");
+	fputs("<header>\n<h1>Two runs side by side</h1>\n<p>A: <code>", out);
+	html_text(out, c->folder_a);
+	fputs("</code><br>B: <code>", out);
+	html_text(out, c->folder_b);
+	fputs("</code></p>\n</header>\n<main>\n<section>\n<h2>", out);
+	html_format(out, "%s, %s", primary_of(c->a)->name, unit_text(primary_of(c->a)->unit));
+	fputs("</h2>\n", out);
+	report_table(out, "compare", NULL);
+	fputs("<thead><tr><th>procedure</th><th class=\"n\">n</th><th class=\"n\">A</th><th "
+	      "class=\"n\">n</th><th "
+	      "class=\"n\">B</th><th class=\"n\">B \xe2\x88\x92 A</th><th class=\"n\">%</th><th "
+	      "class=\"n\">\xc2\xb1 "
+	      "%</th><th class=\"n\">p</th><th class=\"n\">g</th><th>B is</th></tr></thead><tbody>\n",
+		out);
+	html_rows(c, out);
+	report_table_end(out);
+	if (c->only_a || c->only_b)
+		fprintf(out, "<p>%zu cells are only in A, %zu only in B.</p>\n", c->only_a, c->only_b);
+	html_empty(c, out);
+	fputs("<p class=\"small\">\xc2\xb1: half the 95&nbsp;% interval of the difference (Welch). p: "
+	      "two-sided. g: "
+	      "Hedges&#39; effect size. Same: not distinguishable at 95&nbsp;%.</p>\n</section>\n",
+		out);
+	html_differences(c, out);
+	fputs("</main>\n</body>\n</html>\n", out);
+	return 0;
+}

@@ -1,0 +1,262 @@
+/* Run: see the header. */
+#include "harness/run/run.h"
+
+#include "harness/machine/awake.h"
+#include "harness/run/crew.h"
+#include "harness/machine/capabilities.h"
+#include "harness/experiment/find.h"
+#include "harness/machine/host.h"
+#include "harness/record/inputs.h"
+#include "harness/run/progress.h"
+#include "harness/experiment/project.h"
+#include "harness/lab/prove.h"
+#include "harness/record/provenance.h"
+#include "harness/record/results.h"
+#include "harness/run/service.h"
+#include "harness/report/summary.h"
+#include "harness/experiment/traces.h"
+#include "lib/base/error.h"
+#include "lib/base/terminal.h"
+#include "lib/base/units.h"
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define TRIAL_GUESS_S 13.0 /* until the first has ended */
+
+int run_jobs(const char *text, int64_t *jobs)
+{
+	if (strcmp(text, "auto") == 0)
+		*jobs = RUN_JOBS_AUTO;
+	else if (unit_integer(text, jobs) < 0 || *jobs < 1 || *jobs > JOBS_MAX)
+		return -1;
+	return 0;
+}
+
+/* Every link of every configuration that the plan uses must find a back end, given what was proved so far. */
+static int check_links(const struct experiment *e, const struct plan *plan, const char *backend,
+	struct proofs *proofs, char **error)
+{
+	bool *checked = calloc(e->configurations_count + 1, sizeof *checked);
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < plan->count; i++) {
+		const struct configuration *c = &e->configurations[plan->trials[i].configuration];
+		if (checked[plan->trials[i].configuration])
+			continue;
+		checked[plan->trials[i].configuration] = true;
+		char *reason = NULL;
+		if (proofs_add(proofs, e->topology, c->links, backend, &reason) < 0)
+			result = conf_error(c->at, error, "%s", reason);
+		free(reason);
+	}
+	free(checked);
+	return result;
+}
+
+/* The back ends that are on trial are tried with every setting that the plan gives them. */
+static struct proofs *prove_links(
+	const struct experiment *e, const struct plan *plan, const char *backend, char **error)
+{
+	struct proofs *proofs = proofs_new();
+	if (check_links(e, plan, backend, proofs, error) == 0 && proofs_run(proofs, error) == 0 &&
+		check_links(e, plan, backend, proofs, error) == 0) {
+		proofs_say(proofs, stderr);
+		return proofs;
+	}
+	proofs_free(proofs);
+	return NULL;
+}
+
+static int prepare_host(struct host *host, const struct experiment *e, char **error)
+{
+	for (size_t i = 0; i < e->host_settings_count; i++)
+		if (host_sysctl(host, e->host_settings[i].key, e->host_settings[i].value, error) < 0)
+			return -1;
+	return 0;
+}
+
+/* The plan, when every link of it can be shaped. Nothing is tried for it. */
+static int print_plan(const struct experiment *e, const struct plan *plan, const char *backend, char **error)
+{
+	struct proofs *proofs = proofs_new();
+	int result = check_links(e, plan, backend, proofs, error);
+	proofs_free(proofs);
+	if (result < 0)
+		return 2;
+	for (size_t i = 0; i < plan->count; i++)
+		printf("%4zu  %-28s %-20s %u\n", i + 1, e->configurations[plan->trials[i].configuration].name,
+			e->procedures[plan->trials[i].procedure].name, plan->trials[i].repeat);
+	return 0;
+}
+
+static int signals(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* The stopping rule, told what an interrupted run has measured already. */
+static struct until *stopping_rule(
+	const struct experiment *e, const struct run_options *o, const struct records *done)
+{
+	if (o->until <= 0)
+		return NULL;
+	struct until *until = until_new(e->configurations_count * e->procedures_count, o->until);
+	for (size_t i = 0; i < done->count; i++) {
+		const struct record *r = &done->items[i];
+		if (r->last && r->status <= TRIAL_SUSPECT)
+			until_add(until, r->configuration * e->procedures_count + r->procedure,
+				r->measures[e->primary]);
+	}
+	return until;
+}
+
+/* A folder to write to: a new one, or that of the run that goes on. `environment`: as it was before the host
+ * was prepared. */
+static int open_results(struct results *results, const struct experiment *e, const struct plan *plan,
+	const struct run_options *o, const struct proofs *proofs, json_t *environment, unsigned *number,
+	char **error)
+{
+	if (o->resume) {
+		if (results_reopen(results, o->folder, number, error) < 0)
+			return -1;
+		results_note(results, "resumed.log", "resumed");
+		return 0;
+	}
+	if (results_open(results, o->results, e->name, e->path, e->base_path, error) < 0 ||
+		traces_copy(e, results->folder, error) < 0 ||
+		inputs_copy_published(e, project_root(), results->folder, error) < 0)
+		return -1;
+	json_t *provenance = provenance_take(e, plan, o, json_incref(environment));
+	json_object_set_new(provenance, "shaping", proofs_json(proofs));
+	json_object_set_new(provenance, "services", services_json(e));
+	int result = results_write_json(results, "provenance.json", provenance, error);
+	json_decref(provenance);
+	return result;
+}
+
+static int summarize(const struct experiment *e, const struct results *results, char **error)
+{
+	printf("\n");
+	return summary_make(e, project_root(), results->folder, stdout, terminal_colors(stdout), error);
+}
+
+/* Runs a checked plan. Returns the exit status. */
+static int carry_out(const struct experiment *e, const struct plan *plan, const struct run_options *o,
+	const struct records *done, const struct proofs *proofs, char **error)
+{
+	struct results results = {.log_fd = -1, .lock_fd = -1};
+	struct crew_tally tally = {0};
+	struct crew_options options = {.root = project_root(),
+		.backend = o->backend,
+		.proofs = proofs,
+		.jobs = o->jobs == RUN_JOBS_AUTO ? 0 : (unsigned)o->jobs,
+		.retries = e->retries};
+	struct host *host = host_open(error);
+	if (!host)
+		return 2;
+	json_t *environment = provenance_environment();
+	bool ready = prepare_host(host, e, error) == 0 &&
+		     open_results(&results, e, plan, o, proofs, environment, &options.number, error) == 0 &&
+		     (options.services = services_start(e, results.folder, host, error));
+	json_decref(environment);
+	if (!ready) {
+		results_close(&results);
+		host_close(host);
+		return 2;
+	}
+	options.stop_fd = signals();
+	options.until = stopping_rule(e, o, done);
+	struct progress *progress = progress_open(
+		stderr, plan_count(plan, PLANNED_OPEN), TRIAL_GUESS_S / (options.jobs ? options.jobs : 2.0));
+	int result = crew_run(e, plan, &options, host, &results, progress, &tally, error);
+	progress_close(progress);
+	services_stop(options.services);
+	host_close(host);
+	results_close(&results);
+	until_free(options.until);
+	close(options.stop_fd);
+	if (result == 0)
+		result = summarize(e, &results, error);
+	if (tally.spared)
+		printf("\n%zu planned trials were not needed (--until)\n", tally.spared);
+	printf("\nResults: %s\n", results.folder);
+	if (tally.stopped)
+		printf("Stopped; go on with: liquidnet run %s --resume=%s\n", o->experiment, results.folder);
+	return result < 0 ? 1 : tally.stopped ? 130 : tally.bad ? 1 : 0;
+}
+
+/* What was measured before, and which trials that leaves. */
+static int recall(struct plan *plan, const struct experiment *e, const struct run_options *o,
+	struct records *done, char **error)
+{
+	char path[PATH_MAX];
+	*done = (struct records){0};
+	if (!o->resume)
+		return 0;
+	snprintf(path, sizeof path, "%s/trials.jsonl", o->folder);
+	if (records_load(done, e, path, error) < 0)
+		return -1;
+	plan_resume(plan, done, e->retries);
+	if (plan_count(plan, PLANNED_OPEN) > 0)
+		return 0;
+	return error_set(
+		error, "%s: all %zu trials are done; liquidnet report shows them", o->folder, plan->count);
+}
+
+static int run_loaded(const struct experiment *e, struct run_options *o, char **error)
+{
+	struct plan plan = {0};
+	struct records done = {0};
+	struct proofs *proofs = NULL;
+	int status = 2, awake = -1;
+	o->seed = o->seed >= 0 ? o->seed : (int64_t)e->seed;
+	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
+	o->backend = o->backend ? o->backend : e->backend;
+	o->selection.seed = (uint64_t)o->seed;
+	if (plan_make(&plan, e, &o->selection, error) < 0 || check_programs(e, &plan, error) < 0 ||
+		recall(&plan, e, o, &done, error) < 0) {
+		status = 2;
+	} else if (o->dry) {
+		status = print_plan(e, &plan, o->backend, error);
+	} else if (doctor_require(error) == 0) {
+		awake = awake_hold();
+		if ((proofs = prove_links(e, &plan, o->backend, error)))
+			status = carry_out(e, &plan, o, &done, proofs, error);
+	}
+	if (awake >= 0)
+		close(awake);
+	proofs_free(proofs);
+	plan_free(&plan);
+	records_free(&done);
+	return status;
+}
+
+int run_experiment(struct run_options *o, char **error)
+{
+	char folder[PATH_MAX];
+	json_t *provenance = NULL;
+	struct experiment *e = find_experiment(o->experiment, error);
+	int status = 2;
+	if (!e)
+		return 2;
+	if (o->resume && !o->folder) {
+		snprintf(folder, sizeof folder, "%s/%s/latest", o->results, e->name);
+		o->folder = folder;
+	}
+	if (inputs_check_network(e, project_root(), error) == 0 &&
+		(!o->resume || resume_check(e, o, &provenance, error) == 0))
+		status = run_loaded(e, o, error);
+	json_decref(provenance);
+	experiment_free(e);
+	return status;
+}

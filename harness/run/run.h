@@ -1,0 +1,42 @@
+/* Run: an experiment from file to tables. Everything that can be refused is refused before anything starts.
+ */
+#ifndef LIQUIDNET_RUN_H
+#define LIQUIDNET_RUN_H
+
+#include "harness/experiment/plan.h"
+#include "harness/run/until.h"
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RUN_JOBS_AUTO (-1)
+
+struct run_options {
+	const char *experiment; /* name or path */
+	const char *results;    /* folder for results/EXPERIMENT/TIME */
+	const char *backend;    /* NULL: the experiment's */
+	struct selection selection;
+	int64_t jobs, seed; /* 0 and -1: the experiment's */
+	double until;       /* --until ci=SHARE; 0: no stopping rule */
+	bool dry, resume;
+	const char *folder; /* resume: of the interrupted run; NULL: the experiment's latest */
+	int argc;           /* the command line, for the provenance */
+	char **argv;
+};
+
+/* Reads "auto" or a number of trials at once. -1: neither. */
+int run_jobs(const char *text, int64_t *jobs);
+/* Returns the exit status of `liquidnet run`, and *error where there is something to say. */
+int run_experiment(struct run_options *options, char **error);
+
+/* resume.c: an interrupted run may go on only as what it was. Checks the folder's copies of the experiment,
+ * the kernel, tools, processor and version that it ran with, and the options given against those that it was
+ * started with; fills in the options that are not given. Strings come to live in *provenance (owned by the
+ * caller). -1 and *error: it must not go on, or there is nothing to go on with. */
+int resume_check(
+	const struct experiment *experiment, struct run_options *options, json_t **provenance, char **error);
+/* Fills options from a run's provenance.json ("run"): selection, seed, back end, stopping rule, trials at
+ * once. Strings stay the provenance's. -1 and *error: the file says nothing of that. */
+int resume_options(struct run_options *options, const json_t *provenance, const char *folder, char **error);
+
+#endif

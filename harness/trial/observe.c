@@ -1,0 +1,240 @@
+/* Observe: up to three children of the trial, ended by the closing of one pipe; their results are files of
+ * the trial's folder. */
+#include "harness/trial/observe.h"
+
+#include "harness/trial/capture.h"
+#include "harness/trial/trial.h"
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Beyond the first a trial is suspect, beyond the second invalid: docs/results.md has the overload that they
+ * rest on. The probe's histogram ends at 100 ms. */
+#define PRESSURE_SUSPECT_PERCENT 30.0
+#define PRESSURE_INVALID_PERCENT 40.0
+#define MEDIAN_SUSPECT_MS 0.5
+#define MEDIAN_INVALID_MS 1.2
+#define LATENESS_SUSPECT_MS 20.0
+#define LATENESS_INVALID_MS 99.0
+
+static void result_path(const struct observer *o, const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%s.json", o->folder, name);
+}
+
+static int await_byte(int fd, int timeout_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char word[16];
+	return poll(&p, 1, timeout_ms) > 0 && read(fd, word, sizeof word) > 0 ? 0 : -1;
+}
+
+static char *capture_path(const struct observer *o, const char *point)
+{
+	char *path = NULL;
+	if (asprintf(&path, "%s/%s.pcap", o->folder, point) < 0)
+		abort();
+	for (char *at = path + strlen(o->folder) + 1; *at; at++)
+		if (*at == '/')
+			*at = '-';
+	return path;
+}
+
+static int start_captures(struct observer *o, const struct network *network, int stop_read, char **error)
+{
+	const struct experiment *e = o->experiment;
+	char result[4200];
+	int ready[2];
+	if (e->captures_count == 0)
+		return 0;
+	struct capture_target *targets = calloc(e->captures_count, sizeof *targets);
+	for (size_t i = 0; i < e->captures_count; i++) {
+		const struct capture_point *point = &e->captures[i];
+		targets[i] = (struct capture_target){.name = point->name,
+			.netns_fd = network->netns[point->node],
+			.interface = topology_end(network->topology, point->node, point->link)->interface,
+			.snap = point->snap,
+			.path = o->captures[i]};
+	}
+	result_path(o, "capture", result, sizeof result);
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		free(targets);
+		return error_set(error, "pipe: %s", strerror(errno));
+	}
+	o->capture_pid = fork();
+	if (o->capture_pid == 0) {
+		close(o->stop_fd);
+		close(ready[0]);
+		_exit(capture_run(targets, e->captures_count, ready[1], stop_read, result));
+	}
+	close(ready[1]);
+	free(targets);
+	int outcome = o->capture_pid < 0 || await_byte(ready[0], 10000) < 0
+			      ? error_set(error, "the captures did not start; see trial.log")
+			      : 0;
+	close(ready[0]);
+	return outcome;
+}
+
+static int start_congestion(struct observer *o, const struct configuration *c, const struct procedure *p,
+	const struct network *network, int stop_read, char **error)
+{
+	char result[4200];
+	size_t count;
+	struct congestion_target *targets = congestion_targets(o->experiment, c, p, network, &count);
+	result_path(o, "congestion", result, sizeof result);
+	if (count && (o->congestion_pid = fork()) == 0) {
+		close(o->stop_fd);
+		_exit(congestion_watch(targets, count, stop_read, result));
+	}
+	free(targets);
+	return o->congestion_pid < 0 ? error_set(error, "fork: %s", strerror(errno)) : 0;
+}
+
+int observe_start(struct observer *o, const struct experiment *e, const struct configuration *c,
+	const struct procedure *p, const struct network *network, const char *folder, char **error)
+{
+	int stop[2];
+	char result[4200];
+	*o = (struct observer){.experiment = e, .folder = folder, .stop_fd = -1};
+	o->captures = calloc(e->captures_count + 1, sizeof *o->captures);
+	for (size_t i = 0; i < e->captures_count; i++)
+		o->captures[i] = capture_path(o, e->captures[i].name);
+	if (pipe2(stop, O_CLOEXEC) < 0)
+		return error_set(error, "pipe: %s", strerror(errno));
+	o->stop_fd = stop[1];
+	int outcome = start_captures(o, network, stop[0], error);
+	if (outcome == 0)
+		outcome = start_congestion(o, c, p, network, stop[0], error);
+	result_path(o, "probe", result, sizeof result);
+	if (outcome == 0 && (o->probe_pid = fork()) == 0) {
+		close(o->stop_fd);
+		_exit(probe_run(stop[0], result));
+	}
+	if (o->probe_pid < 0)
+		o->probe_errno = errno;
+	close(stop[0]);
+	machine_sample_take(&o->before);
+	o->own_before = cost_sample_take();
+	return outcome;
+}
+
+/* Waits for a child of ours that has been told to end; adds what it used to *cpu_s. */
+static int reap(pid_t *pid, const char *what, double *cpu_s, char **error)
+{
+	struct rusage used = {0};
+	int status = 0;
+	if (*pid <= 0)
+		return 0;
+	while (wait4(*pid, &status, 0, &used) < 0 && errno == EINTR)
+		;
+	*pid = 0;
+	*cpu_s += (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+		  (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+	return status == 0 ? 0 : error_set(error, "%s failed (wait status %#x); see trial.log", what, status);
+}
+
+static void add_file(const struct observer *o, json_t *verdict, const char *name, double cpu_s)
+{
+	char path[4200];
+	result_path(o, name, path, sizeof path);
+	json_t *value = json_load_file(path, 0, NULL);
+	if (!value)
+		return;
+	json_object_set_new(value, "cpu_s", json_real(cpu_s));
+	json_object_set_new(verdict, name, value);
+}
+
+int observe_stop(struct observer *o, json_t *record, char **error)
+{
+	struct machine_sample after;
+	double capture_s = 0, probe_s = 0, congestion_s = 0;
+	machine_sample_take(&after);
+	struct cost_sample own = cost_sample_take();
+	close(o->stop_fd);
+	o->stop_fd = -1;
+	int captured = reap(&o->capture_pid, "the capture", &capture_s, error);
+	int probed = reap(&o->probe_pid, "the lateness probe", &probe_s, error);
+	int listed = reap(&o->congestion_pid, "the look at sockets", &congestion_s, error);
+	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
+	double pressure = cost_pressure_percent(&o->own_before, &own);
+	if (pressure >= 0)
+		json_object_set_new(verdict, "pressure_percent", json_real(pressure));
+	add_file(o, verdict, "capture", capture_s);
+	add_file(o, verdict, "probe", probe_s);
+	if (o->probe_errno)
+		json_object_set_new(verdict, "probe",
+			json_pack("{s:o}", "reason", json_sprintf("fork: %s", strerror(o->probe_errno))));
+	add_file(o, verdict, "congestion", congestion_s);
+	json_object_set_new(record, "verdict", verdict);
+	return captured < 0 || probed < 0 || listed < 0 ? -1 : 0;
+}
+
+static void judge_threshold(
+	json_t *record, double value, double suspect, double invalid, const char *what, const char *unit)
+{
+	if (value > invalid)
+		trial_judge(record, "invalid", "%s is %.1f %s, more than %.1f", what, value, unit, invalid);
+	else if (value > suspect)
+		trial_judge(record, "suspect", "%s is %.1f %s, more than %.1f", what, value, unit, suspect);
+}
+
+static void judge_captures(json_t *record, json_t *targets)
+{
+	json_t *target;
+	size_t i;
+	json_array_foreach(targets, i, target)
+	{
+		json_int_t dropped = json_integer_value(json_object_get(target, "dropped_kernel")) +
+				     json_integer_value(json_object_get(target, "dropped_interface"));
+		if (dropped)
+			trial_judge(record, "invalid", "the capture at %s lost %lld packets",
+				json_string_value(json_object_get(target, "name")), (long long)dropped);
+	}
+}
+
+void observe_judge(json_t *record)
+{
+	json_t *verdict = json_object_get(record, "verdict"), *probe = json_object_get(verdict, "probe");
+	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
+	/* What the kernel does not tell reads as 0. */
+	judge_threshold(record, json_number_value(json_object_get(verdict, "pressure_percent")),
+		PRESSURE_SUSPECT_PERCENT, PRESSURE_INVALID_PERCENT,
+		"the time in which its processes waited for a processor", "%");
+	const char *reason = json_string_value(json_object_get(probe, "reason"));
+	if (json_number_value(json_object_get(probe, "n")) <= 0)
+		trial_judge(record, "suspect", "scheduling lateness was not measured: %s",
+			reason ? reason : "its probe took no times");
+	judge_threshold(record, json_number_value(json_object_get(probe, "p50_ms")), MEDIAN_SUSPECT_MS,
+		MEDIAN_INVALID_MS, "the median of scheduling lateness", "ms");
+	judge_threshold(record, json_number_value(json_object_get(probe, "p99_ms")), LATENESS_SUSPECT_MS,
+		LATENESS_INVALID_MS, "the 99th percentile of scheduling lateness", "ms");
+}
+
+void observe_abandon(struct observer *o)
+{
+	if (!o->experiment)
+		return;
+	if (o->stop_fd >= 0)
+		close(o->stop_fd);
+	o->stop_fd = -1;
+	pid_t *children[] = {&o->capture_pid, &o->probe_pid, &o->congestion_pid};
+	for (int i = 0; i < 3; i++)
+		if (*children[i] > 0) {
+			kill(*children[i], SIGKILL);
+			reap(children[i], "", &(double){0}, NULL);
+		}
+	for (size_t i = 0; o->captures && i < o->experiment->captures_count; i++)
+		free(o->captures[i]);
+	free(o->captures);
+	o->captures = NULL;
+}

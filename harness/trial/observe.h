@@ -1,0 +1,39 @@
+/* Observe: what watches a trial while its workload runs: the captures, the lateness probe, the congestion
+ * control of its sockets, the machine's own figures; and the verdict that they allow on whether the machine
+ * was able to emulate the trial faithfully.
+ */
+#ifndef LIQUIDNET_OBSERVE_H
+#define LIQUIDNET_OBSERVE_H
+
+#include "harness/trial/congestion.h"
+#include "harness/machine/cost.h"
+#include "harness/experiment/experiment.h"
+#include "harness/lab/network.h"
+#include "harness/machine/probe.h"
+#include <sys/types.h>
+
+struct observer {
+	const struct experiment *experiment;
+	const char *folder;
+	char **captures; /* path of each capture, by capture index; owned */
+	pid_t capture_pid, probe_pid, congestion_pid;
+	int probe_errno; /* why the probe could not be started, or 0: such a trial is suspect */
+	int stop_fd;     /* closing it ends them */
+	struct machine_sample before;
+	struct cost_sample own_before; /* of this sandbox */
+};
+
+/* Starts captures and probe, and the look at sockets where `configuration` or `procedure` say what those are
+ * to have; returns when every capture is active. */
+int observe_start(struct observer *observer, const struct experiment *experiment,
+	const struct configuration *configuration, const struct procedure *procedure,
+	const struct network *network, const char *folder, char **error);
+/* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one
+ * failed. */
+int observe_stop(struct observer *observer, json_t *record, char **error);
+/* Judges the record by the signals that were collected. Thresholds: docs/results.md. */
+void observe_judge(json_t *record);
+/* Ends what still runs, whatever happened; frees. Harmless twice or before a start. */
+void observe_abandon(struct observer *observer);
+
+#endif

@@ -1,0 +1,266 @@
+/* Programs: see the header. */
+#include "harness/trial/programs.h"
+
+#include "harness/trial/ready.h"
+#include "lib/base/clock.h"
+#include "lib/base/control.h"
+#include "lib/base/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STOP_GRACE_MS 3000
+#define END_GRACE_NS (20 * NS_PER_S)
+
+void stage_init(struct stage *stage, struct pool *pool, const struct experiment *e,
+	const struct procedure *procedure, const struct network *network, const char *folder,
+	const char *scratch, const char *seed, int64_t deadline_ns)
+{
+	*stage = (struct stage){.experiment = e,
+		.procedure = procedure,
+		.network = network,
+		.folder = folder,
+		.deadline_ns = deadline_ns};
+	stage->names = (struct names){.experiment = e,
+		.procedure = procedure,
+		.pool = pool,
+		.scratch = scratch,
+		.seed = seed,
+		.answers = json_object()};
+	stage->running = pool_alloc(pool,
+		procedure->daemons_count + e->workloads[procedure->workload].programs_count + 1,
+		sizeof *stage->running);
+	stage->prepared = pool_alloc(pool, e->preparations_count + 1, sizeof *stage->prepared);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static const char **expand_all(struct names *names, const char **argv, char **error)
+{
+	size_t count = 0;
+	while (argv[count])
+		count++;
+	const char **out = pool_alloc(names->pool, count + 1, sizeof *out);
+	for (size_t i = 0; i < count; i++)
+		if (!(out[i] = names_expand(names, argv[i], error)))
+			return NULL;
+	return out;
+}
+
+static int prepare_one(struct stage *stage, const struct preparation *p, char **error)
+{
+	for (const char ***command = p->commands; *command; command++) {
+		struct process_options options = PROCESS_OPTIONS;
+		char *output = NULL;
+		options.argv = expand_all(&stage->names, *command, error);
+		int status = options.argv ? process_run(&options, true, 20000, &output, error) : -1;
+		if (status > 0)
+			error_set(error, "%s ended with status %d: %.200s", options.argv[0], status, output);
+		free(output);
+		if (status != 0)
+			return error_prefix(error, "preparation %s", p->name);
+	}
+	return 0;
+}
+
+static int prepare(struct stage *stage, const struct program *program, char **error)
+{
+	const struct experiment *e = stage->experiment;
+	for (const char **need = program->needs; *need; need++)
+		for (size_t i = 0; i < e->preparations_count; i++) {
+			if (stage->prepared[i] || strcmp(e->preparations[i].name, *need) != 0)
+				continue;
+			stage->prepared[i] = true;
+			if (prepare_one(stage, &e->preparations[i], error) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+static int write_text(const char *path, const char *text, char **error)
+{
+	FILE *out = fopen(path, "we");
+	if (!out || fputs(text, out) < 0 || fclose(out) != 0)
+		return error_set(error, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Names of the files of one program; a workload's program has no control socket. */
+static int name_files(struct stage *stage, struct running *r, bool daemon, char **error)
+{
+	struct names *names = &stage->names;
+	const struct program *p = r->program;
+	snprintf(r->output, sizeof r->output, "%s/%s.out", stage->folder, p->name);
+	names->config = names->control = names->ready = NULL;
+	if (daemon) {
+		if ((size_t)snprintf(r->control, sizeof r->control, "/run/%s.sock", p->name) >= 100)
+			return error_set(error, "the name is too long for a socket");
+		names->control = r->control;
+	}
+	if (p->config) {
+		const char *path = pool_printf(names->pool, "%s/%s.yaml", stage->folder, p->name);
+		const char *text = names_expand(names, p->config, error);
+		if (!text || write_text(path, text, error) < 0)
+			return -1;
+		names->config = path;
+	}
+	return 0;
+}
+
+static int start(struct stage *stage, struct running *r, int ready_fd, char **error)
+{
+	struct process_options options = PROCESS_OPTIONS;
+	char log[4096];
+	snprintf(log, sizeof log, "%s/%s.log", stage->folder, r->program->name);
+	options.argv = expand_all(&stage->names, r->program->argv, error);
+	if (!options.argv)
+		return -1;
+	options.netns_fd = stage->network->netns[r->program->node];
+	options.keep_fd = ready_fd;
+	options.directory = stage->names.scratch;
+	options.stdout_fd = open(r->output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+	options.stderr_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+	int result = options.stdout_fd < 0 || options.stderr_fd < 0
+			     ? error_set(error, "%s: %s", log, strerror(errno))
+			     : process_start(&r->process, &options, error);
+	close(options.stdout_fd);
+	close(options.stderr_fd);
+	return result;
+}
+
+static int begin(struct stage *stage, const struct program *program, char **error)
+{
+	if (!program->main || stage->has_begun || !stage->begun)
+		return 0;
+	stage->has_begun = true;
+	return stage->begun(stage->context, error);
+}
+
+static int launch(struct stage *stage, const struct program *program, bool daemon, char **error)
+{
+	struct running *r = &stage->running[stage->count];
+	*r = (struct running){.program = program, .process = PROCESS_NONE};
+	if (prepare(stage, program, error) < 0 || name_files(stage, r, daemon, error) < 0)
+		return -1;
+	int ready[2] = {-1, -1};
+	if (program->ready == READY_DESCRIPTOR) {
+		if (pipe2(ready, O_CLOEXEC) < 0)
+			return error_set(error, "pipe: %s", strerror(errno));
+		stage->names.ready = pool_printf(stage->names.pool, "%d", ready[1]);
+	}
+	int result = start(stage, r, ready[1], error);
+	if (ready[1] >= 0)
+		close(ready[1]);
+	if (result == 0) {
+		stage->count++;
+		result = begin(stage, program, error);
+	}
+	if (result == 0) {
+		int64_t deadline = earlier(stage->deadline_ns, clock_now_ns() + program->within_ns);
+		result = ready_await(program, &r->process, ready[0], stage->network->netns[program->node],
+			r->output, deadline, error);
+	}
+	if (ready[0] >= 0)
+		close(ready[0]);
+	return result;
+}
+
+int stage_daemons(struct stage *stage, char **error)
+{
+	const struct experiment *e = stage->experiment;
+	for (size_t d = 0; d < stage->procedure->daemons_count; d++)
+		for (size_t i = 0; i < e->daemons_count; i++)
+			if (strcmp(e->daemons[i].name, stage->procedure->daemons[d]) == 0 &&
+				launch(stage, &e->daemons[i], true, error) < 0)
+				return error_prefix(error, "daemon %s (log: %s.log)", e->daemons[i].name,
+					e->daemons[i].name);
+	return 0;
+}
+
+int stage_asks(struct stage *stage, char **error)
+{
+	for (size_t i = 0; i < stage->procedure->asks_count; i++) {
+		const struct ask *ask = &stage->procedure->asks[i];
+		json_t *answer = NULL;
+		const char *line = names_expand(&stage->names, ask->command, error);
+		const char *control = NULL;
+		for (size_t r = 0; r < stage->count; r++)
+			if (strcmp(stage->running[r].program->name, ask->daemon) == 0)
+				control = stage->running[r].control;
+		int64_t within = earlier(ask->within_ns, stage->deadline_ns - clock_now_ns());
+		if (!line || control_call(control, line, (int)(within / NS_PER_MS), &answer, error) < 0)
+			return error_prefix(
+				error, "daemon %s, asked `%s`", ask->daemon, line ? line : ask->command);
+		json_object_set_new(stage->names.answers, ask->as, answer);
+	}
+	return 0;
+}
+
+static int await_end(struct running *r, int64_t deadline_ns, char **error)
+{
+	char text[64];
+	int ended = process_wait(&r->process, deadline_ns);
+	if (ended <= 0)
+		return error_set(error, "%s did not end in time", r->program->name);
+	if (r->process.status != 0)
+		return error_set(error, "%s ended with %s (log: %s.log, output: %s.out)", r->program->name,
+			process_status_text(r->process.status, text), r->program->name, r->program->name);
+	return 0;
+}
+
+int stage_workload(struct stage *stage, char **error)
+{
+	const struct workload *w = &stage->experiment->workloads[stage->procedure->workload];
+	struct running *first = &stage->running[stage->count];
+	for (size_t i = 0; i < w->programs_count; i++)
+		if (launch(stage, &w->programs[i], false, error) < 0)
+			return error_prefix(error, "workload program %s", w->programs[i].name);
+	struct running *end = &stage->running[stage->count];
+	for (struct running *r = first; r < end; r++)
+		if (r->program->main &&
+			await_end(r, earlier(stage->deadline_ns, clock_now_ns() + r->program->within_ns),
+				error) < 0)
+			return -1;
+	for (struct running *r = first; r < end; r++)
+		if (r->program->ends && !r->program->main &&
+			await_end(r, earlier(stage->deadline_ns, clock_now_ns() + END_GRACE_NS), error) < 0)
+			return -1;
+	return 0;
+}
+
+bool stage_alive(struct stage *stage, char **error)
+{
+	char text[64];
+	for (size_t i = 0; i < stage->count; i++) {
+		struct running *r = &stage->running[i];
+		if (r->control[0] && process_wait(&r->process, 0) == 1) {
+			error_set(error, "daemon %s ended during the trial with %s (log: %s.log)",
+				r->program->name, process_status_text(r->process.status, text),
+				r->program->name);
+			return false;
+		}
+	}
+	return true;
+}
+
+void stage_stop(struct stage *stage)
+{
+	while (stage->count)
+		process_stop(&stage->running[--stage->count].process, STOP_GRACE_MS);
+	json_decref(stage->names.answers);
+	stage->names.answers = NULL;
+}
+
+const char *stage_output(const struct stage *stage, const char *program)
+{
+	for (size_t i = 0; i < stage->count; i++)
+		if (!stage->running[i].control[0] && strcmp(stage->running[i].program->name, program) == 0)
+			return stage->running[i].output;
+	return NULL;
+}

@@ -1,0 +1,50 @@
+/* Programs: daemons and workloads of a trial, started in their nodes in order, each awaited until it is
+ * ready. A program's output goes to files of the trial's folder: NAME.out, NAME.log, NAME.yaml (its
+ * configuration). */
+#ifndef LIQUIDNET_PROGRAMS_H
+#define LIQUIDNET_PROGRAMS_H
+
+#include "harness/experiment/names.h"
+#include "harness/lab/network.h"
+
+struct running {
+	const struct program *program;
+	struct process process;
+	char control[128]; /* path of its control socket; "" for a workload's program */
+	char output[4096]; /* path of its standard output */
+};
+
+struct stage { /* what runs in one trial */
+	const struct experiment *experiment;
+	const struct procedure *procedure;
+	const struct network *network;
+	struct names names;  /* answers included */
+	const char *folder;  /* the trial's folder */
+	int64_t deadline_ns; /* of the whole trial */
+	struct running *running;
+	size_t count;
+	bool *prepared; /* by preparation */
+	/* Called once, when the workload's first main program has been started and before it is awaited; may
+	 * be NULL. -1 and *error end the trial. */
+	bool has_begun;
+	int (*begun)(void *context, char **error);
+	void *context;
+};
+
+/* Makes an empty stage; `scratch` is a private folder that exists. Everything allocated hangs on `pool`. */
+void stage_init(struct stage *stage, struct pool *pool, const struct experiment *experiment,
+	const struct procedure *procedure, const struct network *network, const char *folder,
+	const char *scratch, const char *seed, int64_t deadline_ns);
+/* Starts the procedure's daemons and asks its questions. */
+int stage_daemons(struct stage *stage, char **error);
+int stage_asks(struct stage *stage, char **error);
+/* Runs the workload to the end of its main program and of those that end after it. */
+int stage_workload(struct stage *stage, char **error);
+/* True when every daemon still runs; else *error names the one that ended, and how. */
+bool stage_alive(struct stage *stage, char **error);
+/* Ends everything that still runs, the last started first. */
+void stage_stop(struct stage *stage);
+/* The standard output of the workload's program of this name, or NULL. */
+const char *stage_output(const struct stage *stage, const char *program);
+
+#endif

@@ -1,0 +1,521 @@
+/* The link model; see model.h. Three places hold packets: a ring of those that wait, the server, which takes
+ * the head of the ring when it is free and knows at once when that packet will depart, and a heap of those on
+ * their way, by departure. Everything happens at the time at which it is due, however late somebody asks:
+ * advance() catches up. */
+#include "lib/link/model.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/draw.h"
+#include "lib/base/error.h"
+#include "lib/link/trace.h"
+#include "lib/link/codel.h"
+#include "lib/link/ring.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is drawn, a sequence each within a direction: adding one never shifts the others. The first two are
+ * the wheel's too (harness/lab/wheel_geometry.c). */
+enum draw {
+	DRAW_LOSS = 1,
+	DRAW_JITTER = 2,
+	DRAW_JITTER_2 = 3,
+	DRAW_STATE = 4,
+	DRAW_DUPLICATE = 5,
+	DRAW_CORRUPT = 6,
+	DRAW_BIT = 7,
+	DRAW_REORDER = 8,
+	DRAWS
+};
+
+/* Mahimahi's opportunity (its packets have a header of 4 bytes, no Ethernet header). */
+#define OPPORTUNITY_BYTES 1504
+#define ETHERNET_TO_MAHIMAHI (14 - 4)
+
+struct model {
+	struct shape shape;
+	uint64_t stream, keys[DRAWS];
+	struct trace *opportunities, *losses;
+	struct radio *radio;
+	struct station *station; /* in a medium; NULL: the link is its own */
+	struct codel codel;
+	uint64_t number;     /* packets offered */
+	uint64_t bad_since;  /* Gilbert-Elliott's state: 1 is bad */
+	struct ring waiting; /* departure_ns: its arrival */
+	uint64_t waiting_bytes, high_packets, high_bytes, largest;
+	/* The server. */
+	int64_t free_ns;
+	uint64_t remainder; /* ... and this many 1/rate ns later */
+	uint32_t serving_bytes;
+	uint64_t opportunity; /* the one in use, counted from the start of the trace */
+	uint32_t opportunity_left;
+	int64_t trace_start_ns;
+	/* On their way. */
+	struct heap leaving;
+	int64_t last_departure_ns;
+};
+
+static uint64_t draw(const struct model *m, enum draw what, uint64_t number)
+{
+	return draw_number(m->keys[what], number);
+}
+
+/* In [0, 1). */
+static double uniform(const struct model *m, enum draw what, uint64_t number)
+{
+	return (double)draw(m, what, number) * 0x1p-53;
+}
+
+static bool chance(const struct model *m, enum draw what, uint64_t number, double share)
+{
+	return share > 0 && draw(m, what, number) < (uint64_t)(share * 0x1p53);
+}
+
+/* ---- the shape */
+
+static void adopt(struct model *m, const struct shape *shape)
+{
+	bool same_codel = m->shape.queue == shape->queue &&
+			  m->shape.codel_target_ns == shape->codel_target_ns &&
+			  m->shape.codel_interval_ns == shape->codel_interval_ns;
+	if (shape->seed != m->shape.seed)
+		m->number = 0;
+	if (shape->rate_bps != m->shape.rate_bps)
+		m->remainder = 0;
+	if (shape->loss_model != m->shape.loss_model)
+		m->bad_since = 0;
+	if (!same_codel)
+		codel_init(&m->codel, shape->codel_target_ns, shape->codel_interval_ns);
+	m->shape = *shape;
+	for (unsigned what = 0; what < DRAWS; what++)
+		m->keys[what] = draw_key(shape->seed, m->stream, what);
+}
+
+/* Those that are others than before; only a new trace of opportunities starts anew. */
+static int load_traces(struct model *m, const struct shape *shape, char **error)
+{
+	struct trace *opportunities = NULL, *losses = NULL;
+	bool other_opportunities = strcmp(shape->opportunities, m->shape.opportunities) != 0;
+	bool other_losses = strcmp(shape->loss_trace, m->shape.loss_trace) != 0;
+	if (other_opportunities && *shape->opportunities &&
+		!(opportunities = trace_opportunities(shape->opportunities, error)))
+		return -1;
+	if (other_losses && *shape->loss_trace && !(losses = trace_losses(shape->loss_trace, error))) {
+		trace_free(opportunities);
+		return -1;
+	}
+	if (other_opportunities) {
+		trace_free(m->opportunities);
+		m->opportunities = opportunities;
+		m->trace_start_ns = INT64_MIN;
+	}
+	if (other_losses) {
+		trace_free(m->losses);
+		m->losses = losses;
+	}
+	return 0;
+}
+
+int model_change(struct model *m, const struct shape *shape, char **error)
+{
+	if (load_traces(m, shape, error) < 0)
+		return -1;
+	adopt(m, shape);
+	if (m->station)
+		medium_tune(m->station, &shape->medium);
+	return 0;
+}
+
+struct model *model_new(const struct shape *shape, uint64_t stream, char **error)
+{
+	struct model *m = calloc(1, sizeof *m);
+
+	if (!m) {
+		error_set(error, "no memory for a link");
+		return NULL;
+	}
+	m->stream = stream;
+	m->free_ns = m->last_departure_ns = INT64_MIN;
+	m->trace_start_ns = INT64_MIN;
+	if (load_traces(m, shape, error) < 0) {
+		model_free(m);
+		return NULL;
+	}
+	adopt(m, shape);
+	return m;
+}
+
+void model_free(struct model *m)
+{
+	if (!m)
+		return;
+	ring_free(&m->waiting);
+	heap_free(&m->leaving);
+	trace_free(m->opportunities);
+	trace_free(m->losses);
+	free(m);
+}
+
+void model_set_radio(struct model *m, struct radio *radio)
+{
+	m->radio = radio;
+}
+
+const struct station *model_station(const struct model *m)
+{
+	return m->station;
+}
+
+const struct shape *model_shape(const struct model *m)
+{
+	return &m->shape;
+}
+
+/* ---- loss */
+
+/* The chain takes a step a packet, and then the packet is lost as the state says. */
+static bool gilbert_elliott(struct model *m, uint64_t number)
+{
+	const struct shape *s = &m->shape;
+	if (chance(m, DRAW_STATE, number, m->bad_since ? s->to_good : s->to_bad))
+		m->bad_since = !m->bad_since;
+	return chance(m, DRAW_LOSS, number, m->bad_since ? s->loss_bad : s->loss_good);
+}
+
+static bool is_lost(struct model *m, uint64_t number)
+{
+	switch (m->shape.loss_model) {
+	case LOSS_RANDOM:
+		return chance(m, DRAW_LOSS, number, m->shape.loss);
+	case LOSS_GILBERT_ELLIOTT:
+		return gilbert_elliott(m, number);
+	case LOSS_EVERY:
+		return m->shape.loss_every && (number + 1) % m->shape.loss_every == 0;
+	case LOSS_TRACE:
+		return m->losses && m->losses->items[number % m->losses->count];
+	}
+	return false;
+}
+
+/* ---- the server */
+
+/* Mahimahi: every opportunity carries 1504 bytes, of one packet or several, and is gone when nothing waits.
+ */
+static int64_t opportunity_ns(const struct model *m, uint64_t index)
+{
+	const struct trace *t = m->opportunities;
+	uint64_t round = index / t->count, period = t->items[t->count - 1];
+	return m->trace_start_ns + (int64_t)(round * period + t->items[index % t->count]) * NS_PER_MS;
+}
+
+/* What has passed before a packet came is lost: whole periods at once, then one by one. */
+static void skip_missed(struct model *m, int64_t start)
+{
+	const struct trace *t = m->opportunities;
+	int64_t period = t->items[t->count - 1] * NS_PER_MS, late = start - opportunity_ns(m, m->opportunity);
+	if (late > period) {
+		m->opportunity += (uint64_t)(late / period) * t->count;
+		m->opportunity_left = OPPORTUNITY_BYTES;
+	}
+	while (opportunity_ns(m, m->opportunity) < start) {
+		m->opportunity++;
+		m->opportunity_left = OPPORTUNITY_BYTES;
+	}
+}
+
+static int64_t serve_by_trace(struct model *m, int64_t start, uint32_t bytes)
+{
+	uint32_t left = bytes > ETHERNET_TO_MAHIMAHI ? bytes - ETHERNET_TO_MAHIMAHI : 1;
+	if (m->trace_start_ns == INT64_MIN) {
+		m->trace_start_ns = start;
+		m->opportunity = 0;
+		m->opportunity_left = OPPORTUNITY_BYTES;
+	}
+	for (;;) {
+		skip_missed(m, start);
+		int64_t now = opportunity_ns(m, m->opportunity);
+		uint32_t used = left < m->opportunity_left ? left : m->opportunity_left;
+		left -= used;
+		m->opportunity_left -= used;
+		if (m->opportunity_left == 0) {
+			m->opportunity++;
+			m->opportunity_left = OPPORTUNITY_BYTES;
+		}
+		if (left == 0)
+			return now;
+	}
+}
+
+static int64_t serve_by_rate(struct model *m, int64_t start, uint32_t bytes)
+{
+	if (m->free_ns < start)
+		m->remainder = 0;
+	uint64_t work = bytes * 8000000000ULL + m->remainder;
+	m->remainder = work % m->shape.rate_bps;
+	return start + (int64_t)(work / m->shape.rate_bps);
+}
+
+static int64_t serve(struct model *m, int64_t start, uint32_t bytes)
+{
+	if (m->station)
+		return medium_transmit(m->station, start, bytes);
+	if (m->opportunities)
+		return serve_by_trace(m, start, bytes);
+	if (m->shape.rate_bps)
+		return serve_by_rate(m, start, bytes);
+	return start;
+}
+
+/* The radio is told how long it sends: until the last bit, opportunities that are waited for included. The
+ * other direction may have moved its clock on already: a radio that was up is up for us at once. */
+static int64_t serve_by_radio(struct model *m, int64_t start, uint32_t bytes)
+{
+	radio_advance(m->radio, start);
+	int64_t may_start = radio_start(m->radio, start);
+	int64_t end = serve(m, radio_is_up(m->radio) ? start : may_start, bytes);
+	radio_packet(m->radio, start, end > may_start ? end - may_start : 0);
+	return end;
+}
+
+/* The end of serialisation of a packet that the server takes at `start`. */
+static int64_t serialise(struct model *m, int64_t start, uint32_t bytes)
+{
+	m->free_ns = m->radio ? serve_by_radio(m, start, bytes) : serve(m, start, bytes);
+	m->serving_bytes = bytes;
+	return m->free_ns;
+}
+
+/* ---- the way */
+
+/* Standard deviation 1, mean 0. Normal: Box and Muller 1958. Pareto: index 3, whose mean is 3/2 and variance
+ * 3/4 of its least value's. */
+static double deviate(const struct model *m, uint64_t number)
+{
+	double u = 1 - uniform(m, DRAW_JITTER, number); /* in (0, 1] */
+	if (m->shape.jitter == JITTER_NORMAL)
+		return sqrt(-2 * log(u)) * cos(2 * M_PI * uniform(m, DRAW_JITTER_2, number));
+	return (1 / cbrt(u) - 1.5) / sqrt(0.75);
+}
+
+static int64_t jitter(const struct model *m, uint64_t number)
+{
+	const struct shape *s = &m->shape;
+	if (s->jitter_ns == 0)
+		return 0;
+	if (s->jitter == JITTER_UNIFORM)
+		return (int64_t)(uniform(m, DRAW_JITTER, number) * (double)(2 * s->jitter_ns + 1)) -
+		       s->jitter_ns;
+	double off = deviate(m, number) * (double)s->jitter_ns;
+	return off < (double)-s->delay_ns ? -s->delay_ns : (int64_t)off;
+}
+
+static int64_t propagate(struct model *m, int64_t serialised_ns, uint64_t number)
+{
+	const struct shape *s = &m->shape;
+	if (chance(m, DRAW_REORDER, number, s->reorder))
+		return serialised_ns;
+	int64_t departure = serialised_ns + s->delay_ns + jitter(m, number);
+	if (s->jitter_reorders)
+		return departure;
+	if (departure < m->last_departure_ns)
+		departure = m->last_departure_ns;
+	m->last_departure_ns = departure;
+	return departure;
+}
+
+/* Puts a packet among those that leave. There is room: make_room saw to it. */
+static void leave(struct model *m, struct model_packet *packet, int64_t at, enum model_end end)
+{
+	packet->departure_ns = at;
+	packet->end = end;
+	heap_push(&m->leaving, packet);
+}
+
+static void send_off(struct model *m, struct model_packet *packet, int64_t start)
+{
+	uint64_t number = packet->number;
+	packet->twice = chance(m, DRAW_DUPLICATE, number, m->shape.duplicate);
+	packet->corrupted = chance(m, DRAW_CORRUPT, number, m->shape.corrupt);
+	packet->bit_draw = packet->corrupted ? draw(m, DRAW_BIT, number) : 0;
+	int64_t end = serialise(m, start, packet->bytes);
+	leave(m, packet, propagate(m, end, number), MODEL_LEAVES);
+}
+
+/* ---- the queue */
+
+/* When the server will take the head of the ring. */
+static int64_t next_start(const struct model *m)
+{
+	int64_t arrived = ring_head(&m->waiting)->departure_ns;
+	return arrived > m->free_ns ? arrived : m->free_ns;
+}
+
+static bool codel_condemns(struct model *m, struct model_packet *packet, int64_t start)
+{
+	if (m->shape.queue != QUEUE_CODEL ||
+		!codel_drops(&m->codel, start, start - packet->departure_ns, m->waiting_bytes, m->largest))
+		return false;
+	if (!m->shape.ecn || !packet->ecn)
+		return true;
+	codel_marked(&m->codel);
+	packet->marked = true;
+	return false;
+}
+
+static void serve_head(struct model *m, int64_t start)
+{
+	struct model_packet packet = *ring_head(&m->waiting);
+	ring_pop(&m->waiting);
+	m->waiting_bytes -= packet.bytes;
+	if (!codel_condemns(m, &packet, start)) {
+		send_off(m, &packet, start);
+		return;
+	}
+	leave(m, &packet, start, MODEL_DROPPED_CODEL);
+	if (ring_empty(&m->waiting))
+		codel_empty(&m->codel);
+}
+
+/* In a medium, others decide when: what this direction asks for is its head, whichever that is now. */
+static void ask(struct model *m)
+{
+	if (m->station && ring_empty(&m->waiting))
+		medium_withdraw(m->station);
+	else if (m->station)
+		medium_ask(m->station, next_start(m));
+}
+
+static void serve_turn(void *context, int64_t start)
+{
+	struct model *m = context;
+	serve_head(m, start);
+	ask(m);
+}
+
+int model_set_medium(struct model *m, struct medium *medium)
+{
+	m->station = medium_join(medium, &m->shape.medium, serve_turn, m);
+	return m->station ? 0 : -1;
+}
+
+static void advance(struct model *m, int64_t now)
+{
+	if (m->station) {
+		medium_advance(m->station->medium, now);
+		return;
+	}
+	while (!ring_empty(&m->waiting) && next_start(m) <= now)
+		serve_head(m, next_start(m));
+}
+
+static uint64_t serving(const struct model *m, int64_t now)
+{
+	return m->free_ns > now;
+}
+
+static uint64_t queued_bytes(const struct model *m, int64_t now)
+{
+	return m->waiting_bytes + (serving(m, now) ? m->serving_bytes : 0);
+}
+
+static bool overflows(const struct model *m, int64_t now, uint32_t bytes)
+{
+	const struct shape *s = &m->shape;
+	if (!s->rate_bps && !m->opportunities && !m->radio && !m->station)
+		return false; /* nothing waits */
+	return (s->queue_packets && m->waiting.count + serving(m, now) >= s->queue_packets) ||
+	       (s->queue_bytes && queued_bytes(m, now) + bytes > s->queue_bytes);
+}
+
+/* Drops the oldest that waits until there is room. False: nothing waits, and there is none. */
+static bool drop_heads(struct model *m, int64_t now, uint32_t bytes)
+{
+	bool full;
+	while ((full = overflows(m, now, bytes)) && !ring_empty(&m->waiting)) {
+		struct model_packet packet = *ring_head(&m->waiting);
+		ring_pop(&m->waiting);
+		m->waiting_bytes -= packet.bytes;
+		leave(m, &packet, now, MODEL_DROPPED_HEAD);
+	}
+	ask(m);
+	return !full;
+}
+
+static void note_high(struct model *m, int64_t now)
+{
+	uint64_t packets = m->waiting.count + serving(m, now), bytes = queued_bytes(m, now);
+	m->high_packets = packets > m->high_packets ? packets : m->high_packets;
+	m->high_bytes = bytes > m->high_bytes ? bytes : m->high_bytes;
+}
+
+enum model_fate model_offer(struct model *m, int64_t now_ns, uint32_t bytes, bool ecn, void *token)
+{
+	uint64_t number = m->number++;
+
+	advance(m, now_ns);
+	if (is_lost(m, number))
+		return MODEL_LOST;
+	if (overflows(m, now_ns, bytes) &&
+		(m->shape.queue != QUEUE_DROP_HEAD || !drop_heads(m, now_ns, bytes)))
+		return MODEL_OVERFLOW;
+	/* Whatever waits will leave: room in the heap is made now, when the packet can still be refused. */
+	if (!ring_room(&m->waiting) || !heap_room(&m->leaving, m->waiting.count + 1))
+		return MODEL_NO_MEMORY;
+	bool beyond =
+		ecn && m->shape.ecn_packets && m->waiting.count + serving(m, now_ns) >= m->shape.ecn_packets;
+	struct model_packet packet = {.departure_ns = now_ns,
+		.number = number,
+		.ecn = ecn,
+		.marked = beyond,
+		.bytes = bytes,
+		.token = token};
+	ring_push(&m->waiting, &packet);
+	m->waiting_bytes += bytes;
+	m->largest = bytes > m->largest ? bytes : m->largest;
+	ask(m);
+	advance(m, now_ns);
+	note_high(m, now_ns);
+	return MODEL_QUEUED;
+}
+
+int64_t model_next(const struct model *m)
+{
+	int64_t first = heap_empty(&m->leaving) ? MODEL_NEVER : heap_first(&m->leaving)->departure_ns;
+	if (ring_empty(&m->waiting))
+		return first;
+	/* In order, what waits leaves after all that is on its way: it need not be looked at before that.
+	 * Otherwise it may come before. */
+	bool ordered =
+		!m->shape.jitter_reorders && m->shape.reorder <= 0 && m->shape.queue == QUEUE_DROP_TAIL;
+	int64_t start = m->station ? medium_next(m->station) : next_start(m);
+	return ordered && first != MODEL_NEVER ? first : start < first ? start : first;
+}
+
+bool model_take(struct model *m, int64_t now_ns, struct model_packet *packet)
+{
+	advance(m, now_ns);
+	if (heap_empty(&m->leaving) || heap_first(&m->leaving)->departure_ns > now_ns)
+		return false;
+	*packet = *heap_first(&m->leaving);
+	heap_pop(&m->leaving);
+	return true;
+}
+
+void model_queue(struct model *m, int64_t now_ns, struct model_queue *queue)
+{
+	advance(m, now_ns);
+	*queue = (struct model_queue){
+		.packets = m->waiting.count + serving(m, now_ns),
+		.bytes = queued_bytes(m, now_ns),
+		.high_packets = m->high_packets,
+		.high_bytes = m->high_bytes,
+		.held = m->waiting.count + m->leaving.count,
+	};
+}
+
+void model_forget_high(struct model *m, int64_t now_ns)
+{
+	advance(m, now_ns);
+	m->high_packets = m->waiting.count + serving(m, now_ns);
+	m->high_bytes = queued_bytes(m, now_ns);
+}

@@ -1,0 +1,99 @@
+/* Model of one direction of a link: when does each packet leave, and which never does. It knows no socket, no
+ * clock and no packet: what happens is a function of the offers (time, bytes), the shape and the seed, so
+ * that the same offers give the same departures to the nanosecond, with or without a network.
+ *
+ * A packet passes, in the order of a physical link:
+ *
+ * - loss: random, Gilbert-Elliott, every n-th, or by a trace; draws from (seed, stream, number of the
+ * packet), so that the same seed loses the same packets;
+ *
+ * - queue: drop-tail or drop-head when the packets (or bytes) that wait reach the limit, the one being
+ * serialised included; CoDel (RFC 8289); ECN marks beyond a threshold;
+ *
+ * - radio: where the link is cellular, a packet waits for the promotion (lib/link/radio.h);
+ *
+ * - rate: serialised after the one before it, wire bytes * 8 / rate, exact (fractions of a ns are carried);
+ * or by the delivery opportunities of a trace; or in turn with others (medium.h);
+ *
+ * - delay: propagation, from the end of serialisation, plus jitter, which overtakes only where it may.
+ *
+ * The model owns the packets: the caller gives a token (its buffer) with each offer and gets it back from
+ * model_take, when the packet is due or when the queue has dropped it after all. */
+#ifndef LIQUIDNET_LINK_MODEL_H
+#define LIQUIDNET_LINK_MODEL_H
+
+#include "lib/link/radio.h"
+#include "lib/link/shape.h"
+#include "lib/link/medium.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MODEL_NEVER INT64_MAX
+
+enum model_fate {
+	MODEL_QUEUED,    /* model_take will give it back */
+	MODEL_LOST,      /* by the loss model */
+	MODEL_OVERFLOW,  /* by the queue's limit */
+	MODEL_NO_MEMORY, /* the model itself could not keep it: a failure of the emulation, not of the link */
+};
+
+enum model_end {
+	MODEL_LEAVES,
+	MODEL_DROPPED_HEAD, /* to make room for a newer one */
+	MODEL_DROPPED_CODEL,
+};
+
+struct model_packet {
+	int64_t departure_ns; /* when it leaves the far end of the link, or was dropped */
+	uint64_t number;      /* of its offer, from 0 */
+	enum model_end end;
+	bool ecn;       /* as offered */
+	bool marked;    /* congestion experienced: the caller is to mark it */
+	bool twice;     /* it is duplicated */
+	bool corrupted; /* one bit is wrong: bit_draw modulo the bits that the caller lets it change */
+	uint64_t bit_draw;
+	uint32_t bytes;
+	void *token;
+};
+
+struct model_queue {
+	uint64_t packets, bytes;           /* waiting now */
+	uint64_t high_packets, high_bytes; /* most since the last model_forget_high */
+	uint64_t held;                     /* waiting or propagating */
+};
+
+struct model;
+
+/* `stream` makes the draws of several directions with one seed independent. Loads the traces that the shape
+ * names. NULL and *error: a trace cannot be read, or no memory. */
+struct model *model_new(const struct shape *shape, uint64_t stream, char **error);
+/* Tokens still held stay the caller's. */
+void model_free(struct model *model);
+/* From now on packets wait for this radio (NULL: none), which both directions of a link may share. It stays
+ * the caller's. */
+void model_set_radio(struct model *model, struct radio *radio);
+/* From now on packets wait for their turn in this medium, as the shape's `medium` says; the directions of
+ * several links may share it. It stays the caller's, and may be freed only after the model. -1: no memory. */
+int model_set_medium(struct model *model, struct medium *medium);
+/* Its station there; NULL: none. */
+const struct station *model_station(const struct model *model);
+/* A new shape from now on. Packets whose serialisation has begun keep their departure. A changed seed starts
+ * its draws at the first packet again; an unchanged one goes on, as does an unchanged trace of
+ * opportunities. -1 and *error: a trace cannot be read, and nothing changes. */
+int model_change(struct model *model, const struct shape *shape, char **error);
+const struct shape *model_shape(const struct model *model);
+
+/* Offers a packet of `bytes` (frame with Ethernet header) at `now_ns`, which never decreases from call to
+ * call. `ecn`: it may be marked instead of dropped. The token is the model's only when the fate is
+ * MODEL_QUEUED. */
+enum model_fate model_offer(struct model *model, int64_t now_ns, uint32_t bytes, bool ecn, void *token);
+/* When model_take next has something to do; MODEL_NEVER when nothing is held. An offer to a direction of the
+ * same medium, or a packet taken from one, may change it. */
+int64_t model_next(const struct model *model);
+/* Takes the next packet that is due, or dropped, at `now_ns`; false: none is. */
+bool model_take(struct model *model, int64_t now_ns, struct model_packet *packet);
+
+void model_queue(struct model *model, int64_t now_ns, struct model_queue *queue);
+void model_forget_high(struct model *model, int64_t now_ns);
+
+#endif

@@ -1,0 +1,425 @@
+/* Shape: reading and writing; see the header. A short form stands for the common case (`jitter: 2ms`), a
+ * mapping for all of it. */
+#include "lib/link/shape.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include "lib/link/radio.h"
+#include "lib/link/trace.h"
+#include "lib/base/units.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONGEST (60 * NS_PER_S)
+#define RATE_MAX 100000000000
+#define CODEL_TARGET (5 * NS_PER_MS) /* RFC 8289, section 4.2 and 4.3 */
+#define CODEL_INTERVAL (100 * NS_PER_MS)
+
+static const char *const jitter_names[] = {"uniform", "normal", "pareto", NULL};
+static const char *const queue_names[] = {"drop-tail", "drop-head", "codel", NULL};
+
+static int read_size(const struct conf_node *map, const char *key, uint64_t *bytes, char **error)
+{
+	return conf_size(map, key, 1514, 1ULL << 32, *bytes, bytes, error);
+}
+
+/* A path beside the file that names it; what it names is read once, so that its faults are found now. */
+static int read_path(const struct conf_node *map, const char *key, char *path,
+	struct trace *(*load)(const char *path, char **error), char **error)
+{
+	const char *name, *slash;
+	const struct conf_node *node = conf_child(map, key);
+	char joined[PATH_MAX], absolute[PATH_MAX], *reason = NULL;
+	if (conf_string(map, key, NULL, &name, error) < 0)
+		return -1;
+	if (!name)
+		return 0;
+	slash = *name == '/' || !node->file ? NULL : strrchr(node->file, '/');
+	snprintf(joined, sizeof joined, "%.*s%s", slash ? (int)(slash - node->file + 1) : 0,
+		slash ? node->file : "", name);
+	struct trace *trace = load(joined, &reason);
+	/* It is written in quotes again: no character may need an escape. */
+	if (!trace || !realpath(joined, absolute) || strlen(absolute) >= SHAPE_PATH ||
+		strpbrk(absolute, "\"\\\n")) {
+		conf_error(node, error, "%s",
+			reason ? reason : "the path is too long, or has a quote or backslash");
+		free(reason);
+		trace_free(trace);
+		return -1;
+	}
+	trace_free(trace);
+	strcpy(path, absolute);
+	return 0;
+}
+
+static int read_jitter(const struct conf_node *map, struct shape *shape, char **error)
+{
+	static const char *const keys[] = {"spread", "distribution", "reorder", NULL};
+	const struct conf_node *node = conf_child(map, "jitter");
+	int distribution = JITTER_UNIFORM;
+	if (!node)
+		return 0;
+	shape->jitter = JITTER_UNIFORM;
+	shape->jitter_reorders = false;
+	if (node->type == CONF_SCALAR)
+		return conf_duration(map, "jitter", 0, LONGEST, 0, &shape->jitter_ns, error);
+	if (conf_only(node, keys, error) < 0 ||
+		conf_duration(node, "spread", 0, LONGEST, 0, &shape->jitter_ns, error) < 0 ||
+		conf_word(node, "distribution", jitter_names, distribution, &distribution, error) < 0 ||
+		conf_bool(node, "reorder", false, &shape->jitter_reorders, error) < 0)
+		return -1;
+	shape->jitter = (enum shape_jitter)distribution;
+	return 0;
+}
+
+static int read_gilbert_elliott(const struct conf_node *node, struct shape *shape, char **error)
+{
+	static const char *const keys[] = {"to_bad", "to_good", "good", "bad", NULL};
+	shape->loss_model = LOSS_GILBERT_ELLIOTT;
+	if (conf_expect(node, CONF_MAPPING, error) < 0 || conf_only(node, keys, error) < 0 ||
+		conf_fraction(node, "to_bad", 0, &shape->to_bad, error) < 0 ||
+		conf_fraction(node, "to_good", 1, &shape->to_good, error) < 0 ||
+		conf_fraction(node, "good", 0, &shape->loss_good, error) < 0 ||
+		conf_fraction(node, "bad", 1, &shape->loss_bad, error) < 0)
+		return -1;
+	return shape->to_bad > 0 ? 0
+				 : conf_error(node, error,
+					   "to_bad must be above 0; without it the bad state never comes");
+}
+
+static int read_loss(const struct conf_node *map, struct shape *shape, char **error)
+{
+	static const char *const keys[] = {"random", "gilbert-elliott", "every", "trace", NULL};
+	const struct conf_node *node = conf_child(map, "loss");
+	int64_t every;
+	if (!node)
+		return 0;
+	shape->loss = shape->to_bad = shape->to_good = shape->loss_good = shape->loss_bad = 0;
+	shape->loss_every = 0;
+	*shape->loss_trace = 0;
+	shape->loss_model = LOSS_RANDOM;
+	if (node->type == CONF_SCALAR)
+		return conf_fraction(map, "loss", 0, &shape->loss, error);
+	if (conf_only(node, keys, error) < 0)
+		return -1;
+	if (node->children != 1)
+		return conf_error(
+			node, error, "name one loss model: random, gilbert-elliott, every or trace");
+	if (conf_child(node, "random"))
+		return conf_fraction(node, "random", 0, &shape->loss, error);
+	if (conf_child(node, "gilbert-elliott"))
+		return read_gilbert_elliott(conf_child(node, "gilbert-elliott"), shape, error);
+	if (conf_child(node, "trace")) {
+		shape->loss_model = LOSS_TRACE;
+		return read_path(node, "trace", shape->loss_trace, trace_losses, error);
+	}
+	shape->loss_model = LOSS_EVERY;
+	if (conf_integer(node, "every", 1, INT32_MAX, 0, &every, error) < 0)
+		return -1;
+	shape->loss_every = (uint32_t)every;
+	return 0;
+}
+
+static int read_queue_mapping(const struct conf_node *node, struct shape *shape, char **error)
+{
+	static const char *const keys[] = {
+		"packets", "bytes", "discipline", "target", "interval", "ecn", "mark_beyond", NULL};
+	int discipline = QUEUE_DROP_TAIL;
+	int64_t packets, mark;
+	if (conf_only(node, keys, error) < 0 ||
+		conf_integer(node, "packets", 1, 1000000, 0, &packets, error) < 0 ||
+		read_size(node, "bytes", &shape->queue_bytes, error) < 0 ||
+		conf_word(node, "discipline", queue_names, discipline, &discipline, error) < 0 ||
+		conf_duration(node, "target", NS_PER_US, NS_PER_S, CODEL_TARGET, &shape->codel_target_ns,
+			error) < 0 ||
+		conf_duration(node, "interval", NS_PER_US, 10 * NS_PER_S, CODEL_INTERVAL,
+			&shape->codel_interval_ns, error) < 0 ||
+		conf_bool(node, "ecn", false, &shape->ecn, error) < 0 ||
+		conf_integer(node, "mark_beyond", 1, 1000000, 0, &mark, error) < 0)
+		return -1;
+	shape->queue_packets = (uint32_t)packets;
+	shape->ecn_packets = (uint32_t)mark;
+	shape->queue = (enum shape_queue)discipline;
+	if (shape->queue == QUEUE_CODEL)
+		return 0;
+	const struct conf_node *stray =
+		conf_child(node, "target") ? conf_child(node, "target") : conf_child(node, "interval");
+	stray = stray ? stray : conf_child(node, "ecn");
+	shape->codel_target_ns = shape->codel_interval_ns = 0;
+	return stray ? conf_error(stray, error, "`%s` is CoDel's; write discipline: codel, or leave it out",
+			       stray->key)
+		     : 0;
+}
+
+/* The limit in bytes stands beside the queue, and stays unless it is named. */
+static int read_queue(const struct conf_node *map, struct shape *shape, char **error)
+{
+	const struct conf_node *node = conf_child(map, "queue");
+	int64_t packets;
+	if (node) {
+		shape->queue = QUEUE_DROP_TAIL;
+		shape->queue_packets = shape->ecn_packets = 0;
+		shape->codel_target_ns = shape->codel_interval_ns = 0;
+		shape->ecn = false;
+		if (node->type == CONF_MAPPING && read_queue_mapping(node, shape, error) < 0)
+			return -1;
+		if (node->type != CONF_MAPPING) {
+			if (conf_integer(map, "queue", 1, 1000000, 0, &packets, error) < 0)
+				return -1;
+			shape->queue_packets = (uint32_t)packets;
+		}
+	}
+	return read_size(map, "queue_bytes", &shape->queue_bytes, error);
+}
+
+static int read_radio(const struct conf_node *map, struct shape *shape, char **error)
+{
+	const char *name;
+	if (conf_string(map, "cellular", shape->radio, &name, error) < 0)
+		return -1;
+	if (name == shape->radio)
+		return 0;
+	if (!*name || radio_profile(name)) {
+		snprintf(shape->radio, sizeof shape->radio, "%s", name);
+		return 0;
+	}
+	char known[512] = "";
+	for (const struct radio_profile *p = radio_profiles; p->name; p++)
+		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", *known ? ", " : "",
+			p->name);
+	return conf_error(
+		conf_child(map, "cellular"), error, "no radio profile `%s`; there are %s", name, known);
+}
+
+/* One word that needs no quotes. */
+static int read_name(const struct conf_node *map, const char *key, char *name, char **error)
+{
+	const char *word;
+	if (conf_string(map, key, name, &word, error) < 0)
+		return -1;
+	size_t length = strlen(word);
+	if (word == name)
+		return 0;
+	if (length == 0 || length >= SHAPE_NAME ||
+		strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != length)
+		return conf_error(conf_child(map, key), error,
+			"`%s` cannot be a name; it has 1 to %d letters, digits, - or _", word,
+			SHAPE_NAME - 1);
+	strcpy(name, word);
+	return 0;
+}
+
+/* Defaults of a switching radio: Trilogy2 Deliverable D1.2, section 3.2 (3 ms, T = 100 ms, Tw = 10 ms). */
+static int read_switching(const struct conf_node *node, struct shape_medium *m, char **error)
+{
+	static const char *const keys[] = {"switching", "dwell", "idle"};
+	bool fresh = m->dwell_ns == 0;
+	for (size_t i = 0; !*m->radio && i < 3; i++)
+		if (conf_child(node, keys[i]))
+			return conf_error(conf_child(node, keys[i]), error,
+				"`%s` is that of a radio which several links share; name it: radio: NAME",
+				keys[i]);
+	if (!*m->radio)
+		return 0;
+	return conf_duration(node, "switching", 0, NS_PER_S, fresh ? 3 * NS_PER_MS : m->switching_ns,
+		       &m->switching_ns, error) < 0 ||
+			       conf_duration(node, "dwell", NS_PER_MS, 10 * NS_PER_S,
+				       fresh ? 100 * NS_PER_MS : m->dwell_ns, &m->dwell_ns, error) < 0 ||
+			       conf_duration(node, "idle", 0, 10 * NS_PER_S,
+				       fresh ? 10 * NS_PER_MS : m->idle_ns, &m->idle_ns, error) < 0
+		       ? -1
+		       : 0;
+}
+
+static int read_medium(const struct conf_node *map, struct shape *shape, char **error)
+{
+	static const char *const keys[] = {
+		"name", "phy_rate", "overhead", "channel", "radio", "switching", "dwell", "idle", NULL};
+	const struct conf_node *node = conf_child(map, "medium");
+	struct shape_medium *m = &shape->medium;
+	int64_t channel;
+	if (!node)
+		return 0;
+	if (conf_expect(node, CONF_MAPPING, error) < 0 || conf_only(node, keys, error) < 0 ||
+		read_name(node, "name", m->name, error) < 0 ||
+		read_name(node, "radio", m->radio, error) < 0 ||
+		conf_rate(node, "phy_rate", 1000, RATE_MAX, m->phy_rate_bps, &m->phy_rate_bps, error) < 0 ||
+		conf_duration(node, "overhead", 0, 100 * NS_PER_MS, m->overhead_ns, &m->overhead_ns, error) <
+			0 ||
+		conf_integer(node, "channel", 1, 1000, m->channel ? m->channel : 1, &channel, error) < 0 ||
+		read_switching(node, m, error) < 0)
+		return -1;
+	m->channel = (uint32_t)channel;
+	if (!*m->name || !m->phy_rate_bps)
+		return conf_error(node, error, "a medium has a name and a phy_rate; write %s",
+			*m->name ? "phy_rate: 54Mbit/s" : "name: wifi");
+	return 0;
+}
+
+int shape_read(const struct conf_node *map, struct shape *shape, char **error)
+{
+	int64_t seed;
+	if (conf_rate(map, "rate", 1000, RATE_MAX, shape->rate_bps, &shape->rate_bps, error) < 0 ||
+		read_path(map, "opportunities", shape->opportunities, trace_opportunities, error) < 0 ||
+		conf_duration(map, "delay", 0, LONGEST, shape->delay_ns, &shape->delay_ns, error) < 0 ||
+		read_jitter(map, shape, error) < 0 || read_loss(map, shape, error) < 0 ||
+		conf_fraction(map, "duplicate", shape->duplicate, &shape->duplicate, error) < 0 ||
+		conf_fraction(map, "corrupt", shape->corrupt, &shape->corrupt, error) < 0 ||
+		conf_fraction(map, "reorder", shape->reorder, &shape->reorder, error) < 0 ||
+		read_queue(map, shape, error) < 0 || read_radio(map, shape, error) < 0 ||
+		read_medium(map, shape, error) < 0 ||
+		conf_integer(map, "seed", 0, INT64_MAX, (int64_t)shape->seed, &seed, error) < 0)
+		return -1;
+	shape->seed = (uint64_t)seed;
+	if (conf_child(map, "opportunities") && !conf_child(map, "rate"))
+		shape->rate_bps = 0;
+	if (conf_child(map, "rate") && !conf_child(map, "opportunities"))
+		*shape->opportunities = 0;
+	return 0;
+}
+
+int shape_check(const struct conf_node *map, const struct shape *shape, char **error)
+{
+	const struct conf_node *jitter = conf_child(map, "jitter"), *rate = conf_child(map, "rate");
+	if (shape->jitter == JITTER_UNIFORM && shape->jitter_ns > shape->delay_ns)
+		return conf_error(jitter ? jitter : map, error,
+			"the jitter exceeds the delay; a packet cannot arrive before it was sent");
+	if (shape->rate_bps && *shape->opportunities)
+		return conf_error(
+			rate ? rate : map, error, "a link has a rate or delivery opportunities, not both");
+	if (*shape->medium.name && (shape->rate_bps || *shape->opportunities || *shape->radio))
+		return conf_error(conf_child(map, "medium") ? conf_child(map, "medium") : map, error,
+			"what is on a medium has its phy_rate for a rate; leave out rate, opportunities and "
+			"cellular");
+	return 0;
+}
+
+static bool same_medium(const struct shape_medium *a, const struct shape_medium *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->channel == b->channel && strcmp(a->radio, b->radio) == 0 &&
+	       a->switching_ns == b->switching_ns && a->dwell_ns == b->dwell_ns && a->idle_ns == b->idle_ns;
+}
+
+bool shape_same_place(const struct shape *a, const struct shape *b)
+{
+	return strcmp(a->radio, b->radio) == 0 && same_medium(&a->medium, &b->medium);
+}
+
+int shape_check_pair(const struct conf_node *map, const struct shape *a, const struct shape *b, bool one_link,
+	char **error)
+{
+	const struct shape_medium *x = &a->medium, *y = &b->medium;
+	if (one_link && (*a->radio == 0) != (*b->radio == 0))
+		return conf_error(map, error,
+			"only one of its directions is cellular, but both wake the radio; write "
+			"`cellular: %s` for the link",
+			*a->radio ? a->radio : b->radio);
+	if (one_link && strcmp(a->radio, b->radio) != 0)
+		return conf_error(map, error, "its directions name two radios, %s and %s; a link has one",
+			a->radio, b->radio);
+	if (one_link && !same_medium(x, y))
+		return conf_error(map, error,
+			"its directions are in two places; only phy_rate and overhead of a medium differ "
+			"between them");
+	if (!*x->name || !*x->radio || strcmp(x->name, y->name) != 0 || strcmp(x->radio, y->radio) != 0 ||
+		(x->switching_ns == y->switching_ns && x->dwell_ns == y->dwell_ns &&
+			x->idle_ns == y->idle_ns))
+		return 0;
+	return conf_error(map, error,
+		"radio %s of medium %s has other values for switching, dwell or idle on another link; write "
+		"the same",
+		y->radio, y->name);
+}
+
+static void write_medium(FILE *out, const struct shape_medium *m)
+{
+	fprintf(out,
+		", medium: {name: %s, phy_rate: %" PRIu64 "bit/s, overhead: %" PRId64 "ns, channel: %" PRIu32,
+		m->name, m->phy_rate_bps, m->overhead_ns, m->channel);
+	if (*m->radio)
+		fprintf(out,
+			", radio: %s, switching: %" PRId64 "ns, dwell: %" PRId64 "ns, idle: %" PRId64 "ns",
+			m->radio, m->switching_ns, m->dwell_ns, m->idle_ns);
+	fprintf(out, "}");
+}
+
+void shape_write(FILE *out, const struct shape *s)
+{
+	fprintf(out, "{delay: %" PRId64 "ns, jitter: {spread: %" PRId64 "ns, distribution: %s, reorder: %s}",
+		s->delay_ns, s->jitter_ns, jitter_names[s->jitter], s->jitter_reorders ? "true" : "false");
+	if (s->rate_bps)
+		fprintf(out, ", rate: %" PRIu64 "bit/s", s->rate_bps);
+	if (*s->opportunities)
+		fprintf(out, ", opportunities: \"%s\"", s->opportunities);
+	if (s->loss_model == LOSS_RANDOM)
+		fprintf(out, ", loss: %.17g", s->loss);
+	if (s->loss_model == LOSS_EVERY)
+		fprintf(out, ", loss: {every: %" PRIu32 "}", s->loss_every);
+	if (s->loss_model == LOSS_TRACE)
+		fprintf(out, ", loss: {trace: \"%s\"}", s->loss_trace);
+	if (s->loss_model == LOSS_GILBERT_ELLIOTT)
+		fprintf(out,
+			", loss: {gilbert-elliott: {to_bad: %.17g, to_good: %.17g, good: %.17g, bad: %.17g}}",
+			s->to_bad, s->to_good, s->loss_good, s->loss_bad);
+	fprintf(out, ", duplicate: %.17g, corrupt: %.17g, reorder: %.17g, queue: {discipline: %s",
+		s->duplicate, s->corrupt, s->reorder, queue_names[s->queue]);
+	if (s->queue_packets)
+		fprintf(out, ", packets: %" PRIu32, s->queue_packets);
+	if (s->queue_bytes)
+		fprintf(out, ", bytes: %" PRIu64, s->queue_bytes);
+	if (s->queue == QUEUE_CODEL)
+		fprintf(out, ", target: %" PRId64 "ns, interval: %" PRId64 "ns, ecn: %s", s->codel_target_ns,
+			s->codel_interval_ns, s->ecn ? "true" : "false");
+	if (s->ecn_packets)
+		fprintf(out, ", mark_beyond: %" PRIu32, s->ecn_packets);
+	fprintf(out, "}");
+	if (*s->radio)
+		fprintf(out, ", cellular: %s", s->radio);
+	if (*s->medium.name)
+		write_medium(out, &s->medium);
+	fprintf(out, ", seed: %" PRIu64 "}", s->seed);
+}
+
+bool shape_equal(const struct shape *a, const struct shape *b)
+{
+	return a->rate_bps == b->rate_bps && strcmp(a->opportunities, b->opportunities) == 0 &&
+	       a->delay_ns == b->delay_ns && a->jitter_ns == b->jitter_ns && a->jitter == b->jitter &&
+	       a->jitter_reorders == b->jitter_reorders && a->loss_model == b->loss_model &&
+	       a->loss == b->loss && a->to_bad == b->to_bad && a->to_good == b->to_good &&
+	       a->loss_good == b->loss_good && a->loss_bad == b->loss_bad && a->loss_every == b->loss_every &&
+	       strcmp(a->loss_trace, b->loss_trace) == 0 && a->duplicate == b->duplicate &&
+	       a->corrupt == b->corrupt && a->reorder == b->reorder && a->queue_packets == b->queue_packets &&
+	       a->queue_bytes == b->queue_bytes && a->queue == b->queue &&
+	       a->codel_target_ns == b->codel_target_ns && a->codel_interval_ns == b->codel_interval_ns &&
+	       a->ecn == b->ecn && a->ecn_packets == b->ecn_packets && shape_same_place(a, b) &&
+	       a->medium.phy_rate_bps == b->medium.phy_rate_bps &&
+	       a->medium.overhead_ns == b->medium.overhead_ns && a->seed == b->seed;
+}
+
+bool shape_is_plain(const struct shape *s, const char **what)
+{
+	const struct {
+		bool is;
+		const char *name;
+	} extras[] = {
+		{*s->opportunities, "delivery opportunities"},
+		{s->jitter != JITTER_UNIFORM || s->jitter_reorders,
+			"a jitter that is not uniform and in order"},
+		{s->loss_model != LOSS_RANDOM, "a loss model other than random"},
+		{s->duplicate > 0 || s->corrupt > 0 || s->reorder > 0,
+			"duplicates, corruption or reordering"},
+		{s->queue != QUEUE_DROP_TAIL, "a queue other than drop-tail"},
+		{s->queue_bytes > 0, "a queue in bytes"},
+		{s->ecn_packets > 0, "ECN marks"},
+		{*s->radio, "a cellular radio"},
+		{*s->medium.name, "a shared medium"},
+	};
+	for (size_t i = 0; i < sizeof extras / sizeof *extras; i++)
+		if (extras[i].is) {
+			*what = extras[i].name;
+			return false;
+		}
+	return true;
+}

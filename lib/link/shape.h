@@ -1,0 +1,89 @@
+/* Shape: what one direction of a link does to packets; the same words in an experiment file, in the link
+ * daemon's file and in its `set` command, whatever back end carries it out. nodes/link/README.md describes the keys.
+ */
+#ifndef LIQUIDNET_LIB_SHAPE_H
+#define LIQUIDNET_LIB_SHAPE_H
+
+#include "lib/base/conf.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define SHAPE_PATH 512
+#define SHAPE_NAME 32
+
+enum shape_jitter { JITTER_UNIFORM, JITTER_NORMAL, JITTER_PARETO };
+enum shape_loss { LOSS_RANDOM, LOSS_GILBERT_ELLIOTT, LOSS_EVERY, LOSS_TRACE };
+enum shape_queue { QUEUE_DROP_TAIL, QUEUE_DROP_HEAD, QUEUE_CODEL };
+
+/* Air that several links share; lib/link/medium.h says what comes of it. */
+struct shape_medium {
+	char name[SHAPE_NAME];  /* all links that name it share it; "": none */
+	uint64_t phy_rate_bps;  /* of this direction's sender, while its frame is in the air */
+	int64_t overhead_ns;    /* air time of each packet besides its bits */
+	uint32_t channel;       /* links on different channels do not disturb each other */
+	char radio[SHAPE_NAME]; /* links that name the same radio share one, which is on one channel at a
+				   time; "": one of its own, always there */
+	int64_t switching_ns, dwell_ns, idle_ns; /* of that radio; idle 0: it never leaves early */
+};
+
+struct shape {
+	uint64_t rate_bps; /* frames with their Ethernet header; 0: not limited */
+	/* Delivery opportunities in Mahimahi's format instead of a rate; "": none. */
+	char opportunities[SHAPE_PATH];
+	int64_t delay_ns; /* propagation */
+
+	int64_t jitter_ns; /* uniform: +- this; normal, Pareto: standard deviation */
+	enum shape_jitter jitter;
+	bool jitter_reorders; /* a packet may overtake another */
+
+	double loss; /* random: Bernoulli, 0 to 1 */
+	enum shape_loss loss_model;
+	/* Gilbert-Elliott, a packet: good to bad, bad to good, loss in either state (E. N. Gilbert 1960, E.
+	 * O. Elliott 1963). */
+	double to_bad, to_good, loss_good, loss_bad;
+	uint32_t loss_every;         /* the n-th, 2n-th, ... packet */
+	char loss_trace[SHAPE_PATH]; /* of 0 and 1: lost; repeated */
+
+	double duplicate, corrupt, reorder; /* shares of the packets; reorder: past the delay */
+
+	uint32_t queue_packets; /* waiting, the one being serialised included; 0: not limited */
+	uint64_t queue_bytes;   /* likewise in wire bytes; 0: not limited */
+	enum shape_queue queue;
+	int64_t codel_target_ns, codel_interval_ns; /* RFC 8289 */
+	bool ecn;             /* CoDel marks what it would drop, where the packet allows */
+	uint32_t ecn_packets; /* marks beyond so many waiting packets; 0: no such threshold */
+
+	char radio[SHAPE_NAME]; /* a cellular link: profile of its radio (lib/link/radio.h), one for both
+				   directions; "": none */
+
+	struct shape_medium medium; /* instead of a rate */
+
+	uint64_t seed; /* of the draws; the harness fills it in a trial */
+};
+
+/* The keys of a direction, for conf_only. The link daemon takes `seed` besides. */
+#define SHAPE_KEYS                                                                                           \
+	"rate", "opportunities", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "queue",      \
+		"queue_bytes", "cellular", "medium"
+
+/* What the mapping says on top of what *shape already holds (all 0: nothing). -1 and *error names file and
+ * line; *shape may then be half changed. Paths are relative to the file that holds them; what they name must
+ * be readable and in order. */
+int shape_read(const struct conf_node *map, struct shape *shape, char **error);
+/* What only the whole can tell; `map` is where its last word stands. */
+int shape_check(const struct conf_node *map, const struct shape *shape, char **error);
+/* The same of two directions, of one link or of two, that are there at the same time: those of one link are
+ * in one place, those that share a radio say the same of it. -1 and *error (at `map`). */
+int shape_check_pair(const struct conf_node *map, const struct shape *a, const struct shape *b, bool one_link,
+	char **error);
+/* Whether both have the same radio, medium and place in it: those do not change while a link is in use. */
+bool shape_same_place(const struct shape *a, const struct shape *b);
+/* Writes it as a YAML flow mapping that shape_read takes back unchanged. */
+void shape_write(FILE *out, const struct shape *shape);
+bool shape_equal(const struct shape *a, const struct shape *b);
+/* Whether it is no more than rate, delay, uniform jitter in order, random loss and a drop-tail queue in
+ * packets, which every back end can do. If not, *what says what goes beyond. */
+bool shape_is_plain(const struct shape *shape, const char **what);
+
+#endif

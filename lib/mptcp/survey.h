@@ -1,0 +1,27 @@
+/* What the kernel knows: the living MPTCP subflows and how they fare, by sock_diag. The way back to the truth
+ * after events were lost, the first look of a daemon that starts among connections, and the eyes of a
+ * watchdog. (The socket option MPTCP_FULL_INFO says the same, but to the socket's owner alone.) */
+#ifndef LIQUIDNET_SURVEY_H
+#define LIQUIDNET_SURVEY_H
+
+#include "lib/net/endpoint.h"
+#include <stddef.h>
+
+struct survey_subflow {
+	uint32_t token;
+	struct endpoint local, remote;
+	uint8_t local_id;
+	bool initial;                    /* of its connection */
+	bool opened_here;                /* else accepted */
+	bool backup_ours, backup_theirs; /* low priority by our wish, by the peer's */
+	/* Of TCP, in segments: */
+	uint32_t unacked;  /* under way */
+	uint32_t timeouts; /* retransmission timeouts in a row, now */
+	uint32_t ssthresh, window;
+	uint64_t bytes_acked, bytes_received;
+};
+
+/* Lists the established IPv4 subflows (also those of IPv6 sockets) of connections that a program holds: those
+ * opened here, or with `accepted` those accepted here. *list is the caller's to free. -1 with *error. */
+int survey_take(bool accepted, struct survey_subflow **list, size_t *count, char **error);
+#endif

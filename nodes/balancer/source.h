@@ -1,0 +1,47 @@
+/* Load balancer: where the map is: a file (`/run/liquidnet/lb.map`) or a ZooKeeper node
+ * (`zk://HOST:PORT[,HOST:PORT]/PATH`). Daemons watch it, the control tool changes it. Both kinds are atomic:
+ * a reader sees one generation or the next, and of two writers at once each sees the other's change. */
+#ifndef LIQUIDNET_LB_SOURCE_H
+#define LIQUIDNET_LB_SOURCE_H
+
+#include "nodes/balancer/map.h"
+#include <systemd/sd-event.h>
+
+struct lb_source;
+
+struct lb_source_events {
+	/* A map of another generation than before. The callee owns it. */
+	void (*map)(void *context, struct lb_map *map);
+	void *context;
+};
+
+/* Reads the map once; a ZooKeeper server has 10 s to answer. NULL and *error. */
+struct lb_map *lb_source_read(const char *where, char **error);
+/* Reads the map (as above, handed over in *map) and goes on watching. Later maps that cannot be read are
+ * logged, and the one before stays. NULL and *error. */
+struct lb_source *lb_source_watch(sd_event *loop, const char *where, const struct lb_source_events *events,
+	struct lb_map **map, char **error);
+void lb_source_close(struct lb_source *source);
+
+/* Reads, lets `change` change the map, writes. `change` may be called again when another was faster. -1 and
+ * *error, which `change` may set. */
+int lb_source_change(const char *where, int (*change)(struct lb_map *map, void *context, char **error),
+	void *context, char **error);
+/* Writes a first map; refused where there is one. */
+int lb_source_create(const char *where, const struct lb_map *map, char **error);
+
+/* --- what the two kinds implement; for lb_source.c only */
+struct lb_source_kind {
+	/* The text (allocated) and its version. *text NULL, 0: nothing is there. */
+	int (*read)(void *place, char **text, size_t *length, int *version, char **error);
+	/* 0: written; 1: another was faster; version -1: nothing must be there. */
+	int (*write)(void *place, const char *text, int version, char **error);
+	/* Calls lb_source_changed(source) whenever a look is worth while. */
+	int (*watch)(void *place, sd_event *loop, struct lb_source *source, char **error);
+	void *(*open)(const char *where, char **error);
+	void (*close)(void *place);
+};
+extern const struct lb_source_kind lb_source_file, lb_source_zookeeper;
+void lb_source_changed(struct lb_source *source);
+
+#endif

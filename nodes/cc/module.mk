@@ -1,7 +1,0 @@
-# Coupled congestion control: its rules, included by the Makefile.
-
-# Processor time a packet beside Reno's, with one, two and eight subflows; three minutes, as root, in namespaces of its own, on a
-# machine that does nothing else.
-.PHONY: bench-cc
-bench-cc: build
-	unshare --net --pid --fork --kill-child --mount --mount-proc tests/bench/bench_cc

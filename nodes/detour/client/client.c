@@ -1,0 +1,484 @@
+/* Glue: events of the kernel, of the detours and of the tunnels go into the policy; its actions go to the
+ * kernel and to the detours. Nothing is decided here. */
+#include "nodes/detour/client/client.h"
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include "lib/base/log.h"
+#include "lib/mptcp/survey.h"
+#include "nodes/detour/client/routes.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static const char *name_of(const struct client *client, unsigned detour)
+{
+	return client->settings->detours[detour].name;
+}
+
+/* "10.0.6.1:5201" in one of a few buffers, for one log line. */
+static const char *endpoint_text(struct endpoint endpoint, char text[32])
+{
+	char address[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &endpoint.address, address, sizeof address);
+	snprintf(text, 32, "%s:%u", address, endpoint.port);
+	return text;
+}
+
+static struct mptcp_pm_address to_pm(struct endpoint endpoint)
+{
+	return (struct mptcp_pm_address){.family = AF_INET, .v4 = endpoint.address, .port = endpoint.port};
+}
+
+/* False for IPv6 proper; a mapped address (::ffff:10.0.1.1, a dual-stack socket) is the IPv4 one. */
+static bool from_pm(const struct mptcp_pm_address *address, struct endpoint *endpoint)
+{
+	endpoint->port = address->port;
+	if (address->family == AF_INET)
+		endpoint->address = address->v4;
+	else if (IN6_IS_ADDR_V4MAPPED(&address->v6))
+		memcpy(&endpoint->address, &address->v6.s6_addr[12], sizeof endpoint->address);
+	else
+		return false;
+	return true;
+}
+
+/* ---- what the policy wants ---- */
+
+static void create(struct client *client, const struct paths_action *action)
+{
+	struct mptcp_pm_local local = {
+		.address = to_pm(action->local), .id = action->local_id, .if_index = action->if_index};
+	struct mptcp_pm_address remote = to_pm(action->remote);
+	char from[32], to[32], *error = NULL;
+
+	endpoint_text(action->local, from);
+	endpoint_text(action->remote, to);
+	if (mptcp_pm_subflow_create(client->pm, action->token, &local, &remote, &error) == 0) {
+		client->counters.created++;
+		log_info("subflow-create", "token=%08x detour=%s local=%s remote=%s id=%u", action->token,
+			name_of(client, action->detour), from, to, action->local_id);
+		return;
+	}
+	client->counters.refused++;
+	log_warning("subflow-refused", "token=%08x detour=%s local=%s remote=%s id=%u error=\"%s\"",
+		action->token, name_of(client, action->detour), from, to, action->local_id, error);
+	free(error);
+	paths_subflow_refused(client->paths, clock_now_ns(), action->token, action->detour);
+}
+
+static void destroy(struct client *client, const struct paths_action *action)
+{
+	struct mptcp_pm_address local = to_pm(action->local), remote = to_pm(action->remote);
+	char from[32], to[32], *error = NULL;
+	int result = mptcp_pm_subflow_destroy(client->pm, action->token, &local, &remote, &error);
+
+	client->counters.destroyed++;
+	log_info("subflow-destroy", "token=%08x detour=%s local=%s remote=%s result=\"%s\"", action->token,
+		name_of(client, action->detour), endpoint_text(action->local, from),
+		endpoint_text(action->remote, to), result == 0 ? "done" : error);
+	free(error);
+}
+
+static void perform(struct client *client)
+{
+	struct paths_action action;
+
+	while (paths_next_action(client->paths, &action)) {
+		switch (action.kind) {
+		case PATHS_ASK:
+			requests_ask(
+				client->requests, clock_now_ns(), action.detour, action.remote, action.fresh);
+			break;
+		case PATHS_CREATE:
+			create(client, &action);
+			break;
+		case PATHS_DESTROY:
+			destroy(client, &action);
+			break;
+		}
+	}
+}
+
+static void survey(struct client *client);
+
+void client_settle(struct client *client)
+{
+	if (client->lost) {
+		client->lost = false;
+		survey(client);
+	}
+	perform(client);
+	int64_t paths = paths_deadline(client->paths), requests = requests_deadline(client->requests);
+	int64_t first = paths < requests ? paths : requests;
+
+	if (first == PATHS_NEVER) {
+		sd_event_source_set_enabled(client->timer, SD_EVENT_OFF);
+		return;
+	}
+	/* Rounded up: a timer that is early would run twice. */
+	sd_event_source_set_time(
+		client->timer, (uint64_t)(first < 0 ? 0 : (first + NS_PER_US - 1) / NS_PER_US));
+	sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *context)
+{
+	struct client *client = context;
+	int64_t now = clock_now_ns();
+	(void)source;
+	(void)usec;
+
+	requests_tick(client->requests, now);
+	paths_tick(client->paths, now);
+	client_settle(client);
+	return 0;
+}
+
+/* ---- the kernel's events ---- */
+
+static void on_established(struct client *client, const struct mptcp_pm_event *event, struct endpoint local,
+	struct endpoint remote)
+{
+	char from[32], to[32];
+	enum paths_verdict verdict = paths_established(
+		client->paths, clock_now_ns(), event->token, local, remote, event->server_side);
+
+	client->counters.verdicts[verdict]++;
+	log_info("connection", "token=%08x local=%s remote=%s verdict=%s", event->token,
+		endpoint_text(local, from), endpoint_text(remote, to), paths_verdict_name(verdict));
+}
+
+static void on_subflow(struct client *client, const struct mptcp_pm_event *event, struct endpoint local,
+	struct endpoint remote)
+{
+	bool up = event->type == MPTCP_PM_EVENT_SUB_ESTABLISHED;
+	char from[32], to[32];
+
+	if (event->server_side)
+		return;
+	log_info(up ? "subflow-established" : "subflow-closed",
+		"token=%08x local=%s remote=%s id=%u error=%d", event->token, endpoint_text(local, from),
+		endpoint_text(remote, to), event->local_id, event->error);
+	if (up) {
+		client->counters.established++;
+		paths_subflow_established(
+			client->paths, clock_now_ns(), event->token, local, remote, event->local_id);
+	} else {
+		client->counters.failed += event->error != 0;
+		paths_subflow_closed(client->paths, clock_now_ns(), event->token, local, remote);
+	}
+}
+
+static void on_event(void *context, const struct mptcp_pm_event *event)
+{
+	struct client *client = context;
+	struct endpoint local, remote;
+	bool v4 = from_pm(&event->local, &local) && from_pm(&event->remote, &remote);
+
+	switch (event->type) {
+	case MPTCP_PM_EVENT_ESTABLISHED:
+		if (v4)
+			on_established(client, event, local, remote);
+		else
+			client->counters.other_family++;
+		break;
+	case MPTCP_PM_EVENT_SUB_ESTABLISHED:
+	case MPTCP_PM_EVENT_SUB_CLOSED:
+		if (v4)
+			on_subflow(client, event, local, remote);
+		break;
+	case MPTCP_PM_EVENT_CLOSED:
+		paths_closed(client->paths, event->token);
+		log_debug("connection-closed", "token=%08x", event->token);
+		break;
+	case MPTCP_PM_EVENT_CREATED:          /* too early to add anything */
+	case MPTCP_PM_EVENT_LISTENER_CREATED: /* what is accepted here is left alone */
+	case MPTCP_PM_EVENT_LISTENER_CLOSED:
+	case MPTCP_PM_EVENT_ANNOUNCED:
+	case MPTCP_PM_EVENT_REMOVED:
+	case MPTCP_PM_EVENT_SUB_PRIORITY:
+		break;
+	}
+	client_settle(client);
+}
+
+static void on_overrun(void *context)
+{
+	struct client *client = context;
+
+	client->counters.overruns++;
+	client->lost = true;
+	log_warning("events-lost", "overruns=%llu", (unsigned long long)client->counters.overruns);
+	client_settle(client);
+}
+
+/* ---- the truth, after events were lost or before there were any ---- */
+
+static bool lives(const struct survey_subflow *list, size_t count, uint32_t token, const struct path *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].token == token &&
+			(!path || (endpoint_equal(list[i].local, path->local) &&
+					  endpoint_equal(list[i].remote, path->remote))))
+			return true;
+	return false;
+}
+
+/* Tells the policy of the ends that it missed. */
+static void survey_ends(struct client *client, const struct survey_subflow *list, size_t count, int64_t now)
+{
+	const struct paths_connection *connection = paths_first(client->paths), *next;
+
+	for (; connection; connection = next) {
+		uint32_t token = connection->token;
+		next = connection->next;
+		if (!lives(list, count, token, NULL)) {
+			paths_closed(client->paths, token);
+			log_debug("connection-closed", "token=%08x", token);
+			continue;
+		}
+		for (unsigned i = 0; i < client->settings->count; i++) {
+			const struct path *path = &connection->paths[i];
+			if (path->state == PATH_UP && !lives(list, count, token, path))
+				paths_subflow_closed(client->paths, now, token, path->local, path->remote);
+		}
+	}
+}
+
+static void survey(struct client *client)
+{
+	struct survey_subflow *list;
+	int64_t now = clock_now_ns();
+	size_t count;
+	char *error = NULL;
+
+	client->counters.surveys++;
+	if (survey_take(false, &list, &count, &error) < 0) {
+		log_error("survey", "error=\"%s\"", error);
+		free(error);
+		return;
+	}
+	survey_ends(client, list, count, now);
+	for (size_t i = 0; i < count; i++) {
+		if (!list[i].initial || paths_find(client->paths, list[i].token))
+			continue;
+		enum paths_verdict verdict = paths_established(
+			client->paths, now, list[i].token, list[i].local, list[i].remote, false);
+		client->counters.verdicts[verdict]++;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].initial)
+			paths_subflow_established(client->paths, now, list[i].token, list[i].local,
+				list[i].remote, list[i].local_id);
+	log_info("survey", "subflows=%zu", count);
+	free(list);
+}
+
+/* ---- detours ---- */
+
+static void send_request(void *context, struct endpoint to, const uint8_t bytes[DETOUR_WIRE_SIZE])
+{
+	struct client *client = context;
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr = to.address, .sin_port = htons(to.port)};
+
+	if (sendto(client->socket, bytes, DETOUR_WIRE_SIZE, MSG_DONTWAIT, (struct sockaddr *)&address,
+		    sizeof address) == DETOUR_WIRE_SIZE)
+		return;
+	client->counters.send_errors++;
+	log_debug("request-send", "error=\"%s\"", strerror(errno));
+}
+
+static void on_mapped(
+	void *context, int64_t now, unsigned detour, struct endpoint remote, uint16_t port, int64_t since)
+{
+	struct client *client = context;
+	char to[32];
+
+	client->answered[detour] = true;
+	log_info("mapped", "detour=%s remote=%s port=%u", name_of(client, detour), endpoint_text(remote, to),
+		port);
+	paths_mapped(client->paths, now, detour, remote, port, since);
+	waiters_mapped(client, detour, remote, port);
+	waiters_up(client, detour);
+}
+
+static void on_unmapped(void *context, int64_t now, unsigned detour, struct endpoint remote)
+{
+	struct client *client = context;
+	char to[32];
+
+	client->answered[detour] = false;
+	log_warning(
+		"detour-silent", "detour=%s remote=%s", name_of(client, detour), endpoint_text(remote, to));
+	paths_unmapped(client->paths, now, detour, remote);
+	waiters_unmapped(client, detour, remote);
+}
+
+static bool is_wanted(void *context, unsigned detour, struct endpoint remote)
+{
+	const struct client *client = context;
+
+	return paths_wants(client->paths, detour, remote);
+}
+
+static int on_datagram(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	struct client *client = context;
+	(void)source;
+	(void)events;
+
+	for (int i = 0; i < 64; i++) {
+		/* One byte more than a message has: a longer one is seen to be longer. */
+		uint8_t bytes[DETOUR_WIRE_SIZE + 1];
+		struct sockaddr_in from = {0};
+		socklen_t length = sizeof from;
+		ssize_t size =
+			recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+		if (size < 0)
+			break;
+		requests_receive(client->requests, clock_now_ns(),
+			(struct endpoint){.address = from.sin_addr, .port = ntohs(from.sin_port)}, bytes,
+			(size_t)size);
+	}
+	client_settle(client);
+	return 0;
+}
+
+static void on_tunnel_up(void *context, unsigned detour, struct in_addr local, int if_index)
+{
+	struct client *client = context;
+
+	paths_tunnel_up(client->paths, clock_now_ns(), detour, local, if_index);
+	waiters_up(client, detour);
+	client_settle(client);
+}
+
+static void on_tunnel_down(void *context, unsigned detour)
+{
+	struct client *client = context;
+
+	paths_tunnel_down(client->paths, clock_now_ns(), detour);
+	client_settle(client);
+}
+
+/* ---- beginning and end ---- */
+
+/* The control socket closes with the loop: until then everybody who waits must have an answer. */
+static int on_exit_loop(sd_event_source *source, void *context)
+{
+	(void)source;
+	waiters_refuse_all(context);
+	return 0;
+}
+
+static void make_parts(struct client *client)
+{
+	const struct settings *settings = client->settings;
+	struct paths_detour detours[64];
+	struct request_detour requests[64];
+	struct request_handlers handlers = {.send = send_request,
+		.mapped = on_mapped,
+		.unmapped = on_unmapped,
+		.wanted = is_wanted,
+		.context = client};
+
+	for (unsigned i = 0; i < settings->count; i++) {
+		const struct settings_detour *detour = &settings->detours[i];
+		detours[i] = (struct paths_detour){.kind = detour->kind, .at = detour->at};
+		requests[i] = (struct request_detour){.at = detour->at,
+			.asked = detour->kind == DETOUR_NAT,
+			.deadline_ns = detour->deadline_ns,
+			.renew_ns = detour->renew_ns};
+	}
+	client->paths = paths_new(&settings->paths, detours, settings->count);
+	client->requests = requests_new(requests, settings->count, &handlers);
+	client->vpns = calloc(settings->count, sizeof *client->vpns);
+	client->answered = calloc(settings->count, sizeof *client->answered);
+	if (!client->vpns || !client->answered)
+		abort();
+}
+
+static int open_channels(struct client *client, char **error)
+{
+	struct mptcp_pm_handlers handlers = {.event = on_event, .overrun = on_overrun, .context = client};
+	int result;
+
+	client->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (client->socket < 0)
+		return error_set(error, "opening a UDP socket: %s", strerror(errno));
+	result = sd_event_add_io(
+		client->loop, &client->socket_source, client->socket, EPOLLIN, on_datagram, client);
+	if (result >= 0)
+		result = sd_event_add_exit(client->loop, &client->exit, on_exit_loop, client);
+	if (result >= 0)
+		result = sd_event_add_time(
+			client->loop, &client->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, client);
+	if (result < 0)
+		return error_set(error, "adding to the event loop: %s", strerror(-result));
+	client->pm = mptcp_pm_open(error);
+	if (!client->pm)
+		return -1;
+	return mptcp_pm_subscribe(client->pm, client->loop, &handlers, error);
+}
+
+static int start_tunnels(struct client *client, char **error)
+{
+	struct vpn_handlers handlers = {.up = on_tunnel_up, .down = on_tunnel_down, .context = client};
+
+	/* A client that was killed leaves its rules behind; its tunnels died with it. */
+	if (routes_remove(0, error) < 0)
+		return -1;
+	for (unsigned i = 0; i < client->settings->count; i++) {
+		if (client->settings->detours[i].kind != DETOUR_VPN)
+			continue;
+		client->vpns[i] = vpn_start(client->loop, client->settings, i, &handlers, error);
+		if (!client->vpns[i])
+			return -1;
+	}
+	return 0;
+}
+
+struct client *client_new(sd_event *loop, const struct settings *settings, char **error)
+{
+	struct client *client = calloc(1, sizeof *client);
+
+	if (!client)
+		abort();
+	client->loop = loop;
+	client->settings = settings;
+	client->socket = -1;
+	make_parts(client);
+	if (open_channels(client, error) < 0 || start_tunnels(client, error) < 0) {
+		client_free(client);
+		return NULL;
+	}
+	/* After the subscription: what happens in between is told twice, which the policy bears. */
+	client->lost = true;
+	client_settle(client);
+	return client;
+}
+
+void client_free(struct client *client)
+{
+	if (!client)
+		return;
+	for (unsigned i = 0; i < client->settings->count; i++)
+		vpn_stop(client->vpns[i]);
+	mptcp_pm_close(client->pm);
+	sd_event_source_disable_unref(client->exit);
+	sd_event_source_disable_unref(client->timer);
+	sd_event_source_disable_unref(client->socket_source);
+	if (client->socket >= 0)
+		close(client->socket);
+	requests_free(client->requests);
+	paths_free(client->paths);
+	free(client->vpns);
+	free(client->answered);
+	free(client);
+}

@@ -1,0 +1,366 @@
+/* The control commands: status, map, wait, path; and those who wait for an answer. */
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/units.h"
+#include "nodes/detour/client/client.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *address_text(struct in_addr address, char text[INET_ADDRSTRLEN])
+{
+	return inet_ntop(AF_INET, &address, text, INET_ADDRSTRLEN);
+}
+
+static json_t *endpoint_json(struct endpoint endpoint)
+{
+	char text[INET_ADDRSTRLEN];
+
+	return json_pack(
+		"{s:s, s:i}", "address", address_text(endpoint.address, text), "port", (int)endpoint.port);
+}
+
+static int find_detour(const struct client *client, const char *name)
+{
+	for (unsigned i = 0; i < client->settings->count; i++)
+		if (!strcmp(client->settings->detours[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+static bool is_up(const struct client *client, unsigned detour)
+{
+	struct in_addr local;
+	unsigned restarts;
+
+	if (client->settings->detours[detour].kind == DETOUR_NAT)
+		return client->answered[detour];
+	return client->vpns[detour] && vpn_is_up(client->vpns[detour], &local, &restarts);
+}
+
+/* What `wait` answers: where the detour is to be found. */
+static json_t *detour_place(const struct client *client, unsigned detour)
+{
+	const struct settings_detour *settings = &client->settings->detours[detour];
+	char text[INET_ADDRSTRLEN];
+	struct in_addr local;
+	unsigned restarts;
+
+	if (settings->kind == DETOUR_NAT)
+		return json_pack("{s:s, s:s, s:i}", "detour", settings->name, "address",
+			address_text(settings->at.address, text), "port", (int)settings->at.port);
+	vpn_is_up(client->vpns[detour], &local, &restarts);
+	return json_pack("{s:s, s:s, s:s}", "detour", settings->name, "address", address_text(local, text),
+		"device", settings->device);
+}
+
+/* ---- status ---- */
+
+static json_t *request_json(const struct request_counters *counters)
+{
+	json_t *malformed = json_object();
+
+	for (int i = 0; i < DETOUR_WIRE_FAULTS; i++)
+		json_object_set_new(malformed,
+			i == DETOUR_WIRE_OK ? "not-an-answer" : detour_wire_fault_name(i),
+			json_integer((json_int_t)counters->faults[i]));
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "sent", (json_int_t)counters->sent,
+		"repeated", (json_int_t)counters->repeated, "answered", (json_int_t)counters->answered,
+		"late", (json_int_t)counters->late, "duplicate", (json_int_t)counters->duplicate, "unknown",
+		(json_int_t)counters->unknown, "timed_out", (json_int_t)counters->timed_out, "renewals",
+		(json_int_t)counters->renewals, "malformed", malformed);
+}
+
+static unsigned subflows_across(const struct client *client, unsigned detour)
+{
+	unsigned count = 0;
+
+	for (const struct paths_connection *c = paths_first(client->paths); c; c = c->next)
+		count += c->paths[detour].state == PATH_UP;
+	return count;
+}
+
+static json_t *detour_json(const struct client *client, unsigned detour)
+{
+	const struct settings_detour *settings = &client->settings->detours[detour];
+	json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:i}", "name", settings->name, "kind",
+		settings->kind == DETOUR_NAT ? "nat" : "vpn", "up", is_up(client, detour), "server",
+		endpoint_json(settings->at), "subflows", (int)subflows_across(client, detour));
+	char text[INET_ADDRSTRLEN];
+	struct in_addr local;
+	unsigned restarts;
+
+	if (settings->kind == DETOUR_NAT) {
+		json_object_set_new(
+			json, "mappings", json_integer(requests_mappings(client->requests, detour)));
+		json_object_set_new(
+			json, "requests", request_json(requests_counters(client->requests, detour)));
+		return json;
+	}
+	if (vpn_is_up(client->vpns[detour], &local, &restarts))
+		json_object_set_new(json, "address", json_string(address_text(local, text)));
+	json_object_set_new(json, "device", json_string(settings->device));
+	json_object_set_new(json, "table", json_integer(settings->table));
+	json_object_set_new(json, "restarts", json_integer(restarts));
+	return json;
+}
+
+static json_t *path_json(const struct client *client, const struct path *path, unsigned detour)
+{
+	json_t *json = json_pack("{s:s, s:s, s:i}", "detour", client->settings->detours[detour].name, "state",
+		path_state_name(path->state), "failures", (int)path->failures);
+
+	if (path->state == PATH_JOINING || path->state == PATH_UP) {
+		json_object_set_new(json, "local", endpoint_json(path->local));
+		json_object_set_new(json, "remote", endpoint_json(path->remote));
+		json_object_set_new(json, "id", json_integer(path->local_id));
+	}
+	return json;
+}
+
+static json_t *connection_json(const struct client *client, const struct paths_connection *connection)
+{
+	json_t *paths = json_array();
+	char token[16];
+	int up = 0;
+
+	for (unsigned i = 0; i < client->settings->count; i++) {
+		json_array_append_new(paths, path_json(client, &connection->paths[i], i));
+		up += connection->paths[i].state == PATH_UP;
+	}
+	snprintf(token, sizeof token, "%08x", connection->token);
+	return json_pack("{s:s, s:o, s:o, s:b, s:i, s:o}", "token", token, "local",
+		endpoint_json(connection->local), "remote", endpoint_json(connection->remote), "initial",
+		!connection->initial_closed, "subflows", up + !connection->initial_closed, "paths", paths);
+}
+
+static json_t *counters_json(const struct client *client)
+{
+	const struct client_counters *counters = &client->counters;
+	json_t *verdicts = json_object();
+
+	for (int i = 0; i < PATHS_VERDICTS; i++)
+		json_object_set_new(
+			verdicts, paths_verdict_name(i), json_integer((json_int_t)counters->verdicts[i]));
+	json_object_set_new(verdicts, "other-family", json_integer((json_int_t)counters->other_family));
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connections", verdicts,
+		"created", (json_int_t)counters->created, "refused", (json_int_t)counters->refused,
+		"destroyed", (json_int_t)counters->destroyed, "established",
+		(json_int_t)counters->established, "failed", (json_int_t)counters->failed, "overruns",
+		(json_int_t)counters->overruns, "surveys", (json_int_t)counters->surveys, "undecoded",
+		(json_int_t)mptcp_pm_undecoded(client->pm), "send_errors", (json_int_t)counters->send_errors,
+		"strangers", (json_int_t)requests_strangers(client->requests));
+}
+
+static void do_status(void *context, struct control_request *request, int count, char **words)
+{
+	struct client *client = context;
+	json_t *connections = json_array(), *detours = json_array();
+	(void)count;
+	(void)words;
+
+	for (const struct paths_connection *c = paths_first(client->paths); c; c = c->next)
+		json_array_append_new(connections, connection_json(client, c));
+	for (unsigned i = 0; i < client->settings->count; i++)
+		json_array_append_new(detours, detour_json(client, i));
+	control_answer(request,
+		json_pack("{s:i, s:o, s:o, s:o}", "limit", (int)client->settings->paths.limit, "connections",
+			connections, "detours", detours, "counters", counters_json(client)));
+}
+
+/* ---- those who wait ---- */
+
+static struct waiter *add_waiter(struct client *client, struct control_request *request)
+{
+	struct waiter *waiter = calloc(1, sizeof *waiter);
+
+	if (!waiter)
+		abort();
+	waiter->asked = calloc(client->settings->count, sizeof *waiter->asked);
+	if (!waiter->asked)
+		abort();
+	waiter->request = request;
+	waiter->next = client->waiters;
+	client->waiters = waiter;
+	return waiter;
+}
+
+/* Takes it out of the list and frees it; its request must have been answered, or be answered by the caller.
+ */
+static struct control_request *end_waiter(struct client *client, struct waiter *waiter)
+{
+	struct control_request *request = waiter->request;
+	struct waiter **link = &client->waiters;
+
+	while (*link != waiter)
+		link = &(*link)->next;
+	*link = waiter->next;
+	free(waiter->asked);
+	free(waiter);
+	return request;
+}
+
+/* Whoever went away while waiting: looked for when somebody new comes, so that they do not pile up. */
+static void drop_abandoned(struct client *client)
+{
+	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
+		next = waiter->next;
+		if (control_abandoned(waiter->request))
+			control_refuse(end_waiter(client, waiter), "nobody waits any more");
+	}
+}
+
+static bool waits_for(const struct waiter *waiter, unsigned detour, struct endpoint remote)
+{
+	return waiter->for_mapping && waiter->asked[detour] && endpoint_equal(waiter->remote, remote);
+}
+
+void waiters_mapped(struct client *client, unsigned detour, struct endpoint remote, uint16_t port)
+{
+	const struct settings_detour *settings = &client->settings->detours[detour];
+	char text[INET_ADDRSTRLEN];
+
+	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
+		next = waiter->next;
+		if (waits_for(waiter, detour, remote))
+			control_answer(end_waiter(client, waiter),
+				json_pack("{s:s, s:i, s:s}", "address",
+					address_text(settings->at.address, text), "port", (int)port, "detour",
+					settings->name));
+	}
+}
+
+void waiters_unmapped(struct client *client, unsigned detour, struct endpoint remote)
+{
+	char text[INET_ADDRSTRLEN];
+
+	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
+		bool more = false;
+		next = waiter->next;
+		if (!waits_for(waiter, detour, remote))
+			continue;
+		waiter->asked[detour] = false;
+		for (unsigned i = 0; i < client->settings->count; i++)
+			more |= waiter->asked[i];
+		if (!more)
+			control_refuse(end_waiter(client, waiter),
+				"no detour answered for %s:%u within its deadline; the last one asked was %s",
+				address_text(remote.address, text), remote.port,
+				client->settings->detours[detour].name);
+	}
+}
+
+void waiters_up(struct client *client, unsigned detour)
+{
+	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
+		next = waiter->next;
+		if (!waiter->for_mapping && waiter->detour == detour && is_up(client, detour))
+			control_answer(end_waiter(client, waiter), detour_place(client, detour));
+	}
+}
+
+void waiters_refuse_all(struct client *client)
+{
+	while (client->waiters)
+		control_refuse(end_waiter(client, client->waiters), "the client is ending");
+}
+
+/* ---- map, wait, path ---- */
+
+static bool parse_endpoint(char *text, struct endpoint *endpoint)
+{
+	char *colon = strrchr(text, ':');
+	int64_t port;
+
+	if (!colon || unit_integer(colon + 1, &port) < 0 || port < 1 || port > 65535)
+		return false;
+	char host[INET_ADDRSTRLEN] = "";
+	if ((size_t)(colon - text) >= sizeof host)
+		return false;
+	memcpy(host, text, (size_t)(colon - text));
+	endpoint->port = (uint16_t)port;
+	return inet_pton(AF_INET, host, &endpoint->address) == 1;
+}
+
+static void do_map(void *context, struct control_request *request, int count, char **words)
+{
+	struct client *client = context;
+	int only = count > 1 ? find_detour(client, words[1]) : -1;
+	struct endpoint remote;
+	bool any = false;
+
+	drop_abandoned(client);
+	if (!parse_endpoint(words[0], &remote)) {
+		control_refuse(
+			request, "'%s' is no IPv4 address and port; write it as 10.0.3.1:5201", words[0]);
+		return;
+	}
+	if (count > 1 && (only < 0 || client->settings->detours[only].kind != DETOUR_NAT)) {
+		control_refuse(request, "no NAT detour is called '%s'; `status` lists them", words[1]);
+		return;
+	}
+	/* The waiter must know of every detour before the first is asked. */
+	struct waiter *waiter = add_waiter(client, request);
+	waiter->for_mapping = true;
+	waiter->remote = remote;
+	for (unsigned i = 0; i < client->settings->count; i++) {
+		waiter->asked[i] =
+			client->settings->detours[i].kind == DETOUR_NAT && (only < 0 || only == (int)i);
+		any |= waiter->asked[i];
+	}
+	if (!any) {
+		control_refuse(end_waiter(client, waiter), "no NAT detour is configured");
+		return;
+	}
+	/* Fresh: who asks here is going to use the port at once, so that the detour itself must stand for it.
+	 */
+	for (unsigned i = 0; i < client->settings->count; i++)
+		if (client->settings->detours[i].kind == DETOUR_NAT && (only < 0 || only == (int)i))
+			requests_ask(client->requests, clock_now_ns(), i, remote, true);
+	client_settle(client);
+}
+
+static int detour_word(struct client *client, struct control_request *request, const char *name)
+{
+	int detour = find_detour(client, name);
+
+	if (detour < 0)
+		control_refuse(request, "no detour is called '%s'; `status` lists them", name);
+	return detour;
+}
+
+static void do_wait(void *context, struct control_request *request, int count, char **words)
+{
+	struct client *client = context;
+	int detour = detour_word(client, request, words[0]);
+	(void)count;
+
+	drop_abandoned(client);
+	if (detour < 0)
+		return;
+	if (is_up(client, (unsigned)detour)) {
+		control_answer(request, detour_place(client, (unsigned)detour));
+		return;
+	}
+	add_waiter(client, request)->detour = (unsigned)detour;
+	log_debug("waiting", "detour=%s", words[0]);
+}
+
+static void do_path(void *context, struct control_request *request, int count, char **words)
+{
+	struct client *client = context;
+	int detour = detour_word(client, request, words[0]);
+	(void)count;
+
+	if (detour >= 0)
+		control_answer(request, detour_json(client, (unsigned)detour));
+}
+
+const struct control_command client_commands[] = {
+	{"status", "", "connections, their subflows, detours, counters", 0, 0, do_status},
+	{"map", "HOST:PORT [DETOUR]", "a NAT detour's address and port that lead to HOST:PORT", 1, 2, do_map},
+	{"wait", "DETOUR", "answers when that detour is up", 1, 1, do_wait},
+	{"path", "DETOUR", "state and counters of one detour", 1, 1, do_path},
+	{0},
+};

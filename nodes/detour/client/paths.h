@@ -1,0 +1,145 @@
+/* The policy: which subflows a connection gets, and when. A pure library: events go in with the time at which
+ * they happened, actions come out of a queue, and nothing here touches the kernel, the network or a clock.
+ *
+ * The rules (S. Brennan 2017, section 4.2.1, and what a real network adds):
+ * - When a connection is fully established every NAT detour is asked for a mapping to its destination.
+ * - Subflows are opened across detours until `limit` of them live; the initial subflow does not count.
+ * - VPN detours that are up come first, then NAT detours that have answered; in each kind the oldest first.
+ * - A detour that comes up later serves the connections that live: a silent NAT detour is asked again with
+ * back-off for as long as a connection wants it, and all wait no longer once it answers any of them.
+ * - A subflow that is refused, closed, or not established within `join_deadline_ns` frees its place for the
+ * next detour. Its detour is tried again after a back-off, a NAT detour being asked again first (its mapping
+ * may be gone), and at most `attempts` times in a row, until the detour itself changes (a tunnel comes up
+ * anew, a mapping moves).
+ * - Untouched: connections accepted here, those to a detour or to a signalling or VPN port, and those that no
+ * detour could carry (loopback, own address). */
+#ifndef LIQUIDNET_CLIENT_PATHS_H
+#define LIQUIDNET_CLIENT_PATHS_H
+
+#include "lib/net/endpoint.h"
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PATHS_NEVER INT64_MAX
+
+enum detour_kind { DETOUR_NAT, DETOUR_VPN };
+
+struct paths_detour {
+	enum detour_kind kind;
+	struct endpoint at; /* where it listens: signalling (NAT) or OpenVPN (VPN) */
+};
+
+struct paths_settings {
+	unsigned limit;    /* detour subflows of a connection */
+	unsigned attempts; /* subflows in a row that may fail, of one connection across one detour; >= 1 */
+	int64_t join_after_ns;    /* no detour subflow earlier than this after a connection was established */
+	int64_t join_deadline_ns; /* a subflow that is not established by then has failed */
+	int64_t retry_first_ns;   /* back-off: first pause; doubles */
+	int64_t retry_last_ns;    /* longest pause */
+	int64_t stable_ns;        /* a subflow that lived this long forgives the failures before it */
+};
+
+enum path_state {
+	PATH_IDLE,     /* VPN: the tunnel is down */
+	PATH_ASKED,    /* NAT: a request is under way */
+	PATH_SILENT,   /* NAT: did not answer; asked again at `at` */
+	PATH_READY,    /* may be used when there is a place */
+	PATH_JOINING,  /* SYN sent; failed at `at` */
+	PATH_UP,       /* established at `at` */
+	PATH_WAITING,  /* the subflow failed; tried again at `at` */
+	PATH_GIVEN_UP, /* failed too often in a row */
+	PATH_STATES
+};
+
+/* One connection across one detour. */
+struct path {
+	enum path_state state;
+	int64_t at;        /* as the state says */
+	int64_t since;     /* age of the detour (VPN) or of its mapping (NAT): the oldest is used first */
+	uint16_t port;     /* NAT: the detour's port for this destination */
+	unsigned silences; /* requests in a row without an answer */
+	unsigned failures; /* subflows in a row that failed */
+	uint8_t local_id;
+	struct endpoint local, remote; /* of the subflow; local.port is 0 until it is established */
+};
+
+struct paths_local {
+	struct in_addr address;
+	uint8_t id;
+};
+
+struct paths_connection {
+	uint32_t token;
+	struct endpoint local, remote; /* of the initial subflow */
+	bool initial_closed;
+	int64_t hold;               /* no new subflow before: it may be closing */
+	struct paths_local *locals; /* address identifiers given out */
+	unsigned local_count;
+	struct paths_connection *bucket_next, *previous, *next;
+	struct path paths[]; /* one a detour, in their order */
+};
+
+enum paths_verdict {
+	PATHS_TAKEN,
+	PATHS_KNOWN,
+	PATHS_SERVER_SIDE,
+	PATHS_TO_DETOUR,
+	PATHS_UNREACHABLE,
+	PATHS_VERDICTS
+};
+
+enum paths_action_kind { PATHS_ASK, PATHS_CREATE, PATHS_DESTROY };
+
+struct paths_action {
+	enum paths_action_kind kind;
+	unsigned detour; /* index */
+	uint32_t token;  /* CREATE, DESTROY */
+	struct endpoint local,
+		remote;   /* ASK: remote only, the connection's destination; CREATE: local.port is 0 */
+	uint8_t local_id; /* CREATE */
+	int if_index;     /* CREATE; 0: as routing says */
+	bool fresh;       /* ASK: a mapping from before is in doubt, the detour itself must answer */
+};
+
+struct paths;
+
+/* `detours` and *settings are copied. Never fails: memory that runs out ends the program. */
+struct paths *paths_new(
+	const struct paths_settings *settings, const struct paths_detour *detours, unsigned count);
+void paths_free(struct paths *paths);
+
+/* Takes the next action out of the queue; false when there is none. To be emptied after each event. */
+bool paths_next_action(struct paths *paths, struct paths_action *action);
+/* When paths_tick wants to be called next; PATHS_NEVER: no need. May be early, never late. */
+int64_t paths_deadline(const struct paths *paths);
+void paths_tick(struct paths *paths, int64_t now);
+
+/* Events of connections and subflows. Each may be repeated, and may name what is unknown. */
+enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
+	struct endpoint remote, bool server_side);
+void paths_closed(struct paths *paths, uint32_t token);
+void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
+	struct endpoint remote, uint8_t local_id);
+void paths_subflow_closed(
+	struct paths *paths, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote);
+/* The kernel refused to create the subflow across `detour`. */
+void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, unsigned detour);
+
+/* A NAT detour has answered: `port` leads to `remote`; the mapping is known since `since`. */
+void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct endpoint remote, uint16_t port,
+	int64_t since);
+/* A NAT detour did not answer in time. */
+void paths_unmapped(struct paths *paths, int64_t now, unsigned detour, struct endpoint remote);
+/* A tunnel came up (again) / went down. */
+void paths_tunnel_up(struct paths *paths, int64_t now, unsigned detour, struct in_addr local, int if_index);
+void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
+
+/* Whether a living connection uses, or could use, the mapping to `remote`: it is worth renewing. */
+bool paths_wants(const struct paths *paths, unsigned detour, struct endpoint remote);
+const struct paths_connection *paths_first(const struct paths *paths); /* then ->next */
+const struct paths_connection *paths_find(const struct paths *paths, uint32_t token);
+const char *path_state_name(enum path_state state);
+const char *paths_verdict_name(enum paths_verdict verdict);
+#endif

@@ -1,0 +1,195 @@
+/* The configuration of the client: YAML to struct settings, each error named by its line. */
+#include "nodes/detour/client/settings.h"
+#include "lib/base/clock.h"
+#include "nodes/detour/wire.h"
+#include "lib/base/error.h"
+
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPENVPN_PORT 1194
+#define FIRST_TABLE 4400
+
+static int read_nat(const struct conf_node *map, struct settings_detour *detour, char **error)
+{
+	static const char *const keys[] = {"name", "kind", "address", "port", "deadline", "renew", NULL};
+	int64_t port;
+
+	if (conf_only(map, keys, error) < 0 ||
+		conf_integer(map, "port", 1, 65535, DETOUR_WIRE_PORT, &port, error) < 0 ||
+		conf_duration(map, "deadline", 100 * NS_PER_MS, 60 * NS_PER_S, 5 * NS_PER_S,
+			&detour->deadline_ns, error) < 0 ||
+		conf_duration(
+			map, "renew", NS_PER_S, 3600 * NS_PER_S, 30 * NS_PER_S, &detour->renew_ns, error) < 0)
+		return -1;
+	detour->at.port = (uint16_t)port;
+	return 0;
+}
+
+static int read_vpn(const struct conf_node *map, unsigned index, struct settings_detour *detour, char **error)
+{
+	static const char *const keys[] = {"name", "kind", "address", "port", "certificate", "key", "peer",
+		"encryption", "device", "table", NULL};
+	int64_t port, table;
+	int encryption;
+
+	if (conf_only(map, keys, error) < 0 ||
+		conf_integer(map, "port", 1, 65535, OPENVPN_PORT, &port, error) < 0 ||
+		conf_integer(map, "table", 1, UINT32_MAX, FIRST_TABLE + index, &table, error) < 0 ||
+		conf_need_file(map, "certificate", &detour->certificate, error) < 0 ||
+		conf_need_file(map, "key", &detour->key, error) < 0 ||
+		conf_need_file(map, "peer", &detour->peer, error) < 0 ||
+		conf_need_word(map, "encryption", openvpn_encryptions, &encryption, error) < 0 ||
+		conf_string(map, "device", "tun0", &detour->device, error) < 0)
+		return -1;
+	if (!*detour->device || strlen(detour->device) >= IFNAMSIZ || strpbrk(detour->device, "/ \t\"%:"))
+		return conf_error(conf_child(map, "device"), error,
+			"device: '%s' is no name for an interface; write at most 15 characters, as in tun0",
+			detour->device);
+	/* 253..255 are the kernel's default, main and local tables. */
+	if (table >= 253 && table <= 255)
+		return conf_error(conf_child(map, "table"), error,
+			"table: %lld belongs to the system's own routing; choose another", (long long)table);
+	detour->encryption = (enum openvpn_encryption)encryption;
+	detour->at.port = (uint16_t)port;
+	detour->table = (uint32_t)table;
+	return 0;
+}
+
+static int check_name(const struct conf_node *map, const char *name, char **error)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+	if (*name && strlen(name) <= 64 && strspn(name, allowed) == strlen(name))
+		return 0;
+	return conf_error(conf_child(map, "name"), error,
+		"name: '%s' must have 1 to 64 letters, digits, '-' or '_'; it names files and commands",
+		name);
+}
+
+static int check_distinct(const struct conf_node *map, const struct settings *settings,
+	const struct settings_detour *detour, char **error)
+{
+	for (const struct settings_detour *other = settings->detours; other < detour; other++) {
+		if (!strcmp(other->name, detour->name))
+			return conf_error(conf_child(map, "name"), error,
+				"name: '%s' is taken by a detour above; give each its own", detour->name);
+		if (other->kind != detour->kind)
+			continue;
+		if (detour->kind == DETOUR_NAT && endpoint_equal(other->at, detour->at))
+			return conf_error(map, error,
+				"'%s' has the address and port of '%s'; remove one of them", detour->name,
+				other->name);
+		if (detour->kind == DETOUR_VPN && !strcmp(other->device, detour->device))
+			return conf_error(map, error,
+				"device: '%s' is taken by '%s'; write another, as in tun1", detour->device,
+				other->name);
+		if (detour->kind == DETOUR_VPN && other->table == detour->table)
+			return conf_error(map, error, "table: %u is taken by '%s'; write another",
+				detour->table, other->name);
+	}
+	return 0;
+}
+
+static int read_detour(const struct conf_node *map, struct settings *settings, char **error)
+{
+	struct settings_detour *detour = &settings->detours[settings->count];
+	static const char *const kinds[] = {[DETOUR_NAT] = "nat", [DETOUR_VPN] = "vpn", NULL};
+	int kind;
+
+	if (conf_expect(map, CONF_MAPPING, error) < 0 ||
+		conf_need_string(map, "name", &detour->name, error) < 0 ||
+		check_name(map, detour->name, error) < 0 ||
+		conf_need_word(map, "kind", kinds, &kind, error) < 0 ||
+		conf_need_address(map, "address", &detour->at.address, error) < 0)
+		return -1;
+	detour->kind = (enum detour_kind)kind;
+	int result = detour->kind == DETOUR_NAT ? read_nat(map, detour, error)
+						: read_vpn(map, settings->count, detour, error);
+	if (result < 0 || check_distinct(map, settings, detour, error) < 0)
+		return -1;
+	settings->count++;
+	return 0;
+}
+
+static int read_all(const struct conf_node *root, struct settings *settings, char **error)
+{
+	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_after",
+		"join_deadline", "retry_first", "retry_last", "attempts", NULL};
+	const struct conf_node *detours = conf_child(root, "detours");
+	struct paths_settings *paths = &settings->paths;
+	int64_t limit, attempts;
+
+	/* The kernel allows 8 subflows besides the initial one. */
+	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
+		conf_integer(root, "limit", 0, 8, 2, &limit, error) < 0 ||
+		conf_integer(root, "attempts", 1, 1000, 5, &attempts, error) < 0 ||
+		conf_duration(root, "join_after", 0, 3600 * NS_PER_S, 0, &paths->join_after_ns, error) < 0 ||
+		conf_duration(root, "join_deadline", 100 * NS_PER_MS, 120 * NS_PER_S, 5 * NS_PER_S,
+			&paths->join_deadline_ns, error) < 0 ||
+		conf_duration(root, "retry_first", 10 * NS_PER_MS, 60 * NS_PER_S, NS_PER_S,
+			&paths->retry_first_ns, error) < 0 ||
+		conf_duration(root, "retry_last", 10 * NS_PER_MS, 3600 * NS_PER_S, 8 * NS_PER_S,
+			&paths->retry_last_ns, error) < 0 ||
+		conf_string(root, "directory", "/run/liquidnet/client", &settings->directory, error) < 0 ||
+		conf_bool(root, "manage_sysctl", false, &settings->manage_sysctl, error) < 0)
+		return -1;
+	if (settings->directory[0] != '/')
+		return conf_error(conf_child(root, "directory"), error,
+			"directory: '%s' is not absolute; begin it with a slash", settings->directory);
+	if (paths->retry_last_ns < paths->retry_first_ns)
+		return conf_error(conf_child(root, "retry_last"), error,
+			"retry_last: is shorter than retry_first; make it at least as long");
+	paths->limit = (unsigned)limit;
+	paths->attempts = (unsigned)attempts;
+	paths->stable_ns = 10 * NS_PER_S;
+	if (!detours)
+		return conf_error(root, error, "detours: is missing; name at least one detour");
+	if (conf_expect(detours, CONF_SEQUENCE, error) < 0)
+		return -1;
+	if (detours->children < 1 || detours->children > 64)
+		return conf_error(
+			detours, error, "detours: has %zu of them; write 1 to 64", detours->children);
+	settings->detours = calloc(detours->children, sizeof *settings->detours);
+	if (!settings->detours)
+		return error_set(error, "out of memory");
+	for (const struct conf_node *node = conf_first(detours); node; node = node->next)
+		if (read_detour(node, settings, error) < 0)
+			return -1;
+	return 0;
+}
+
+static struct settings *from_conf(struct conf *conf, char **error)
+{
+	struct settings *settings = conf ? calloc(1, sizeof *settings) : NULL;
+
+	if (!settings) {
+		conf_free(conf);
+		return NULL;
+	}
+	settings->conf = conf;
+	if (read_all(conf_root(conf), settings, error) == 0)
+		return settings;
+	settings_free(settings);
+	return NULL;
+}
+
+struct settings *settings_load(const char *path, char **error)
+{
+	return from_conf(conf_load(path, error), error);
+}
+
+struct settings *settings_parse(const char *name, const char *text, char **error)
+{
+	return from_conf(conf_parse(name, text, strlen(text), error), error);
+}
+
+void settings_free(struct settings *settings)
+{
+	if (!settings)
+		return;
+	free(settings->detours);
+	conf_free(settings->conf);
+	free(settings);
+}

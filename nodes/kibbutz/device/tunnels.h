@@ -1,0 +1,37 @@
+/* The device's tunnels to the provider, each an OpenVPN of its own that ends with the daemon: the own one, in
+ * which it sends what it forwards for neighbours, and one through each neighbour, in which it sends what they
+ * forward for it. A tunnel is made when it is first needed, over a radio that is up at that moment, and says
+ * nothing of its own from then on: idle, it wakes nobody's radio. Without tunnels in the settings everything
+ * here is a plain yes. */
+#ifndef LIQUIDNET_KIBBUTZ_TUNNELS_H
+#define LIQUIDNET_KIBBUTZ_TUNNELS_H
+
+#include "nodes/kibbutz/device/settings.h"
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+/* On what the own tunnel sends: not the device's own packets, though this host makes them. */
+#define TUNNELS_MARK 0x4b42
+
+/* `which`: a neighbour's number, or KIBBUTZ_OWN. The tunnel has come up, or is not to be used any more. */
+typedef void tunnels_changed(void *context, int which);
+
+struct tunnels;
+
+/* Reads certificates, makes the directory; starts nothing yet. NULL with *error. */
+struct tunnels *tunnels_new(sd_event *loop, const struct settings *settings, struct in_addr cellular,
+	tunnels_changed *changed, void *context, char **error);
+/* Ends them. NULL-safe. */
+void tunnels_stop(struct tunnels *tunnels);
+/* Starts the tunnel if that has not been done. A failure is logged, and tried again at the next call. */
+void tunnels_want(struct tunnels *tunnels, int which);
+/* May be used now. */
+bool tunnels_up(const struct tunnels *tunnels, int which);
+/* Nothing comes back through it: it makes a new session, once it is up again. */
+void tunnels_renew(struct tunnels *tunnels, int which);
+/* Bytes that have gone up and come down through the own tunnel so far, looked at now and then: two looks in a
+ * row without an answer renew it. */
+void tunnels_look(struct tunnels *tunnels, int64_t up, int64_t down);
+/* {"own": STATE, "NEIGHBOUR": STATE, ...}, states off, down, starting, up; empty without tunnels. */
+json_t *tunnels_report(const struct tunnels *tunnels);
+#endif

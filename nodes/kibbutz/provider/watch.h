@@ -1,0 +1,23 @@
+/* The watchdog of the side that sends down: paths that do badly lose their precedence until they are well.
+ * The device has asked for low priority on its own link; we cannot take that back, but we can ask the same
+ * for a path through a neighbour, and then all paths are equal: the paper's bandwidth mode. Pure: samples go
+ * in, changes come out. */
+#ifndef LIQUIDNET_PROVIDER_WATCH_H
+#define LIQUIDNET_PROVIDER_WATCH_H
+
+#include "nodes/kibbutz/policy.h"
+#include "lib/mptcp/survey.h"
+
+struct watch;
+
+/* A wish to be sent: low priority on this subflow, or not any more. */
+typedef void watch_change(void *context, const struct survey_subflow *subflow, bool backup);
+
+struct watch *watch_new(const struct kibbutz_settings *settings);
+void watch_free(struct watch *watch);
+/* All accepted subflows, as they are now. Calls change() for each that should change. */
+void watch_look(struct watch *watch, int64_t now, const struct survey_subflow *list, size_t count,
+	watch_change *change, void *context);
+/* Subflows that are watched / are poor now. */
+size_t watch_count(const struct watch *watch, size_t *poor);
+#endif

@@ -1,0 +1,313 @@
+/* Mappings: the published rules for the detour port one by one, limits, idle time, and cost. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/base/clock.h"
+#include "nodes/detour/daemon/mapping.h"
+
+/* How many ports have been looked at. */
+static unsigned looked;
+
+static bool look(const struct port_set *set, uint16_t port)
+{
+	looked++;
+	return port_set_has(set, port);
+}
+
+#define port_set_has look
+#include "nodes/detour/daemon/mapping.c"
+#undef port_set_has
+#include <arpa/inet.h>
+#include <string.h>
+
+static const struct mapping_limits limits = {
+	.idle_ns = 300 * NS_PER_S, .max_mappings = 20000, .max_per_client = 1024};
+static struct port_set taken;
+
+static struct in_addr ip(const char *text)
+{
+	return (struct in_addr){inet_addr(text)};
+}
+
+static int setup(void **state)
+{
+	memset(&taken, 0, sizeof taken);
+	*state = mapping_table_new(&limits, 0x1234567890abcdefULL);
+	return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	mapping_table_free(*state);
+	return 0;
+}
+
+/* A whole request: choose, and add what was chosen. */
+static enum mapping_choice ask(struct mapping_table *t, const char *client, const char *remote,
+	uint16_t rport, uint16_t proposed, uint16_t *port)
+{
+	enum mapping_choice choice = mapping_choose(t, ip(client), ip(remote), rport, proposed, &taken, port);
+	if (choice == MAPPING_AS_PROPOSED || choice == MAPPING_OTHER_PORT)
+		assert_non_null(mapping_add(t, ip(client), *port, ip(remote), rport, 0));
+	return choice;
+}
+
+static void a_free_proposed_port_is_taken(void **state)
+{
+	uint16_t port;
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 5201, 5201, &port), MAPPING_AS_PROPOSED);
+	assert_int_equal(port, 5201);
+	const struct mapping *m = mapping_find_port(*state, ip("10.0.1.1"), 5201);
+	assert_non_null(m);
+	assert_int_equal(m->remote.s_addr, inet_addr("10.0.5.1"));
+	assert_int_equal(m->remote_port, 5201);
+}
+
+static void the_same_client_and_remote_keep_their_port(void **state)
+{
+	uint16_t port;
+	ask(*state, "10.0.1.1", "10.0.5.1", 5201, 5201, &port);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 5201, 7777, &port), MAPPING_REUSED);
+	assert_int_equal(port, 5201);
+	/* even when the proposed port is taken by another mapping, or its own has become one of the host's */
+	ask(*state, "10.0.1.1", "10.0.5.2", 80, 8080, &port);
+	port_set_add(&taken, 5201);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 5201, 8080, &port), MAPPING_REUSED);
+	assert_int_equal(port, 5201);
+	assert_int_equal(mapping_count(*state), 2);
+}
+
+static void another_port_of_the_same_remote_is_another_mapping(void **state)
+{
+	uint16_t port;
+	ask(*state, "10.0.1.1", "10.0.5.1", 5201, 5201, &port);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 80, 80, &port), MAPPING_AS_PROPOSED);
+	assert_int_equal(port, 80);
+}
+
+static void a_port_of_another_mapping_of_that_client_is_avoided(void **state)
+{
+	uint16_t port;
+	ask(*state, "10.0.1.1", "10.0.5.1", 5201, 5201, &port);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.2", 5201, 5201, &port), MAPPING_OTHER_PORT);
+	assert_int_not_equal(port, 5201);
+	assert_in_range(port, PORT_FIRST, PORT_HIGHEST);
+	assert_int_equal(
+		mapping_find_port(*state, ip("10.0.1.1"), port)->remote.s_addr, inet_addr("10.0.5.2"));
+	assert_int_equal(
+		mapping_find_port(*state, ip("10.0.1.1"), 5201)->remote.s_addr, inet_addr("10.0.5.1"));
+}
+
+static void a_port_that_the_host_listens_on_is_avoided(void **state)
+{
+	uint16_t port;
+	port_set_add(&taken, 80);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 80, 80, &port), MAPPING_OTHER_PORT);
+	assert_int_not_equal(port, 80);
+}
+
+static void the_other_port_is_none_of_the_hosts_either(void **state)
+{
+	uint16_t port;
+	for (unsigned p = PORT_FIRST; p < PORT_FIRST + 100; p++)
+		port_set_add(&taken, (uint16_t)p);
+	port_set_add(&taken, 80);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 80, 80, &port), MAPPING_OTHER_PORT);
+	assert_int_equal(port, PORT_FIRST + 100);
+}
+
+static void clients_are_independent(void **state)
+{
+	uint16_t port;
+	ask(*state, "10.0.1.1", "10.0.5.1", 5201, 5201, &port);
+	assert_int_equal(ask(*state, "10.0.1.2", "10.0.5.1", 5201, 5201, &port), MAPPING_AS_PROPOSED);
+	assert_int_equal(port, 5201);
+	assert_int_equal(ask(*state, "10.0.1.3", "10.0.5.9", 5201, 5201, &port), MAPPING_AS_PROPOSED);
+	assert_int_equal(port, 5201);
+	assert_int_equal(mapping_count(*state), 3);
+}
+
+static void a_choice_alone_changes_nothing(void **state)
+{
+	uint16_t port;
+	assert_int_equal(mapping_choose(*state, ip("10.0.1.1"), ip("10.0.5.1"), 80, 80, &taken, &port),
+		MAPPING_AS_PROPOSED);
+	assert_int_equal(mapping_count(*state), 0);
+	assert_null(mapping_find_port(*state, ip("10.0.1.1"), 80));
+}
+
+static void a_client_has_a_limit_of_its_own(void **state)
+{
+	uint16_t port;
+	const struct mapping_limits small = {.idle_ns = NS_PER_S, .max_mappings = 10, .max_per_client = 2};
+	mapping_table_limit(*state, &small);
+	ask(*state, "10.0.1.1", "10.0.5.1", 1, 1, &port);
+	ask(*state, "10.0.1.1", "10.0.5.1", 2, 2, &port);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 3, 3, &port), MAPPING_CLIENT_FULL);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 2, 9, &port), MAPPING_REUSED);
+	assert_int_equal(ask(*state, "10.0.1.2", "10.0.5.1", 3, 3, &port), MAPPING_AS_PROPOSED);
+	mapping_remove(*state, mapping_find_port(*state, ip("10.0.1.1"), 1));
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 3, 3, &port), MAPPING_AS_PROPOSED);
+}
+
+static void all_clients_together_have_a_limit(void **state)
+{
+	uint16_t port;
+	const struct mapping_limits small = {.idle_ns = NS_PER_S, .max_mappings = 2, .max_per_client = 2};
+	mapping_table_limit(*state, &small);
+	ask(*state, "10.0.1.1", "10.0.5.1", 1, 1, &port);
+	ask(*state, "10.0.1.2", "10.0.5.1", 1, 1, &port);
+	assert_int_equal(ask(*state, "10.0.1.3", "10.0.5.1", 1, 1, &port), MAPPING_FULL);
+	assert_int_equal(ask(*state, "10.0.1.2", "10.0.5.1", 1, 1, &port), MAPPING_REUSED);
+}
+
+static void without_any_free_port_the_request_is_refused(void **state)
+{
+	uint16_t port;
+	memset(&taken, 0xff, sizeof taken);
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 80, 80, &port), MAPPING_NO_PORT);
+	taken.bits[2000 >> 3] &= (uint8_t) ~(1u << (2000 & 7));
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 80, 80, &port), MAPPING_OTHER_PORT);
+	assert_int_equal(port, 2000);
+}
+
+static void mappings_end_after_their_idle_time_oldest_first(void **state)
+{
+	struct mapping_table *t = *state;
+	const struct mapping *a = mapping_add(t, ip("10.0.1.1"), 1, ip("10.0.5.1"), 1, 0);
+	const struct mapping *b = mapping_add(t, ip("10.0.1.1"), 2, ip("10.0.5.1"), 2, 10 * NS_PER_S);
+	assert_null(mapping_idle(t, limits.idle_ns - 1));
+	assert_ptr_equal(mapping_idle(t, limits.idle_ns), a);
+	mapping_use(t, a, 20 * NS_PER_S);
+	assert_null(mapping_idle(t, limits.idle_ns));
+	assert_ptr_equal(mapping_idle(t, limits.idle_ns + 10 * NS_PER_S), b);
+	mapping_remove(t, b);
+	assert_null(mapping_idle(t, limits.idle_ns + 20 * NS_PER_S - 1));
+	assert_ptr_equal(mapping_idle(t, limits.idle_ns + 20 * NS_PER_S), a);
+	mapping_remove(t, a);
+	assert_null(mapping_idle(t, INT64_MAX));
+	assert_int_equal(mapping_count(t), 0);
+}
+
+static void a_removed_mappings_port_and_remote_are_free_again(void **state)
+{
+	uint16_t port;
+	ask(*state, "10.0.1.1", "10.0.5.1", 5201, 5201, &port);
+	mapping_remove(*state, mapping_find_port(*state, ip("10.0.1.1"), 5201));
+	assert_null(mapping_find_remote(*state, ip("10.0.1.1"), ip("10.0.5.1"), 5201));
+	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.2", 5201, 5201, &port), MAPPING_AS_PROPOSED);
+}
+
+static void a_second_mapping_of_a_port_or_remote_is_refused(void **state)
+{
+	assert_non_null(mapping_add(*state, ip("10.0.1.1"), 1, ip("10.0.5.1"), 1, 0));
+	assert_null(mapping_add(*state, ip("10.0.1.1"), 1, ip("10.0.5.2"), 1, 0));
+	assert_null(mapping_add(*state, ip("10.0.1.1"), 2, ip("10.0.5.1"), 1, 0));
+	assert_int_equal(mapping_count(*state), 1);
+}
+
+/* Against a plain model: 200,000 random requests, removals and uses. */
+static void behaves_like_a_plain_list(void **state)
+{
+	enum { CLIENTS = 8, REMOTES = 64, PORTS = 200 };
+	static int port_of[CLIENTS][REMOTES], remote_at[CLIENTS][65536];
+	struct mapping_table *t = *state;
+	size_t count = 0;
+	uint32_t random = 1;
+	memset(port_of, 0, sizeof port_of);
+	memset(remote_at, -1, sizeof remote_at);
+	for (int i = 0; i < 200000; i++) {
+		random = random * 1664525 + 1013904223;
+		int c = random >> 8 & (CLIENTS - 1), r = random >> 12 & (REMOTES - 1);
+		uint16_t proposed = (uint16_t)(1 + (random >> 18) % PORTS), port = 0;
+		struct in_addr client = {htonl(0x0a000100 + c)}, remote = {htonl(0x0a000500 + r)};
+		if (random >> 30 == 0 && port_of[c][r]) {
+			mapping_remove(t, mapping_find_remote(t, client, remote, 80));
+			remote_at[c][port_of[c][r]] = -1;
+			port_of[c][r] = 0;
+			count--;
+			continue;
+		}
+		enum mapping_choice choice = mapping_choose(t, client, remote, 80, proposed, &taken, &port);
+		if (port_of[c][r]) {
+			assert_int_equal(choice, MAPPING_REUSED);
+			assert_int_equal(port, port_of[c][r]);
+			mapping_use(t, mapping_find_port(t, client, port), i);
+			continue;
+		}
+		assert_int_equal(
+			choice, remote_at[c][proposed] < 0 ? MAPPING_AS_PROPOSED : MAPPING_OTHER_PORT);
+		assert_true(remote_at[c][port] < 0);
+		assert_non_null(mapping_add(t, client, port, remote, 80, i));
+		port_of[c][r] = port;
+		remote_at[c][port] = r;
+		count++;
+	}
+	assert_int_equal(mapping_count(t), count);
+	int64_t last = -1;
+	for (const struct mapping *m = mapping_first(t); m; m = mapping_next(t, m), count--) {
+		assert_true(m->used_ns >= last);
+		last = m->used_ns;
+	}
+	assert_int_equal(count, 0);
+}
+
+/* The search for another port may not look at every mapping again: 10,000 requests for the same port stay far
+ * from the 50 million steps that a search from the start would take. */
+static void ten_thousand_conflicts_are_quick(void **state)
+{
+	struct mapping_table *t = *state;
+	const struct mapping_limits large = {
+		.idle_ns = NS_PER_S, .max_mappings = 20000, .max_per_client = 20000};
+	mapping_table_limit(t, &large);
+	looked = 0;
+	for (uint32_t i = 0; i < 10000; i++) {
+		uint16_t port;
+		struct in_addr remote = {htonl(0x0a000000 + i + 1)};
+		enum mapping_choice choice = mapping_choose(t, ip("10.0.1.1"), remote, 80, 80, &taken, &port);
+		assert_int_equal(choice, i ? MAPPING_OTHER_PORT : MAPPING_AS_PROPOSED);
+		assert_non_null(mapping_add(t, ip("10.0.1.1"), port, remote, 80, 0));
+	}
+	assert_int_equal(mapping_count(t), 10000);
+	assert_in_range(looked, 1, 3 * 10000);
+	/* Nor is a look long: what hangs together in an index is little, squared and summed too. */
+	size_t long_ones = 0;
+	for (size_t i = 0; i < t->buckets; i++) {
+		size_t ports = 0, remotes = 0;
+		for (const struct entry *e = t->by_port[i]; e; e = e->next_port)
+			ports++;
+		for (const struct entry *e = t->by_remote[i]; e; e = e->next_remote)
+			remotes++;
+		long_ones += ports * ports + remotes * remotes;
+	}
+	assert_in_range(long_ones, 2 * 10000, 6 * 10000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_free_proposed_port_is_taken),
+		TEST(the_same_client_and_remote_keep_their_port),
+		TEST(another_port_of_the_same_remote_is_another_mapping),
+		TEST(a_port_of_another_mapping_of_that_client_is_avoided),
+		TEST(a_port_that_the_host_listens_on_is_avoided),
+		TEST(the_other_port_is_none_of_the_hosts_either),
+		TEST(clients_are_independent),
+		TEST(a_choice_alone_changes_nothing),
+		TEST(a_client_has_a_limit_of_its_own),
+		TEST(all_clients_together_have_a_limit),
+		TEST(without_any_free_port_the_request_is_refused),
+		TEST(mappings_end_after_their_idle_time_oldest_first),
+		TEST(a_removed_mappings_port_and_remote_are_free_again),
+		TEST(a_second_mapping_of_a_port_or_remote_is_refused),
+		TEST(behaves_like_a_plain_list),
+		TEST(ten_thousand_conflicts_are_quick),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
