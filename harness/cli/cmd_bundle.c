@@ -1,7 +1,7 @@
 /* liquidnet bundle: packs a results folder for artifact evaluation. */
 #include "harness/report/bundle.h"
 #include "harness/cli/commands.h"
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 #include "harness/report/summary.h"
 #include "lib/base/error.h"
 #include <fcntl.h>

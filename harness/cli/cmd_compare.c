@@ -1,7 +1,7 @@
 /* liquidnet compare: two results folders side by side. */
 #include "harness/cli/commands.h"
 #include "harness/report/compare.h"
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 #include "lib/base/error.h"
 #include "lib/base/terminal.h"
 #include <getopt.h>

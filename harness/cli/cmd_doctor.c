@@ -1,5 +1,6 @@
 /* liquidnet doctor: the findings as a table, or as JSON. */
 #include "harness/cli/commands.h"
+#include "harness/links/shape.h"
 #include "harness/machine/capabilities.h"
 
 #include <jansson.h>
@@ -11,7 +12,7 @@
 
 static const char *const states[] = {"ok", "note", "missing"};
 
-static void print_json(const struct doctor_finding *findings, size_t count)
+static void print_json(const struct capability_finding *findings, size_t count)
 {
 	json_t *all = json_array();
 	for (size_t i = 0; i < count; i++)
@@ -21,6 +22,21 @@ static void print_json(const struct doctor_finding *findings, size_t count)
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	printf("\n");
 	json_decref(all);
+}
+
+/* Which back ends can shape links here. */
+static void look_backends(struct capability_finding *f)
+{
+	*f = (struct capability_finding){.name = "shaping back ends", .required = true};
+	for (size_t i = 0; geteuid() == 0 && shape_backends[i]; i++)
+		if (shape_backends[i]->available())
+			snprintf(f->text + strlen(f->text), sizeof f->text - strlen(f->text), "%s%s",
+				*f->text ? ", " : "", shape_backends[i]->name);
+	if (*f->text)
+		return;
+	f->state = CAPABILITY_MISSING;
+	snprintf(f->text, sizeof f->text,
+		"neither netem, wheel nor the link daemon serves; TUN/TAP, clsact and BPF above say what is missing");
 }
 
 int cmd_doctor(int argc, char **argv)
@@ -36,10 +52,11 @@ int cmd_doctor(int argc, char **argv)
 		fprintf(stderr, "liquidnet doctor: takes --json or nothing, not `%s`\n", argv[1]);
 		return 2;
 	}
-	struct doctor_finding findings[FINDINGS_MAX];
-	size_t count = doctor_examine(findings, FINDINGS_MAX), lacking = 0;
+	struct capability_finding findings[FINDINGS_MAX];
+	size_t count = capabilities_examine(findings, FINDINGS_MAX - 1), lacking = 0;
+	look_backends(&findings[count++]);
 	for (size_t i = 0; i < count; i++)
-		lacking += findings[i].state == DOCTOR_MISSING;
+		lacking += findings[i].state == CAPABILITY_MISSING;
 	if (json) {
 		print_json(findings, count);
 		return lacking ? 1 : 0;

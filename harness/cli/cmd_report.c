@@ -1,7 +1,7 @@
 /* liquidnet report DIR: makes the summary of a results folder again, from its records and its own copy of the
  * experiment, and prints it. */
 #include "harness/experiment/experiment.h"
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 #include "harness/report/summary.h"
 #include "lib/base/terminal.h"
 #include <stdio.h>

@@ -5,13 +5,12 @@
 #include "harness/machine/capabilities.h"
 #include "harness/experiment/find.h"
 #include "harness/machine/host.h"
-#include "harness/lab/network.h"
+#include "harness/lab/lab.h"
 #include "harness/trial/programs.h"
-#include "harness/experiment/project.h"
-#include "harness/lab/prove.h"
+#include "harness/machine/project.h"
+#include "harness/links/prove.h"
 #include "harness/machine/sandbox.h"
 #include "harness/run/service.h"
-#include "harness/lab/settings.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -86,38 +85,31 @@ static int open_shell(const struct shell *shell, const struct network *network)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-static int set_up(const struct shell *shell, struct network *network, struct shaping *shaping,
-	struct stage *stage, struct pool *pool, char **error)
+static int set_up(const struct shell *shell, struct lab *lab, struct stage *stage, struct pool *pool, char **error)
 {
 	const struct experiment *e = shell->experiment;
 	int64_t deadline = clock_now_ns() + e->trial_limit_ns;
-	if (network_build(network, project_root(), e->topology, deadline, error) < 0 ||
-		settings_apply(network, e->settings, e->settings_count, error) < 0 ||
-		settings_apply(network, shell->configuration->settings, shell->configuration->settings_count,
-			error) < 0 ||
-		settings_apply(network, shell->procedure->settings, shell->procedure->settings_count, error) <
-			0)
-		return -1;
-	*shaping = (struct shaping){.network = network,
-		.links = shell->configuration->links,
+	const struct lab_options options = {.experiment = e,
+		.configuration = shell->configuration,
+		.procedure = shell->procedure,
+		.root = project_root(),
 		.folder = "/tmp",
-		.chosen = pool_alloc(pool, e->topology->links_count + 1, sizeof *shaping->chosen),
-		.seed = e->seed};
-	if (shape_choose(e->topology, shaping->links, e->backend, shell->proofs, shaping->chosen, error) <
-			0 ||
-		shape_install(shaping, error) < 0)
+		.backend = e->backend,
+		.proofs = shell->proofs,
+		.seed = e->seed,
+		.deadline_ns = deadline};
+	if (lab_open(lab, &options, pool, error) < 0)
 		return -1;
 	if (mkdir("/tmp/scratch", 0700) < 0)
 		return error_set(error, "/tmp/scratch: %s", strerror(errno));
-	stage_init(stage, pool, e, shell->procedure, network, "/tmp", "/tmp/scratch", "1", deadline);
+	stage_init(stage, pool, e, shell->procedure, &lab->network, "/tmp", "/tmp/scratch", "1", deadline);
 	return stage_daemons(stage, error);
 }
 
 static int body(void *context, int report_fd)
 {
 	const struct shell *shell = context;
-	struct network network;
-	struct shaping shaping = {.daemon = PROCESS_NONE};
+	struct lab lab;
 	struct stage stage;
 	struct pool *pool = pool_new();
 	char *error = NULL, path[8192];
@@ -126,18 +118,18 @@ static int body(void *context, int report_fd)
 	snprintf(path, sizeof path, "%s:%s", project_programs(),
 		getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
 	setenv("PATH", path, 1);
-	if (set_up(shell, &network, &shaping, &stage, pool, &error) < 0) {
+	if (set_up(shell, &lab, &stage, pool, &error) < 0) {
 		fprintf(stderr, "liquidnet shell: %s\n", error);
 		return 1;
 	}
-	name_nodes(&network);
+	name_nodes(&lab.network);
 	if (!shell->command)
 		fprintf(stderr, "In node %s of %s (%s, %s); `exit` takes everything down.\n",
-			network.topology->nodes[shell->node], shell->experiment->name,
+			lab.network.topology->nodes[shell->node], shell->experiment->name,
 			shell->configuration->name, shell->procedure->name);
-	int status = open_shell(shell, &network);
+	int status = open_shell(shell, &lab.network);
 	stage_stop(&stage);
-	shape_stop(&shaping);
+	lab_close(&lab);
 	return status;
 }
 
@@ -201,7 +193,7 @@ static int run(const struct shell *shell, char **error)
 	const char *visible[] = {project_root(), project_programs(), NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = -1, .stdio = 1};
 	struct sandbox sandbox;
-	struct host *host = doctor_require(error) < 0 ? NULL : host_open(error);
+	struct host *host = capabilities_require(error) < 0 ? NULL : host_open(error);
 	const struct experiment *e = shell->experiment;
 	int result = host && proofs_add(shell->proofs, e->topology, shell->configuration->links, e->backend,
 				     error) == 0

@@ -12,5 +12,6 @@ int cmd_analyze(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_bundle(int argc, char **argv);
+int cmd_sim(int argc, char **argv);
 
 #endif

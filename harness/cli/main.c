@@ -1,7 +1,7 @@
 /* liquidnet: the table of its subcommands. `liquidnet NAME ...` runs the program liquidnet-NAME where one is
  * installed. */
 #include "harness/cli/commands.h"
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 
 #include "lib/base/log.h"
 #include "lib/base/version.h"
@@ -23,6 +23,7 @@ static const struct {
 	{"compare", cmd_compare, "put two results folders side by side"},
 	{"bundle", cmd_bundle, "pack a results folder for others to check"},
 	{"analyze", cmd_analyze, "turn captures into tables of TCP and MPTCP flows"},
+	{"sim", cmd_sim, "simulate a published system"},
 	{"shell", cmd_shell, "build an experiment's network and open a shell in a node"},
 	{"doctor", cmd_doctor, "say what this machine has, what it lacks, and what to do"},
 };

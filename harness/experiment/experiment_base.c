@@ -2,7 +2,7 @@
  * are merged key by key, what the variation says wins; lists and values are replaced whole, and so are
  * `configurations` and `factors`, which are what a variation varies: either replaces both. Every node keeps
  * its own file and line. */
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 
 #include "lib/base/error.h"
 #include <stdio.h>

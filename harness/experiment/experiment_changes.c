@@ -4,7 +4,7 @@
  *   changes: [...]          a list of its own, whose times count from this item's
  * and may be repeated (`every: TIME, times: N`). The lists become steps, the steps are taken in order of
  * time, and what comes out is each link's whole shape from each of its times on. */
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"

@@ -1,6 +1,6 @@
 /* Experiment, the check of its templates: each is filled in once for every procedure that uses it, so that a
  * wrong name is an error of the file and not of the fortieth trial. */
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 
 #include "harness/experiment/names.h"
 #include "lib/base/error.h"

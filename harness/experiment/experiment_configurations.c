@@ -3,7 +3,7 @@
  * levels
  * ("symmetric-loss-1"; a level called `plain` leaves no trace). What a listed configuration of the same name
  * says comes on top. */
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 
 #include "lib/base/error.h"
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Experiment, the network's part: settings of nodes, links of configurations, capture points. */
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 #include "harness/experiment/traces.h"
 
 #include "lib/base/clock.h"

@@ -1,5 +1,5 @@
 /* Experiment, the procedures' part: measures, procedures, what the wire must show, comparisons. */
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 
 #include "analysis/analysis.h"
 #include "lib/base/clock.h"

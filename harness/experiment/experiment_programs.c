@@ -1,7 +1,7 @@
 /* Experiment, the programs' part: services, preparations, daemons, workloads. */
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 
-#include "harness/run/service.h"
+#include "harness/experiment/names.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <stdlib.h>

@@ -98,3 +98,26 @@ static const char *lookup(void *context, const char *name, char **error)
 	error_set(error, "nothing is called `${%s}`; docs/experiments.md lists the names", name);
 	return NULL;
 }
+
+/* ---- of services */
+
+static const char *service_name(void *context, const char *name, char **error)
+{
+	if (strcmp(name, "ready") == 0)
+		return context;
+	error_set(error, "`${%s}` has no meaning here; a service knows ${ready} only", name);
+	return NULL;
+}
+
+const char **service_words(struct pool *pool, const struct program *service, int ready_fd, char **error)
+{
+	size_t count = 0;
+	while (service->argv[count])
+		count++;
+	const char **words = pool_alloc(pool, count + 1, sizeof *words);
+	char *descriptor = pool_printf(pool, "%d", ready_fd);
+	for (size_t i = 0; i < count; i++)
+		if (!(words[i] = template_expand(pool, service->argv[i], service_name, descriptor, error)))
+			return NULL;
+	return words;
+}

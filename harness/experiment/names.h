@@ -21,4 +21,8 @@ struct names {
 /* The text with every name replaced, on names->pool; NULL with *error. */
 char *names_expand(struct names *names, const char *text, char **error);
 
+/* The words of a service's command, ${ready} filled in with a descriptor. NULL and *error: another name in
+ * it. */
+const char **service_words(struct pool *pool, const struct program *service, int ready_fd, char **error);
+
 #endif

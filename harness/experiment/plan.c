@@ -135,31 +135,6 @@ int plan_make(struct plan *plan, const struct experiment *e, const struct select
 	return result;
 }
 
-static const struct record *last_record(const struct records *records, const struct planned *planned)
-{
-	for (size_t i = 0; i < records->count; i++) {
-		const struct record *r = &records->items[i];
-		if (r->last && r->configuration == planned->configuration &&
-			r->procedure == planned->procedure && r->repeat == planned->repeat)
-			return r;
-	}
-	return NULL;
-}
-
-void plan_resume(struct plan *plan, const struct records *records, unsigned retries)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		struct planned *p = &plan->trials[i];
-		const struct record *r = last_record(records, p);
-		if (!r)
-			continue;
-		p->attempts = (unsigned)r->attempt;
-		p->state = r->status <= TRIAL_SUSPECT ? PLANNED_GOOD
-			   : p->attempts > retries    ? PLANNED_BAD
-						      : PLANNED_OPEN;
-	}
-}
-
 size_t plan_count(const struct plan *plan, enum planned_state state)
 {
 	size_t count = 0;

@@ -4,7 +4,7 @@
 #define LIQUIDNET_PLAN_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/record/records.h"
+#include <stdbool.h>
 
 enum planned_state { PLANNED_OPEN, PLANNED_GOOD, PLANNED_BAD };
 
@@ -36,9 +36,6 @@ int plan_make(struct plan *plan, const struct experiment *experiment, const stru
 /* How many trials a cell of that configuration has. */
 unsigned plan_trials(
 	const struct experiment *experiment, const struct selection *selection, size_t configuration);
-/* Marks what the records of an interrupted run of the same plan already hold; a trial that was running when
- * it ended has no record and stays open. `retries`: further attempts that a trial has. */
-void plan_resume(struct plan *plan, const struct records *records, unsigned retries);
 /* How many of its trials are in that state. */
 size_t plan_count(const struct plan *plan, enum planned_state state);
 void plan_free(struct plan *plan);

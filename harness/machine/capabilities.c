@@ -1,9 +1,8 @@
-/* Doctor: each check is one row of a table; a check fills in a state and a text. */
+/* Capabilities: each check is one row of a table; a check fills in a state and a text. */
 #include "harness/machine/capabilities.h"
 
 #include "harness/machine/awake.h"
-#include "harness/experiment/project.h"
-#include "harness/lab/shape.h"
+#include "harness/machine/project.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"
 #include <errno.h>
@@ -26,20 +25,20 @@
 struct check {
 	const char *name;
 	bool required;
-	void (*look)(const struct check *check, struct doctor_finding *finding);
+	void (*look)(const struct check *check, struct capability_finding *finding);
 	const char *subject; /* a path, a sysctl, a command for the try */
 	const char *remedy;
 };
 
-static void found(struct doctor_finding *f, const char *text)
+static void found(struct capability_finding *f, const char *text)
 {
-	f->state = DOCTOR_OK;
+	f->state = CAPABILITY_OK;
 	snprintf(f->text, sizeof f->text, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
-static void missing(const struct check *c, struct doctor_finding *f)
+static void missing(const struct check *c, struct capability_finding *f)
 {
-	f->state = c->required ? DOCTOR_MISSING : DOCTOR_NOTE;
+	f->state = c->required ? CAPABILITY_MISSING : CAPABILITY_NOTE;
 	snprintf(f->text, sizeof f->text, "%s", c->remedy);
 }
 
@@ -68,7 +67,7 @@ static bool try_command(const char *command)
 	return status == 0;
 }
 
-static void look_root(const struct check *c, struct doctor_finding *f)
+static void look_root(const struct check *c, struct capability_finding *f)
 {
 	if (geteuid() == 0)
 		found(f, "yes");
@@ -76,7 +75,7 @@ static void look_root(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-static void look_kernel(const struct check *c, struct doctor_finding *f)
+static void look_kernel(const struct check *c, struct capability_finding *f)
 {
 	struct utsname kernel;
 	(void)c;
@@ -84,7 +83,7 @@ static void look_kernel(const struct check *c, struct doctor_finding *f)
 	found(f, kernel.release);
 }
 
-static void look_exists(const struct check *c, struct doctor_finding *f)
+static void look_exists(const struct check *c, struct capability_finding *f)
 {
 	if (access(c->subject, F_OK) == 0)
 		found(f, c->subject);
@@ -93,7 +92,7 @@ static void look_exists(const struct check *c, struct doctor_finding *f)
 }
 
 /* The first file that matches a pattern: libraries live in a folder named after the architecture. */
-static void look_glob(const struct check *c, struct doctor_finding *f)
+static void look_glob(const struct check *c, struct capability_finding *f)
 {
 	glob_t paths;
 	if (glob(c->subject, 0, NULL, &paths) == 0) {
@@ -105,7 +104,7 @@ static void look_glob(const struct check *c, struct doctor_finding *f)
 }
 
 /* A program that is only looked for: it has no cheap way to say its version. */
-static void look_path(const struct check *c, struct doctor_finding *f)
+static void look_path(const struct check *c, struct capability_finding *f)
 {
 	char path[4200];
 	const char *all = getenv("PATH");
@@ -122,7 +121,7 @@ static void look_path(const struct check *c, struct doctor_finding *f)
 }
 
 /* "return 0" for a network interface: loaded, never attached. */
-static void look_bpf(const struct check *c, struct doctor_finding *f)
+static void look_bpf(const struct check *c, struct capability_finding *f)
 {
 	const struct bpf_insn program[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
@@ -142,7 +141,7 @@ static void look_bpf(const struct check *c, struct doctor_finding *f)
 }
 
 /* pm_type holds a number that says nothing to a reader; newer kernels name the managers. */
-static void look_path_manager(const struct check *c, struct doctor_finding *f)
+static void look_path_manager(const struct check *c, struct capability_finding *f)
 {
 	char text[128];
 	if (read_text("/proc/sys/net/mptcp/available_path_managers", text, sizeof text) &&
@@ -154,7 +153,7 @@ static void look_path_manager(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-static void look_congestion(const struct check *c, struct doctor_finding *f)
+static void look_congestion(const struct check *c, struct capability_finding *f)
 {
 	char available[100], allowed[100], text[240];
 	if (!read_text(c->subject, available, sizeof available)) {
@@ -166,32 +165,19 @@ static void look_congestion(const struct check *c, struct doctor_finding *f)
 	found(f, text);
 }
 
-static void look_cgroup2(const struct check *c, struct doctor_finding *f)
+static void look_cgroup2(const struct check *c, struct capability_finding *f)
 {
 	char line[1024], place[512], kind[64];
 	FILE *in = fopen("/proc/self/mounts", "re");
 	missing(c, f);
-	while (in && f->state != DOCTOR_OK && fgets(line, sizeof line, in))
+	while (in && f->state != CAPABILITY_OK && fgets(line, sizeof line, in))
 		if (sscanf(line, "%*s %511s %63s", place, kind) == 2 && strcmp(kind, "cgroup2") == 0)
 			found(f, place);
 	if (in)
 		fclose(in);
 }
 
-static void look_backends(const struct check *c, struct doctor_finding *f)
-{
-	char text[200] = "";
-	for (size_t i = 0; shape_backends[i]; i++)
-		if (shape_backends[i]->available())
-			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? ", " : "",
-				shape_backends[i]->name);
-	if (*text && geteuid() == 0)
-		found(f, text);
-	else
-		missing(c, f);
-}
-
-static void look_one(const struct check *c, struct doctor_finding *f)
+static void look_one(const struct check *c, struct capability_finding *f)
 {
 	char text[64];
 	if (read_text(c->subject, text, sizeof text) && atoi(text) == 1)
@@ -200,7 +186,7 @@ static void look_one(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-static void look_try(const struct check *c, struct doctor_finding *f)
+static void look_try(const struct check *c, struct capability_finding *f)
 {
 	if (try_command(c->subject))
 		found(f, "yes");
@@ -209,7 +195,7 @@ static void look_try(const struct check *c, struct doctor_finding *f)
 }
 
 /* A program answers when asked for its version, whatever its exit status then is. */
-static void look_program(const struct check *c, struct doctor_finding *f)
+static void look_program(const struct check *c, struct capability_finding *f)
 {
 	char copy[128], *rest = NULL, *output = NULL, *error = NULL;
 	const char *argv[8];
@@ -228,7 +214,7 @@ static void look_program(const struct check *c, struct doctor_finding *f)
 	free(error);
 }
 
-static void look_own(const struct check *c, struct doctor_finding *f)
+static void look_own(const struct check *c, struct capability_finding *f)
 {
 	char path[4200];
 	snprintf(path, sizeof path, "%s/%s", project_programs(), c->subject);
@@ -239,7 +225,7 @@ static void look_own(const struct check *c, struct doctor_finding *f)
 }
 
 /* The loader has the kernel verify all of its algorithms, and registers none: 16 s on an emulated processor. */
-static void look_coupled(const struct check *c, struct doctor_finding *f)
+static void look_coupled(const struct check *c, struct capability_finding *f)
 {
 	char path[4200], *output = NULL;
 	const char *argv[] = {path, "check", NULL};
@@ -254,7 +240,7 @@ static void look_coupled(const struct check *c, struct doctor_finding *f)
 }
 
 /* In a child: a real-time class may be refused to us and allowed to init. */
-static void look_realtime(const struct check *c, struct doctor_finding *f)
+static void look_realtime(const struct check *c, struct capability_finding *f)
 {
 	int status = 1;
 	pid_t pid = fork();
@@ -270,7 +256,7 @@ static void look_realtime(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-static void look_awake(const struct check *c, struct doctor_finding *f)
+static void look_awake(const struct check *c, struct capability_finding *f)
 {
 	if (awake_serves())
 		found(f, "polls while trials run");
@@ -278,18 +264,18 @@ static void look_awake(const struct check *c, struct doctor_finding *f)
 		missing(c, f);
 }
 
-static void look_disk(const struct check *c, struct doctor_finding *f)
+static void look_disk(const struct check *c, struct capability_finding *f)
 {
 	struct statvfs about;
 	(void)c;
-	f->state = DOCTOR_NOTE;
+	f->state = CAPABILITY_NOTE;
 	if (statvfs(".", &about) < 0) {
 		snprintf(f->text, sizeof f->text, "unknown: %s; change to a folder that can be read",
 			strerror(errno));
 		return;
 	}
 	double free_gib = (double)about.f_bavail * (double)about.f_frsize / (1 << 30);
-	f->state = free_gib >= 2 ? DOCTOR_OK : DOCTOR_NOTE;
+	f->state = free_gib >= 2 ? CAPABILITY_OK : CAPABILITY_NOTE;
 	snprintf(f->text, sizeof f->text, "%.1f GiB free here%s", free_gib,
 		free_gib >= 2 ? ""
 			      : "; a run of 18 trials with captures takes about 0.2 GiB: free some, or use "
@@ -328,9 +314,6 @@ static const struct check checks[] = {
 		"tc qdisc add dev lo clsact && tc filter add dev lo egress bpf bytecode '1,6 0 0 0,'",
 		"use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
 	{"BPF", true, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
-	{"shaping back ends", true, look_backends, NULL,
-		"neither netem, wheel nor the link daemon serves; TUN/TAP, clsact and BPF above say what is "
-		"missing"},
 	{"nftables with NAT maps", true, look_try,
 		"nft 'add table ip t; add map ip t m { type ipv4_addr . inet_service : ipv4_addr . "
 		"inet_service ; }; "
@@ -374,45 +357,45 @@ static const struct check checks[] = {
 };
 /* clang-format on */
 
-size_t doctor_examine(struct doctor_finding *findings, size_t room)
+size_t capabilities_examine(struct capability_finding *findings, size_t room)
 {
 	size_t count = sizeof checks / sizeof *checks;
 	for (size_t i = 0; i < count && i < room; i++) {
-		findings[i] = (struct doctor_finding){.name = checks[i].name, .required = checks[i].required};
+		findings[i] = (struct capability_finding){.name = checks[i].name, .required = checks[i].required};
 		checks[i].look(&checks[i], &findings[i]);
 	}
 	return count < room ? count : room;
 }
 
-int doctor_require(char **error)
+int capabilities_require(char **error)
 {
 	if (geteuid() != 0)
 		return error_set(error, "experiments need root; run it with sudo");
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-		struct doctor_finding f = {0};
+		struct capability_finding f = {0};
 		bool quick = checks[i].look == look_exists || checks[i].look == look_path ||
 			     checks[i].look == look_glob || checks[i].look == look_one ||
 			     checks[i].look == look_bpf || checks[i].look == look_own;
 		if (!checks[i].required || !quick)
 			continue;
 		checks[i].look(&checks[i], &f);
-		if (f.state == DOCTOR_MISSING)
+		if (f.state == CAPABILITY_MISSING)
 			return error_set(error, "this machine lacks %s: %s", checks[i].name, f.text);
 	}
 	return 0;
 }
 
-bool doctor_has(const char *name)
+bool capability_has(const char *name)
 {
 	/* Asked once a link: the kernel does not change under us. */
 	static enum { UNKNOWN, HAS, LACKS } known[sizeof checks / sizeof *checks];
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-		struct doctor_finding f = {0};
+		struct capability_finding f = {0};
 		if (strcmp(checks[i].name, name) != 0)
 			continue;
 		if (known[i] == UNKNOWN) {
 			checks[i].look(&checks[i], &f);
-			known[i] = f.state == DOCTOR_OK ? HAS : LACKS;
+			known[i] = f.state == CAPABILITY_OK ? HAS : LACKS;
 		}
 		return known[i] == HAS;
 	}

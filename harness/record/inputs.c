@@ -4,8 +4,10 @@
 #include "harness/experiment/traces.h"
 #include "lib/base/error.h"
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,15 +49,75 @@ int inputs_check_network(const struct experiment *e, const char *root, char **er
 	return 0;
 }
 
+bool inputs_in_data(const char *file)
+{
+	const char *rest = file + 5, *slash;
+	if (strncmp(file, "data/", 5) != 0 || !*rest || *rest == '/' || strstr(file, ".."))
+		return false;
+	slash = strchr(rest, '/');
+	return !slash || (slash[1] && !strchr(slash + 1, '/'));
+}
+
+char *inputs_notes(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char *notes;
+	if (asprintf(&notes, "%.*snotes.yaml", slash ? (int)(slash - file + 1) : 0, file) < 0)
+		abort();
+	return notes;
+}
+
+/* Before systems had folders of their own: data/FILE. */
+static char *find_below(const char *root, const char *file)
+{
+	char pattern[PATH_MAX];
+	glob_t found;
+	if (strncmp(file, "data/", 5) != 0 || strchr(file + 5, '/') ||
+		snprintf(pattern, sizeof pattern, "%s/data/*/%s", root, file + 5) >= (int)sizeof pattern ||
+		glob(pattern, 0, NULL, &found) != 0)
+		return NULL;
+	char *path = strdup(found.gl_pathv[0]);
+	globfree(&found);
+	return path;
+}
+
+char *inputs_path(const char *folder, const char *root, const char *file)
+{
+	char *path;
+	if (*file == '/')
+		return strdup(file);
+	if (asprintf(&path, "%s/%s", folder, file) < 0)
+		return NULL;
+	if (access(path, R_OK) == 0)
+		return path;
+	free(path);
+	if (asprintf(&path, "%s/%s", root, file) < 0)
+		return NULL;
+	char *below = access(path, R_OK) == 0 ? NULL : find_below(root, file);
+	if (!below)
+		return path;
+	free(path);
+	return below;
+}
+
+/* Makes the folders that a file of data/ lies in. */
+static int make_folders(const char *folder, const char *name, char **error)
+{
+	char to[PATH_MAX];
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		if (snprintf(to, sizeof to, "%s/%.*s", folder, (int)(slash - name), name) >= (int)sizeof to)
+			return error_set(error, "%s: the path is too long", name);
+		if (mkdir(to, 0755) < 0 && errno != EEXIST)
+			return error_set(error, "%s: %s", to, strerror(errno));
+	}
+	return 0;
+}
+
 static int copy_one(const char *name, const char *from, const char *folder, char **error)
 {
 	char to[PATH_MAX], buffer[65536];
 	size_t n;
-	if (join(to, folder, (int)strlen(folder), "data", error) < 0)
-		return -1;
-	if (mkdir(to, 0755) < 0 && errno != EEXIST)
-		return error_set(error, "%s: %s", to, strerror(errno));
-	if (join(to, folder, (int)strlen(folder), name, error) < 0)
+	if (make_folders(folder, name, error) < 0 || join(to, folder, (int)strlen(folder), name, error) < 0)
 		return -1;
 	FILE *in = fopen(from, "re"), *out = in ? fopen(to, "wxe") : NULL;
 	bool bad = !out && errno != EEXIST; /* several procedures are compared with one file */
@@ -77,7 +139,7 @@ static int copy_published(
 	char here[PATH_MAX], there[PATH_MAX];
 	const char *folder;
 	int length = folder_of(e, &folder);
-	if (!name || strncmp(name, "data/", 5) != 0 || strchr(name + 5, '/'))
+	if (!name || !inputs_in_data(name))
 		return 0;
 	if (join(here, folder, length, name, error) < 0 ||
 		join(there, root, (int)strlen(root), name, error) < 0)
@@ -85,13 +147,24 @@ static int copy_published(
 	return access(here, R_OK) < 0 || traces_equal(here, there) ? 0 : copy_one(name, here, to, error);
 }
 
+/* A file and the notes on it. */
+static int copy_with_notes(
+	const struct experiment *e, const char *name, const char *root, const char *to, char **error)
+{
+	if (!name)
+		return 0;
+	char *notes = inputs_notes(name);
+	int result = copy_published(e, name, root, to, error);
+	if (result == 0)
+		result = copy_published(e, notes, root, to, error);
+	free(notes);
+	return result;
+}
+
 int inputs_copy_published(const struct experiment *e, const char *root, const char *folder, char **error)
 {
 	for (size_t i = 0; i < e->procedures_count; i++)
-		if (copy_published(e, e->procedures[i].published.file, root, folder, error) < 0)
+		if (copy_with_notes(e, e->procedures[i].published.file, root, folder, error) < 0)
 			return -1;
-	return copy_published(e, e->subflow_bytes.file, root, folder, error) < 0 ||
-			       copy_published(e, "data/notes.yaml", root, folder, error) < 0
-		       ? -1
-		       : 0;
+	return copy_with_notes(e, e->subflow_bytes.file, root, folder, error);
 }

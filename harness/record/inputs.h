@@ -5,6 +5,15 @@
 
 #include "harness/experiment/experiment.h"
 
+/* The path of a file of published values, as an experiment names it ("data/SYSTEM/FILE"; absolute: itself): in
+ * `folder` where it is there, else in `root`. What was called data/FILE before systems had folders of their own is
+ * found in theirs. The caller frees it; NULL: out of memory. */
+char *inputs_path(const char *folder, const char *root, const char *file);
+/* The name of the notes on a file of published values: notes.yaml beside it. The caller frees it. */
+char *inputs_notes(const char *file);
+/* Whether a name is of a file below data/, so that bundles keep it: data/FILE or data/SYSTEM/FILE. */
+bool inputs_in_data(const char *file);
+
 /* -1 and *error: beside the experiment's file there is a network of that name, and `root`, whose networks are
  * built, has another one. Where there is none, there is nothing to check. */
 int inputs_check_network(const struct experiment *e, const char *root, char **error);

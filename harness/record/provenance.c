@@ -2,7 +2,7 @@
 #include "harness/record/provenance.h"
 
 #include "harness/machine/awake.h"
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"
 #include "lib/base/version.h"
@@ -14,58 +14,6 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
-
-/* Whether a program is an executable: a path as it is, a name beside us or in the usual places. */
-static bool program_exists(const char *name)
-{
-	static const char *const folders[] = {
-		"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
-	char path[PATH_MAX];
-	if (strchr(name, '/'))
-		return access(name, X_OK) == 0;
-	snprintf(path, sizeof path, "%s/%s", project_programs(), name);
-	bool found = access(path, X_OK) == 0;
-	for (size_t i = 0; !found && i < sizeof folders / sizeof *folders; i++) {
-		snprintf(path, sizeof path, "%s/%s", folders[i], name);
-		found = access(path, X_OK) == 0;
-	}
-	return found;
-}
-
-static int check_program(const struct program *p, char **error)
-{
-	/* `mptcpize run PROGRAM`: the program behind a launcher is looked for too. */
-	const char *names[2] = {p->argv[0], NULL};
-	if (strcmp(p->argv[0], "mptcpize") == 0 && p->argv[1] && p->argv[2])
-		names[1] = p->argv[2];
-	for (int i = 0; i < 2 && names[i]; i++)
-		if (!strstr(names[i], "${") && !program_exists(names[i]))
-			return conf_error(p->at, error,
-				"program `%s` is not installed; run `make` in the project's folder (it "
-				"installs what is missing)",
-				names[i]);
-	return 0;
-}
-
-int check_programs(const struct experiment *e, const struct plan *plan, char **error)
-{
-	for (size_t i = 0; i < e->services_count; i++)
-		if (check_program(&e->services[i], error) < 0)
-			return -1;
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct procedure *p = &e->procedures[plan->trials[i].procedure];
-		for (size_t d = 0; d < p->daemons_count; d++)
-			for (size_t k = 0; k < e->daemons_count; k++)
-				if (strcmp(e->daemons[k].name, p->daemons[d]) == 0 &&
-					check_program(&e->daemons[k], error) < 0)
-					return -1;
-		const struct workload *w = &e->workloads[p->workload];
-		for (size_t k = 0; k < w->programs_count; k++)
-			if (check_program(&w->programs[k], error) < 0)
-				return -1;
-	}
-	return 0;
-}
 
 static void add_version(json_t *into, const char *name, const char *const *argv)
 {
@@ -169,26 +117,14 @@ json_t *provenance_environment(void)
 		machine(), "tools", tools(), "host_sysctls", host_sysctls());
 }
 
-/* How to start the same run again. */
-static json_t *run_options_json(const struct run_options *o)
-{
-	return json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:f, s:I}", "only", o->selection.configurations,
-		"procedures", o->selection.procedures, "trials", (json_int_t)o->selection.trials, "seed",
-		(json_int_t)o->seed, "backend", o->backend, "until", o->until, "jobs", (json_int_t)o->jobs);
-}
-
 json_t *provenance_take(
-	const struct experiment *e, const struct plan *plan, const struct run_options *o, json_t *environment)
+	const struct experiment *e, const struct plan *plan, json_t *command, json_t *run, json_t *environment)
 {
 	char started[32];
 	time_t now = time(NULL);
 	struct tm utc;
 	strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-	json_t *words = json_array();
-	json_array_append_new(words, json_string("liquidnet"));
-	for (int i = 0; i < o->argc; i++)
-		json_array_append_new(words, json_string(o->argv[i]));
 	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "experiment", e->name, "started", started,
-		"command", words, "run", run_options_json(o), "trials", (json_int_t)plan->count, "cells",
+		"command", command, "run", run, "trials", (json_int_t)plan->count, "cells",
 		planned_cells(e, plan), "environment", environment);
 }

@@ -1,7 +1,9 @@
 /* Bundle: the files are gathered in a folder beside the archive, summed, and packed by tar with everything
  * fixed that is not content: order, owners, modes, times. */
 #include "harness/report/bundle.h"
-#include "harness/experiment/project.h"
+
+#include "harness/record/inputs.h"
+#include "harness/machine/project.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"
 #include <dirent.h>
@@ -93,6 +95,18 @@ static int add_folder(struct gathering *g, const char *name, char **error)
 	return mkdir(path, 0755) == 0 || errno == EEXIST ? 0 : error_set(error, "%s: %m", path);
 }
 
+/* The folders that a file lies in. */
+static int add_folders(struct gathering *g, const char *file, char **error)
+{
+	char folder[PATH_MAX];
+	for (const char *slash = strchr(file, '/'); slash; slash = strchr(slash + 1, '/')) {
+		snprintf(folder, sizeof folder, "%.*s", (int)(slash - file), file);
+		if (add_folder(g, folder, error) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int visible(const struct dirent *entry)
 {
 	return *entry->d_name != '.' && strcmp(entry->d_name, "__pycache__") != 0;
@@ -144,19 +158,30 @@ static int add_tree(
 	return result;
 }
 
-/* What the results were compared with, where the folder has no copy of its own; the network's description. */
+/* One file of data/, where the folder has no copy of its own. */
+static int add_input(struct gathering *g, const char *file, char **error)
+{
+	char there[PATH_MAX + 64];
+	snprintf(there, sizeof there, "%s/%s", g->stage, file);
+	char *from = inputs_path(g->stage, project_root(), file);
+	bool wanted = from && inputs_in_data(file) && access(there, F_OK) < 0 && access(from, R_OK) == 0;
+	int result = wanted && (add_folders(g, file, error) < 0 || add_file(g, from, file, error) < 0) ? -1 : 0;
+	free(from);
+	return result;
+}
+
+/* What the results were compared with, and the network's description. */
 static int add_inputs(struct gathering *g, const struct cells *cells, char **error)
 {
 	char path[PATH_MAX + 64], there[PATH_MAX + 64];
 
-	for (size_t i = 0; i <= cells->sources_count; i++) {
-		const char *file = i < cells->sources_count ? cells->sources[i].file : "data/notes.yaml";
-		snprintf(there, sizeof there, "%s/%s", g->stage, file);
-		snprintf(path, sizeof path, "%s/%s", project_root(), file);
-		if (strncmp(file, "data/", 5) || strchr(file + 5, '/') || access(there, F_OK) == 0 ||
-			access(path, R_OK) < 0)
-			continue;
-		if (add_folder(g, "data", error) < 0 || add_file(g, path, file, error) < 0)
+	for (size_t i = 0; i < cells->sources_count; i++) {
+		char *notes = inputs_notes(cells->sources[i].file);
+		int result = add_input(g, cells->sources[i].file, error);
+		if (result == 0)
+			result = add_input(g, notes, error);
+		free(notes);
+		if (result < 0)
 			return -1;
 	}
 	snprintf(there, sizeof there, "%s/topologies", g->stage);

@@ -269,8 +269,6 @@ struct cells *cells_load(
 	load_plan(cells, results_dir);
 	int result = records_load(&cells->records, experiment, path, error);
 	free(path);
-	if (result == 0)
-		result = cells_load_notes(cells, error);
 	if (result == 0) {
 		size_t count = experiment->configurations_count * experiment->procedures_count;
 		cells->cells = calloc(count, sizeof *cells->cells);
@@ -294,8 +292,10 @@ void cells_free(struct cells *cells)
 		free(cells->cells[i].subflows);
 	}
 	free(cells->cells);
-	for (size_t i = 0; i < cells->sources_count; i++)
+	for (size_t i = 0; i < cells->sources_count; i++) {
+		free(cells->sources[i].notes);
 		published_free(cells->sources[i].table);
+	}
 	free(cells->sources);
 	records_free(&cells->records);
 	notes_free(&cells->notes);

@@ -54,6 +54,7 @@ struct cell {
 struct cell_source {      /* a file of published values */
 	const char *file; /* as the experiment names it */
 	struct published_table *table;
+	char *notes;      /* owned: path of the notes on it, which may not be there */
 };
 
 struct cells {

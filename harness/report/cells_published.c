@@ -1,12 +1,12 @@
 /* Cells, what was published: see the header. */
 #include "harness/report/cells_published.h"
 
+#include "harness/record/inputs.h"
 #include "lib/base/error.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const judgement_names[] = {"", "same", "lower", "higher", "not comparable"};
 
@@ -15,19 +15,15 @@ const char *judgement_name(enum judgement judgement)
 	return judgement_names[judgement];
 }
 
-/* Where an input of the project is: its copy in the results folder comes first. NULL: out of memory. */
-static char *input_path(const struct cells *cells, const char *file)
+/* The notes on a file stand beside it, and are read with the first source of their folder. */
+static int add_notes(struct cells *cells, const char *path, char **error)
 {
-	char *path;
-
-	if (*file == '/')
-		return strdup(file);
-	if (asprintf(&path, "%s/%s", cells->folder, file) < 0)
-		return NULL;
-	if (access(path, R_OK) == 0)
-		return path;
-	free(path);
-	return asprintf(&path, "%s/%s", cells->root, file) < 0 ? NULL : path;
+	char *notes = inputs_notes(path);
+	cells->sources[cells->sources_count - 1].notes = notes;
+	for (size_t i = 0; i + 1 < cells->sources_count; i++)
+		if (strcmp(cells->sources[i].notes, notes) == 0)
+			return 0;
+	return notes_load(&cells->notes, notes, error);
 }
 
 /* Index of a file among the sources, read when it is met first; -1 with *error. */
@@ -42,14 +38,16 @@ static int source_of(struct cells *cells, const char *file, char **error)
 	if (!sources)
 		return error_set(error, "out of memory");
 	cells->sources = sources;
-	if (!(path = input_path(cells, file)))
+	if (!(path = inputs_path(cells->folder, cells->root, file)))
 		return error_set(error, "out of memory");
 	struct published_table *table = published_load(path, error);
+	int result = -1;
+	if (table) {
+		sources[cells->sources_count++] = (struct cell_source){.file = file, .table = table};
+		result = add_notes(cells, path, error) < 0 ? -1 : (int)cells->sources_count - 1;
+	}
 	free(path);
-	if (!table)
-		return -1;
-	sources[cells->sources_count] = (struct cell_source){file, table};
-	return (int)cells->sources_count++;
+	return result;
 }
 
 /* A number of a column that may not be asked for: NAN then, and when the cell is empty. */
@@ -254,13 +252,4 @@ int cells_judge_subflows(struct cells *cells, char **error)
 		if (cells->cells[i].subflows_count && find_subflow_bytes(cells, &cells->cells[i], error) < 0)
 			return -1;
 	return 0;
-}
-
-int cells_load_notes(struct cells *cells, char **error)
-{
-	char *path = input_path(cells, "data/notes.yaml");
-	int result = path ? notes_load(&cells->notes, path, error) : error_set(error, "out of memory");
-
-	free(path);
-	return result;
 }

@@ -4,8 +4,6 @@
 
 #include "harness/report/cells.h"
 
-/* Reads the notes on published values. */
-int cells_load_notes(struct cells *cells, char **error);
 /* Fills in what a cell's published value says, once the cell's own statistics stand. */
 int cells_judge(struct cells *cells, struct cell *cell, char **error);
 /* Likewise the published bytes a subflow, of all cells, where the experiment names a file of them. */

@@ -3,7 +3,7 @@
 #include "harness/report/compare.h"
 #include "harness/record/differences.h"
 #include "harness/report/html.h"
-#include "harness/report/report_parts.h"
+#include "harness/report/report_internal.h"
 #include "harness/report/table.h"
 #include "harness/experiment/traces.h"
 #include "lib/base/error.h"

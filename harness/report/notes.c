@@ -48,10 +48,17 @@ static int read_note(struct notes *notes, const struct conf_node *at, char **err
 	return 0;
 }
 
-static int read_all(struct notes *notes, char **error)
+static int read_all(struct notes *notes, struct conf *conf, char **error)
 {
 	static const char *const keys[] = {"notes", NULL};
-	const struct conf_node *root = conf_root(notes->conf), *list;
+	if (!conf)
+		return -1;
+	if (notes->files_count == NOTES_FILES_MAX) {
+		conf_free(conf);
+		return error_set(error, "more than %d files of notes", NOTES_FILES_MAX);
+	}
+	notes->files[notes->files_count++] = conf;
+	const struct conf_node *root = conf_root(conf), *list;
 
 	if (conf_only(root, keys, error) < 0)
 		return -1;
@@ -67,23 +74,20 @@ static int read_all(struct notes *notes, char **error)
 
 int notes_load(struct notes *notes, const char *path, char **error)
 {
-	memset(notes, 0, sizeof *notes);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	notes->conf = conf_load(path, error);
-	return notes->conf ? read_all(notes, error) : -1;
+	return read_all(notes, conf_load(path, error), error);
 }
 
 int notes_parse(struct notes *notes, const char *name, const char *text, size_t length, char **error)
 {
-	memset(notes, 0, sizeof *notes);
-	notes->conf = conf_parse(name, text, length, error);
-	return notes->conf ? read_all(notes, error) : -1;
+	return read_all(notes, conf_parse(name, text, length, error), error);
 }
 
 void notes_free(struct notes *notes)
 {
-	conf_free(notes->conf);
+	for (size_t i = 0; i < notes->files_count; i++)
+		conf_free(notes->files[i]);
 	memset(notes, 0, sizeof *notes);
 }
 
@@ -106,7 +110,8 @@ static bool fits(const char *patterns, const char *name)
 bool note_applies(const struct note *note, const char *file, const char *row, const char *column,
 	const char *experiment, const char *procedure, bool lossy)
 {
-	return fits(note->table, file) && (lossy || !note->lossy) && fits(note->rows, row) &&
+	const char *slash = strrchr(file, '/');
+	return (fits(note->table, file) || (slash && fits(note->table, slash + 1))) && (lossy || !note->lossy) && fits(note->rows, row) &&
 	       fits(note->columns, column) && fits(note->procedures, procedure) &&
 	       fits(note->experiments, experiment) && !fits(note->except, experiment);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define NOTES_FILES_MAX 16
 #define NOTES_MAX 64 /* so that a cell's notes are the bits of one word */
 
 enum note_effect {
@@ -32,10 +33,11 @@ struct note {
 struct notes {
 	struct note items[NOTES_MAX];
 	size_t count;
-	struct conf *conf;
+	struct conf *files[NOTES_FILES_MAX];
+	size_t files_count;
 };
 
-/* Reads a file; one that does not exist holds no notes. -1 with *error ("FILE:LINE: ..."). notes_free is due
+/* Adds those of a file; one that does not exist holds no notes. `notes` is {0} before the first. -1 with *error ("FILE:LINE: ..."). notes_free is due
  * either way. */
 int notes_load(struct notes *notes, const char *path, char **error);
 /* The same from a text in memory; `name` stands for the file in messages. */

@@ -4,7 +4,7 @@
 #include "harness/report/drawings.h"
 #include "harness/report/html.h"
 #include "harness/experiment/plan.h"
-#include "harness/report/report_parts.h"
+#include "harness/report/report_internal.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

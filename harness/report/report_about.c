@@ -1,6 +1,6 @@
 /* Report, its last part: the environment, the settings, the command lines that make it again. */
 #include "harness/report/html.h"
-#include "harness/report/report_parts.h"
+#include "harness/report/report_internal.h"
 #include <stdlib.h>
 #include <string.h>
 

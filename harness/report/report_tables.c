@@ -1,6 +1,6 @@
 /* Report, its tables: overheads, the main measure beside what was published, bytes a subflow. */
 #include "harness/report/html.h"
-#include "harness/report/report_parts.h"
+#include "harness/report/report_internal.h"
 #include <math.h>
 #include <string.h>
 

@@ -4,8 +4,9 @@
 
 #include "harness/run/pace.h"
 #include "harness/machine/probe.h"
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 #include "harness/machine/sandbox.h"
+#include "harness/record/verdict.h"
 #include "harness/trial/trial.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
@@ -149,7 +150,10 @@ static json_t *take_record(struct crew *crew, struct seat *seat)
 	else
 		snprintf(reason, sizeof reason,
 			"its sandbox ended without a record (wait status %#x); see trial.log", status);
-	return trial_record(&seat->trial, reason);
+	record = verdict_record(
+		crew->experiment, seat->trial.planned, seat->trial.number, seat->trial.attempt);
+	verdict_judge(record, "failed", "%s", reason);
+	return record;
 }
 
 /* A trial needs the services from its first moment to its last. */
@@ -157,7 +161,7 @@ static void judge_services(struct crew *crew, const struct seat *seat, json_t *r
 {
 	const char *how;
 	if (services_ended(crew->options->services, &how) != seat->ended)
-		trial_judge(record, "invalid", "%s while the trial ran", how);
+		verdict_judge(record, "invalid", "%s while the trial ran", how);
 }
 
 static double primary_value(const struct crew *crew, const json_t *record)

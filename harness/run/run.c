@@ -8,8 +8,9 @@
 #include "harness/machine/host.h"
 #include "harness/record/inputs.h"
 #include "harness/run/progress.h"
-#include "harness/experiment/project.h"
-#include "harness/lab/prove.h"
+#include "harness/machine/project.h"
+#include "harness/lab/needs.h"
+#include "harness/links/prove.h"
 #include "harness/record/provenance.h"
 #include "harness/record/results.h"
 #include "harness/run/service.h"
@@ -120,6 +121,22 @@ static struct until *stopping_rule(
 	return until;
 }
 
+/* How to start the same run again; resume_options reads it. */
+static json_t *run_options_json(const struct run_options *o)
+{
+	return json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:f, s:I}", "only", o->selection.configurations,
+		"procedures", o->selection.procedures, "trials", (json_int_t)o->selection.trials, "seed",
+		(json_int_t)o->seed, "backend", o->backend, "until", o->until, "jobs", (json_int_t)o->jobs);
+}
+
+static json_t *command_line(const struct run_options *o)
+{
+	json_t *words = json_pack("[s]", "liquidnet");
+	for (int i = 0; i < o->argc; i++)
+		json_array_append_new(words, json_string(o->argv[i]));
+	return words;
+}
+
 /* A folder to write to: a new one, or that of the run that goes on. `environment`: as it was before the host
  * was prepared. */
 static int open_results(struct results *results, const struct experiment *e, const struct plan *plan,
@@ -136,7 +153,7 @@ static int open_results(struct results *results, const struct experiment *e, con
 		traces_copy(e, results->folder, error) < 0 ||
 		inputs_copy_published(e, project_root(), results->folder, error) < 0)
 		return -1;
-	json_t *provenance = provenance_take(e, plan, o, json_incref(environment));
+	json_t *provenance = provenance_take(e, plan, command_line(o), run_options_json(o), json_incref(environment));
 	json_object_set_new(provenance, "shaping", proofs_json(proofs));
 	json_object_set_new(provenance, "services", services_json(e));
 	int result = results_write_json(results, "provenance.json", provenance, error);
@@ -206,7 +223,7 @@ static int recall(struct plan *plan, const struct experiment *e, const struct ru
 	snprintf(path, sizeof path, "%s/trials.jsonl", o->folder);
 	if (records_load(done, e, path, error) < 0)
 		return -1;
-	plan_resume(plan, done, e->retries);
+	resume_plan(plan, done, e->retries);
 	if (plan_count(plan, PLANNED_OPEN) > 0)
 		return 0;
 	return error_set(
@@ -223,12 +240,12 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->backend = o->backend ? o->backend : e->backend;
 	o->selection.seed = (uint64_t)o->seed;
-	if (plan_make(&plan, e, &o->selection, error) < 0 || check_programs(e, &plan, error) < 0 ||
+	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_check(e, &plan, error) < 0 ||
 		recall(&plan, e, o, &done, error) < 0) {
 		status = 2;
 	} else if (o->dry) {
 		status = print_plan(e, &plan, o->backend, error);
-	} else if (doctor_require(error) == 0) {
+	} else if (capabilities_require(error) == 0) {
 		awake = awake_hold();
 		if ((proofs = prove_links(e, &plan, o->backend, error)))
 			status = carry_out(e, &plan, o, &done, proofs, error);

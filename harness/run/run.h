@@ -4,6 +4,7 @@
 #define LIQUIDNET_RUN_H
 
 #include "harness/experiment/plan.h"
+#include "harness/record/records.h"
 #include "harness/run/until.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -38,5 +39,9 @@ int resume_check(
 /* Fills options from a run's provenance.json ("run"): selection, seed, back end, stopping rule, trials at
  * once. Strings stay the provenance's. -1 and *error: the file says nothing of that. */
 int resume_options(struct run_options *options, const json_t *provenance, const char *folder, char **error);
+
+/* Marks what the records of an interrupted run of the same plan already hold; a trial that was running when
+ * it ended has no record and stays open. `retries`: further attempts that a trial has. */
+void resume_plan(struct plan *plan, const struct records *records, unsigned retries);
 
 #endif

@@ -1,9 +1,9 @@
 /* Services: see the header. */
 #include "harness/run/service.h"
 
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 #include "harness/trial/ready.h"
-#include "harness/experiment/template.h"
+#include "harness/experiment/names.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"
@@ -26,27 +26,6 @@ struct services {
 	unsigned ended;
 	const char *how; /* the last one ended */
 };
-
-static const char *service_name(void *context, const char *name, char **error)
-{
-	if (strcmp(name, "ready") == 0)
-		return context;
-	error_set(error, "`${%s}` has no meaning here; a service knows ${ready} only", name);
-	return NULL;
-}
-
-const char **service_words(struct pool *pool, const struct program *service, int ready_fd, char **error)
-{
-	size_t count = 0;
-	while (service->argv[count])
-		count++;
-	const char **words = pool_alloc(pool, count + 1, sizeof *words);
-	char *descriptor = pool_printf(pool, "%d", ready_fd);
-	for (size_t i = 0; i < count; i++)
-		if (!(words[i] = template_expand(pool, service->argv[i], service_name, descriptor, error)))
-			return NULL;
-	return words;
-}
 
 /* Programs are found beside us first, then where the system has them. */
 static const char *search_path(struct pool *pool)

@@ -11,10 +11,6 @@
 
 struct services;
 
-/* The words of a service's command, ${ready} filled in with a descriptor. NULL and *error: another name in
- * it. */
-const char **service_words(struct pool *pool, const struct program *service, int ready_fd, char **error);
-
 /* Starts the experiment's services in their order, each awaited until it is ready. What they print goes to
  * FOLDER/NAME.log (NULL: to standard error). They die with this process; the guardian is told of them. NULL
  * with *error: one did not start, and none is left running. */

@@ -1,7 +1,7 @@
 /* Agreement: see the header. The capture's curve is cumulative and linear within a step. */
 #include "harness/trial/agreement.h"
 
-#include "harness/trial/trial.h"
+#include "harness/record/verdict.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -96,7 +96,7 @@ static void judge(json_t *record, const char *const names[2], double a, double b
 {
 	double difference = a > 0 ? (b - a) / a : 0;
 	if (fabs(difference) > allowed)
-		trial_judge(record, "suspect", "%s and %s differ by %.2f %%, more than %.2f %%", names[0],
+		verdict_judge(record, "suspect", "%s and %s differ by %.2f %%, more than %.2f %%", names[0],
 			names[1], difference * 100, allowed * 100);
 }
 

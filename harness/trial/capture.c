@@ -1,7 +1,7 @@
 /* Capture: libpcap handles opened inside their namespaces stay there; one poll loop drains them all. */
 #include "harness/trial/capture.h"
 
-#include "harness/lab/wheel_protocol.h"
+#include "harness/links/wheel_protocol.h"
 #include "lib/base/clock.h"
 #include "lib/net/netns.h"
 #include <errno.h>

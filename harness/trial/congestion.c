@@ -2,7 +2,7 @@
  * (sock_diag): a connection that lives for a fifth of a second is seen. */
 #include "harness/trial/congestion.h"
 
-#include "harness/trial/trial.h"
+#include "harness/record/verdict.h"
 #include "lib/net/netns.h"
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -176,12 +176,12 @@ void congestion_judge(json_t *record)
 		{
 			seen = true;
 			if (strcmp(name, wanted) != 0)
-				trial_judge(record, "invalid",
+				verdict_judge(record, "invalid",
 					"node %s had %lld sockets with congestion control %s, not %s", node,
 					(long long)json_integer_value(sockets), name, wanted);
 		}
 	}
 	if (json_object_size(nodes) && !seen)
-		trial_judge(record, "invalid",
+		verdict_judge(record, "invalid",
 			"no connected socket was seen in the nodes whose congestion control is set");
 }

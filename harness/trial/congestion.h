@@ -5,7 +5,7 @@
 #define LIQUIDNET_CONGESTION_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 #include <jansson.h>
 
 struct congestion_target {

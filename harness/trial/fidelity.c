@@ -2,7 +2,7 @@
  * blocks; they share the memory that the stamps go to. */
 #include "harness/trial/fidelity.h"
 
-#include "harness/trial/trial.h"
+#include "harness/record/verdict.h"
 #include "lib/base/clock.h"
 #include "lib/net/stamp.h"
 #include <errno.h>
@@ -245,7 +245,7 @@ static void judge_late(
 	json_t *record, double late_us, const char *what, const char *link, const char *direction)
 {
 	if (late_us > LATE_SUSPECT_US)
-		trial_judge(record, late_us > LATE_INVALID_US ? "invalid" : "suspect",
+		verdict_judge(record, late_us > LATE_INVALID_US ? "invalid" : "suspect",
 			"link %s (%s): %s %.0f us late, more than %.0f", link, direction, what, late_us,
 			late_us > LATE_INVALID_US ? LATE_INVALID_US : LATE_SUSPECT_US);
 }
@@ -278,7 +278,7 @@ static void judge_loss(
 	if (!apart)
 		deviation = fmin(deviation, 0);
 	if (fabs(deviation) > LOSS_SUSPECT)
-		trial_judge(record, fabs(deviation) > LOSS_INVALID ? "invalid" : "suspect",
+		verdict_judge(record, fabs(deviation) > LOSS_INVALID ? "invalid" : "suspect",
 			"link %s (%s) lost %.0f of %.0f packets, and %.2f %% were asked for", link, direction,
 			lost, offered, shape->loss * 100);
 }
@@ -289,7 +289,7 @@ static void judge_own_drops(json_t *record, json_t *counters, const char *link, 
 	json_t *drops = json_object_get(counters, "drops");
 	double lost = number(drops, "buffer") + number(drops, "send");
 	if (lost > 0)
-		trial_judge(record, "invalid",
+		verdict_judge(record, "invalid",
 			"link %s (%s) lost %.0f packets that its model would have kept", link, direction,
 			lost);
 }
@@ -304,7 +304,7 @@ static void judge_rate(json_t *record, json_t *counters, const struct shape *sha
 	double most = (double)shape->rate_bps / 8 * (seconds + 1) * RATE_EXCESS +
 		      shape->queue_packets * (double)FRAME_BYTES;
 	if (shape->rate_bps && bytes > most)
-		trial_judge(record, "invalid",
+		verdict_judge(record, "invalid",
 			"link %s (%s) carried %.0f bytes, more than its rate allows (%.0f)", link, direction,
 			bytes, most);
 }
@@ -318,7 +318,7 @@ static void judge_missing_train(json_t *record, json_t *observed, const struct l
 	double passes = (1 - shapes->direction[0].loss) * (1 - shapes->direction[1].loss);
 	if (passes < 1 - TRAIN_LOSS || json_is_true(json_object_get(observed, "no_route")))
 		return;
-	trial_judge(record, "suspect", "link %s (%s) was not observed: %s", link, direction,
+	verdict_judge(record, "suspect", "link %s (%s) was not observed: %s", link, direction,
 		reason ? reason : "not one packet of a train arrived");
 }
 
@@ -331,7 +331,7 @@ static void judge_train(
 	judge_late(
 		record, json_number_value(median) - jitter_us, "the median of a train was", link, direction);
 	if (early > EARLY_SUSPECT_US)
-		trial_judge(record, early > LATE_SUSPECT_US ? "invalid" : "suspect",
+		verdict_judge(record, early > LATE_SUSPECT_US ? "invalid" : "suspect",
 			"link %s (%s): a packet of a train came %.0f us sooner than rate and delay allow",
 			link, direction, early);
 }
@@ -341,9 +341,9 @@ static void judge_daemon(json_t *record, json_t *link, const char *name)
 {
 	double stall_us = number(json_object_get(link, "stalls"), "max_us");
 	if (json_is_false(json_object_get(link, "realtime")))
-		trial_judge(record, "suspect", "link %s has no real-time priority", name);
+		verdict_judge(record, "suspect", "link %s has no real-time priority", name);
 	if (stall_us > STALL_SUSPECT_US)
-		trial_judge(
+		verdict_judge(
 			record, "suspect", "link %s's daemon was not run for %.1f ms", name, stall_us / 1e3);
 }
 

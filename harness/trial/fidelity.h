@@ -5,7 +5,7 @@
 #define LIQUIDNET_FIDELITY_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 #include <jansson.h>
 
 /* Sends a train over every direction of every shaped link whose ends have addresses, all at the same time,

@@ -3,7 +3,7 @@
 #include "harness/trial/observe.h"
 
 #include "harness/trial/capture.h"
-#include "harness/trial/trial.h"
+#include "harness/record/verdict.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -183,9 +183,9 @@ static void judge_threshold(
 	json_t *record, double value, double suspect, double invalid, const char *what, const char *unit)
 {
 	if (value > invalid)
-		trial_judge(record, "invalid", "%s is %.1f %s, more than %.1f", what, value, unit, invalid);
+		verdict_judge(record, "invalid", "%s is %.1f %s, more than %.1f", what, value, unit, invalid);
 	else if (value > suspect)
-		trial_judge(record, "suspect", "%s is %.1f %s, more than %.1f", what, value, unit, suspect);
+		verdict_judge(record, "suspect", "%s is %.1f %s, more than %.1f", what, value, unit, suspect);
 }
 
 static void judge_captures(json_t *record, json_t *targets)
@@ -197,7 +197,7 @@ static void judge_captures(json_t *record, json_t *targets)
 		json_int_t dropped = json_integer_value(json_object_get(target, "dropped_kernel")) +
 				     json_integer_value(json_object_get(target, "dropped_interface"));
 		if (dropped)
-			trial_judge(record, "invalid", "the capture at %s lost %lld packets",
+			verdict_judge(record, "invalid", "the capture at %s lost %lld packets",
 				json_string_value(json_object_get(target, "name")), (long long)dropped);
 	}
 }
@@ -212,7 +212,7 @@ void observe_judge(json_t *record)
 		"the time in which its processes waited for a processor", "%");
 	const char *reason = json_string_value(json_object_get(probe, "reason"));
 	if (json_number_value(json_object_get(probe, "n")) <= 0)
-		trial_judge(record, "suspect", "scheduling lateness was not measured: %s",
+		verdict_judge(record, "suspect", "scheduling lateness was not measured: %s",
 			reason ? reason : "its probe took no times");
 	judge_threshold(record, json_number_value(json_object_get(probe, "p50_ms")), MEDIAN_SUSPECT_MS,
 		MEDIAN_INVALID_MS, "the median of scheduling lateness", "ms");

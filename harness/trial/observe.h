@@ -8,7 +8,7 @@
 #include "harness/trial/congestion.h"
 #include "harness/machine/cost.h"
 #include "harness/experiment/experiment.h"
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 #include "harness/machine/probe.h"
 #include <sys/types.h>
 

@@ -5,7 +5,7 @@
 #define LIQUIDNET_PROGRAMS_H
 
 #include "harness/experiment/names.h"
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 
 struct running {
 	const struct program *program;

@@ -3,30 +3,27 @@
 #include "harness/trial/trial.h"
 
 #include "harness/trial/agreement.h"
-#include "harness/lab/changes.h"
+#include "harness/links/changes.h"
 #include "harness/trial/congestion.h"
 #include "harness/machine/cost.h"
-#include "harness/lab/counters.h"
+#include "harness/place/counters.h"
 #include "harness/trial/fidelity.h"
 #include "harness/trial/measure.h"
-#include "harness/lab/network.h"
+#include "harness/lab/lab.h"
 #include "harness/trial/observe.h"
 #include "harness/trial/programs.h"
-#include "harness/experiment/project.h"
-#include "harness/lab/settings.h"
-#include "harness/lab/shape.h"
+#include "harness/machine/project.h"
+#include "harness/record/verdict.h"
 #include "harness/trial/wire.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SCRATCH "/tmp/scratch"
@@ -37,8 +34,8 @@ struct run { /* what one trial holds while it runs */
 	const struct configuration *configuration;
 	struct pool *pool;
 	int64_t deadline_ns;
-	struct network network;
-	struct shaping shaping;
+	struct lab_options options;
+	struct lab lab;
 	struct changer changer;
 	struct stage stage;
 	struct observer observer;
@@ -46,43 +43,6 @@ struct run { /* what one trial holds while it runs */
 	bool late; /* changes of links were */
 	json_t *record;
 };
-
-json_t *trial_record(const struct trial *trial, const char *failure)
-{
-	const struct experiment *e = trial->experiment;
-	const struct planned *p = trial->planned;
-	char started[32];
-	time_t now = time(NULL);
-	struct tm utc;
-	strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-	json_t *record = json_pack("{s:i, s:s, s:s, s:i, s:i, s:I, s:s, s:[], s:s, s:{}, s:[]}", "trial",
-		(int)trial->number, "configuration", e->configurations[p->configuration].name, "procedure",
-		e->procedures[p->procedure].name, "repeat", (int)p->repeat, "attempt", (int)trial->attempt,
-		"seed", (json_int_t)p->seed, "status", "valid", "reasons", "started", started, "measures",
-		"subflows");
-	if (failure)
-		trial_judge(record, "failed", "%s", failure);
-	return record;
-}
-
-void trial_judge(json_t *record, const char *status, const char *format, ...)
-{
-	static const char *const order[] = {"valid", "suspect", "invalid", "failed"};
-	const char *now = json_string_value(json_object_get(record, "status"));
-	char text[1024];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	json_array_append_new(json_object_get(record, "reasons"), json_string(text));
-	size_t old = 0, new = 0;
-	for (size_t i = 0; i < 4; i++) {
-		old = now && strcmp(now, order[i]) == 0 ? i : old;
-		new = strcmp(status, order[i]) == 0 ? i : new;
-	}
-	if (new > old)
-		json_object_set_new(record, "status", json_string(order[new]));
-}
 
 /* Programs are found beside us first, then where the system has them. */
 static void set_path(void)
@@ -94,36 +54,34 @@ static void set_path(void)
 	setenv("LC_ALL", "C.UTF-8", 1);
 }
 
+static void note_built(void *context)
+{
+	cost_phase(context, "network");
+}
+
 static int build(struct run *run, char **error)
 {
-	const struct experiment *e = run->trial->experiment;
-	if (network_build(&run->network, run->trial->root, e->topology, run->deadline_ns, error) < 0 ||
-		settings_apply(&run->network, e->settings, e->settings_count, error) < 0 ||
-		settings_apply(&run->network, run->configuration->settings,
-			run->configuration->settings_count, error) < 0 ||
-		settings_apply(
-			&run->network, run->procedure->settings, run->procedure->settings_count, error) < 0)
-		return -1;
-	cost_phase(&run->cost, "network");
-	run->shaping = (struct shaping){.network = &run->network,
-		.links = run->configuration->links,
-		.chosen = pool_alloc(run->pool, e->topology->links_count + 1, sizeof *run->shaping.chosen),
+	run->options = (struct lab_options){.experiment = run->trial->experiment,
+		.configuration = run->configuration,
+		.procedure = run->procedure,
+		.root = run->trial->root,
 		.folder = run->trial->folder,
+		.backend = run->trial->backend,
+		.proofs = run->trial->proofs,
 		.seed = run->trial->planned->seed,
-		.daemon = PROCESS_NONE};
-	if (shape_choose(e->topology, run->configuration->links, run->trial->backend, run->trial->proofs,
-		    run->shaping.chosen, error) < 0)
-		return -1;
-	if (shape_install(&run->shaping, error) < 0)
-		return -1;
-	cost_phase(&run->cost, "links");
-	return 0;
+		.deadline_ns = run->deadline_ns,
+		.built = note_built,
+		.context = &run->cost};
+	int result = lab_open(&run->lab, &run->options, run->pool, error);
+	if (result == 0)
+		cost_phase(&run->cost, "links");
+	return result;
 }
 
 static int begin_changes(void *context, char **error)
 {
 	struct run *run = context;
-	return changes_start(&run->changer, &run->shaping, error);
+	return changes_start(&run->changer, &run->lab.shaping, error);
 }
 
 static int serve(struct run *run, char **error)
@@ -132,7 +90,7 @@ static int serve(struct run *run, char **error)
 	const char *seed = pool_printf(run->pool, "%" PRIu64, t->planned->seed);
 	if (mkdir(SCRATCH, 0700) < 0)
 		return error_set(error, SCRATCH ": %s", strerror(errno));
-	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->network, t->folder, SCRATCH,
+	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->lab.network, t->folder, SCRATCH,
 		seed, run->deadline_ns);
 	run->stage.begun = begin_changes;
 	run->stage.context = run;
@@ -142,40 +100,20 @@ static int serve(struct run *run, char **error)
 	return 0;
 }
 
-/* Every key that was set: by the experiment, by the configuration, by the procedure. */
-static json_t *read_settings_of(struct run *run)
-{
-	const struct experiment *e = run->trial->experiment;
-	const struct configuration *c = run->configuration;
-	const struct procedure *p = run->procedure;
-	const struct {
-		const struct setting *settings;
-		size_t count;
-	} parts[] = {{e->settings, e->settings_count}, {c->settings, c->settings_count},
-		{p->settings, p->settings_count}};
-	struct setting *all = pool_alloc(
-		run->pool, e->settings_count + c->settings_count + p->settings_count + 1, sizeof *all);
-	size_t count = 0;
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		for (size_t k = 0; k < parts[i].count; k++)
-			all[count++] = parts[i].settings[k];
-	return settings_read(&run->network, all, count);
-}
-
 /* What the nodes and links say at the end, while they still exist. */
 static int collect(struct run *run, char **error)
 {
-	json_t *counters = counters_read(&run->network, error);
-	json_t *links = counters ? shape_collect(&run->shaping, error) : NULL;
+	json_t *counters = counters_read(&run->lab.network, error);
+	json_t *links = counters ? shape_collect(&run->lab.shaping, error) : NULL;
 	if (counters)
 		json_object_set_new(run->record, "counters", counters);
 	if (!links)
 		return -1;
 	json_object_set_new(run->record, "links", links);
 	cost_phase(&run->cost, "check");
-	fidelity_observe(&run->network, run->configuration->links, links);
+	fidelity_observe(&run->lab.network, run->configuration->links, links);
 	cost_phase(&run->cost, "trains");
-	json_object_set_new(run->record, "settings", read_settings_of(run));
+	json_object_set_new(run->record, "settings", lab_settings(&run->lab, &run->options, run->pool));
 	return stage_alive(&run->stage, error) ? 0 : -1;
 }
 
@@ -213,7 +151,7 @@ static void check_agreement(struct run *run, const struct delivery *delivery)
 static int perform(struct run *run, char **error)
 {
 	if (observe_start(&run->observer, run->trial->experiment, run->configuration, run->procedure,
-		    &run->network, run->trial->folder, error) < 0)
+		    &run->lab.network, run->trial->folder, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "observe");
 	json_t *earlier = cost_programs();
@@ -303,18 +241,17 @@ int trial_body(void *context, int report_fd)
 		.configuration = &e->configurations[trial->planned->configuration],
 		.pool = pool_new(),
 		.deadline_ns = began + e->trial_limit_ns,
-		.shaping = {.daemon = PROCESS_NONE},
-		.record = trial_record(trial, NULL)};
+		.lab = LAB_NONE,
+		.record = verdict_record(e, trial->planned, trial->number, trial->attempt)};
 	keep_log(trial->folder);
 	set_path();
 	cost_begin(&run.cost);
 	if (work(&run, &error) < 0)
-		trial_judge(run.record, "failed", "%s", error ? error : "no reason was given");
+		verdict_judge(run.record, "failed", "%s", error ? error : "no reason was given");
 	if (run.stage.running)
 		stage_stop(&run.stage);
 	observe_abandon(&run.observer);
-	if (run.network.topology)
-		shape_stop(&run.shaping);
+	lab_close(&run.lab);
 	cost_phase(&run.cost, "end");
 	json_object_set_new(run.record, "phases", cost_end(&run.cost));
 	json_object_set_new(run.record, "wall_s", json_real((double)(clock_now_ns() - began) / 1e9));

@@ -20,13 +20,4 @@ struct trial {
  * when a record was written, whatever it says. `context` is the trial. */
 int trial_body(void *context, int report_fd);
 
-/* A record with what is known before anything ran (and for a trial that never reported): status "failed" and
- * the reason if one is given. The caller owns it. */
-json_t *trial_record(const struct trial *trial, const char *failure);
-
-/* Marks a record "failed", "invalid" or "suspect", whichever is worse than what it says, and adds the reason.
- */
-void trial_judge(json_t *record, const char *status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
 #endif

@@ -3,8 +3,8 @@
 #include "harness/trial/wire.h"
 
 #include "analysis/analysis.h"
-#include "harness/lab/counters.h"
-#include "harness/trial/trial.h"
+#include "harness/place/counters.h"
+#include "harness/record/verdict.h"
 #include "harness/trial/tunnel.h"
 #include "lib/base/error.h"
 #include <stdlib.h>
@@ -70,15 +70,15 @@ static void check_protocol(const struct expect *x, const char *at, json_t *conne
 		bool seen = json_is_true(json_object_get(connection, "mptcp_option_seen")) ||
 			    json_is_true(json_object_get(connection, "mptcp_requested"));
 		if (x->protocol == EXPECT_TCP && seen)
-			trial_judge(record, "failed",
+			verdict_judge(record, "failed",
 				"the label says TCP, and connection %zu at %s shows MPTCP options", i, at);
 		if (x->protocol != EXPECT_MPTCP)
 			continue;
 		if (strcmp(text(connection, "protocol"), "mptcp") != 0)
-			trial_judge(record, "failed",
+			verdict_judge(record, "failed",
 				"the label says MPTCP, and connection %zu at %s is plain TCP", i, at);
 		else if (json_is_true(json_object_get(connection, "fallback")))
-			trial_judge(record, "failed", "connection %zu at %s fell back to TCP (%s)", i, at,
+			verdict_judge(record, "failed", "connection %zu at %s fell back to TCP (%s)", i, at,
 				text(connection, "fallback_reason"));
 	}
 }
@@ -87,9 +87,9 @@ static void check_counters(const struct expect *x, json_t *counters, json_t *rec
 {
 	const char *node, *name;
 	if (x->protocol == EXPECT_TCP && (name = counters_find(counters, "MPTcpExt", "", &node)))
-		trial_judge(record, "failed", "the label says TCP, and node %s counted %s", node, name);
+		verdict_judge(record, "failed", "the label says TCP, and node %s counted %s", node, name);
 	if (x->protocol == EXPECT_MPTCP && (name = counters_find(counters, "MPTcpExt", "Fallback", &node)))
-		trial_judge(
+		verdict_judge(
 			record, "failed", "node %s counted %s: a connection fell back to TCP", node, name);
 }
 
@@ -144,11 +144,11 @@ static void check_subflows(
 					     coarser(json_object_get(bytes, "series_unique_bytes"))));
 		}
 		if (want < x->subflows_count && !found)
-			trial_judge(record, "failed", "no subflow from node %s on the data connection at %s",
+			verdict_judge(record, "failed", "no subflow from node %s on the data connection at %s",
 				e->topology->nodes[x->subflows[want]], at);
 	}
 	if (extra)
-		trial_judge(record, "failed", "%zu subflows more on the data connection at %s than promised",
+		verdict_judge(record, "failed", "%zu subflows more on the data connection at %s than promised",
 			extra, at);
 	free(used);
 }
@@ -163,14 +163,14 @@ static int check_tunnel(const struct expect *x, const char *capture, json_t *rec
 		json_pack("{s:I, s:I}", "data_packets", (json_int_t)sight.data, "readable_packets",
 			(json_int_t)sight.readable));
 	if (sight.data < 100)
-		trial_judge(record, "failed", "only %lu data packets in the tunnel (UDP port %d)", sight.data,
+		verdict_judge(record, "failed", "only %lu data packets in the tunnel (UDP port %d)", sight.data,
 			x->tunnel_port);
 	else if (x->tunnel_readable && share < READABLE_SHARE)
-		trial_judge(record, "failed",
+		verdict_judge(record, "failed",
 			"the tunnel should be plain, and %.0f %% of its packets cannot be read",
 			100 * (1 - share));
 	else if (!x->tunnel_readable && share > HIDDEN_SHARE)
-		trial_judge(record, "failed",
+		verdict_judge(record, "failed",
 			"the tunnel should be encrypted, and %.0f %% of its packets can be read",
 			100 * share);
 	return 0;
@@ -244,7 +244,7 @@ static int check_capture(const struct experiment *e, const struct expect *x, siz
 		json_object_get(json_array_get(json_object_get(result, "files"), 0), "connections");
 	json_t *connection = data_connection(connections);
 	if (!connection) {
-		trial_judge(
+		verdict_judge(
 			record, "failed", "the capture at %s shows no connection", e->captures[capture].name);
 	} else {
 		take_measures(e, capture, connection, record);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* What is drawn, a sequence each within a direction: adding one never shifts the others. The first two are
- * the wheel's too (harness/lab/wheel_geometry.c). */
+ * the wheel's too (harness/links/wheel_geometry.c). */
 enum draw {
 	DRAW_LOSS = 1,
 	DRAW_JITTER = 2,

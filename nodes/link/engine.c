@@ -6,7 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
-#include "nodes/link/engine_state.h"
+#include "nodes/link/engine_internal.h"
 #include "nodes/link/packet.h"
 #include <errno.h>
 #include <inttypes.h>

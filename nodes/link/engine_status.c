@@ -1,6 +1,6 @@
 /* What the engine tells of itself, as JSON: settings and counters; nodes/link/README.md has the keys. */
 #include "lib/base/clock.h"
-#include "nodes/link/engine_state.h"
+#include "nodes/link/engine_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
 

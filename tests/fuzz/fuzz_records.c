@@ -1,10 +1,12 @@
 /* What a results folder holds may come from anywhere: records, published tables and the notes on them are
  * read from arbitrary bytes. The first byte chooses which. */
-#include "harness/report/html.c"
-#include "harness/report/notes.c"
-#include "harness/report/published.c"
-#include "harness/record/records.c"
+#include "harness/report/html.h"
+#include "harness/report/notes.h"
+#include "harness/report/published.h"
+#include "harness/record/records.h"
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,7 +49,7 @@ static void read_records(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *error = NULL;
-	struct notes notes;
+	struct notes notes = {0};
 
 	if (size == 0)
 		return 0;

@@ -5,7 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "harness/machine/awake.c"
+#include "harness/machine/awake.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 static int32_t granted_us(int fd)
 {

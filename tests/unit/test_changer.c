@@ -7,11 +7,11 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "harness/lab/changes.c"
+#include "harness/links/changes.c"
 
 static char status[16];
 
-void trial_judge(json_t *record, const char *worse, const char *format, ...)
+void verdict_judge(json_t *record, const char *worse, const char *format, ...)
 {
 	(void)record;
 	(void)format;

@@ -5,10 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "harness/experiment/experiment_changes.c"
-#include "harness/experiment/experiment_network.c"
-#include "harness/experiment/topology.c"
-#include "harness/experiment/traces.c"
+#include "harness/experiment/experiment_internal.h"
+#include "harness/experiment/topology.h"
+#include "harness/experiment/traces.h"
 #include "lib/base/clock.h"
 #include <stdlib.h>
 #include <string.h>

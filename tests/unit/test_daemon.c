@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/daemon.c"
+#include "lib/base/daemon.h"
+#include <fcntl.h>
 #include "lib/base/process.h"
 #include "lib/base/version.h"
 #include <poll.h>

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/trial/measure.c"
-#include "harness/experiment/template.c"
+#include "harness/trial/measure.h"
+#include "harness/experiment/template.h"
+#include "lib/base/error.h"
 
 static const struct measure window = {.name = "receiver", .kind = MEASURE_SERIES, .program = "server", .path = "intervals",
 	.from = "sum.start", .to = "sum.end", .amount = "sum.bytes", .window = {0.9, 10.1}, .scale = 8e-6};

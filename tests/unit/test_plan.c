@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "harness/experiment/plan.c"
+#include "harness/experiment/plan.h"
+#include "harness/run/run.h"
 
 static struct configuration configurations[] = {{.name = "plain"}, {.name = "loss-1"}, {.name = "loss-5"}};
 static struct procedure procedures[] = {{.name = "tcp"}, {.name = "nat"}, {.name = "vpn"}, {.name = "vpn-encrypted", .optional = true}};
@@ -121,7 +122,7 @@ static void it_resumes_from_every_prefix(void **state)
 				.attempt = 1 + (int64_t)(i % 3),
 				.status = (enum trial_status)(i % 4),
 				.last = true};
-		plan_resume(&plan, &(struct records){.items = items, .count = done}, 1);
+		resume_plan(&plan, &(struct records){.items = items, .count = done}, 1);
 		size_t states[3] = {0};
 		for (size_t i = 0; i < plan.count; i++) {
 			bool recorded = i < done, counts = i % 4 <= TRIAL_SUSPECT, again = i % 3 == 0;

@@ -7,8 +7,17 @@
 
 #include <cmocka.h>
 
-#include "lib/net/netns.c"
-#include "lib/base/process.c"
+#include "lib/net/netns.h"
+#include "lib/base/process.h"
+#include "lib/base/clock.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <sys/stat.h>
 
 #define SOON (clock_now_ns() + 20 * NS_PER_S)

@@ -6,8 +6,12 @@
 
 #include <cmocka.h>
 
-#include "harness/trial/programs.c"
-#include "harness/trial/ready.c"
+#include "harness/trial/programs.h"
+#include "lib/base/clock.h"
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "harness/trial/ready.h"
 #include <sys/stat.h>
 
 static char folder[32], orders[64];

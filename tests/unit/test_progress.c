@@ -6,7 +6,11 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
-#include "harness/run/progress.c"
+#include "harness/run/progress.h"
+#include "lib/base/clock.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct fake {
 	int64_t ns;

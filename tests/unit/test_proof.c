@@ -8,7 +8,9 @@
 /* cmocka needs the four above. */
 #include <cmocka.h>
 
-#include "harness/lab/proof.c"
+#include "harness/links/proof.h"
+#include "lib/base/clock.h"
+#include <string.h>
 
 struct link { /* what a computed link does besides what it should */
 	double rate_factor, extra_ns;

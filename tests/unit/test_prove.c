@@ -7,10 +7,10 @@
 
 #include <cmocka.h>
 
-#include "harness/machine/sandbox.c"
-#include "harness/lab/proof.c"
-#include "harness/lab/prove.c"
-#include "harness/lab/shape.c"
+#include "harness/machine/sandbox.h"
+#include "harness/links/proof.h"
+#include "harness/links/prove.c"
+#include "harness/links/shape.h"
 
 static bool yes(void)
 {

@@ -6,7 +6,11 @@
 
 #include <cmocka.h>
 
-#include "harness/trial/ready.c"
+#include "harness/trial/ready.h"
+#include "lib/base/clock.h"
+#include "lib/net/netns.h"
+#include <string.h>
+#include <unistd.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -7,19 +7,18 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
-#include "harness/report/cells.c"
-#include "harness/report/cells_published.c"
-#include "harness/report/drawings.c"
-#include "harness/report/figures.c"
-#include "harness/report/html.c"
-#include "harness/report/notes.c"
-#include "harness/experiment/plan.c"
-#include "harness/report/published.c"
-#include "harness/record/records.c"
-#include "harness/report/report.c"
-#include "harness/report/report_about.c"
-#include "harness/report/report_tables.c"
-#include "harness/record/stats.c"
+#include "harness/report/cells.h"
+#include "harness/report/cells_published.h"
+#include "harness/report/drawings.h"
+#include "harness/report/figures.h"
+#include "harness/report/html.h"
+#include <string.h>
+#include <unistd.h>
+#include "harness/experiment/plan.h"
+#include "harness/report/published.h"
+#include "harness/record/records.h"
+#include "harness/report/report.h"
+#include "harness/record/stats.h"
 #include <sys/stat.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

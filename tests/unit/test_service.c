@@ -9,24 +9,17 @@
 
 #define topology_describe topology_describe_by_driver
 #include "harness/experiment/topology.c"
-#include "harness/experiment/traces.c"
+#include "harness/experiment/traces.h"
 #undef topology_describe
 struct topology *topology_describe(const char *root, const char *name, char **error);
-#include "harness/trial/congestion.c"
-#include "harness/experiment/experiment.c"
-#include "harness/experiment/experiment_base.c"
-#include "harness/experiment/experiment_check.c"
-#include "harness/experiment/experiment_network.c"
-#include "harness/experiment/experiment_procedures.c"
-#include "harness/experiment/experiment_programs.c"
-#include "harness/trial/measure.c"
-#include "harness/trial/ready.c"
+#include "harness/trial/congestion.h"
+#include "harness/trial/measure.h"
+#include "harness/trial/ready.h"
+#include "harness/record/verdict.h"
 #include "harness/run/service.c"
-#include "harness/experiment/template.c"
+#include "harness/experiment/template.h"
 /* Their `keys` and `lookup` would shadow names of the others. */
-#include "harness/experiment/experiment_changes.c"
-#include "harness/experiment/experiment_configurations.c"
-#include "harness/experiment/names.c"
+#include "harness/experiment/names.h"
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -44,7 +37,7 @@ const char *project_programs(void)
 	return "/nowhere";
 }
 
-void trial_judge(json_t *record, const char *status, const char *format, ...)
+void verdict_judge(json_t *record, const char *status, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);

@@ -7,23 +7,22 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
-#include "harness/report/cells.c"
+#include "harness/report/cells.h"
 #include "harness/report/cells_published.c"
-#include "harness/report/drawings.c"
-#include "harness/report/figures.c"
-#include "harness/report/html.c"
-#include "harness/report/notes.c"
-#include "harness/experiment/plan.c"
-#include "harness/report/published.c"
-#include "harness/record/records.c"
-#include "harness/report/report.c"
-#include "harness/report/report_about.c"
-#include "harness/report/report_tables.c"
-#include "harness/report/scorecard.c"
-#include "harness/record/stats.c"
-#include "harness/report/csv.c"
-#include "harness/report/summary.c"
+#include "harness/report/drawings.h"
+#include "harness/report/figures.h"
+#include "harness/report/html.h"
+#include "harness/report/notes.h"
+#include "harness/experiment/plan.h"
+#include "harness/report/published.h"
+#include "harness/record/records.h"
+#include "harness/report/report.h"
+#include "harness/report/scorecard.h"
+#include "harness/record/stats.h"
+#include "harness/report/csv.h"
+#include "harness/report/summary.h"
 #include "harness/report/table.c"
+#include <unistd.h>
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -436,10 +435,7 @@ static void notes_on_published_values(void **state)
 			i, 80 + i, i, i);
 	}
 	make_folder(&folder, records);
-	char data[128];
-	snprintf(data, sizeof data, "%s/data", folder.path);
-	assert_int_equal(mkdir(data, 0755), 0);
-	put(&folder, "data/notes.yaml",
+	put(&folder, "notes.yaml",
 		"notes:\n"
 		"  - {table: a.csv, columns: tcp|x, effect: explains-lower, text: never}\n"
 		"  - {table: a.csv, rows: 'cl*', columns: tcp, effect: explains-higher, text: \"a, cause\"}\n"
@@ -467,10 +463,6 @@ static void notes_on_published_values(void **state)
 	assert_null(strstr(scorecard, "another experiment"));
 	assert_non_null(strstr(scorecard, "not theirs"));
 	free(scorecard);
-	char path[160];
-	snprintf(path, sizeof path, "%s/notes.yaml", data);
-	unlink(path);
-	rmdir(data);
 	remove_folder(&folder);
 }
 
@@ -507,7 +499,7 @@ static void faults_in_notes_name_their_line(void **state)
 		{"notes:\n  - {table: a, effect: context, text: b, row: c}", "n.yaml:2: "},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct notes notes;
+		struct notes notes = {0};
 		char *error = NULL;
 		assert_int_equal(notes_parse(&notes, "n.yaml", cases[i][0], strlen(cases[i][0]), &error), -1);
 		if (strncmp(error, cases[i][1], strlen(cases[i][1])))

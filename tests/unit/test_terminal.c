@@ -6,7 +6,9 @@
 #include <cmocka.h>
 #include <fcntl.h>
 
-#include "lib/base/terminal.c"
+#include "lib/base/terminal.h"
+#include <stdlib.h>
+#include <unistd.h>
 
 static void a_terminal_unless_it_is_dumb_or_plain_is_wanted(void **state)
 {

@@ -1,6 +1,9 @@
 /* Traces are part of what was run: where they may lie, that each run keeps them, and that a changed one is
  * noticed. */
-#include "harness/experiment/traces.c"
+#include "harness/experiment/traces.h"
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

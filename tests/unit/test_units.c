@@ -6,7 +6,8 @@
 
 #include <cmocka.h>
 
-#include "lib/base/units.c"
+#include "lib/base/units.h"
+#include <stdio.h>
 #include <locale.h>
 #include <string.h>
 

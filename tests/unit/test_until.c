@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "harness/record/differences.c"
-#include "harness/record/stats.c"
-#include "harness/run/until.c"
+#include "harness/record/differences.h"
+#include "harness/record/stats.h"
+#include "harness/run/until.h"
+#include <math.h>
 
 /* Half-widths by hand: t(0.975, 4) = 2.776445 (any table of Student's t). */
 static void five_values_by_hand(void **state)

@@ -8,11 +8,11 @@
 /* cmocka needs the four above. */
 #include <cmocka.h>
 
-#include "harness/lab/wheel_geometry.c"
-#include "lib/link/codel.c"
-#include "lib/link/medium.c"
-#include "lib/link/model.c"
-#include "lib/link/ring.c"
+#include "harness/links/wheel_geometry.c"
+#include "lib/link/codel.h"
+#include "lib/link/medium.h"
+#include "lib/link/model.h"
+#include "lib/link/ring.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -437,7 +437,7 @@ static int start_tunnels(struct client *client, char **error)
 	for (unsigned i = 0; i < client->settings->count; i++) {
 		if (client->settings->detours[i].kind != DETOUR_VPN)
 			continue;
-		client->vpns[i] = vpn_start(client->loop, client->settings, i, &handlers, error);
+		client->vpns[i] = client_vpn_start(client->loop, client->settings, i, &handlers, error);
 		if (!client->vpns[i])
 			return -1;
 	}
@@ -469,7 +469,7 @@ void client_free(struct client *client)
 	if (!client)
 		return;
 	for (unsigned i = 0; i < client->settings->count; i++)
-		vpn_stop(client->vpns[i]);
+		client_vpn_stop(client->vpns[i]);
 	mptcp_pm_close(client->pm);
 	sd_event_source_disable_unref(client->exit);
 	sd_event_source_disable_unref(client->timer);

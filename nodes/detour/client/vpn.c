@@ -93,7 +93,7 @@ static char *options(const struct settings_detour *detour, char **error)
 	return NULL;
 }
 
-struct vpn *vpn_start(sd_event *loop, const struct settings *settings, unsigned detour,
+struct vpn *client_vpn_start(sd_event *loop, const struct settings *settings, unsigned detour,
 	const struct vpn_handlers *handlers, char **error)
 {
 	const struct settings_detour *own = &settings->detours[detour];
@@ -118,7 +118,7 @@ struct vpn *vpn_start(sd_event *loop, const struct settings *settings, unsigned 
 	return NULL;
 }
 
-void vpn_stop(struct vpn *vpn)
+void client_vpn_stop(struct vpn *vpn)
 {
 	if (!vpn)
 		return;

@@ -17,10 +17,10 @@ struct vpn_handlers {
 
 /* Starts the client of settings->detours[detour]; its files go into settings->directory. Neither may end
  * before the vpn. NULL with *error when it cannot be started at all (no openvpn, a bad certificate). */
-struct vpn *vpn_start(sd_event *loop, const struct settings *settings, unsigned detour,
+struct vpn *client_vpn_start(sd_event *loop, const struct settings *settings, unsigned detour,
 	const struct vpn_handlers *handlers, char **error);
 /* Stops it, removes the route. Without a call of down(). NULL-safe. */
-void vpn_stop(struct vpn *vpn);
+void client_vpn_stop(struct vpn *vpn);
 /* Whether the tunnel can be used; *local and *restarts are filled in any case. */
 bool vpn_is_up(const struct vpn *vpn, struct in_addr *local, unsigned *restarts);
 #endif

@@ -288,7 +288,7 @@ static int start(struct detour *detour, char **error)
 		return -1;
 	if (!detour->config->vpn)
 		return 0;
-	detour->vpn = vpn_start(loop, detour->nft, detour->config, &events, error);
+	detour->vpn = detour_vpn_start(loop, detour->nft, detour->config, &events, error);
 	return detour->vpn ? await_vpn(detour, error) : -1;
 }
 
@@ -297,7 +297,7 @@ static void stop(struct detour *detour)
 	for (size_t i = 0; i < detour->waiting; i++)
 		control_refuse(detour->waiters[i], "the daemon ends");
 	detour->waiting = 0;
-	vpn_stop(detour->vpn);
+	detour_vpn_stop(detour->vpn);
 	signalling_stop(detour->signalling);
 	nft_close(detour->nft);
 	if (detour->forwarding_set)

@@ -84,7 +84,7 @@ static int install_table(struct nft_ctx *nft, const struct detour_config *config
 	return nft_run(nft, commands, error);
 }
 
-struct vpn *vpn_start(sd_event *loop, struct nft_ctx *nft, const struct detour_config *config,
+struct vpn *detour_vpn_start(sd_event *loop, struct nft_ctx *nft, const struct detour_config *config,
 	const struct openvpn_events *events, char **error)
 {
 	struct vpn *vpn = calloc(1, sizeof *vpn);
@@ -104,13 +104,13 @@ struct vpn *vpn_start(sd_event *loop, struct nft_ctx *nft, const struct detour_c
 		openvpn_start(loop, "server", config->directory, options, config->device, events, error);
 	free(options);
 	if (!vpn->openvpn) {
-		vpn_stop(vpn);
+		detour_vpn_stop(vpn);
 		return NULL;
 	}
 	return vpn;
 }
 
-void vpn_stop(struct vpn *vpn)
+void detour_vpn_stop(struct vpn *vpn)
 {
 	if (!vpn)
 		return;

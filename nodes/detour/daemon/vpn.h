@@ -13,10 +13,10 @@ struct vpn;
 
 /* Makes the directory, puts the table in place (instead of one left over) and starts the server. `changed` as
  * in lib/net/openvpn.h. NULL with *error; nothing is then left. */
-struct vpn *vpn_start(sd_event *loop, struct nft_ctx *nft, const struct detour_config *config,
+struct vpn *detour_vpn_start(sd_event *loop, struct nft_ctx *nft, const struct detour_config *config,
 	const struct openvpn_events *events, char **error);
 /* Stops the server and removes the table. NULL-safe. */
-void vpn_stop(struct vpn *vpn);
+void detour_vpn_stop(struct vpn *vpn);
 enum openvpn_state vpn_state(const struct vpn *vpn);
 unsigned vpn_restarts(const struct vpn *vpn);
 #endif

@@ -97,12 +97,12 @@ static int serve(struct daemon *daemon, char **error)
 
 static void *load(const char *path, char **error)
 {
-	return settings_load(path, error);
+	return device_settings_load(path, error);
 }
 
 static void unload(void *config)
 {
-	settings_free(config);
+	device_settings_free(config);
 }
 
 int main(int argc, char **argv)

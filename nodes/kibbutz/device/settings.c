@@ -296,7 +296,7 @@ static struct settings *read_all(struct conf *conf, char **error)
 		read_rest(root, s, error) == 0 && read_provider(root, s, error) == 0 &&
 		read_tunnel(root, s, &s->tunnel, error) == 0 && read_neighbours(root, s, error) == 0)
 		return s;
-	settings_free(s);
+	device_settings_free(s);
 	return NULL;
 }
 
@@ -307,17 +307,17 @@ struct in_addr settings_path(const struct settings *settings, unsigned neighbour
 	return n->tunnel.port ? n->tunnel.local : n->source;
 }
 
-struct settings *settings_load(const char *path, char **error)
+struct settings *device_settings_load(const char *path, char **error)
 {
 	return read_all(conf_load(path, error), error);
 }
 
-struct settings *settings_parse(const char *name, const char *text, char **error)
+struct settings *device_settings_parse(const char *name, const char *text, char **error)
 {
 	return read_all(conf_parse(name, text, strlen(text), error), error);
 }
 
-void settings_free(struct settings *settings)
+void device_settings_free(struct settings *settings)
 {
 	if (!settings)
 		return;

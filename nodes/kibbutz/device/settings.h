@@ -47,8 +47,8 @@ struct settings {
 /* The address with which own packets go through a neighbour: inside the tunnel, where there is one. */
 struct in_addr settings_path(const struct settings *settings, unsigned neighbour);
 /* Reads the file and the keys that it names. NULL with *error "FILE:LINE: ...". */
-struct settings *settings_load(const char *path, char **error);
+struct settings *device_settings_load(const char *path, char **error);
 /* The same from a text, for tests; `name` stands for the file. */
-struct settings *settings_parse(const char *name, const char *text, char **error);
-void settings_free(struct settings *settings);
+struct settings *device_settings_parse(const char *name, const char *text, char **error);
+void device_settings_free(struct settings *settings);
 #endif

@@ -193,12 +193,12 @@ static int serve(struct daemon *daemon, char **error)
 
 static void *load(const char *path, char **error)
 {
-	return settings_load(path, error);
+	return provider_settings_load(path, error);
 }
 
 static void unload(void *config)
 {
-	settings_free(config);
+	provider_settings_free(config);
 }
 
 int main(int argc, char **argv)

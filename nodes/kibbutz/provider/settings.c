@@ -166,21 +166,21 @@ static struct settings *read_all(struct conf *conf, char **error)
 		read_watchdog(root, s, error) == 0 && read_interface(root, s, error) == 0 &&
 		read_tunnels(root, s, error) == 0)
 		return s;
-	settings_free(s);
+	provider_settings_free(s);
 	return NULL;
 }
 
-struct settings *settings_load(const char *path, char **error)
+struct settings *provider_settings_load(const char *path, char **error)
 {
 	return read_all(conf_load(path, error), error);
 }
 
-struct settings *settings_parse(const char *name, const char *text, char **error)
+struct settings *provider_settings_parse(const char *name, const char *text, char **error)
 {
 	return read_all(conf_parse(name, text, strlen(text), error), error);
 }
 
-void settings_free(struct settings *settings)
+void provider_settings_free(struct settings *settings)
 {
 	if (!settings)
 		return;

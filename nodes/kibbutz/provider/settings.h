@@ -34,7 +34,7 @@ struct settings {
 };
 
 /* NULL with *error "FILE:LINE: ...". */
-struct settings *settings_load(const char *path, char **error);
-struct settings *settings_parse(const char *name, const char *text, char **error);
-void settings_free(struct settings *settings);
+struct settings *provider_settings_load(const char *path, char **error);
+struct settings *provider_settings_parse(const char *name, const char *text, char **error);
+void provider_settings_free(struct settings *settings);
 #endif

@@ -10,7 +10,7 @@ int main(int argc, char **argv)
 {
 	log_open("liquidnet-kibbutz-sim", LOG_LEVEL_INFO);
 	/* Its former name, liquidnet-sim, took the simulation as its first word. */
-	if (argc > 1 && !strcmp(argv[1], "kibbutz")) {
+	if (argc > 1 && strcmp(argv[0], "kibbutz") && !strcmp(argv[1], "kibbutz")) {
 		argc--;
 		argv++;
 	}

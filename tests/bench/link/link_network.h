@@ -4,7 +4,7 @@
 #ifndef LIQUIDNET_BENCH_LINK_NETWORK_H
 #define LIQUIDNET_BENCH_LINK_NETWORK_H
 
-#include "harness/lab/shape.h"
+#include "harness/links/shape.h"
 #include <stddef.h>
 
 struct link_network {

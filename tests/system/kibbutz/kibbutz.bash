@@ -126,7 +126,7 @@ carried() { own_packet 2; gets_from 10.21.2.2 2>/dev/null; }
 
 # replayed N: the phone's policy, told again what it was told here, decides the same in the simulator.
 replayed() {
-	"$programs/liquidnet-kibbutz-sim" kibbutz --replay "p$1.trace" >"p$1.replay"
+	"$programs/liquidnet-kibbutz-sim" --replay "p$1.trace" >"p$1.replay"
 	grep -q ' 0 differences$' "p$1.replay"
 	fails grep -q ' 0 decisions' "p$1.replay"
 }

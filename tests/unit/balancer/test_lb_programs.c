@@ -3,8 +3,7 @@
  * are being made here, are in a SYN cookie, or are elsewhere. The connections are real ones, in a network
  * namespace of the test's. */
 #include "nodes/balancer/agent/programs.h"
-#include "nodes/balancer/agent/ring.c"
-#include "nodes/balancer/mux/ring.c"
+#include "nodes/balancer/mux/ring.h"
 #include "nodes/balancer/mux/xdp_modes.h"
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -701,7 +700,7 @@ static void test_agent_cut(void **state)
 static size_t read_corpus(const char *name, struct packet *packet)
 {
 	char path[PATH_MAX];
-	snprintf(path, sizeof path, "tests/fuzz/corpus/lb_packet/%s", name);
+	snprintf(path, sizeof path, "tests/fuzz/balancer/corpus/lb_packet/%s", name);
 	int fd = open(path, O_RDONLY);
 	static const uint8_t ethernet[14] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0};
 	uint8_t choice;
@@ -715,7 +714,7 @@ static size_t read_corpus(const char *name, struct packet *packet)
 static void test_corpus(void **state)
 {
 	struct programs_under_test *t = *state;
-	DIR *folder = opendir("tests/fuzz/corpus/lb_packet");
+	DIR *folder = opendir("tests/fuzz/balancer/corpus/lb_packet");
 	unsigned good = 0, bad = 0;
 	assert_non_null(folder); /* tests run in the source tree */
 	mux_uses(t, 1, SERVER);

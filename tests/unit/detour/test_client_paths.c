@@ -14,7 +14,7 @@
 
 #include "nodes/detour/client/paths.c"
 #include "nodes/detour/client/request.c"
-#include "nodes/detour/client/settings.c"
+#include "nodes/detour/client/settings.h"
 
 #define MS 1000000LL
 #define SEC 1000000000LL

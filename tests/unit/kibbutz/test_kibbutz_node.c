@@ -1,10 +1,10 @@
 /* The device daemon without a network: the wire form, which messages are fresh, whose end a closed subflow
  * is.
  */
-#include "nodes/kibbutz/device/peer.c"
-#include "nodes/kibbutz/device/settings.c"
+#include "nodes/kibbutz/device/peer.h"
+#include "nodes/kibbutz/device/settings.h"
 #include "nodes/kibbutz/device/steer.c"
-#include "nodes/kibbutz/wire.c"
+#include "nodes/kibbutz/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -244,7 +244,7 @@ static void test_the_longest_tail(void **state)
 		"local: {interface: wifi, address: 10.9.0.1}\n"
 		"neighbours: [{name: bob, address: 10.9.0.2, source: 10.9.2.1, guest: 10.9.1.2, key_file: %s}]\n",
 		keys);
-	struct settings *settings = settings_parse("a.yaml", text, &error);
+	struct settings *settings = device_settings_parse("a.yaml", text, &error);
 	unlink(keys);
 	if (!settings)
 		fail_msg("%s", error);
@@ -253,7 +253,7 @@ static void test_the_longest_tail(void **state)
 	kibbutz_heard(policy, 0, 0, settings->policy.period_ns);
 	assert_true(kibbutz_neighbour(policy, 0)->theirs_until == settings->policy.period_ns);
 	kibbutz_free(policy);
-	settings_free(settings);
+	device_settings_free(settings);
 }
 
 int main(void)

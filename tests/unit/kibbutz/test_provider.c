@@ -1,7 +1,9 @@
 /* The provider's watchdog without a network: which subflows lose their precedence, and when they get it back.
  */
-#include "nodes/kibbutz/provider/settings.c"
-#include "nodes/kibbutz/provider/watch.c"
+#include "nodes/kibbutz/provider/settings.h"
+#include "nodes/kibbutz/provider/watch.h"
+#include <stdlib.h>
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,13 +125,13 @@ static void test_settings(void **state)
 	(void)state;
 	char *error = NULL;
 	struct settings *s =
-		settings_parse("a", "watchdog: {enabled: false, timeouts: 2, window: 4, well: 1s}\n", &error);
+		provider_settings_parse("a", "watchdog: {enabled: false, timeouts: 2, window: 4, well: 1s}\n", &error);
 	assert_non_null(s);
 	assert_false(s->policy.watchdog);
 	assert_int_equal(s->policy.timeouts, 2);
 	assert_int_equal(s->count, 0);
-	settings_free(s);
-	assert_null(settings_parse("a", "watchdog: {timeouts: 0}\n", &error));
+	provider_settings_free(s);
+	assert_null(provider_settings_parse("a", "watchdog: {timeouts: 0}\n", &error));
 	assert_non_null(strstr(error, "a:1:"));
 	free(error);
 }

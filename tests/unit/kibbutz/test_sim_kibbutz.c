@@ -1,11 +1,13 @@
 /* The Kibbutz simulator: what must hold whatever the seed, the arithmetic of single devices, scenarios and
  * the table of published numbers that people write wrongly. */
-#include "nodes/kibbutz/sim/arrivals.c"
-#include "nodes/kibbutz/sim/figures.c"
-#include "nodes/kibbutz/sim/kibbutz.c"
-#include "nodes/kibbutz/sim/replay.c"
-#include "nodes/kibbutz/sim/scenario.c"
-#include "nodes/kibbutz/sim/score.c"
+#include "nodes/kibbutz/sim/arrivals.h"
+#include "nodes/kibbutz/sim/figures.h"
+#include "nodes/kibbutz/sim/kibbutz.h"
+#include "nodes/kibbutz/sim/replay.h"
+#include "nodes/kibbutz/sim/score.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

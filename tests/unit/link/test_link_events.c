@@ -2,7 +2,7 @@
  * radio's times are given by the test; the loop and the socket are real. */
 #include "lib/base/clock.h"
 #include "nodes/link/events.c"
-#include "lib/link/medium.c"
+#include "lib/link/medium.h"
 
 #include <poll.h>
 #include <setjmp.h>

@@ -1,10 +1,12 @@
 /* Air that links share, without any network: who sends when, to the nanosecond; a radio that switches
  * channels; and the words that describe them. */
-#include "lib/link/codel.c"
-#include "lib/link/medium.c"
-#include "lib/link/model.c"
-#include "lib/link/ring.c"
-#include "nodes/link/settings.c"
+#include "lib/link/codel.h"
+#include "lib/link/medium.h"
+#include "lib/link/model.h"
+#include "lib/link/ring.h"
+#include "nodes/link/settings.h"
+#include <stdlib.h>
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

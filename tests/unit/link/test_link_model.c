@@ -1,11 +1,12 @@
 /* The link model without a network: departure times to the nanosecond, what the queue holds, what is lost.
  * Settings and lateness, which need no network either, are tested here too. */
-#include "nodes/link/lateness.c"
-#include "lib/link/codel.c"
-#include "lib/link/medium.c"
-#include "lib/link/model.c"
-#include "lib/link/ring.c"
-#include "nodes/link/settings.c"
+#include "nodes/link/lateness.h"
+#include "lib/link/codel.h"
+#include "lib/link/medium.h"
+#include "lib/link/model.h"
+#include "lib/link/ring.h"
+#include "nodes/link/settings.h"
+#include <string.h>
 
 #include <math.h>
 #include <setjmp.h>

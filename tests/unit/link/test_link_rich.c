@@ -1,10 +1,12 @@
 /* What a link does beyond a pipe, without any network: loss models, jitter, duplicates, corruption, queue disciplines
  * (CoDel beside an independent model), delivery opportunities, radio, marks; and the words that describe it. */
-#include "lib/link/codel.c"
-#include "lib/link/medium.c"
-#include "lib/link/model.c"
+#include "lib/link/codel.h"
+#include "lib/link/medium.h"
+#include "lib/base/draw.h"
+#include <stdlib.h>
+#include <string.h>
 #include "nodes/link/packet.c"
-#include "lib/link/ring.c"
+#include "lib/link/ring.h"
 
 #include <math.h>
 #include <setjmp.h>

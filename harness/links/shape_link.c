@@ -1,6 +1,6 @@
 /* Shaping by our link daemon: one process for all links of a network, told by a configuration file, read back
  * over its control socket. */
-#include "harness/lab/shape.h"
+#include "harness/links/backend.h"
 
 #include "harness/machine/capabilities.h"
 #include "lib/base/clock.h"
@@ -21,7 +21,7 @@
 static bool available(void)
 {
 	return geteuid() != 0 ||
-	       (doctor_has("TUN/TAP") && doctor_has("clsact and cls_bpf") && doctor_has("BPF"));
+	       (capability_has("TUN/TAP") && capability_has("clsact and cls_bpf") && capability_has("BPF"));
 }
 
 /* It does all that can be written (lib/link/shape.c has the ranges). */

@@ -1,8 +1,8 @@
 /* Wheel, its installation: see the header. By netlink: a `tc` for each step would cost more than all of them.
  */
-#include "harness/lab/wheel_install.h"
+#include "harness/links/wheel_install.h"
 
-#include "harness/lab/wheel_geometry.h"
+#include "harness/links/wheel_geometry.h"
 #include "lib/base/error.h"
 #include "lib/net/rtnl.h"
 #include <arpa/inet.h>

@@ -1,8 +1,8 @@
-/* Experiment: the file as a whole. The parts are read by experiment_network.c, experiment_programs.c and
+/* Experiment, loaded: the file as a whole. The parts are read by experiment_network.c, experiment_programs.c and
  * experiment_procedures.c; experiment_check.c fills in every template once before anything starts. */
 #include "harness/experiment/experiment.h"
 
-#include "harness/experiment/experiment_reader.h"
+#include "harness/experiment/experiment_internal.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <stdlib.h>

@@ -1,17 +1,14 @@
-/* Shaping: how the links of a network get their rate, delay, loss and queue. Every back end acts on the
- * egress of each end's interface, so that the network itself is the same for all. One seam, a struct of
- * functions a back end: netem, where the kernel has it; wheel, in the kernel without it; link, our daemon,
- * wherever TUN/TAP, clsact and BPF are.
- */
-#ifndef LIQUIDNET_SHAPE_H
-#define LIQUIDNET_SHAPE_H
+/* Back ends: what shapes links. One seam, a struct of functions per back end: netem, where the kernel has it;
+ * wheel, in the kernel without it; link, our daemon, wherever TUN/TAP, clsact and BPF are. Every back end acts on
+ * the egress of each end's interface, so that the network itself is the same for all. */
+#ifndef LIQUIDNET_BACKEND_H
+#define LIQUIDNET_BACKEND_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 #include "lib/base/process.h"
 
 struct shaping; /* what is installed in one network */
-struct proofs;  /* of what back ends keep on this machine, see prove.h */
 
 struct shape_backend {
 	const char *name, *summary;
@@ -35,8 +32,6 @@ struct shape_backend {
 	void (*stop)(struct shaping *shaping);
 };
 
-extern const struct shape_backend *const shape_backends[]; /* in order of preference; NULL-ended */
-
 struct shaping {
 	const struct network *network;
 	const struct link_shape *links;
@@ -47,22 +42,6 @@ struct shaping {
 	char control[256];
 	struct wheel *wheel; /* of the wheel back end */
 };
-
-/* Chooses a back end a link: `wanted` is "auto" or a name. Called before the first trial too, without a
- * network. What `proofs` (may be NULL) found a back end not to keep, it is not chosen for. -1 and *error when
- * no back end can do what is asked. */
-int shape_choose(const struct topology *topology, const struct link_shape *links, const char *wanted,
-	const struct proofs *proofs, const struct shape_backend **chosen, char **error);
-/* As the back end's `change`. */
-int shape_change(
-	struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error);
-/* Why a back end cannot be this link, its changes included, or NULL. `proofs` may be NULL. */
-const char *shape_refusal(
-	const struct shape_backend *backend, const struct link_shape *link, const struct proofs *proofs);
-int shape_install(struct shaping *shaping, char **error);
-/* {LINK: {"backend":..., "forward":..., "reverse":...}} */
-json_t *shape_collect(struct shaping *shaping, char **error);
-void shape_stop(struct shaping *shaping);
 
 /* The seed of a link's draws: each has its own, made of the trial's and its position. */
 uint64_t shape_seed(uint64_t seed, size_t link);

@@ -1,8 +1,7 @@
 /* Shaping: the choice between back ends; the work is theirs. */
-#include "harness/lab/shape.h"
+#include "harness/links/shape.h"
 
-#include "harness/lab/prove.h"
-#include "lib/base/draw.h"
+#include "harness/links/proofs.h"
 #include "lib/base/error.h"
 #include <stdlib.h>
 #include <string.h>
@@ -66,16 +65,6 @@ int shape_choose(const struct topology *topology, const struct link_shape *links
 			return -1;
 	}
 	return 0;
-}
-
-uint64_t shape_seed(uint64_t seed, size_t link)
-{
-	return draw_mix(seed + DRAW_GOLDEN * (link + 1)) >> 1;
-}
-
-bool shaping_uses(const struct shaping *shaping, const struct shape_backend *backend, size_t link)
-{
-	return shaping->chosen[link] == backend;
 }
 
 static bool in_use(const struct shaping *shaping, const struct shape_backend *backend)

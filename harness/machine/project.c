@@ -1,5 +1,5 @@
 /* Project: found once from where the program stands. */
-#include "harness/experiment/project.h"
+#include "harness/machine/project.h"
 
 #include <limits.h>
 #include <stdbool.h>

@@ -10,7 +10,7 @@
 #ifndef LIQUIDNET_WHEEL_H
 #define LIQUIDNET_WHEEL_H
 
-#include "harness/lab/wheel_protocol.h"
+#include "harness/links/wheel_protocol.h"
 #include <linux/bpf.h>
 
 #define WHEEL_QUEUE 4096    /* a power of two: the longest queue in packets */

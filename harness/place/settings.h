@@ -3,7 +3,7 @@
 #define LIQUIDNET_SETTINGS_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 
 /* Applies a list in order. -1 and *error where a value did not take. */
 int settings_apply(const struct network *network, const struct setting *settings, size_t count, char **error);

@@ -1,5 +1,5 @@
 /* Network: runs the driver, reads its one line, opens the nodes' namespaces. */
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"

@@ -3,7 +3,7 @@
 #define LIQUIDNET_WHEEL_GEOMETRY_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/lab/wheel.h"
+#include "harness/links/wheel.h"
 
 /* Why the wheel cannot be this link, or NULL. */
 const char *wheel_refuses(const struct shape *shape);

@@ -1,5 +1,5 @@
 /* Settings: /proc/sys of a namespace is seen by entering it. */
-#include "harness/lab/settings.h"
+#include "harness/place/settings.h"
 
 #include "lib/base/error.h"
 #include "lib/net/netns.h"

@@ -2,7 +2,7 @@
 #ifndef LIQUIDNET_COUNTERS_H
 #define LIQUIDNET_COUNTERS_H
 
-#include "harness/lab/network.h"
+#include "harness/place/network.h"
 
 /* {NODE: {"MPTcpExtMPCapableSYNTX": 2, ...}} for every node; only counters that are not zero. */
 json_t *counters_read(const struct network *network, char **error);

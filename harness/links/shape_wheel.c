@@ -1,11 +1,11 @@
 /* Shaping in the kernel without netem: a BPF program and HTB as a timing wheel (wheel.h). One program and one
  * set of maps serve all ends of a network; they live as long as the trial's process and the network. */
-#include "harness/lab/shape.h"
+#include "harness/links/backend.h"
 
 #include "harness/machine/capabilities.h"
-#include "harness/lab/wheel.skel.h"
-#include "harness/lab/wheel_geometry.h"
-#include "harness/lab/wheel_install.h"
+#include "harness/links/wheel.skel.h"
+#include "harness/links/wheel_geometry.h"
+#include "harness/links/wheel_install.h"
 #include "lib/base/error.h"
 #include "lib/net/netns.h"
 #include <bpf/bpf.h>
@@ -30,7 +30,7 @@ static bool available(void)
 	if (known < 0) {
 		libbpf_set_print(NULL);
 		struct wheel_bpf *program = wheel_bpf__open_and_load();
-		known = program && doctor_has("HTB") && doctor_has("clsact and cls_bpf");
+		known = program && capability_has("HTB") && capability_has("clsact and cls_bpf");
 		wheel_bpf__destroy(program);
 	}
 	return known;

@@ -1,5 +1,5 @@
 /* Wheel, its geometry: see the header. */
-#include "harness/lab/wheel_geometry.h"
+#include "harness/links/wheel_geometry.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/draw.h"

@@ -4,7 +4,7 @@
  * late), it queues before it delays, and with a rate it never reorders. It counts the packets in flight into
  * its limit, so rate x delay is added to the queue. iproute2 6.1 takes whole microseconds and no seed
  * (recorded as unseeded). */
-#include "harness/lab/shape.h"
+#include "harness/links/backend.h"
 
 #include "harness/machine/capabilities.h"
 #include "lib/base/clock.h"
@@ -25,7 +25,7 @@
 
 static bool available(void)
 {
-	return doctor_has("netem");
+	return capability_has("netem");
 }
 
 static const char *refuses(const struct shape *shape)

@@ -4,7 +4,7 @@
 #ifndef LIQUIDNET_CHANGES_H
 #define LIQUIDNET_CHANGES_H
 
-#include "harness/lab/shape.h"
+#include "harness/links/shape.h"
 #include <jansson.h>
 
 struct change_log;

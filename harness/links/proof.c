@@ -1,7 +1,7 @@
 /* Proof: see the header. The times that packets should have follow from when the kernel was given each of
  * them and from the model (lib/link/model.h): serialised one after the other, then delayed. A lost packet
  * takes no time of the link, so which were lost need not be known before. */
-#include "harness/lab/proof.h"
+#include "harness/links/proof.h"
 
 #include "lib/base/clock.h"
 #include <inttypes.h>

@@ -1,18 +1,12 @@
 /* Prove: before the first trial of a run, each distinct setting of a link that is given to a back end which
- * leans on the kernel's inner workings (shape.h: `on_trial`) is tried in a sandbox, with a second of packets
+ * leans on the kernel's inner workings (backend.h: `on_trial`) is tried in a sandbox, with a second of packets
  * whose times the kernel takes. A setting that is not kept is refused like one that the back end
  * cannot do, so that `auto` gives the link to the next one. */
 #ifndef LIQUIDNET_PROVE_H
 #define LIQUIDNET_PROVE_H
 
-#include "harness/lab/shape.h"
-#include <jansson.h>
-#include <stdio.h>
+#include "harness/links/proofs.h"
 
-struct proofs;
-
-struct proofs *proofs_new(void);
-void proofs_free(struct proofs *proofs);
 /* Chooses back ends for these links as shape_choose does, and keeps in mind what is to be tried of that. */
 int proofs_add(struct proofs *proofs, const struct topology *topology, const struct link_shape *links,
 	const char *wanted, char **error);
@@ -20,12 +14,5 @@ int proofs_add(struct proofs *proofs, const struct topology *topology, const str
  * or cannot be installed, is tried up to three times more before it counts. -1 and *error when nothing could
  * be tried. */
 int proofs_run(struct proofs *proofs, char **error);
-/* Why a back end was found not to keep this, or NULL (also when it was not tried, or `proofs` is NULL). */
-const char *proofs_refusal(
-	const struct proofs *proofs, const struct shape_backend *backend, const struct shape *shape);
-/* One line for each setting that failed, and for each reason why the preferred back end got no chance. */
-void proofs_say(const struct proofs *proofs, FILE *out);
-/* {"tried": [...], "passed_on": [...]}, for the provenance. */
-json_t *proofs_json(const struct proofs *proofs);
 
 #endif

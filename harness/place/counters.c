@@ -1,5 +1,5 @@
 /* Counters: /proc/net/netstat of each namespace; lines come in pairs, names then values. */
-#include "harness/lab/counters.h"
+#include "harness/place/counters.h"
 
 #include "lib/base/error.h"
 #include "lib/net/netns.h"

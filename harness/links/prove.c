@@ -1,8 +1,8 @@
 /* Prove: see the header. The network of a test is two namespaces in a sandbox and a veth pair a setting, with
  * one bare pair beside them, whose median is what the way takes by itself. */
-#include "harness/lab/prove.h"
+#include "harness/links/prove.h"
 
-#include "harness/lab/proof.h"
+#include "harness/links/shape.h"
 #include "harness/machine/sandbox.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
@@ -23,78 +23,7 @@
 #define ATTEMPTS 4 /* at most; one second in which the machine was late proves nothing about a back end */
 #define SEED 1     /* a setting is the same test every time */
 
-struct item {
-	const struct shape_backend *backend;
-	struct proof proof;
-};
-
-struct passed_on { /* a reason for which `auto` went past a back end */
-	const char *reason;
-	char text[300];
-};
-
-struct proofs {
-	struct item *items;
-	size_t count;
-	struct passed_on *passed_on;
-	size_t passed_on_count;
-};
-
-struct proofs *proofs_new(void)
-{
-	return calloc(1, sizeof(struct proofs));
-}
-
-void proofs_free(struct proofs *proofs)
-{
-	if (!proofs)
-		return;
-	free(proofs->items);
-	free(proofs->passed_on);
-	free(proofs);
-}
-
-static struct item *find(
-	const struct proofs *proofs, const struct shape_backend *backend, const struct shape *shape)
-{
-	for (size_t i = 0; proofs && i < proofs->count; i++)
-		if (proofs->items[i].backend == backend &&
-			proof_same_shape(&proofs->items[i].proof.shape, shape))
-			return &proofs->items[i];
-	return NULL;
-}
-
-const char *proofs_refusal(
-	const struct proofs *proofs, const struct shape_backend *backend, const struct shape *shape)
-{
-	const struct item *item = find(proofs, backend, shape);
-	return item && item->proof.attempts && !item->proof.kept ? item->proof.why : NULL;
-}
-
 /* ---- what is to be tried */
-
-static void add_setting(struct proofs *proofs, const struct shape_backend *backend, const struct shape *shape)
-{
-	if (find(proofs, backend, shape))
-		return;
-	proofs->items = realloc(proofs->items, (proofs->count + 1) * sizeof *proofs->items);
-	proofs->items[proofs->count++] = (struct item){.backend = backend, .proof = {.shape = *shape}};
-}
-
-/* `auto` prefers a back end on trial, which refused this link. */
-static void note_passed_on(struct proofs *proofs, const struct shape_backend *backend,
-	const struct shape_backend *chosen, const char *link, const char *reason)
-{
-	for (size_t i = 0; i < proofs->passed_on_count; i++)
-		if (strcmp(proofs->passed_on[i].reason, reason) == 0)
-			return;
-	proofs->passed_on =
-		realloc(proofs->passed_on, (proofs->passed_on_count + 1) * sizeof *proofs->passed_on);
-	struct passed_on *p = &proofs->passed_on[proofs->passed_on_count++];
-	p->reason = reason;
-	snprintf(p->text, sizeof p->text, "%s, and others like it, is shaped by %s, not by %s: %s", link,
-		chosen->name, backend->name, reason);
-}
 
 static void look_past(struct proofs *proofs, const struct link_shape *shape,
 	const struct shape_backend *chosen, const char *link)
@@ -104,7 +33,7 @@ static void look_past(struct proofs *proofs, const struct link_shape *shape,
 			continue;
 		const char *reason = shape_refusal(*b, shape, NULL);
 		if (reason)
-			note_passed_on(proofs, *b, chosen, link, reason);
+			proofs_pass_on(proofs, *b, chosen, link, reason);
 	}
 }
 
@@ -115,7 +44,7 @@ int proofs_add(struct proofs *proofs, const struct topology *topology, const str
 	int result = shape_choose(topology, links, wanted, proofs, chosen, error);
 	for (size_t i = 0; result == 0 && i < topology->links_count; i++) {
 		for (int k = 0; k < 2 && chosen[i] && chosen[i]->on_trial; k++)
-			add_setting(proofs, chosen[i], &links[i].direction[k]);
+			proofs_setting(proofs, chosen[i], &links[i].direction[k]);
 		if (chosen[i] && strcmp(wanted, "auto") == 0)
 			look_past(proofs, &links[i], chosen[i], topology->links[i].name);
 	}
@@ -134,7 +63,7 @@ struct way {
 
 /* Shared between the harness, the sandbox, and its process a way. */
 struct bench {
-	struct item *items[SIDE_BY_SIDE]; /* of the harness: its own after the sandbox has ended */
+	struct proof_item *items[SIDE_BY_SIDE]; /* of the harness: its own after the sandbox has ended */
 	struct proof proofs[SIDE_BY_SIDE];
 	size_t count;
 	struct way ways[WAYS]; /* [0] bare, [i + 1] of item i */
@@ -401,33 +330,4 @@ int proofs_run(struct proofs *proofs, char **error)
 		result = run_attempt(proofs, bench, attempt, error);
 	munmap(bench, sizeof *bench);
 	return result;
-}
-
-void proofs_say(const struct proofs *proofs, FILE *out)
-{
-	char setting[200];
-	for (size_t i = 0; i < proofs->passed_on_count; i++)
-		fprintf(out, "%s\n", proofs->passed_on[i].text);
-	for (size_t i = 0; i < proofs->count; i++) {
-		const struct item *item = &proofs->items[i];
-		proof_describe(&item->proof.shape, setting, sizeof setting);
-		if (!item->proof.kept)
-			fprintf(out,
-				"this machine's %s does not keep a link of %s: %s; the next back end gets "
-				"it\n",
-				item->backend->name, setting, item->proof.why);
-	}
-}
-
-json_t *proofs_json(const struct proofs *proofs)
-{
-	json_t *tried = json_array(), *passed_on = json_array();
-	for (size_t i = 0; i < proofs->count; i++) {
-		json_t *one = proof_json(&proofs->items[i].proof);
-		json_object_set_new(one, "backend", json_string(proofs->items[i].backend->name));
-		json_array_append_new(tried, one);
-	}
-	for (size_t i = 0; i < proofs->passed_on_count; i++)
-		json_array_append_new(passed_on, json_string(proofs->passed_on[i].text));
-	return json_pack("{s:o, s:o}", "tried", tried, "passed_on", passed_on);
 }

@@ -9,7 +9,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "harness/lab/wheel.h"
+#include "harness/links/wheel.h"
 #include "lib/base/draw.h"
 
 #define MARK_PRIMER 0x4c4e5731 /* "LNW1" */

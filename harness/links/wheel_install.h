@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_WHEEL_INSTALL_H
 #define LIQUIDNET_WHEEL_INSTALL_H
 
-#include "harness/lab/wheel.h"
+#include "harness/links/wheel.h"
 
 /* To be called in the interface's namespace. `end` is the program's index of this interface. 0, or -1 with
  * *error; what a failure leaves is the caller's namespace to take along. */

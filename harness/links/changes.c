@@ -1,7 +1,7 @@
 /* Changes: see the header. */
-#include "harness/lab/changes.h"
+#include "harness/links/changes.h"
 
-#include "harness/trial/trial.h"
+#include "harness/record/verdict.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -157,14 +157,14 @@ static json_t *change_json(const char *link, const struct link_change *change, i
 static bool judge(json_t *record, double latest_ms, const struct change_log *log, size_t due, size_t made)
 {
 	if (log->failure[0]) {
-		trial_judge(record, "failed", "a change of a link: %s", log->failure);
+		verdict_judge(record, "failed", "a change of a link: %s", log->failure);
 		return false;
 	}
 	if (made < due)
-		trial_judge(record, "invalid", "%zu of %zu changes of links were not made in time",
+		verdict_judge(record, "invalid", "%zu of %zu changes of links were not made in time",
 			due - made, due);
 	else if (latest_ms > LATE_SUSPECT_MS)
-		trial_judge(record, latest_ms > LATE_INVALID_MS ? "invalid" : "suspect",
+		verdict_judge(record, latest_ms > LATE_INVALID_MS ? "invalid" : "suspect",
 			"a change of a link came %.1f ms late, more than %.0f", latest_ms,
 			latest_ms > LATE_INVALID_MS ? LATE_INVALID_MS : LATE_SUSPECT_MS);
 	return made < due || latest_ms > LATE_SUSPECT_MS;
