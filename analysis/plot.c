@@ -38,10 +38,8 @@ static size_t choose(const json_t *result, struct choice choices[CONNECTIONS])
 {
 	size_t i, j, count = 0;
 	const json_t *file, *connection;
-	json_array_foreach(json_object_get(result, "files"), i, file)
-	{
-		json_array_foreach(json_object_get(file, "connections"), j, connection)
-		{
+	json_array_foreach(json_object_get(result, "files"), i, file) {
+		json_array_foreach(json_object_get(file, "connections"), j, connection) {
 			json_int_t bytes[2];
 			for (size_t k = 0; k < 2; k++) {
 				const json_t *data = json_object_get(connection, k ? "reverse" : "forward");
@@ -66,8 +64,9 @@ static void write_rates(const json_t *series, double step_s, FILE *out)
 {
 	size_t i;
 	const json_t *value;
-	json_array_foreach(series, i, value) fprintf(
-		out, "%g %g\n", (double)i * step_s, (double)json_integer_value(value) * 8 / step_s / 1e6);
+	json_array_foreach(series, i, value)
+		fprintf(out, "%g %g\n", (double)i * step_s,
+			(double)json_integer_value(value) * 8 / step_s / 1e6);
 	fputs("EOD\n", out);
 }
 
@@ -76,8 +75,9 @@ static void write_sequence(const json_t *series, double step_s, FILE *out)
 {
 	size_t i;
 	const json_t *value;
-	json_array_foreach(series, i, value) if (json_integer_value(value))
-		fprintf(out, "%g %g\n", (double)i * step_s, (double)json_integer_value(value) / 1e6);
+	json_array_foreach(series, i, value)
+		if (json_integer_value(value))
+			fprintf(out, "%g %g\n", (double)i * step_s, (double)json_integer_value(value) / 1e6);
 	fputs("EOD\n", out);
 }
 
@@ -86,8 +86,7 @@ static void write_in_order(const json_t *series, double step_s, FILE *out)
 	size_t i;
 	const json_t *value;
 	double sum = 0;
-	json_array_foreach(series, i, value)
-	{
+	json_array_foreach(series, i, value) {
 		sum += (double)json_integer_value(value);
 		fprintf(out, "%g %g\n", (double)i * step_s, sum / 1e6);
 	}
@@ -101,8 +100,7 @@ static void write_data(const struct choice *choice, size_t number, FILE *out)
 		json_object_get(choice->connection, choice->direction), "series_delivered_bytes");
 	double step_s = step_of(choice);
 	size_t i;
-	json_array_foreach(subflows, i, subflow)
-	{
+	json_array_foreach(subflows, i, subflow) {
 		const json_t *from = json_object_get(subflow, choice->direction);
 		fprintf(out, "$rate_%zu_%zu << EOD\n", number, i);
 		write_rates(json_object_get(from, "series_unique_bytes"), step_s, out);

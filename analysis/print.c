@@ -104,7 +104,8 @@ static void print_connection(const json_t *connection, FILE *out)
 	print_data(connection, 1, out);
 	fprintf(out, "            %9s %12s %12s %9s %6s %6s %6s %8s %9s %9s %9s\n", "packets", "payload B",
 		"unique B", "again B", "ooo", "dupack", "zerow", "Mbit/s", "rtt ms", "median", "99 %");
-	json_array_foreach(json_object_get(connection, "subflows"), i, subflow) print_subflow(subflow, out);
+	json_array_foreach(json_object_get(connection, "subflows"), i, subflow)
+		print_subflow(subflow, out);
 	const json_t *event;
 	json_array_foreach(json_object_get(connection, "events"), i, event)
 		fprintf(out, "  %10.6f s  %s by %s on subflow %lld %s\n", number(event, "time_s"),
@@ -169,7 +170,8 @@ int analysis_print_table(const json_t *result, FILE *out)
 	const json_t *file;
 	if (json_is_object(json_object_get(result, "a_to_b")))
 		print_match(result, out);
-	json_array_foreach(json_object_get(result, "files"), i, file) print_file(file, out);
+	json_array_foreach(json_object_get(result, "files"), i, file)
+		print_file(file, out);
 	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }
 
@@ -236,10 +238,8 @@ static void csv_file(const json_t *file, FILE *out)
 {
 	size_t i, j;
 	const json_t *connection, *subflow;
-	json_array_foreach(json_object_get(file, "connections"), i, connection)
-	{
-		json_array_foreach(json_object_get(connection, "subflows"), j, subflow)
-		{
+	json_array_foreach(json_object_get(file, "connections"), i, connection) {
+		json_array_foreach(json_object_get(connection, "subflows"), j, subflow) {
 			for (size_t k = 0; k < 2; k++) {
 				const json_t *from = json_object_get(subflow, direction_names[k]);
 				csv_text(text(file, "path", ""), out);
@@ -290,6 +290,7 @@ int analysis_print_csv(const json_t *result, FILE *out)
 		csv_header("rtt_", delay_columns, SIZE(delay_columns), out);
 		fputc('\n', out);
 	}
-	json_array_foreach(json_object_get(result, "files"), i, file) csv_file(file, out);
+	json_array_foreach(json_object_get(result, "files"), i, file)
+		csv_file(file, out);
 	return fflush(out) == 0 && !ferror(out) ? 0 : -1;
 }

@@ -1,7 +1,7 @@
 /* liquidnet bundle: packs a results folder for artifact evaluation. */
-#include "harness/report/bundle.h"
 #include "harness/cli/commands.h"
 #include "harness/machine/project.h"
+#include "harness/report/bundle.h"
 #include "harness/report/summary.h"
 #include "lib/base/error.h"
 #include <fcntl.h>
@@ -12,13 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] = "Usage: liquidnet bundle FOLDER [OPTION...]\n"
-			   "Packs results/EXPERIMENT/TIME with its inputs, records, tables, commands and "
-			   "checksums into one archive.\n"
-			   "The same folder makes the same archive, byte by byte.\n\n"
-			   "  --captures              with the packet captures\n"
-			   "  --output FILE           where to (default: EXPERIMENT-TIME.tar.gz here)\n"
-			   "\nExit status: 0 done, 2 bad input.\n";
+static const char help[] =
+	"Usage: liquidnet bundle FOLDER [OPTION...]\n"
+	"Packs results/EXPERIMENT/TIME with its inputs, records, tables, commands and checksums into one archive.\n"
+	"The same folder makes the same archive, byte by byte.\n\n"
+	"  --captures              with the packet captures\n"
+	"  --output FILE           where to (default: EXPERIMENT-TIME.tar.gz here)\n"
+	"\nExit status: 0 done, 2 bad input.\n";
 
 /* A run that still writes there holds a lock. */
 static int check_idle(const char *folder, char **error)
@@ -99,8 +99,8 @@ int cmd_bundle(int argc, char **argv)
 			return 2;
 		}
 	if (optind + 1 != argc) {
-		fprintf(stderr, "liquidnet bundle: name one folder results/EXPERIMENT/TIME; see liquidnet "
-				"bundle --help\n");
+		fprintf(stderr,
+			"liquidnet bundle: name one folder results/EXPERIMENT/TIME; see liquidnet bundle --help\n");
 		return 2;
 	}
 	if (bundle(argv[optind], captures, output, &error) == 0)

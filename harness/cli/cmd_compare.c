@@ -1,7 +1,7 @@
 /* liquidnet compare: two results folders side by side. */
 #include "harness/cli/commands.h"
-#include "harness/report/compare.h"
 #include "harness/machine/project.h"
+#include "harness/report/compare.h"
 #include "lib/base/error.h"
 #include "lib/base/terminal.h"
 #include <getopt.h>
@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] = "Usage: liquidnet compare FOLDER FOLDER [--html FILE] [--csv FILE]\n"
-			   "Puts two runs (A, B) side by side: each cell's difference with its 95 % "
-			   "interval, and what differs in\n"
-			   "their environment, options and settings.\n\n"
-			   "  --html FILE             the same as a page\n"
-			   "  --csv FILE              every measure that both have, for programs\n"
-			   "\nExit status: 0 done, 2 bad input, or runs that cannot be compared.\n";
+static const char help[] =
+	"Usage: liquidnet compare FOLDER FOLDER [--html FILE] [--csv FILE]\n"
+	"Puts two runs (A, B) side by side: each cell's difference with its 95 % interval, and what differs in\n"
+	"their environment, options and settings.\n\n"
+	"  --html FILE             the same as a page\n"
+	"  --csv FILE              every measure that both have, for programs\n"
+	"\nExit status: 0 done, 2 bad input, or runs that cannot be compared.\n";
 
 struct side {
 	struct experiment *experiment;
@@ -105,8 +105,8 @@ int cmd_compare(int argc, char **argv)
 			return 2;
 		}
 	if (optind + 2 != argc) {
-		fprintf(stderr, "liquidnet compare: name two folders results/EXPERIMENT/TIME; see liquidnet "
-				"compare --help\n");
+		fprintf(stderr,
+			"liquidnet compare: name two folders results/EXPERIMENT/TIME; see liquidnet compare --help\n");
 		return 2;
 	}
 	if (compare(argv + optind, page, csv, &error) == 0)

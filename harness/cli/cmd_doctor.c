@@ -44,8 +44,7 @@ int cmd_doctor(int argc, char **argv)
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
 	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
 		printf("Usage: liquidnet doctor [--json]\n"
-		       "Says what this machine has, what it lacks and what to do. Exit status 0: experiments "
-		       "can run.\n");
+		       "Says what this machine has, what it lacks and what to do. Exit status 0: experiments can run.\n");
 		return 0;
 	}
 	if (argc > 1 && !json) {

@@ -40,7 +40,8 @@ static int report(const char *directory)
 	free(path);
 	if (!experiment)
 		return refuse(error);
-	int result = summary_make(experiment, project_root(), directory, stdout, terminal_colors(stdout), &error);
+	int result =
+		summary_make(experiment, project_root(), directory, stdout, terminal_colors(stdout), &error);
 	experiment_free(experiment);
 	return result < 0 ? refuse(error) : 0;
 }
@@ -52,8 +53,8 @@ int cmd_report(int argc, char **argv)
 		return 0;
 	}
 	if (argc != 2 || *argv[1] == '-') {
-		fprintf(stderr, "liquidnet report: one results folder is needed, as in `liquidnet report "
-				"results/EXPERIMENT/latest`\n");
+		fprintf(stderr,
+			"liquidnet report: one results folder is needed, as in `liquidnet report results/EXPERIMENT/latest`\n");
 		return 2;
 	}
 	return report(argv[1]);

@@ -13,14 +13,14 @@
 
 #define SHOWN 200
 
-static const char help[] = "Usage: liquidnet rerun FOLDER [OPTION...]\n"
-			   "Runs again what results/EXPERIMENT/TIME holds: its copy of the experiment, the "
-			   "same plan, seeds and back\n"
-			   "end; says first how this environment differs from the one then.\n\n"
-			   "  --jobs N|auto           trials at once (default: as then)\n"
-			   "  --results DIR           where results go (default: results)\n"
-			   "  --dry-run               the differences and the plan; starts nothing\n"
-			   "\nExit status: that of liquidnet run.\n";
+static const char help[] =
+	"Usage: liquidnet rerun FOLDER [OPTION...]\n"
+	"Runs again what results/EXPERIMENT/TIME holds: its copy of the experiment, the same plan, seeds and back\n"
+	"end; says first how this environment differs from the one then.\n\n"
+	"  --jobs N|auto           trials at once (default: as then)\n"
+	"  --results DIR           where results go (default: results)\n"
+	"  --dry-run               the differences and the plan; starts nothing\n"
+	"\nExit status: that of liquidnet run.\n";
 
 static void print_differences(const json_t *provenance)
 {
@@ -71,8 +71,7 @@ int cmd_rerun(int argc, char **argv)
 		case 'j':
 			if (run_jobs(optarg, &o.jobs) < 0) {
 				fprintf(stderr,
-					"liquidnet rerun: --jobs wants a number from 1 to %d, or auto, not "
-					"%s\n",
+					"liquidnet rerun: --jobs wants a number from 1 to %d, or auto, not %s\n",
 					JOBS_MAX, optarg);
 				return 2;
 			}
@@ -92,8 +91,8 @@ int cmd_rerun(int argc, char **argv)
 			return 2;
 		}
 	if (optind + 1 != argc) {
-		fprintf(stderr, "liquidnet rerun: name one folder results/EXPERIMENT/TIME; see liquidnet "
-				"rerun --help\n");
+		fprintf(stderr,
+			"liquidnet rerun: name one folder results/EXPERIMENT/TIME; see liquidnet rerun --help\n");
 		return 2;
 	}
 	int status = rerun(argv[optind], &o, &error);

@@ -16,13 +16,11 @@ static const char help[] =
 	"  --jobs N|auto           trials at once; auto: as many as the machine carries faithfully\n"
 	"  --until ci=SHARE        a cell has enough trials when its 95 % interval is that narrow (ci=1%)\n"
 	"  --seed N                another order and other losses\n"
-	"  --backend NAME          shape every link with netem, wheel or link (default: the first that "
-	"serves)\n"
+	"  --backend NAME          shape every link with netem, wheel or link (default: the first that serves)\n"
 	"  --results DIR           where results go (default: results)\n"
 	"  --resume[=FOLDER]       go on with an interrupted run (default: the experiment's latest)\n"
 	"  --dry-run               check everything, print the plan, start nothing\n"
-	"\nExit status: 0 every trial counts, 1 some do not, 2 bad input (nothing was started), 130 "
-	"stopped.\n";
+	"\nExit status: 0 every trial counts, 1 some do not, 2 bad input (nothing was started), 130 stopped.\n";
 
 static int bad(const char *what, const char *value)
 {
@@ -57,8 +55,8 @@ static int read_options(struct run_options *o, int argc, char **argv)
 			break;
 		case 'p':
 			if (o->selection.procedures)
-				return bad("--procedures is said twice; write it once, with commas, not "
-					   "again as ",
+				return bad(
+					"--procedures is said twice; write it once, with commas, not again as ",
 					optarg);
 			o->selection.procedures = optarg;
 			break;

@@ -1,16 +1,16 @@
 /* liquidnet shell: an experiment's network, shaped and set as for a trial, its daemons running, and a shell
  * in a node. */
-#include "harness/machine/awake.h"
 #include "harness/cli/commands.h"
-#include "harness/machine/capabilities.h"
 #include "harness/experiment/find.h"
-#include "harness/machine/host.h"
 #include "harness/lab/lab.h"
-#include "harness/trial/programs.h"
-#include "harness/machine/project.h"
 #include "harness/links/prove.h"
+#include "harness/machine/awake.h"
+#include "harness/machine/capabilities.h"
+#include "harness/machine/host.h"
+#include "harness/machine/project.h"
 #include "harness/machine/sandbox.h"
 #include "harness/run/service.h"
+#include "harness/trial/programs.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -35,8 +35,7 @@ struct shell {
 
 static const char help[] =
 	"Usage: liquidnet shell EXPERIMENT [OPTION...] [-- COMMAND ...]\n"
-	"Builds the experiment's network, starts the daemons of a procedure, and opens a shell in a node; "
-	"everything goes\n"
+	"Builds the experiment's network, starts the daemons of a procedure, and opens a shell in a node; everything goes\n"
 	"when the shell ends. With a command: runs that instead.\n\n"
 	"  --node NODE             default: the topology's first\n"
 	"  --configuration NAME    default: the first\n"
@@ -85,7 +84,8 @@ static int open_shell(const struct shell *shell, const struct network *network)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-static int set_up(const struct shell *shell, struct lab *lab, struct stage *stage, struct pool *pool, char **error)
+static int set_up(
+	const struct shell *shell, struct lab *lab, struct stage *stage, struct pool *pool, char **error)
 {
 	const struct experiment *e = shell->experiment;
 	int64_t deadline = clock_now_ns() + e->trial_limit_ns;

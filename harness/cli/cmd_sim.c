@@ -35,8 +35,8 @@ int cmd_sim(int argc, char **argv)
 		list(stdout);
 		return 0;
 	}
-	if (!strchr(argv[1], '/') && snprintf(path, sizeof path, "%s/liquidnet-%s-sim", project_programs(), argv[1]) <
-					     (int)sizeof path)
+	if (!strchr(argv[1], '/') && snprintf(path, sizeof path, "%s/liquidnet-%s-sim", project_programs(),
+					     argv[1]) < (int)sizeof path)
 		execv(path, argv + 1);
 	fprintf(stderr, "liquidnet sim: no simulation `%s`; `liquidnet sim --help` lists them\n", argv[1]);
 	return 2;

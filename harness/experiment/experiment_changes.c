@@ -245,8 +245,7 @@ static int begin_ramp(const struct step *step, const struct state *state, char *
 		step->ramp->to[k] = to.direction[k];
 		if (!can_ramp(&state->direction[k], &to.direction[k]))
 			return conf_error(step->at, error,
-				"a ramp goes from one rate, delay, jitter or random loss to another, and "
-				"changes nothing else");
+				"a ramp goes from one rate, delay, jitter or random loss to another, and changes nothing else");
 	}
 	return 0;
 }

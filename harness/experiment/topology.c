@@ -85,9 +85,9 @@ struct topology *topology_from_json(json_t *description, char **error)
 		error_set(error, "topology: the driver's description lacks a name, nodes or links");
 		goto fail;
 	}
-	json_object_foreach(nodes, name, value) topology->nodes[topology->nodes_count++] = name;
-	json_object_foreach(links, name, value)
-	{
+	json_object_foreach(nodes, name, value)
+		topology->nodes[topology->nodes_count++] = name;
+	json_object_foreach(links, name, value) {
 		struct topology_link *link = &topology->links[topology->links_count];
 		link->name = name;
 		json_t *ends = json_object_get(value, "ends");

@@ -29,9 +29,7 @@ int traces_beside(const struct conf_node *map, const struct shape *shape, char *
 	for (int i = 0; i < 2; i++)
 		if (at[i] && *paths[i] && !below(at[i]->file, paths[i]))
 			return conf_error(at[i], error,
-				"a trace lies beside the experiment's file or below, because a copy of both "
-				"is kept with the "
-				"results; copy %s there",
+				"a trace lies beside the experiment's file or below, because a copy of both is kept with the results; copy %s there",
 				paths[i]);
 	return 0;
 }

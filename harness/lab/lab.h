@@ -3,8 +3,8 @@
 #ifndef LIQUIDNET_LAB_H
 #define LIQUIDNET_LAB_H
 
-#include "harness/place/network.h"
 #include "harness/links/shape.h"
+#include "harness/place/network.h"
 
 struct lab_options {
 	const struct experiment *experiment;

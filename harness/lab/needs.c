@@ -34,8 +34,7 @@ static int check_program(const struct program *p, char **error)
 	for (int i = 0; i < 2 && names[i]; i++)
 		if (!strstr(names[i], "${") && !program_exists(names[i]))
 			return conf_error(p->at, error,
-				"program `%s` is not installed; run `make` in the project's folder (it "
-				"installs what is missing)",
+				"program `%s` is not installed; run `make` in the project's folder (it installs what is missing)",
 				names[i]);
 	return 0;
 }

@@ -68,8 +68,7 @@ void proofs_say(const struct proofs *proofs, FILE *out)
 		proof_describe(&item->proof.shape, setting, sizeof setting);
 		if (!item->proof.kept)
 			fprintf(out,
-				"this machine's %s does not keep a link of %s: %s; the next back end gets "
-				"it\n",
+				"this machine's %s does not keep a link of %s: %s; the next back end gets it\n",
 				item->backend->name, setting, item->proof.why);
 	}
 }

@@ -19,7 +19,7 @@ struct proofs {
 	struct passed_on { /* a reason for which `auto` went past a back end */
 		const char *reason;
 		char text[300];
-	} *passed_on;
+	} * passed_on;
 	size_t passed_on_count;
 };
 

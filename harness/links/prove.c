@@ -132,8 +132,7 @@ static int build_ways(struct bench *bench, char **error)
 			if (k == 0) {
 				name_way(w, i);
 				fprintf(out,
-					"link add name %s address 02:00:00:00:%02x:01 type veth peer name %s "
-					"address 02:00:00:00:%02x:02 netns /proc/%d/fd/%d\n",
+					"link add name %s address 02:00:00:00:%02x:01 type veth peer name %s address 02:00:00:00:%02x:02 netns /proc/%d/fd/%d\n",
 					w->interface[0], i, w->interface[1], i, getpid(), bench->netns[1]);
 			}
 			fprintf(out,

@@ -102,8 +102,7 @@ static int verify(struct shaping *shaping, char **error)
 	json_t *answer = NULL, *link;
 	size_t i;
 	int result = control_call(shaping->control, "status", 5000, &answer, error);
-	json_array_foreach(json_object_get(answer, "links"), i, link)
-	{
+	json_array_foreach(json_object_get(answer, "links"), i, link) {
 		const char *name = json_string_value(json_object_get(link, "name"));
 		int index = name ? topology_link(shaping->network->topology, name) : -1;
 		for (int k = 0; k < 2 && result == 0; k++) {
@@ -112,8 +111,7 @@ static int verify(struct shaping *shaping, char **error)
 				index < 0 ? (struct shape){0} : seeded(shaping, (size_t)index, k);
 			if (!does(json_object_get(direction, "settings"), &asked))
 				result = error_set(error,
-					"liquidnet-link was told one thing for link %s and does another; see "
-					"link.yaml",
+					"liquidnet-link was told one thing for link %s and does another; see link.yaml",
 					name ? name : "?");
 		}
 	}
@@ -175,8 +173,7 @@ static int collect(struct shaping *shaping, json_t *into, char **error)
 	size_t i;
 	if (control_call(shaping->control, "status", 5000, &answer, error) < 0)
 		return error_prefix(error, "liquidnet-link");
-	json_array_foreach(json_object_get(answer, "links"), i, link)
-	{
+	json_array_foreach(json_object_get(answer, "links"), i, link) {
 		const char *name = json_string_value(json_object_get(link, "name"));
 		json_object_set_new(link, "backend", json_string("link"));
 		json_object_set(link, "realtime", json_object_get(answer, "realtime"));

@@ -110,8 +110,7 @@ static json_t *read_netem(int netns, const char *device, char **error)
 	json_t *all = json_loads(text, 0, NULL), *one, *found = NULL;
 	size_t i;
 	free(text);
-	json_array_foreach(all, i, one)
-	{
+	json_array_foreach(all, i, one) {
 		const char *kind = json_string_value(json_object_get(one, "kind"));
 		if (kind && strcmp(kind, "netem") == 0)
 			found = json_incref(one);

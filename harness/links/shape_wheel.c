@@ -2,10 +2,10 @@
  * set of maps serve all ends of a network; they live as long as the trial's process and the network. */
 #include "harness/links/backend.h"
 
-#include "harness/machine/capabilities.h"
 #include "harness/links/wheel.skel.h"
 #include "harness/links/wheel_geometry.h"
 #include "harness/links/wheel_install.h"
+#include "harness/machine/capabilities.h"
 #include "lib/base/error.h"
 #include "lib/net/netns.h"
 #include <bpf/bpf.h>

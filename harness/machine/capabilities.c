@@ -277,9 +277,9 @@ static void look_disk(const struct check *c, struct capability_finding *f)
 	double free_gib = (double)about.f_bavail * (double)about.f_frsize / (1 << 30);
 	f->state = free_gib >= 2 ? CAPABILITY_OK : CAPABILITY_NOTE;
 	snprintf(f->text, sizeof f->text, "%.1f GiB free here%s", free_gib,
-		free_gib >= 2 ? ""
-			      : "; a run of 18 trials with captures takes about 0.2 GiB: free some, or use "
-				"--results");
+		free_gib >= 2
+			? ""
+			: "; a run of 18 trials with captures takes about 0.2 GiB: free some, or use --results");
 }
 
 /* clang-format off: a row a line */
@@ -292,22 +292,16 @@ static const struct check checks[] = {
 	{"congestion controls", true, look_congestion, "/proc/sys/net/ipv4/tcp_available_congestion_control",
 		"mount /proc; use a kernel with CONFIG_INET"},
 	{"coupled congestion controls", false, look_coupled, "liquidnet-cc",
-		"experiments that load LIA, OLIA or BALIA cannot run; run `make`, and use Linux 6.4 or later "
-		"with "
-		"CONFIG_MPTCP, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF"},
+		"experiments that load LIA, OLIA or BALIA cannot run; run `make`, and use Linux 6.4 or later with CONFIG_MPTCP, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF"},
 	{"namespaces", true, look_try, "true",
 		"use a kernel with network, mount and pid namespaces, as root"},
 	{"veth", true, look_try, "ip link add dev a type veth peer name b", "use a kernel with CONFIG_VETH"},
 	{"TUN/TAP", true, look_try, "ip tuntap add dev t mode tun",
 		"modprobe tun, or use a kernel with CONFIG_TUN"},
 	{"HTB", false, look_try, "tc qdisc add dev lo root htb",
-		"not in this kernel: the wheel, which needs it, is left out; nothing to do, or use a kernel "
-		"with "
-		"CONFIG_NET_SCH_HTB"},
+		"not in this kernel: the wheel, which needs it, is left out; nothing to do, or use a kernel with CONFIG_NET_SCH_HTB"},
 	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
-		"not in this kernel: links are shaped by the wheel or the link daemon; nothing to do, or use "
-		"a kernel "
-		"with CONFIG_NET_SCH_NETEM"},
+		"not in this kernel: links are shaped by the wheel or the link daemon; nothing to do, or use a kernel with CONFIG_NET_SCH_NETEM"},
 	{"user namespaces", false, look_try, "unshare --user true",
 		"root does without them; sysctl user.max_user_namespaces allows them"},
 	{"clsact and cls_bpf", true, look_try,
@@ -315,25 +309,19 @@ static const struct check checks[] = {
 		"use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
 	{"BPF", true, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
 	{"nftables with NAT maps", true, look_try,
-		"nft 'add table ip t; add map ip t m { type ipv4_addr . inet_service : ipv4_addr . "
-		"inet_service ; }; "
-		"add chain ip t c { type nat hook prerouting priority dstnat ; }; "
-		"add rule ip t c meta l4proto tcp dnat ip to ip saddr . tcp dport map @m'",
+		"nft 'add table ip t; add map ip t m { type ipv4_addr . inet_service : ipv4_addr . inet_service ; }; add chain ip t c { type nat hook prerouting priority dstnat ; }; add rule ip t c meta l4proto tcp dnat ip to ip saddr . tcp dport map @m'",
 		"use a kernel with CONFIG_NFT_NAT; " INSTALL},
 	{"connection tracking", true, look_try,
-		"nft 'add table ip t; add chain ip t c { type filter hook input priority 0 ; }; "
-		"add rule ip t c ct state established accept'",
+		"nft 'add table ip t; add chain ip t c { type filter hook input priority 0 ; }; add rule ip t c ct state established accept'",
 		"use a kernel with CONFIG_NF_CONNTRACK and CONFIG_NFT_CT"},
 	{"cgroup2", false, look_cgroup2, NULL,
 		"trials have no figures of their own; mount -t cgroup2 none /sys/fs/cgroup"},
 	{"pressure figures (PSI)", false, look_exists, "/proc/pressure/cpu",
 		"verdicts do without them; boot with psi=1 to have them"},
 	{"real-time priority", false, look_realtime, NULL,
-		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and "
-		"cpu.rt_runtime_us of the cgroup"},
+		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and cpu.rt_runtime_us of the cgroup"},
 	{"idle processor", false, look_awake, NULL,
-		"sleeps, and may wake late (trials say so); use a kernel with a cpuidle driver, and let "
-		"root open /dev/cpu_dma_latency"},
+		"sleeps, and may wake late (trials say so); use a kernel with a cpuidle driver, and let root open /dev/cpu_dma_latency"},
 	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
 	{"Mininet can be imported", true, look_try, "/usr/bin/python3 -I -c 'import mininet.net'",
 		"/usr/bin/python3 -c 'import mininet.net' says why; " INSTALL},
@@ -361,7 +349,8 @@ size_t capabilities_examine(struct capability_finding *findings, size_t room)
 {
 	size_t count = sizeof checks / sizeof *checks;
 	for (size_t i = 0; i < count && i < room; i++) {
-		findings[i] = (struct capability_finding){.name = checks[i].name, .required = checks[i].required};
+		findings[i] =
+			(struct capability_finding){.name = checks[i].name, .required = checks[i].required};
 		checks[i].look(&checks[i], &findings[i]);
 	}
 	return count < room ? count : room;

@@ -128,8 +128,7 @@ void cost_subtract(json_t *programs, const json_t *earlier)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(programs, name, value)
-	{
+	json_object_foreach(programs, name, value) {
 		double then = json_number_value(json_object_get(earlier, name));
 		json_real_set(value, json_real_value(value) - then);
 	}

@@ -32,10 +32,10 @@ uint64_t journal_start_time(pid_t pid)
 	/* The name in parentheses may hold anything: fields are counted from behind it; the start is the
 	 * 22nd. */
 	char *at = strrchr(text, ')'), state;
-	if (!at || sscanf(at + 1,
-			   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
-			   "%" SCNu64,
-			   &state, &start) != 2)
+	if (!at ||
+		sscanf(at + 1,
+			" %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+			&state, &start) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : start;
 }
@@ -215,9 +215,10 @@ static int undo_locked(pid_t owner, uint64_t start, char **error)
 	int result = 0;
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
 	json_t *entries = json_load_file(path, 0, NULL);
-	json_object_foreach(entries, key, value) if (!others(owner, start, key, true).found &&
-						     sysctl_write(key, json_string_value(value), error) < 0)
-		result = -1;
+	json_object_foreach(entries, key, value)
+		if (!others(owner, start, key, true).found &&
+			sysctl_write(key, json_string_value(value), error) < 0)
+			result = -1;
 	json_decref(entries);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return error_set(error, "%s: %s", path, strerror(errno));

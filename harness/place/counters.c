@@ -59,11 +59,11 @@ const char *counters_find(json_t *counters, const char *prefix, const char *part
 {
 	const char *name, *key;
 	json_t *of_node, *value;
-	json_object_foreach(counters, name, of_node) json_object_foreach(
-		of_node, key, value) if (strncmp(key, prefix, strlen(prefix)) == 0 && strstr(key, part))
-	{
-		*node = name;
-		return key;
-	}
+	json_object_foreach(counters, name, of_node)
+		json_object_foreach(of_node, key, value)
+			if (strncmp(key, prefix, strlen(prefix)) == 0 && strstr(key, part)) {
+				*node = name;
+				return key;
+			}
 	return NULL;
 }

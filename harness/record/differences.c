@@ -50,8 +50,9 @@ static void walk(struct list *list, const char *path, const json_t *then, const 
 	}
 	json_object_foreach((json_t *)then, key, value)
 		walk_key(list, path, key, value, json_object_get(now, key));
-	json_object_foreach((json_t *)now, key, value) if (!json_object_get(then, key))
-		walk_key(list, path, key, NULL, value);
+	json_object_foreach((json_t *)now, key, value)
+		if (!json_object_get(then, key))
+			walk_key(list, path, key, NULL, value);
 }
 
 size_t differences_list(const json_t *then, const json_t *now, char **lines, size_t room)

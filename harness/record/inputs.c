@@ -41,9 +41,7 @@ int inputs_check_network(const struct experiment *e, const char *root, char **er
 			return -1;
 		if (access(here, F_OK) == 0 && !traces_equal(here, there))
 			return error_set(error,
-				"%s differs from %s, so the network may be another one: set "
-				"LIQUIDNET_ROOT=%.*s to take the folder's (rerun.sh does), or remove "
-				"%.*s/topologies to take this version's",
+				"%s differs from %s, so the network may be another one: set LIQUIDNET_ROOT=%.*s to take the folder's (rerun.sh does), or remove %.*s/topologies to take this version's",
 				here, there, length, folder, length, folder);
 	}
 	return 0;

@@ -117,8 +117,8 @@ json_t *provenance_environment(void)
 		machine(), "tools", tools(), "host_sysctls", host_sysctls());
 }
 
-json_t *provenance_take(
-	const struct experiment *e, const struct plan *plan, json_t *command, json_t *run, json_t *environment)
+json_t *provenance_take(const struct experiment *e, const struct plan *plan, json_t *command, json_t *run,
+	json_t *environment)
 {
 	char started[32];
 	time_t now = time(NULL);

@@ -92,8 +92,7 @@ static char *join_reasons(const json_t *reasons)
 
 	if (!out)
 		return NULL;
-	json_array_foreach(reasons, i, reason)
-	{
+	json_array_foreach(reasons, i, reason) {
 		const char *words = json_string_value(reason);
 		fprintf(out, "%s%s", i ? "; " : "", words ? words : "(not a text)");
 	}
@@ -165,7 +164,8 @@ static int add_series(struct record_subflow *subflow, const json_t *series)
 		while (subflow->series_count < count)
 			longer[subflow->series_count++] = 0;
 	}
-	json_array_foreach(series, i, bytes) subflow->series[i] += json_number_value(bytes);
+	json_array_foreach(series, i, bytes)
+		subflow->series[i] += json_number_value(bytes);
 	return 0;
 }
 
@@ -179,8 +179,7 @@ static int read_subflows(const struct place *place, const json_t *object, struct
 	record->subflows = calloc(json_array_size(subflows) + 1, sizeof *record->subflows);
 	if (!record->subflows)
 		return error_set(error, "out of memory");
-	json_array_foreach(subflows, i, subflow)
-	{
+	json_array_foreach(subflows, i, subflow) {
 		const char *name = need_string(place, subflow, "node", error);
 		int64_t bytes = 0;
 		if (!name || need_integer(place, subflow, "unique_bytes", &bytes, error) < 0)

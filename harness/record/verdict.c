@@ -15,9 +15,9 @@ json_t *verdict_record(
 	strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
 	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:I, s:s, s:[], s:s, s:{}, s:[]}", "trial", (int)number,
 		"configuration", e->configurations[planned->configuration].name, "procedure",
-		e->procedures[planned->procedure].name, "repeat", (int)planned->repeat, "attempt", (int)attempt,
-		"seed", (json_int_t)planned->seed, "status", "valid", "reasons", "started", started, "measures",
-		"subflows");
+		e->procedures[planned->procedure].name, "repeat", (int)planned->repeat, "attempt",
+		(int)attempt, "seed", (json_int_t)planned->seed, "status", "valid", "reasons", "started",
+		started, "measures", "subflows");
 }
 
 void verdict_judge(json_t *record, const char *status, const char *format, ...)

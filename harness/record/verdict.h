@@ -8,8 +8,8 @@
 
 /* A record with what is known before anything ran: which trial it is, and when it began; status "valid", no
  * reasons. `number` is the trial's in its run, `attempt` counts from 1. The caller owns it. */
-json_t *verdict_record(
-	const struct experiment *experiment, const struct planned *planned, unsigned number, unsigned attempt);
+json_t *verdict_record(const struct experiment *experiment, const struct planned *planned, unsigned number,
+	unsigned attempt);
 
 /* Marks a record "failed", "invalid" or "suspect", whichever is worse than what it says, and adds the reason.
  */

@@ -2,8 +2,8 @@
  * fixed that is not content: order, owners, modes, times. */
 #include "harness/report/bundle.h"
 
-#include "harness/record/inputs.h"
 #include "harness/machine/project.h"
+#include "harness/record/inputs.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"
 #include <dirent.h>
@@ -165,7 +165,8 @@ static int add_input(struct gathering *g, const char *file, char **error)
 	snprintf(there, sizeof there, "%s/%s", g->stage, file);
 	char *from = inputs_path(g->stage, project_root(), file);
 	bool wanted = from && inputs_in_data(file) && access(there, F_OK) < 0 && access(from, R_OK) == 0;
-	int result = wanted && (add_folders(g, file, error) < 0 || add_file(g, from, file, error) < 0) ? -1 : 0;
+	int result =
+		wanted && (add_folders(g, file, error) < 0 || add_file(g, from, file, error) < 0) ? -1 : 0;
 	free(from);
 	return result;
 }
@@ -198,8 +199,7 @@ static const char readme[] =
 	"\n"
 	"    sha256sum --check --quiet SHA256SUMS   # every file is what was packed\n"
 	"    liquidnet report .                     # tables and report.html again, from the records here\n"
-	"    liquidnet rerun .                      # the same plan again on this machine; says what "
-	"differs\n"
+	"    liquidnet rerun .                      # the same plan again on this machine; says what differs\n"
 	"    liquidnet compare . FOLDER             # beside another run\n"
 	"\n"
 	"`liquidnet` is built by `make` in the project's sources at version %s, on Debian 12.\n"

@@ -185,8 +185,7 @@ static bool is_planned(const struct cells *cells, const struct cell *cell)
 
 	if (!cells->planned)
 		return !experiment->procedures[cell->procedure].optional;
-	json_array_foreach(cells->planned, i, one)
-	{
+	json_array_foreach(cells->planned, i, one) {
 		const char *name = json_string_value(one);
 		if (name && strncmp(name, configuration, length) == 0 && name[length] == '/' &&
 			strcmp(name + length + 1, procedure) == 0)

@@ -8,10 +8,10 @@
 #define LIQUIDNET_CELLS_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/report/notes.h"
-#include "harness/report/published.h"
 #include "harness/record/records.h"
 #include "harness/record/stats.h"
+#include "harness/report/notes.h"
+#include "harness/report/published.h"
 #include <jansson.h>
 #include <stdbool.h>
 
@@ -54,7 +54,7 @@ struct cell {
 struct cell_source {      /* a file of published values */
 	const char *file; /* as the experiment names it */
 	struct published_table *table;
-	char *notes;      /* owned: path of the notes on it, which may not be there */
+	char *notes; /* owned: path of the notes on it, which may not be there */
 };
 
 struct cells {

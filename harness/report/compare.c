@@ -1,11 +1,11 @@
 /* Compare: see the header. Cells are matched by the names of configuration and procedure; one whose links are
  * shaped otherwise in the two runs is named, and not judged. */
 #include "harness/report/compare.h"
+#include "harness/experiment/traces.h"
 #include "harness/record/differences.h"
 #include "harness/report/html.h"
 #include "harness/report/report_internal.h"
 #include "harness/report/table.h"
-#include "harness/experiment/traces.h"
 #include "lib/base/error.h"
 #include <math.h>
 #include <stdlib.h>
@@ -33,8 +33,7 @@ static int check_comparable(const struct compared *c, char **error)
 			c->folder_a, a->name, a->unit, c->folder_b, b->name, b->unit);
 	if (strcmp(network_of(c->a), network_of(c->b)))
 		return error_set(error,
-			"not comparable: the network of %s is `%s`, that of %s `%s`; name two runs in one "
-			"network",
+			"not comparable: the network of %s is `%s`, that of %s `%s`; name two runs in one network",
 			c->folder_a, network_of(c->a), c->folder_b, network_of(c->b));
 	return 0;
 }
@@ -239,9 +238,7 @@ int compare_runs(struct compared *c, const struct cells *a, const char *folder_a
 	match(c);
 	if (!c->count)
 		return error_set(error,
-			"not comparable: no cell is in both %s (%zu cells) and %s (%zu cells); name runs of "
-			"one "
-			"experiment",
+			"not comparable: no cell is in both %s (%zu cells) and %s (%zu cells); name runs of one experiment",
 			folder_a, c->only_a, folder_b, c->only_b);
 	list_differences(c);
 	return 0;
@@ -320,8 +317,7 @@ int compare_print(const struct compared *c, FILE *out, bool color)
 	if (c->only_a || c->only_b)
 		fprintf(out, "  %zu cells are only in A, %zu only in B\n", c->only_a, c->only_b);
 	table_text(out, "  ",
-		"+-: half the 95 % interval of the difference (Welch); p: two-sided; g: Hedges' effect "
-		"size; same: not distinguishable at 95 %");
+		"+-: half the 95 % interval of the difference (Welch); p: two-sided; g: Hedges' effect size; same: not distinguishable at 95 %");
 	fprintf(out,
 		c->differences_count ? "\n%zu differences of environment, options and settings (A -> B)\n"
 				     : "\nEnvironment, options and settings are the same\n",
@@ -410,20 +406,14 @@ int compare_html(const struct compared *c, FILE *out)
 	html_format(out, "%s, %s", primary_of(c->a)->name, unit_text(primary_of(c->a)->unit));
 	fputs("</h2>\n", out);
 	report_table(out, "compare", NULL);
-	fputs("<thead><tr><th>procedure</th><th class=\"n\">n</th><th class=\"n\">A</th><th "
-	      "class=\"n\">n</th><th "
-	      "class=\"n\">B</th><th class=\"n\">B \xe2\x88\x92 A</th><th class=\"n\">%</th><th "
-	      "class=\"n\">\xc2\xb1 "
-	      "%</th><th class=\"n\">p</th><th class=\"n\">g</th><th>B is</th></tr></thead><tbody>\n",
+	fputs("<thead><tr><th>procedure</th><th class=\"n\">n</th><th class=\"n\">A</th><th class=\"n\">n</th><th class=\"n\">B</th><th class=\"n\">B \xe2\x88\x92 A</th><th class=\"n\">%</th><th class=\"n\">\xc2\xb1 %</th><th class=\"n\">p</th><th class=\"n\">g</th><th>B is</th></tr></thead><tbody>\n",
 		out);
 	html_rows(c, out);
 	report_table_end(out);
 	if (c->only_a || c->only_b)
 		fprintf(out, "<p>%zu cells are only in A, %zu only in B.</p>\n", c->only_a, c->only_b);
 	html_empty(c, out);
-	fputs("<p class=\"small\">\xc2\xb1: half the 95&nbsp;% interval of the difference (Welch). p: "
-	      "two-sided. g: "
-	      "Hedges&#39; effect size. Same: not distinguishable at 95&nbsp;%.</p>\n</section>\n",
+	fputs("<p class=\"small\">\xc2\xb1: half the 95&nbsp;% interval of the difference (Welch). p: two-sided. g: Hedges&#39; effect size. Same: not distinguishable at 95&nbsp;%.</p>\n</section>\n",
 		out);
 	html_differences(c, out);
 	fputs("</main>\n</body>\n</html>\n", out);

@@ -55,10 +55,7 @@ int compare_csv(const struct compared *c, FILE *out)
 {
 	const struct experiment *a = c->a->experiment, *b = c->b->experiment;
 
-	fputs("configuration,procedure,measure,unit,n_a,mean_a,sd_a,suspect_a,invalid_a,failed_a,n_b,mean_b,"
-	      "sd_b,"
-	      "suspect_b,invalid_b,failed_b,difference,difference_percent,half_width,welch_p,hedges_g,"
-	      "judgement,why\n",
+	fputs("configuration,procedure,measure,unit,n_a,mean_a,sd_a,suspect_a,invalid_a,failed_a,n_b,mean_b,sd_b,suspect_b,invalid_b,failed_b,difference,difference_percent,half_width,welch_p,hedges_g,judgement,why\n",
 		out);
 	for (size_t i = 0; i < c->count; i++)
 		for (size_t m = 0; m < a->measures_count; m++) {

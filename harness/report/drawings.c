@@ -168,8 +168,8 @@ static void plot_boxes(FILE *script, struct boxes *b, const char *tics, const ch
 	static const struct {
 		const char *name, *with;
 	} layers[] = {
-		{"box", "1:2:3:4:5:6 with boxxyerror fillstyle solid 0.25 linewidth 1.2 linecolor rgb "
-			"'" FIGURE_MEASURED "'"},
+		{"box", "1:2:3:4:5:6 with boxxyerror fillstyle solid 0.25 linewidth 1.2 linecolor rgb '" FIGURE_MEASURED
+			"'"},
 		{"line", "1:2:3:4 with vectors nohead linewidth 1.6 linecolor rgb '" FIGURE_MEASURED "'"},
 		{"dot", "1:2 with points pointtype 7 pointsize 0.35 linecolor rgb '" FIGURE_INK "'"},
 		{"circle", "1:2 with points pointtype 6 pointsize 0.5 linecolor rgb '" FIGURE_MEASURED "'"},
@@ -213,8 +213,7 @@ size_t draw_boxes(struct figures *figures, const struct cells *cells, size_t con
 		experiment->configurations[configuration].name);
 	if (some &&
 		(script = figures_begin(figures, title,
-			 "Box plots: median, quartiles, whiskers to 1.5 interquartile ranges; the diamond is "
-			 "the published mean. The numbers are in the table.",
+			 "Box plots: median, quartiles, whiskers to 1.5 interquartile ranges; the diamond is the published mean. The numbers are in the table.",
 			 WIDTH, 62 + 36 * (int)b.rows, &index)))
 		plot_boxes(script, &b, tics, unit_text(measure->unit));
 	for (int i = 0; i < 6; i++)
@@ -290,9 +289,8 @@ static void plot_intervals(FILE *script, const struct intervals *r, const char *
 		"set bars small\nplot ",
 		-(double)r->rows + 0.5, axis);
 	if (measured)
-		fputs("$measured using 1:2:3:4 with xerrorbars pointtype 7 pointsize 0.7 linewidth 2 "
-		      "linecolor "
-		      "rgb '" FIGURE_MEASURED "'",
+		fputs("$measured using 1:2:3:4 with xerrorbars pointtype 7 pointsize 0.7 linewidth 2 linecolor rgb '" FIGURE_MEASURED
+		      "'",
 			script);
 	if (published)
 		fprintf(script,
@@ -344,9 +342,7 @@ size_t draw_overheads(struct figures *figures, const struct cells *cells, size_t
 		comparison ? comparison->name : cells->experiment->configurations[configuration].name);
 	if (opened && r.rows &&
 		(script = figures_begin(figures, title,
-			 "Points with 95 % intervals are measured, diamonds published; right of zero is a "
-			 "loss. The "
-			 "numbers are in the table.",
+			 "Points with 95 % intervals are measured, diamonds published; right of zero is a loss. The numbers are in the table.",
 			 WIDTH, 62 + (r.beside ? 30 : 46) * (int)r.rows, &index)))
 		plot_intervals(script, &r, "overhead, %");
 	free_intervals(&r);
@@ -374,8 +370,7 @@ size_t draw_differences(struct figures *figures, const struct cells *cells, size
 		experiment->configurations[configuration].name);
 	if (opened && r.rows &&
 		(script = figures_begin(figures, title,
-			 "Points with 95 % intervals; zero is the published mean. The numbers are in the "
-			 "table.",
+			 "Points with 95 % intervals; zero is the published mean. The numbers are in the table.",
 			 WIDTH, 62 + 30 * (int)r.rows, &index)))
 		plot_intervals(script, &r, "difference from the published mean, %");
 	free_intervals(&r);
@@ -472,9 +467,7 @@ static void plot_series(FILE *script, const struct bundle *b, const struct cell 
 		(double)b->steps * b->step_s);
 	for (size_t s = 0; b->count > 1 && s < cell->subflows_count; s++)
 		fprintf(script,
-			"$s%zu using 1:3:4 with filledcurves fillstyle transparent solid 0.2 noborder "
-			"linecolor rgb "
-			"'%s' notitle, ",
+			"$s%zu using 1:3:4 with filledcurves fillstyle transparent solid 0.2 noborder linecolor rgb '%s' notitle, ",
 			s, FIGURE_SERIES(s));
 	for (size_t s = 0; s < cell->subflows_count; s++) {
 		fprintf(script, "%s$s%zu using 1:2 with lines linewidth 2 linecolor rgb '%s' title ",
@@ -497,8 +490,7 @@ size_t draw_series(struct figures *figures, const struct cells *cells, const str
 		experiment->configurations[cell->configuration].name);
 	if (gather_series(&b, cells, cell) && cell->subflows_count &&
 		(script = figures_begin(figures, title,
-			 "Median over the trials by node that the subflow comes from; the band holds the "
-			 "middle half.",
+			 "Median over the trials by node that the subflow comes from; the band holds the middle half.",
 			 WIDTH, 250, &index)))
 		plot_series(script, &b, cell);
 	free(b.records);

@@ -111,7 +111,8 @@ bool note_applies(const struct note *note, const char *file, const char *row, co
 	const char *experiment, const char *procedure, bool lossy)
 {
 	const char *slash = strrchr(file, '/');
-	return (fits(note->table, file) || (slash && fits(note->table, slash + 1))) && (lossy || !note->lossy) && fits(note->rows, row) &&
-	       fits(note->columns, column) && fits(note->procedures, procedure) &&
-	       fits(note->experiments, experiment) && !fits(note->except, experiment);
+	return (fits(note->table, file) || (slash && fits(note->table, slash + 1))) &&
+	       (lossy || !note->lossy) && fits(note->rows, row) && fits(note->columns, column) &&
+	       fits(note->procedures, procedure) && fits(note->experiments, experiment) &&
+	       !fits(note->except, experiment);
 }

@@ -1,9 +1,9 @@
 /* Report: the page's frame: what it is about, whether all of it is there, the verdicts, the notes. The
  * sections between are in report_tables.c and report_about.c. */
 #include "harness/report/report.h"
+#include "harness/experiment/plan.h"
 #include "harness/report/drawings.h"
 #include "harness/report/html.h"
-#include "harness/experiment/plan.h"
 #include "harness/report/report_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -162,15 +162,11 @@ static void missing(const struct report *report)
 	fputs("<div class=\"box\" role=\"note\">\n", report->out);
 	if (lacking && until > 0)
 		fprintf(report->out,
-			"<p><b>%zu trials fewer than the plan's most</b>, in %zu cells. The run was to end a "
-			"cell early when its mean was known to within %g %%.</p>\n",
+			"<p><b>%zu trials fewer than the plan's most</b>, in %zu cells. The run was to end a cell early when its mean was known to within %g %%.</p>\n",
 			trials, lacking, until * 100);
 	else if (lacking)
 		fprintf(report->out,
-			"<p><b>%zu planned trials are missing</b>, in %zu cell%s: the run was interrupted, "
-			"or "
-			"they did not count. <code>liquidnet run EXPERIMENT --resume=FOLDER</code> goes on "
-			"with an interrupted run.</p>\n",
+			"<p><b>%zu planned trials are missing</b>, in %zu cell%s: the run was interrupted, or they did not count. <code>liquidnet run EXPERIMENT --resume=FOLDER</code> goes on with an interrupted run.</p>\n",
 			trials, lacking, lacking == 1 ? "" : "s");
 	if (lacking) {
 		fputs("<details><summary>Which cells</summary><ul>\n", report->out);
@@ -188,8 +184,7 @@ static void missing(const struct report *report)
 		fputs("</ul></details>\n", report->out);
 	}
 	if (cells->records.torn)
-		fputs("<p>The last line of trials.jsonl was cut off; that trial is in none of the "
-		      "tables.</p>\n",
+		fputs("<p>The last line of trials.jsonl was cut off; that trial is in none of the tables.</p>\n",
 			report->out);
 	fputs("</div>\n", report->out);
 }
@@ -217,9 +212,7 @@ static void agreement(const struct report *report)
 	if (!compared && !judged[JUDGED_INCOMPARABLE])
 		return;
 	fprintf(report->out,
-		"<p>Of %zu means that can be compared with a published one, <b>%zu</b> are not "
-		"distinguishable "
-		"from it at 95&nbsp;%%, %zu lie lower and %zu higher",
+		"<p>Of %zu means that can be compared with a published one, <b>%zu</b> are not distinguishable from it at 95&nbsp;%%, %zu lie lower and %zu higher",
 		compared, judged[JUDGED_SAME], judged[JUDGED_LOWER], judged[JUDGED_HIGHER]);
 	if (near)
 		fprintf(report->out, ", %zu of these by no more than 1&nbsp;%%", near);
@@ -244,11 +237,7 @@ static void boxes(const struct report *report)
 		some = some || drawn[c] != FIGURE_NONE;
 	if (!some || report->fault)
 		return;
-	fputs("<section id=\"distributions\">\n<h2>Every trial</h2>\n<p class=\"lead\">Box: the middle half; "
-	      "line: "
-	      "the median; whiskers: to 1.5 times the box's length; dots: trials. "
-	      "<span class=\"key\"></span> measured, <span class=\"key diamond\"></span> published mean and "
-	      "standard deviation. The axes do not begin at zero.</p>\n<div class=\"figures\">\n",
+	fputs("<section id=\"distributions\">\n<h2>Every trial</h2>\n<p class=\"lead\">Box: the middle half; line: the median; whiskers: to 1.5 times the box's length; dots: trials. <span class=\"key\"></span> measured, <span class=\"key diamond\"></span> published mean and standard deviation. The axes do not begin at zero.</p>\n<div class=\"figures\">\n",
 		report->out);
 	for (size_t c = 0; c < e->configurations_count; c++) {
 		char caption[256];
@@ -274,11 +263,7 @@ static void series(const struct report *report)
 		some = some || drawn[i] != FIGURE_NONE;
 	if (!some || report->fault)
 		return;
-	fputs("<section id=\"subflows\">\n<h2>Each subflow over time</h2>\n<p class=\"lead\">Unique payload "
-	      "at the "
-	      "capture, by the node that the subflow comes from. Line: the median over the trials; band: "
-	      "their "
-	      "middle half.</p>\n<div class=\"figures\">\n",
+	fputs("<section id=\"subflows\">\n<h2>Each subflow over time</h2>\n<p class=\"lead\">Unique payload at the capture, by the node that the subflow comes from. Line: the median over the trials; band: their middle half.</p>\n<div class=\"figures\">\n",
 		report->out);
 	for (size_t i = 0; i < report->cells->count; i++) {
 		const struct cell *cell = &report->cells->cells[i];
@@ -355,15 +340,10 @@ static void verdicts(const struct report *report)
 	if (!report->cells->records.count)
 		return;
 	fputs("<section id=\"verdicts\">\n<h2>Was the machine able to emulate this?</h2>\n"
-	      "<p>Each trial carries a verdict from what its machine and links did meanwhile. Valid and "
-	      "suspect "
-	      "trials count, invalid and failed ones were tried again and are kept.</p>\n",
+	      "<p>Each trial carries a verdict from what its machine and links did meanwhile. Valid and suspect trials count, invalid and failed ones were tried again and are kept.</p>\n",
 		report->out);
 	report_table(report->out, "verdicts", NULL);
-	fputs("<thead><tr><th>procedure</th><th class=\"n\">valid</th><th class=\"n\">suspect</th><th "
-	      "class=\"n\">invalid</th><th class=\"n\">failed</th><th class=\"n\">valid at first try, "
-	      "%</th></tr>"
-	      "</thead><tbody>\n",
+	fputs("<thead><tr><th>procedure</th><th class=\"n\">valid</th><th class=\"n\">suspect</th><th class=\"n\">invalid</th><th class=\"n\">failed</th><th class=\"n\">valid at first try, %</th></tr></thead><tbody>\n",
 		report->out);
 	verdict_rows(report);
 	report_table_end(report->out);

@@ -22,8 +22,7 @@ static void fact_rows(const struct report *report, const char *path, const json_
 	json_t *child;
 
 	if (json_is_object(value)) {
-		json_object_foreach((json_t *)value, key, child)
-		{
+		json_object_foreach((json_t *)value, key, child) {
 			char longer[512];
 			snprintf(longer, sizeof longer, "%s%s%s", path, *path ? "." : "", key);
 			fact_rows(report, longer, child);
@@ -43,9 +42,7 @@ static void environment(const struct report *report)
 
 	if (!json_is_object(environment))
 		return;
-	fputs("<h3>Environment</h3>\n<details><summary>Version, kernel, machine, tools, the host&#39;s "
-	      "sysctls"
-	      "</summary>\n",
+	fputs("<h3>Environment</h3>\n<details><summary>Version, kernel, machine, tools, the host&#39;s sysctls</summary>\n",
 		report->out);
 	report_table(report->out, "facts-table", NULL);
 	fputs("<tbody>\n", report->out);
@@ -60,8 +57,7 @@ static void put_words(const struct report *report, const json_t *words)
 	json_t *word;
 	size_t i;
 
-	json_array_foreach(words, i, word)
-	{
+	json_array_foreach(words, i, word) {
 		const char *text = json_string_value(word) ? json_string_value(word) : "";
 		bool plain =
 			*text && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -81,13 +77,11 @@ static void again(const struct report *report)
 	const char *version = json_string_value(
 		json_object_get(json_object_get(report->provenance, "environment"), "liquidnet"));
 
-	fputs("<h3>Run it again</h3>\n<p>With the sources at the same version, on Debian 12, as "
-	      "root:</p>\n<pre>",
+	fputs("<h3>Run it again</h3>\n<p>With the sources at the same version, on Debian 12, as root:</p>\n<pre>",
 		report->out);
 	if (version)
 		html_format(report->out, "git checkout %s && make\n", version);
-	fputs("build/bin/liquidnet rerun FOLDER      # the same plan, seeds and settings; names what "
-	      "differs\n"
+	fputs("build/bin/liquidnet rerun FOLDER      # the same plan, seeds and settings; names what differs\n"
 	      "build/bin/liquidnet report FOLDER     # this page, from the folder alone\n",
 		report->out);
 	fputs("</pre>\n", report->out);
@@ -127,8 +121,7 @@ static void settings(const struct report *report)
 	const struct experiment *e = report->cells->experiment;
 	const char *base = e->base_path ? strrchr(e->base_path, '/') : NULL;
 
-	fputs("<h3>Settings</h3>\n<p>Links, queues, sysctls, daemons and workloads, as the run read "
-	      "them.</p>\n",
+	fputs("<h3>Settings</h3>\n<p>Links, queues, sysctls, daemons and workloads, as the run read them.</p>\n",
 		report->out);
 	put_file(report, "experiment.yaml");
 	if (e->base_path)

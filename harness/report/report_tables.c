@@ -78,9 +78,7 @@ static void overhead_table(const struct report *report)
 	const struct experiment *e = report->cells->experiment;
 
 	report_table(report->out, "overheads", NULL);
-	fputs("<thead><tr><th>comparison</th><th class=\"n\">overhead, %</th><th class=\"n\">95&nbsp;% "
-	      "interval</th>"
-	      "<th class=\"n\">published</th><th class=\"n\">difference, points</th></tr></thead><tbody>\n",
+	fputs("<thead><tr><th>comparison</th><th class=\"n\">overhead, %</th><th class=\"n\">95&nbsp;% interval</th><th class=\"n\">published</th><th class=\"n\">difference, points</th></tr></thead><tbody>\n",
 		report->out);
 	for (size_t c = 0; c < e->configurations_count; c++) {
 		bool begun = false;
@@ -106,12 +104,7 @@ void report_overheads(const struct report *report)
 			some = some || cells_comparable(report->cells, c, &e->comparisons[i]);
 	if (!some)
 		return;
-	fputs("<section id=\"overhead\">\n<h2>What each way costs</h2>\n<p class=\"lead\">Overhead: how much "
-	      "less "
-	      "was carried than by what it is compared with (several: than by their sum), in per cent; below "
-	      "zero "
-	      "is a gain. Intervals at 95&nbsp;% (Welch). <span class=\"key\"></span> measured, "
-	      "<span class=\"key diamond\"></span> from the published means.</p>\n<div class=\"figures\">\n",
+	fputs("<section id=\"overhead\">\n<h2>What each way costs</h2>\n<p class=\"lead\">Overhead: how much less was carried than by what it is compared with (several: than by their sum), in per cent; below zero is a gain. Intervals at 95&nbsp;% (Welch). <span class=\"key\"></span> measured, <span class=\"key diamond\"></span> from the published means.</p>\n<div class=\"figures\">\n",
 		report->out);
 	for (size_t i = 0; i < report->overheads_count; i++)
 		report_figure(report, report->overheads[i],
@@ -193,9 +186,7 @@ static void matrix(const struct report *report)
 	const struct experiment *e = report->cells->experiment;
 
 	report_table(report->out, "matrix",
-		"Mean (standard deviation) measured; <span class=\"published\">published</span> below; then "
-		"the "
-		"judgement");
+		"Mean (standard deviation) measured; <span class=\"published\">published</span> below; then the judgement");
 	fputs("<thead><tr><th>configuration</th>", report->out);
 	for (size_t p = 0; p < e->procedures_count; p++)
 		if (procedure_shown(report->cells, p)) {
@@ -264,12 +255,7 @@ static void details(const struct report *report)
 	const struct experiment *e = report->cells->experiment;
 
 	report_table(report->out, "details", NULL);
-	fputs("<thead><tr><th>procedure</th><th class=\"n\">n</th><th class=\"n\">mean</th><th "
-	      "class=\"n\">95&nbsp;% "
-	      "interval</th><th class=\"n\">sd</th><th class=\"n\">median</th><th class=\"n\">q1</th><th "
-	      "class=\"n\">q3</th><th class=\"n\">published (sd)</th><th class=\"n\">diff, "
-	      "%</th><th>judged</th><th "
-	      "class=\"n\">p</th><th class=\"n\">g</th>",
+	fputs("<thead><tr><th>procedure</th><th class=\"n\">n</th><th class=\"n\">mean</th><th class=\"n\">95&nbsp;% interval</th><th class=\"n\">sd</th><th class=\"n\">median</th><th class=\"n\">q1</th><th class=\"n\">q3</th><th class=\"n\">published (sd)</th><th class=\"n\">diff, %</th><th>judged</th><th class=\"n\">p</th><th class=\"n\">g</th>",
 		report->out);
 	for (size_t m = 0; m < e->measures_count; m++)
 		if (m != e->primary) {
@@ -288,11 +274,7 @@ static void details(const struct report *report)
 			detail_row(report, cell);
 	}
 	report_table_end(report->out);
-	fputs("<p class=\"small\">Interval of the mean: bootstrap, 10,000 resamples. Judged: Welch&#39;s t "
-	      "at "
-	      "95&nbsp;%, with room for the rounding of what was published. p: Welch, two-sided. g: "
-	      "Hedges&#39; "
-	      "effect size.</p>\n",
+	fputs("<p class=\"small\">Interval of the mean: bootstrap, 10,000 resamples. Judged: Welch&#39;s t at 95&nbsp;%, with room for the rounding of what was published. p: Welch, two-sided. g: Hedges&#39; effect size.</p>\n",
 		report->out);
 }
 
@@ -301,8 +283,7 @@ static void legend(const struct report *report)
 	const struct cells *cells = report->cells;
 	const struct experiment *e = cells->experiment;
 
-	fputs("<details><summary>What the procedures are, and where the published values come "
-	      "from</summary>\n<ul>\n",
+	fputs("<details><summary>What the procedures are, and where the published values come from</summary>\n<ul>\n",
 		report->out);
 	for (size_t p = 0; p < e->procedures_count; p++)
 		if (e->procedures[p].title && procedure_shown(cells, p)) {
@@ -392,15 +373,11 @@ void report_shares(const struct report *report)
 		return;
 	fputs("<section id=\"shares\">\n<h2>Bytes each subflow carried</h2>\n", report->out);
 	report_table(report->out, "shares",
-		"Unique payload in the capture, by the node that the subflow comes from: the median over the "
-		"trials");
+		"Unique payload in the capture, by the node that the subflow comes from: the median over the trials");
 	fprintf(report->out,
-		"<thead><tr><th>procedure</th><th>node</th><th class=\"n\">n</th><th "
-		"class=\"n\">bytes</th><th "
-		"class=\"n\">share, %%</th>%s</tr></thead><tbody>\n",
+		"<thead><tr><th>procedure</th><th>node</th><th class=\"n\">n</th><th class=\"n\">bytes</th><th class=\"n\">share, %%</th>%s</tr></thead><tbody>\n",
 		published
-			? "<th class=\"n\">published bytes</th><th class=\"n\">share, %</th><th class=\"n\">"
-			  "difference, points</th><th>notes</th>"
+			? "<th class=\"n\">published bytes</th><th class=\"n\">share, %</th><th class=\"n\">difference, points</th><th>notes</th>"
 			: "");
 	for (size_t i = 0; i < cells->count; i++) {
 		const struct cell *cell = &cells->cells[i];

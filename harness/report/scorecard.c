@@ -237,14 +237,13 @@ static void result_notes(const struct page *page)
 			if (used)
 				source_note(page, many_sources(cells) ? mark : "published:", (int)s);
 		}
-		note(page, "judged: same = at 95 % not distinguishable from the published value (Welch's t, "
-			   "and its rounding). "
-			   "Known defects of published values: data/README.md");
+		note(page,
+			"judged: same = at 95 % not distinguishable from the published value (Welch's t, and its rounding). Known defects of published values: data/README.md");
 	}
 	known(page);
 	if (any_marks(cells))
-		note(page, "*: suspect trials among those counted; !: attempts that do not count (invalid or "
-			   "failed)");
+		note(page,
+			"*: suspect trials among those counted; !: attempts that do not count (invalid or failed)");
 }
 
 static int results(const struct page *page)
@@ -335,9 +334,8 @@ static int comparisons(const struct page *page)
 	}
 	if (show(page, table) < 0)
 		return -1;
-	note(page, "overhead: 100 x (1 - mean / sum of the means against); +-: half its 95 % interval; "
-		   "published: from the "
-		   "published means; diff: in points");
+	note(page,
+		"overhead: 100 x (1 - mean / sum of the means against); +-: half its 95 % interval; published: from the published means; diff: in points");
 	return 0;
 }
 
@@ -392,9 +390,8 @@ static int subflows(const struct page *page)
 	}
 	if (show(page, table) < 0)
 		return -1;
-	note(page, "unique bytes: payload of the data connection counted once, by the node whose address the "
-		   "subflow has; "
-		   "median over trials");
+	note(page,
+		"unique bytes: payload of the data connection counted once, by the node whose address the subflow has; median over trials");
 	if (cells->subflow_source >= 0)
 		source_note(page, "published:", cells->subflow_source);
 	return 0;

@@ -45,8 +45,7 @@ static void summary_header(const struct experiment *experiment, FILE *out)
 	for (size_t m = 0; m < experiment->measures_count; m++)
 		if (m != experiment->primary)
 			fprintf(out, ",%s_%s", experiment->measures[m].name, experiment->measures[m].unit);
-	fputs(",suspect,invalid,failed,published_source,published_sd,published_n,difference,judgement"
-	      ",q1,q3,welch_t,welch_df,welch_p,hedges_g,note\n",
+	fputs(",suspect,invalid,failed,published_source,published_sd,published_n,difference,judgement,q1,q3,welch_t,welch_df,welch_p,hedges_g,note\n",
 		out);
 }
 
@@ -97,8 +96,7 @@ static int summary_csv(const struct cells *cells, FILE *out)
 
 static int subflows_csv(const struct cells *cells, FILE *out)
 {
-	fputs("configuration,procedure,n,node,median_unique_bytes,share_percent,published_bytes,published_"
-	      "share_percent\n",
+	fputs("configuration,procedure,n,node,median_unique_bytes,share_percent,published_bytes,published_share_percent\n",
 		out);
 	for (size_t i = 0; i < cells->count; i++) {
 		const struct cell *cell = &cells->cells[i];

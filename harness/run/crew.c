@@ -2,11 +2,11 @@
  * ends; one that ends without a record, or outlives the trial's limit, is a failed trial with that reason. */
 #include "harness/run/crew.h"
 
-#include "harness/run/pace.h"
 #include "harness/machine/probe.h"
 #include "harness/machine/project.h"
 #include "harness/machine/sandbox.h"
 #include "harness/record/verdict.h"
+#include "harness/run/pace.h"
 #include "harness/trial/trial.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"

@@ -4,10 +4,10 @@
 #define LIQUIDNET_CREW_H
 
 #include "harness/experiment/experiment.h"
-#include "harness/machine/host.h"
 #include "harness/experiment/plan.h"
-#include "harness/run/progress.h"
+#include "harness/machine/host.h"
 #include "harness/record/results.h"
+#include "harness/run/progress.h"
 #include "harness/run/service.h"
 #include "harness/run/until.h"
 

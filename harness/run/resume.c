@@ -1,8 +1,8 @@
 /* Resume: what makes two starts one run. */
+#include "harness/experiment/traces.h"
 #include "harness/record/differences.h"
 #include "harness/record/provenance.h"
 #include "harness/run/run.h"
-#include "harness/experiment/traces.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <limits.h>
@@ -91,12 +91,12 @@ static int check_copy(const char *folder, const char *copy, const char *now, cha
 	char path[PATH_MAX];
 	snprintf(path, sizeof path, "%s/%s", folder, copy);
 	char *a = slurp(path), *b = slurp(now);
-	int result = a && b && strcmp(a, b) == 0 ? 0
-						 : error_set(error,
-							   "%s has changed since that run began (%s is its "
-							   "copy): start a new run, or go on with "
-							   "%s/experiment.yaml",
-							   now, path, folder);
+	int result =
+		a && b && strcmp(a, b) == 0
+			? 0
+			: error_set(error,
+				  "%s has changed since that run began (%s is its copy): start a new run, or go on with %s/experiment.yaml",
+				  now, path, folder);
 	free(a);
 	free(b);
 	return result;
@@ -132,11 +132,11 @@ static int check_environment(const json_t *provenance, const char *folder, char 
 	json_decref(environment);
 	json_decref(then);
 	json_decref(now);
-	int result = count ? error_set(error,
-				     "%s: that run had another environment (%s); start a new run, and "
-				     "compare the two",
-				     folder, first)
-			   : 0;
+	int result =
+		count ? error_set(error,
+				"%s: that run had another environment (%s); start a new run, and compare the two",
+				folder, first)
+		      : 0;
 	free(first);
 	return result;
 }

@@ -1,21 +1,21 @@
 /* Run: see the header. */
 #include "harness/run/run.h"
 
-#include "harness/machine/awake.h"
-#include "harness/run/crew.h"
-#include "harness/machine/capabilities.h"
 #include "harness/experiment/find.h"
-#include "harness/machine/host.h"
-#include "harness/record/inputs.h"
-#include "harness/run/progress.h"
-#include "harness/machine/project.h"
+#include "harness/experiment/traces.h"
 #include "harness/lab/needs.h"
 #include "harness/links/prove.h"
+#include "harness/machine/awake.h"
+#include "harness/machine/capabilities.h"
+#include "harness/machine/host.h"
+#include "harness/machine/project.h"
+#include "harness/record/inputs.h"
 #include "harness/record/provenance.h"
 #include "harness/record/results.h"
-#include "harness/run/service.h"
 #include "harness/report/summary.h"
-#include "harness/experiment/traces.h"
+#include "harness/run/crew.h"
+#include "harness/run/progress.h"
+#include "harness/run/service.h"
 #include "lib/base/error.h"
 #include "lib/base/terminal.h"
 #include "lib/base/units.h"
@@ -153,7 +153,8 @@ static int open_results(struct results *results, const struct experiment *e, con
 		traces_copy(e, results->folder, error) < 0 ||
 		inputs_copy_published(e, project_root(), results->folder, error) < 0)
 		return -1;
-	json_t *provenance = provenance_take(e, plan, command_line(o), run_options_json(o), json_incref(environment));
+	json_t *provenance =
+		provenance_take(e, plan, command_line(o), run_options_json(o), json_incref(environment));
 	json_object_set_new(provenance, "shaping", proofs_json(proofs));
 	json_object_set_new(provenance, "services", services_json(e));
 	int result = results_write_json(results, "provenance.json", provenance, error);

@@ -1,9 +1,9 @@
 /* Services: see the header. */
 #include "harness/run/service.h"
 
+#include "harness/experiment/names.h"
 #include "harness/machine/project.h"
 #include "harness/trial/ready.h"
-#include "harness/experiment/names.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"

@@ -112,9 +112,9 @@ static int look(struct eye *eye)
 	json_object_clear(eye->now);
 	if (list_sockets(eye, AF_INET) < 0 || list_sockets(eye, AF_INET6) < 0)
 		return -1;
-	json_object_foreach(eye->now, name,
-		count) if (json_integer_value(count) > json_integer_value(json_object_get(eye->most, name)))
-		json_object_set_new(eye->most, name, json_integer(json_integer_value(count)));
+	json_object_foreach(eye->now, name, count)
+		if (json_integer_value(count) > json_integer_value(json_object_get(eye->most, name)))
+			json_object_set_new(eye->most, name, json_integer(json_integer_value(count)));
 	return 0;
 }
 
@@ -169,11 +169,9 @@ void congestion_judge(json_t *record)
 	json_t *of, *sockets;
 	const char *node, *name;
 	bool seen = false;
-	json_object_foreach(nodes, node, of)
-	{
+	json_object_foreach(nodes, node, of) {
 		const char *wanted = json_string_value(json_object_get(of, "wanted"));
-		json_object_foreach(json_object_get(of, "seen"), name, sockets)
-		{
+		json_object_foreach(json_object_get(of, "seen"), name, sockets) {
 			seen = true;
 			if (strcmp(name, wanted) != 0)
 				verdict_judge(record, "invalid",

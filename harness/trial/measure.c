@@ -39,8 +39,7 @@ int measure_items(
 		return error_set(error, "its output has no list at `%s`", m->path);
 	*count = json_array_size(list);
 	*items = calloc(*count + 1, sizeof **items);
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		struct measure_item *one = &(*items)[i];
 		if (take_number(item, m->from, &one->from, error) < 0 ||
 			take_number(item, m->to, &one->to, error) < 0 ||

@@ -2,8 +2,8 @@
  * the trial's folder. */
 #include "harness/trial/observe.h"
 
-#include "harness/trial/capture.h"
 #include "harness/record/verdict.h"
+#include "harness/trial/capture.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -192,8 +192,7 @@ static void judge_captures(json_t *record, json_t *targets)
 {
 	json_t *target;
 	size_t i;
-	json_array_foreach(targets, i, target)
-	{
+	json_array_foreach(targets, i, target) {
 		json_int_t dropped = json_integer_value(json_object_get(target, "dropped_kernel")) +
 				     json_integer_value(json_object_get(target, "dropped_interface"));
 		if (dropped)

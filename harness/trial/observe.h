@@ -5,11 +5,11 @@
 #ifndef LIQUIDNET_OBSERVE_H
 #define LIQUIDNET_OBSERVE_H
 
-#include "harness/trial/congestion.h"
-#include "harness/machine/cost.h"
 #include "harness/experiment/experiment.h"
-#include "harness/place/network.h"
+#include "harness/machine/cost.h"
 #include "harness/machine/probe.h"
+#include "harness/place/network.h"
+#include "harness/trial/congestion.h"
 #include <sys/types.h>
 
 struct observer {

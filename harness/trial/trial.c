@@ -2,18 +2,18 @@
  * What runs is stopped before the sandbox is, so that no orphaned socket keeps a namespace alive. */
 #include "harness/trial/trial.h"
 
-#include "harness/trial/agreement.h"
+#include "harness/lab/lab.h"
 #include "harness/links/changes.h"
-#include "harness/trial/congestion.h"
 #include "harness/machine/cost.h"
+#include "harness/machine/project.h"
 #include "harness/place/counters.h"
+#include "harness/record/verdict.h"
+#include "harness/trial/agreement.h"
+#include "harness/trial/congestion.h"
 #include "harness/trial/fidelity.h"
 #include "harness/trial/measure.h"
-#include "harness/lab/lab.h"
 #include "harness/trial/observe.h"
 #include "harness/trial/programs.h"
-#include "harness/machine/project.h"
-#include "harness/record/verdict.h"
 #include "harness/trial/wire.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
@@ -90,8 +90,8 @@ static int serve(struct run *run, char **error)
 	const char *seed = pool_printf(run->pool, "%" PRIu64, t->planned->seed);
 	if (mkdir(SCRATCH, 0700) < 0)
 		return error_set(error, SCRATCH ": %s", strerror(errno));
-	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->lab.network, t->folder, SCRATCH,
-		seed, run->deadline_ns);
+	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->lab.network, t->folder,
+		SCRATCH, seed, run->deadline_ns);
 	run->stage.begun = begin_changes;
 	run->stage.context = run;
 	if (stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0)

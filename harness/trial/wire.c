@@ -38,8 +38,7 @@ static json_t *data_connection(json_t *connections)
 	json_t *connection, *best = NULL;
 	json_int_t most = -1;
 	size_t i;
-	json_array_foreach(connections, i, connection)
-	{
+	json_array_foreach(connections, i, connection) {
 		json_int_t bytes =
 			count(json_object_get(connection, busier_direction(connection)), "delivered_bytes");
 		if (bytes > most) {
@@ -65,8 +64,7 @@ static void check_protocol(const struct expect *x, const char *at, json_t *conne
 {
 	json_t *connection;
 	size_t i;
-	json_array_foreach(connections, i, connection)
-	{
+	json_array_foreach(connections, i, connection) {
 		bool seen = json_is_true(json_object_get(connection, "mptcp_option_seen")) ||
 			    json_is_true(json_object_get(connection, "mptcp_requested"));
 		if (x->protocol == EXPECT_TCP && seen)
@@ -99,8 +97,7 @@ static json_t *coarser(json_t *series)
 	json_t *out = json_array(), *bytes;
 	json_int_t sum = 0;
 	size_t i, count = json_array_size(series);
-	json_array_foreach(series, i, bytes)
-	{
+	json_array_foreach(series, i, bytes) {
 		sum += json_integer_value(bytes);
 		if ((i + 1) % SERIES_STEPS && i + 1 < count)
 			continue;
@@ -122,8 +119,7 @@ static void check_subflows(
 	size_t i, extra = 0;
 	for (size_t want = 0; want < x->subflows_count + 1; want++) {
 		bool found = false;
-		json_array_foreach(all, i, subflow)
-		{
+		json_array_foreach(all, i, subflow) {
 			int node = node_of(e->topology, text(subflow, "client_address"));
 			bool counts = !json_is_number(json_object_get(subflow, "copy_of")) &&
 				      json_is_number(json_object_get(subflow, "established_s"));
@@ -144,12 +140,13 @@ static void check_subflows(
 					     coarser(json_object_get(bytes, "series_unique_bytes"))));
 		}
 		if (want < x->subflows_count && !found)
-			verdict_judge(record, "failed", "no subflow from node %s on the data connection at %s",
+			verdict_judge(record, "failed",
+				"no subflow from node %s on the data connection at %s",
 				e->topology->nodes[x->subflows[want]], at);
 	}
 	if (extra)
-		verdict_judge(record, "failed", "%zu subflows more on the data connection at %s than promised",
-			extra, at);
+		verdict_judge(record, "failed",
+			"%zu subflows more on the data connection at %s than promised", extra, at);
 	free(used);
 }
 
@@ -163,8 +160,8 @@ static int check_tunnel(const struct expect *x, const char *capture, json_t *rec
 		json_pack("{s:I, s:I}", "data_packets", (json_int_t)sight.data, "readable_packets",
 			(json_int_t)sight.readable));
 	if (sight.data < 100)
-		verdict_judge(record, "failed", "only %lu data packets in the tunnel (UDP port %d)", sight.data,
-			x->tunnel_port);
+		verdict_judge(record, "failed", "only %lu data packets in the tunnel (UDP port %d)",
+			sight.data, x->tunnel_port);
 	else if (x->tunnel_readable && share < READABLE_SHARE)
 		verdict_judge(record, "failed",
 			"the tunnel should be plain, and %.0f %% of its packets cannot be read",

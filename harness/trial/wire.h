@@ -3,8 +3,8 @@
 #ifndef LIQUIDNET_WIRE_H
 #define LIQUIDNET_WIRE_H
 
-#include "harness/trial/agreement.h"
 #include "harness/experiment/experiment.h"
+#include "harness/trial/agreement.h"
 #include <jansson.h>
 
 /* Checks a trial. `captures`: paths by capture index; `counters`: of counters_read. Adds to `record`:

@@ -38,7 +38,8 @@ void pool_free(struct pool *pool)
 void *pool_alloc(struct pool *pool, size_t count, size_t size)
 {
 	size_t bytes;
-	if (__builtin_mul_overflow(count, size, &bytes) || __builtin_add_overflow(bytes, sizeof(struct block) + 1, &bytes))
+	if (__builtin_mul_overflow(count, size, &bytes) ||
+		__builtin_add_overflow(bytes, sizeof(struct block) + 1, &bytes))
 		abort();
 	struct block *block = calloc(1, bytes);
 	if (!block)

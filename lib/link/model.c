@@ -7,9 +7,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/draw.h"
 #include "lib/base/error.h"
-#include "lib/link/trace.h"
 #include "lib/link/codel.h"
 #include "lib/link/ring.h"
+#include "lib/link/trace.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -22,9 +22,9 @@
 #ifndef LIQUIDNET_LINK_MODEL_H
 #define LIQUIDNET_LINK_MODEL_H
 
+#include "lib/link/medium.h"
 #include "lib/link/radio.h"
 #include "lib/link/shape.h"
-#include "lib/link/medium.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -36,8 +36,8 @@ const struct radio_profile radio_profiles[] = {
 	},
 	{
 		.name = "lte",
-		.source = "D1.1 2.1.3.2.5.5 (0.5..1 s up, 50 ms, 1..3 W: middles); tail: AT&T Video Optimizer, "
-			  "lte.conf (0.1 + 0.02 + 10 s)",
+		.source =
+			"D1.1 2.1.3.2.5.5 (0.5..1 s up, 50 ms, 1..3 W: middles); tail: AT&T Video Optimizer, lte.conf (0.1 + 0.02 + 10 s)",
 		.promotion_ns = 750 * MS,
 		.tail_ns = 10120 * MS,
 		.rtt_hot_ns = 50 * MS,

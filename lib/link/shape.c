@@ -4,9 +4,9 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
+#include "lib/base/units.h"
 #include "lib/link/radio.h"
 #include "lib/link/trace.h"
-#include "lib/base/units.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -291,8 +291,7 @@ int shape_check(const struct conf_node *map, const struct shape *shape, char **e
 			rate ? rate : map, error, "a link has a rate or delivery opportunities, not both");
 	if (*shape->medium.name && (shape->rate_bps || *shape->opportunities || *shape->radio))
 		return conf_error(conf_child(map, "medium") ? conf_child(map, "medium") : map, error,
-			"what is on a medium has its phy_rate for a rate; leave out rate, opportunities and "
-			"cellular");
+			"what is on a medium has its phy_rate for a rate; leave out rate, opportunities and cellular");
 	return 0;
 }
 
@@ -313,23 +312,20 @@ int shape_check_pair(const struct conf_node *map, const struct shape *a, const s
 	const struct shape_medium *x = &a->medium, *y = &b->medium;
 	if (one_link && (*a->radio == 0) != (*b->radio == 0))
 		return conf_error(map, error,
-			"only one of its directions is cellular, but both wake the radio; write "
-			"`cellular: %s` for the link",
+			"only one of its directions is cellular, but both wake the radio; write `cellular: %s` for the link",
 			*a->radio ? a->radio : b->radio);
 	if (one_link && strcmp(a->radio, b->radio) != 0)
 		return conf_error(map, error, "its directions name two radios, %s and %s; a link has one",
 			a->radio, b->radio);
 	if (one_link && !same_medium(x, y))
 		return conf_error(map, error,
-			"its directions are in two places; only phy_rate and overhead of a medium differ "
-			"between them");
+			"its directions are in two places; only phy_rate and overhead of a medium differ between them");
 	if (!*x->name || !*x->radio || strcmp(x->name, y->name) != 0 || strcmp(x->radio, y->radio) != 0 ||
 		(x->switching_ns == y->switching_ns && x->dwell_ns == y->dwell_ns &&
 			x->idle_ns == y->idle_ns))
 		return 0;
 	return conf_error(map, error,
-		"radio %s of medium %s has other values for switching, dwell or idle on another link; write "
-		"the same",
+		"radio %s of medium %s has other values for switching, dwell or idle on another link; write the same",
 		y->radio, y->name);
 }
 

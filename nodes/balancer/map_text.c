@@ -1,8 +1,8 @@
 /* The map as text, for the file or the ZooKeeper node that muxes and agents watch; nodes/balancer/README.md
  * describes it. One line a fact; runs of tokens with the same chain share a line. */
 #include "lib/base/error.h"
-#include "nodes/balancer/map.h"
 #include "lib/base/units.h"
+#include "nodes/balancer/map.h"
 #include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,7 +34,8 @@ static int fault(const struct reader *r, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	return error_set(r->error, "%s:%u: %s; let liquidnet-balancer-ctl write the map", r->name, r->line, text);
+	return error_set(
+		r->error, "%s:%u: %s; let liquidnet-balancer-ctl write the map", r->name, r->line, text);
 }
 
 static int number(const struct reader *r, const char *text, int64_t min, int64_t max, int64_t *value)

@@ -29,8 +29,8 @@ static struct lb_map *read_place(
 	if (kind->read(place, &text, &length, version, error) < 0)
 		return NULL;
 	if (!text) {
-		error_set(error, "%s: no map is there; make one with `liquidnet-balancer-ctl --map %s init`", where,
-			where);
+		error_set(error, "%s: no map is there; make one with `liquidnet-balancer-ctl --map %s init`",
+			where, where);
 		return NULL;
 	}
 	struct lb_map *map = lb_map_parse(where, text, length, error);

@@ -3,8 +3,8 @@
  * look arms the next, also one that finds nothing. A session that has expired is replaced by a new one. */
 #define THREADED
 #include "lib/base/error.h"
-#include "nodes/balancer/source.h"
 #include "lib/base/log.h"
+#include "nodes/balancer/source.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>

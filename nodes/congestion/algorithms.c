@@ -66,8 +66,7 @@ static struct bpf_object *load(const struct algorithm *a, char **error)
 	if (!map || bpf_map__set_map_flags(map, bpf_map__map_flags(map) | STRUCT_OPS_LINK) < 0 ||
 		bpf_object__load(object) < 0) {
 		error_set(error,
-			"%s: this kernel does not take it (%s); it needs root, Linux 6.4 or later with "
-			"CONFIG_MPTCP, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF",
+			"%s: this kernel does not take it (%s); it needs root, Linux 6.4 or later with CONFIG_MPTCP, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF",
 			a->name, strerror(errno));
 		bpf_object__close(object);
 		return NULL;

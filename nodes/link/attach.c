@@ -232,8 +232,7 @@ static int attach_program(struct attachment *a, char **error)
 	close(options.prog_fd);
 	if (result < 0)
 		return error_set(error,
-			"BPF program on egress: %s; the kernel needs CONFIG_NET_CLS_BPF, and no other filter "
-			"may have priority %d",
+			"BPF program on egress: %s; the kernel needs CONFIG_NET_CLS_BPF, and no other filter may have priority %d",
 			strerror(-result), FILTER_PRIORITY);
 	a->hooked = a->own_program = true;
 	return 0;

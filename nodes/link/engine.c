@@ -504,8 +504,7 @@ int engine_change(
 		return error_set(error, "no link `%s`; see `status`", link);
 	if (!shape_same_place(shape, model_shape(d->model)))
 		return error_set(error,
-			"link %s: its radio and its place in a medium cannot change while it runs; restart "
-			"for that",
+			"link %s: its radio and its place in a medium cannot change while it runs; restart for that",
 			link);
 	if (model_change(d->model, shape, error) < 0)
 		return error_prefix(error, "link %s", link);

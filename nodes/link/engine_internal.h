@@ -2,12 +2,12 @@
 #ifndef LIQUIDNET_LINK_ENGINE_STATE_H
 #define LIQUIDNET_LINK_ENGINE_STATE_H
 
+#include "lib/link/model.h"
 #include "nodes/link/attach.h"
 #include "nodes/link/buffers.h"
 #include "nodes/link/engine.h"
 #include "nodes/link/events.h"
 #include "nodes/link/lateness.h"
-#include "lib/link/model.h"
 
 struct counters {
 	uint64_t packets, bytes;           /* that came */

@@ -6,9 +6,9 @@
 #define LIQUIDNET_LINK_EVENTS_H
 
 #include "lib/base/control.h"
+#include "lib/link/medium.h"
 #include "lib/link/radio.h"
 #include "lib/link/shape.h"
-#include "lib/link/medium.h"
 #include <jansson.h>
 #include <stddef.h>
 #include <systemd/sd-event.h>

@@ -42,9 +42,7 @@ static bool become_realtime(void)
 	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &parameters) == 0)
 		return true;
 	log_error("no-realtime",
-		"error=\"%s\" effect=\"packets leave milliseconds late on a busy machine\" remedy=\"run as "
-		"root, or "
-		"give it CAP_SYS_NICE\"",
+		"error=\"%s\" effect=\"packets leave milliseconds late on a busy machine\" remedy=\"run as root, or give it CAP_SYS_NICE\"",
 		strerror(errno));
 	return false;
 }

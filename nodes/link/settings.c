@@ -39,8 +39,7 @@ static int read_end(const struct conf_node *node, struct link_end_settings *end,
 	end->at = node;
 	if (end->netns && !*end->netns)
 		return conf_error(conf_child(node, "namespace"), error,
-			"empty namespace; write a pid, a path or a name, or leave the key out for the "
-			"daemon's own");
+			"empty namespace; write a pid, a path or a name, or leave the key out for the daemon's own");
 	size_t length = strlen(end->interface);
 	if (length == 0 || length >= IFNAMSIZ || strpbrk(end->interface, "/ \t"))
 		return conf_error(conf_child(node, "interface"), error,

@@ -1,9 +1,9 @@
 /* What a results folder holds may come from anywhere: records, published tables and the notes on them are
  * read from arbitrary bytes. The first byte chooses which. */
+#include "harness/record/records.h"
 #include "harness/report/html.h"
 #include "harness/report/notes.h"
 #include "harness/report/published.h"
-#include "harness/record/records.h"
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -60,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (notes_parse(&notes, "notes", text, size - 1, &error) < 0 && !error)
 			abort();
 		for (size_t i = 0; i < notes.count; i++)
-			note_applies(&notes.items[i], "t", "a-row", "column", "experiment", "procedure", true);
+			note_applies(
+				&notes.items[i], "t", "a-row", "column", "experiment", "procedure", true);
 		notes_free(&notes);
 	} else {
 		published_free(published_parse("table", text, size - 1, &error));

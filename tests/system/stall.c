@@ -41,7 +41,8 @@ int main(int argc, char **argv)
 	uint64_t ns = (uint64_t)ms * NS_PER_MS;
 	cpu_set_t all;
 	if (stall_bpf__load(bpf) < 0 || sched_getaffinity(0, sizeof all, &all) < 0) {
-		fprintf(stderr, "stall: %s; the kernel must have bpf_loop (5.17), and we be root\n", strerror(errno));
+		fprintf(stderr, "stall: %s; the kernel must have bpf_loop (5.17), and we be root\n",
+			strerror(errno));
 		return 1;
 	}
 	bpf->bss->stall_ns = ns;

@@ -1,10 +1,6 @@
 /* Agreement: figures of the same bytes by two clocks agree, whatever the clocks' offset and wherever bursts
  * fall; figures of different bytes do not. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/check.h"
 #include <string.h>
 
 #include "harness/trial/agreement.h"
@@ -39,13 +35,14 @@ static struct delivery capture(const struct lump *lumps, size_t count, double of
 }
 
 /* The receiver's intervals, its zero `zero_s` after the flow's start (negative: before); it reads `slow_s` late. */
-static void receive(struct measure_item items[11], const struct lump *lumps, size_t count, double zero_s, double slow_s)
+static void receive(
+	struct measure_item items[11], const struct lump *lumps, size_t count, double zero_s, double slow_s)
 {
 	for (int i = 0; i < 11; i++) {
 		double to = i == 10 ? 10.3 : i + 1;
 		items[i] = (struct measure_item){.from = i, .to = to, .counts = i >= 1 && i < 10};
-		items[i].amount =
-			flow(lumps, count, to + zero_s - slow_s) - flow(lumps, count, i + zero_s - (i ? slow_s : 0));
+		items[i].amount = flow(lumps, count, to + zero_s - slow_s) -
+				  flow(lumps, count, i + zero_s - (i ? slow_s : 0));
 	}
 }
 

@@ -1,11 +1,6 @@
 /* Awake: the kernel says what latency it grants; nothing is left of the hold when it is closed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "harness/machine/awake.h"
+#include "tests/unit/check.h"
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -27,7 +22,8 @@ static void polls_while_held(void **state)
 	}
 	int32_t before = granted_us(other);
 	if (before == 0) {
-		print_message("skipped: somebody else keeps the processors awake: /dev/cpu_dma_latency is 0 before\n");
+		print_message(
+			"skipped: somebody else keeps the processors awake: /dev/cpu_dma_latency is 0 before\n");
 		close(other);
 		skip();
 	}

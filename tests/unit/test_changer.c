@@ -1,10 +1,5 @@
 /* Changer: what it did is noted, and what came late is said to whoever decides how many trials run. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/check.h"
 #include <stdio.h>
 
 #include "harness/links/changes.c"
@@ -49,7 +44,8 @@ static bool late(size_t made, double last_ms_late, double lasted_s, const char *
 	snprintf(log->failure, sizeof log->failure, "%s", failure);
 	snprintf(status, sizeof status, "valid");
 	bool result = write_record(&changer, (int64_t)(lasted_s * 1e9), record);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(record, "changes"), "made")), made);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(record, "changes"), "made")), made);
 	json_decref(record);
 	free(log);
 	return result;

@@ -1,14 +1,9 @@
 /* Changes over time, as an experiment file says them: in order, on top of each other, ramps bit by bit, loops. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "harness/experiment/experiment_internal.h"
 #include "harness/experiment/topology.h"
 #include "harness/experiment/traces.h"
 #include "lib/base/clock.h"
+#include "tests/unit/check.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +21,8 @@ struct fixture {
 static int load(struct fixture *f, const char *changes)
 {
 	char text[4096];
-	snprintf(text, sizeof text, "links:\n  a: {rate: 10Mbit/s, delay: 10ms, loss: 1%%, queue: 50}\n  b: {}\nchanges:\n%s",
+	snprintf(text, sizeof text,
+		"links:\n  a: {rate: 10Mbit/s, delay: 10ms, loss: 1%%, queue: 50}\n  b: {}\nchanges:\n%s",
 		changes);
 	*f = (struct fixture){.topology = {.name = "three", .links = links_of_topology, .links_count = 3}};
 	f->conf = conf_parse("x.yaml", text, strlen(text), &f->error);
@@ -36,8 +32,8 @@ static int load(struct fixture *f, const char *changes)
 		.root = conf_root(f->conf),
 		.trial_limit_ns = 60 * NS_PER_S};
 	f->configuration.links = pool_alloc(f->experiment.pool, 3, sizeof *f->configuration.links);
-	assert_int_equal(read_links(&f->experiment, conf_child(f->experiment.root, "links"), f->configuration.links,
-				 &f->error),
+	assert_int_equal(read_links(&f->experiment, conf_child(f->experiment.root, "links"),
+				 f->configuration.links, &f->error),
 		0);
 	return read_changes(&f->experiment, &f->configuration, &f->error);
 }
@@ -95,8 +91,9 @@ static void a_ramp_goes_bit_by_bit(void **state)
 	(void)state;
 	struct fixture f;
 	/* Loss is changed on the ramp's way, which leaves it alone. The last step ends where it must. */
-	assert_int_equal(load(&f, "  - {at: 2s, ramp: 1s, step: 400ms, links: {a: {rate: 5Mbit/s, delay: 20ms}}}\n"
-				  "  - {at: 2.5s, links: {a: {loss: 0}}}\n"),
+	assert_int_equal(
+		load(&f, "  - {at: 2s, ramp: 1s, step: 400ms, links: {a: {rate: 5Mbit/s, delay: 20ms}}}\n"
+			 "  - {at: 2.5s, links: {a: {loss: 0}}}\n"),
 		0);
 	const struct link_shape *a = &f.configuration.links[0];
 	assert_int_equal(a->changes_count, 4);
@@ -124,7 +121,8 @@ static void a_loop_repeats_a_list(void **state)
 		const struct link_shape *of = &f.configuration.links[link];
 		assert_int_equal(of->changes_count, 6);
 		for (int i = 0; i < 6; i++) {
-			assert_int_equal(of->changes[i].at_ns, (1 + 2 * (i / 2)) * NS_PER_S + (i % 2) * NS_PER_S / 2);
+			assert_int_equal(
+				of->changes[i].at_ns, (1 + 2 * (i / 2)) * NS_PER_S + (i % 2) * NS_PER_S / 2);
 			assert_true(i % 2 ? of->changes[i].direction[0].loss < 0.5
 					  : of->changes[i].direction[0].loss > 0.99);
 		}
@@ -168,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(one_thing_on_top_of_another),
 		cmocka_unit_test(both_directions_have_their_own), cmocka_unit_test(a_ramp_goes_bit_by_bit),
-		cmocka_unit_test(a_loop_repeats_a_list), cmocka_unit_test(what_is_wrong_is_said_with_its_line)};
+		cmocka_unit_test(a_loop_repeats_a_list),
+		cmocka_unit_test(what_is_wrong_is_said_with_its_line)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,6 @@
 /* Configuration: what is read, and each way to refuse a file, word for word and with its line. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "lib/base/conf.c"
+#include "tests/unit/check.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -425,7 +419,8 @@ static void files(void **state)
 	char *error = NULL;
 	(void)state;
 	READS(conf_need_file(root, "good", &path, &error), strcmp(path, "/dev/null") == 0);
-	REFUSES(conf_need_file(root, "absent", &path, &error), "t.yaml:1: `absent` is missing; add `absent: ...`");
+	REFUSES(conf_need_file(root, "absent", &path, &error),
+		"t.yaml:1: `absent` is missing; add `absent: ...`");
 	REFUSES(conf_need_file(root, "missing", &path, &error),
 		"t.yaml:2: missing: cannot read /nowhere/file: No such file or directory; make the file first");
 	REFUSES(conf_need_file(root, "quoted", &path, &error),
@@ -438,7 +433,8 @@ static void files(void **state)
 	READS(conf_check_file(item, &error), true);
 	REFUSES(conf_check_file(item->next, &error),
 		"t.yaml:6: the file's name has a quote, backslash or end of line in it; rename the file");
-	REFUSES(conf_check_file(item->next->next, &error), "t.yaml:6: this should be a value, not a list [...]");
+	REFUSES(conf_check_file(item->next->next, &error),
+		"t.yaml:6: this should be a value, not a list [...]");
 	conf_free(conf);
 }
 
@@ -567,7 +563,7 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none), cmocka_unit_test(aliases_anchors_and_tags),
 		cmocka_unit_test(other_refusals), cmocka_unit_test(depth), cmocka_unit_test(sizes),
 		cmocka_unit_test(loading), cmocka_unit_test(unknown_keys), cmocka_unit_test(expectations),
-		cmocka_unit_test(strings), cmocka_unit_test(files), cmocka_unit_test(numbers), cmocka_unit_test(quantities),
-		cmocka_unit_test(sizes_in_bytes), cmocka_unit_test(words)};
+		cmocka_unit_test(strings), cmocka_unit_test(files), cmocka_unit_test(numbers),
+		cmocka_unit_test(quantities), cmocka_unit_test(sizes_in_bytes), cmocka_unit_test(words)};
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }

@@ -1,15 +1,9 @@
 /* Control socket: questions of every kind, answers at once and later, peers that misbehave or vanish. The
  * loop is turned by the tests themselves; only the client's side, which blocks, has its daemon in a process
  * of its own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "lib/base/control.c"
 #include "lib/base/process.h"
+#include "tests/unit/check.h"
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -702,8 +696,8 @@ int main(void)
 		TEST(help_lists), TEST(refusals), TEST(too_many_words), TEST(garbage), TEST(oversized_line),
 		TEST(later_in_any_order), TEST(half_closed), TEST(peer_gone), TEST(peer_that_never_reads),
 		TEST(many_that_wait), TEST(many_peers), TEST(no_descriptors), TEST(closed_with_requests),
-		TEST(paths), TEST(stale_socket), TEST(taken_before_it_answers), TEST(client_side), TEST(client_of_a_hung_daemon),
-		TEST(client_without_daemon)};
+		TEST(paths), TEST(stale_socket), TEST(taken_before_it_answers), TEST(client_side),
+		TEST(client_of_a_hung_daemon), TEST(client_without_daemon)};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
 }

@@ -1,9 +1,5 @@
 /* Cost: what processes used is found under their names; the time between two samples becomes a share. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/check.h"
 #include <time.h>
 
 #include "harness/machine/cost.c"
@@ -72,7 +68,8 @@ static void phases_of_one_name_add_up(void **state)
 	json_t *phases = cost_end(&cost), *phase;
 	const char *name;
 	assert_int_equal(json_object_size(phases), 2);
-	json_object_foreach(phases, name, phase) sum += json_number_value(json_object_get(phase, "wall_s"));
+	json_object_foreach(phases, name, phase)
+		sum += json_number_value(json_object_get(phase, "wall_s"));
 	assert_true(sum > whole - 1e-8 && sum < whole + 1e-8);
 	json_decref(phases);
 }

@@ -1,17 +1,11 @@
 /* Daemons: a small one runs in a forked child, and is told by options, signals and its control socket what to
  * do. What it says is read through pipes; every wait has an end. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "lib/base/clock.h"
 #include "lib/base/daemon.h"
-#include <fcntl.h>
 #include "lib/base/process.h"
 #include "lib/base/version.h"
+#include "tests/unit/check.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -317,8 +311,7 @@ static void test_a_missing_value_is_refused(void **state)
 	int status;
 	close(err[1]);
 	assert_string_equal(read_until(err[0], NULL),
-		"liquidnet-small: no such option, or its value is missing: --config; see liquidnet-small "
-		"--help\n");
+		"liquidnet-small: no such option, or its value is missing: --config; see liquidnet-small --help\n");
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 2);

@@ -1,9 +1,5 @@
 /* Fidelity: a link that did as configured is not judged; one that was late, early, lossy or fast is, by name. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/check.h"
 #include <stdio.h>
 
 #include "harness/trial/fidelity.c"
@@ -44,12 +40,12 @@ static void loss_is_judged_by_its_own_chance(void **state)
 	const struct {
 		int packets, lost;
 		const char *status;
-	} cases[] = {{10000, 100, "valid"}, {10000, 70, "valid"}, {10000, 130, "valid"}, {10000, 148, "suspect"},
-		{10000, 58, "suspect"}, {10000, 10, "invalid"}, {10000, 200, "invalid"}, {40, 0, "valid"}, {40, 2, "valid"},
-		{10000, 0, "invalid"}};
+	} cases[] = {{10000, 100, "valid"}, {10000, 70, "valid"}, {10000, 130, "valid"},
+		{10000, 148, "suspect"}, {10000, 58, "suspect"}, {10000, 10, "invalid"},
+		{10000, 200, "invalid"}, {40, 0, "valid"}, {40, 2, "valid"}, {10000, 0, "invalid"}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_string_equal(judged(json_pack("{s:i, s:{s:i}}", "packets", cases[i].packets, "drops", "loss",
-					    cases[i].lost)),
+		assert_string_equal(judged(json_pack("{s:i, s:{s:i}}", "packets", cases[i].packets, "drops",
+					    "loss", cases[i].lost)),
 			cases[i].status);
 	/* A back end that does not tell loss from a full queue can only lose too little. */
 	assert_string_equal(judged(json_pack("{s:i, s:i}", "packets", 9000, "drops", 1000)), "valid");
@@ -117,13 +113,17 @@ static void a_train_shows_delay_and_rate(void **state)
 	assert_string_equal(judged(json_pack("{s:o}", "observed", o)), "valid");
 
 	t = train(3000, 10e6);
-	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
+	assert_string_equal(
+		judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
 	t = train(0, 5e6); /* half the rate: the median packet is 8 packets' time late */
-	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
+	assert_string_equal(
+		judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
 	t = train(-1000, 10e6);
-	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
+	assert_string_equal(
+		judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "suspect");
 	t = train(0, 20e6);
-	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "invalid");
+	assert_string_equal(
+		judged(json_pack("{s:o}", "observed", observed_json(&t, &shape.direction[0]))), "invalid");
 	assert_non_null(strstr(reason, "sooner"));
 }
 
@@ -136,7 +136,8 @@ static void a_train_with_losses(void **state)
 	t.stamps[0].received_ns = t.stamps[7].received_ns = 0;
 	for (int i = 1; i < TRAIN; i++)
 		t.stamps[i].received_ns -= i == 7 ? 0 : i < 7 ? one : 2 * one;
-	t.stamps[1].received_ns += 2000; /* it was sent 2 us after the first, which does not stand before it */
+	t.stamps[1].received_ns +=
+		2000; /* it was sent 2 us after the first, which does not stand before it */
 	json_t *o = observed_json(&t, &shape.direction[0]);
 	assert_int_equal((int)field(o, "received"), TRAIN - 2);
 	assert_null(json_object_get(o, "rate_bps"));
@@ -164,10 +165,12 @@ static void a_train_that_shows_nothing_is_no_good_news(void **state)
 	for (int i = 0; i < TRAIN; i++)
 		lost.stamps[i].received_ns = 0;
 	assert_string_equal(
-		judged(json_pack("{s:o}", "observed", observed_json(&failed, &shape.direction[0]))), "suspect");
+		judged(json_pack("{s:o}", "observed", observed_json(&failed, &shape.direction[0]))),
+		"suspect");
 	assert_non_null(strstr(reason, "link core (forward)"));
 	assert_non_null(strstr(reason, "nothing arrives"));
-	assert_string_equal(judged(json_pack("{s:o}", "observed", observed_json(&lost, &shape.direction[0]))), "suspect");
+	assert_string_equal(
+		judged(json_pack("{s:o}", "observed", observed_json(&lost, &shape.direction[0]))), "suspect");
 	assert_non_null(strstr(reason, "not one packet"));
 	failed.no_route = true;
 	assert_string_equal(
@@ -175,7 +178,8 @@ static void a_train_that_shows_nothing_is_no_good_news(void **state)
 	/* A link that loses what comes has done as it should, and over one without addresses no train goes. */
 	lossy.direction[1].loss = 0.5;
 	assert_string_equal(
-		judged_as(&lossy, json_pack("{s:o}", "observed", observed_json(&lost, &shape.direction[0]))), "valid");
+		judged_as(&lossy, json_pack("{s:o}", "observed", observed_json(&lost, &shape.direction[0]))),
+		"valid");
 	assert_string_equal(judged(json_object()), "valid");
 }
 
@@ -184,7 +188,8 @@ static void the_emulator_is_judged_on_every_link(void **state)
 {
 	(void)state;
 	struct link_change change = {.at_ns = NS_PER_S, .direction = {shape.direction[0], {0}}};
-	struct link_shape changing = shape, codel = shape, cellular = shape, bursts = shape, medium = shape, trace = shape;
+	struct link_shape changing = shape, codel = shape, cellular = shape, bursts = shape, medium = shape,
+			  trace = shape;
 	changing.changes = &change;
 	changing.changes_count = 1;
 	codel.direction[0].queue = QUEUE_CODEL;
@@ -195,19 +200,26 @@ static void the_emulator_is_judged_on_every_link(void **state)
 	const struct link_shape *all[] = {&shape, &changing, &codel, &cellular, &bursts, &medium, &trace};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		assert_int_equal(is_pipe(all[i]), i == 0);
-		assert_string_equal(judged_as(all[i], json_pack("{s:{s:f}}", "lateness", "p99_us", 1900.0)), "valid");
-		assert_string_equal(judged_as(all[i], json_pack("{s:{s:f}}", "lateness", "p99_us", 100000.0)), "invalid");
-		assert_string_equal(judged_as(all[i], json_pack("{s:{s:i}}", "drops", "buffer", 1)), "invalid");
+		assert_string_equal(
+			judged_as(all[i], json_pack("{s:{s:f}}", "lateness", "p99_us", 1900.0)), "valid");
+		assert_string_equal(
+			judged_as(all[i], json_pack("{s:{s:f}}", "lateness", "p99_us", 100000.0)), "invalid");
+		assert_string_equal(
+			judged_as(all[i], json_pack("{s:{s:i}}", "drops", "buffer", 1)), "invalid");
 		assert_string_equal(judged_as(all[i], json_pack("{s:{s:i}}", "drops", "send", 1)), "invalid");
 		assert_string_equal(judged_link(all[i], json_pack("{s:b}", "realtime", 0)), "suspect");
-		assert_string_equal(judged_link(all[i], json_pack("{s:{s:f}}", "stalls", "max_us", 21000.0)), "suspect");
+		assert_string_equal(
+			judged_link(all[i], json_pack("{s:{s:f}}", "stalls", "max_us", 21000.0)), "suspect");
 		/* Their losses and their rate are the model's. */
-		assert_string_equal(judged_as(all[i], json_pack("{s:i, s:{s:i}}", "packets", 10000, "drops", "loss", 900)),
+		assert_string_equal(judged_as(all[i], json_pack("{s:i, s:{s:i}}", "packets", 10000, "drops",
+							      "loss", 900)),
 			i == 0 ? "invalid" : "valid");
-		assert_string_equal(judged_as(all[i], json_pack("{s:i}", "sent_bytes", 99000000)), i == 0 ? "invalid" : "valid");
+		assert_string_equal(judged_as(all[i], json_pack("{s:i}", "sent_bytes", 99000000)),
+			i == 0 ? "invalid" : "valid");
 	}
 	struct link_shape bare = {0};
-	assert_string_equal(judged_as(&bare, json_pack("{s:{s:f}}", "lateness", "p99_us", 100000.0)), "valid");
+	assert_string_equal(
+		judged_as(&bare, json_pack("{s:{s:f}}", "lateness", "p99_us", 100000.0)), "valid");
 }
 
 static void the_better_of_two_trains_counts(void **state)

@@ -1,17 +1,12 @@
 /* Folders: made with what lacks above, kept when they are there, refused by name. */
 #include "lib/base/folders.h"
+#include "tests/unit/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static mode_t mode_of(const char *path)
 {

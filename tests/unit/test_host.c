@@ -1,14 +1,8 @@
 /* Host: what a run changed is put back however it ends. Each test plays in a child with a network namespace,
  * mounts and a /run of its own; a run is a process of that child, killed like a real one. Needs root. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "harness/machine/host.c"
 #include "harness/machine/journal.c"
+#include "tests/unit/check.h"
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/mount.h>

@@ -1,18 +1,21 @@
 /* Measures and templates: numbers out of JSON, names into text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/check.h"
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/trial/measure.h"
 #include "harness/experiment/template.h"
+#include "harness/trial/measure.h"
 #include "lib/base/error.h"
 
-static const struct measure window = {.name = "receiver", .kind = MEASURE_SERIES, .program = "server", .path = "intervals",
-	.from = "sum.start", .to = "sum.end", .amount = "sum.bytes", .window = {0.9, 10.1}, .scale = 8e-6};
+static const struct measure window = {.name = "receiver",
+	.kind = MEASURE_SERIES,
+	.program = "server",
+	.path = "intervals",
+	.from = "sum.start",
+	.to = "sum.end",
+	.amount = "sum.bytes",
+	.window = {0.9, 10.1},
+	.scale = 8e-6};
 
 /* Ten intervals of a second that carry i million bytes each, and the long tail that MPTCP's slow end adds. */
 static json_t *iperf(void)
@@ -39,7 +42,8 @@ static void the_published_window(void **state)
 static void an_empty_window_is_an_error(void **state)
 {
 	(void)state;
-	json_t *document = json_pack("{s:[{s:{s:f, s:f, s:i}}]}", "intervals", "sum", "start", 0.0, "end", 1.0, "bytes", 5);
+	json_t *document = json_pack(
+		"{s:[{s:{s:f, s:f, s:i}}]}", "intervals", "sum", "start", 0.0, "end", 1.0, "bytes", 5);
 	double value;
 	char *error = NULL;
 	assert_int_equal(measure_take(&window, document, &value, &error), -1);
@@ -51,7 +55,11 @@ static void an_empty_window_is_an_error(void **state)
 static void a_value_by_its_path(void **state)
 {
 	(void)state;
-	struct measure m = {.name = "m", .kind = MEASURE_VALUE, .program = "p", .path = "end.streams.1.rate", .scale = 0.5};
+	struct measure m = {.name = "m",
+		.kind = MEASURE_VALUE,
+		.program = "p",
+		.path = "end.streams.1.rate",
+		.scale = 0.5};
 	json_t *document = json_pack("{s:{s:[{s:i}, {s:i}]}}", "end", "streams", "rate", 1, "rate", 6);
 	double value;
 	char *error = NULL;
@@ -78,7 +86,8 @@ static void templates(void **state)
 	(void)state;
 	struct pool *pool = pool_new();
 	char *error = NULL;
-	assert_string_equal(template_expand(pool, "map ${host}:80 $$5 $x", lookup, NULL, &error), "map 10.0.3.1:80 $5 $x");
+	assert_string_equal(template_expand(pool, "map ${host}:80 $$5 $x", lookup, NULL, &error),
+		"map 10.0.3.1:80 $5 $x");
 	assert_string_equal(template_expand(pool, "", lookup, NULL, &error), "");
 	assert_null(template_expand(pool, "a ${nobody} b", lookup, NULL, &error));
 	assert_string_equal(error, "nothing is called nobody");

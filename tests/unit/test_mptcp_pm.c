@@ -1,12 +1,6 @@
 /* Decoding of the path manager's events, from messages built here byte by byte as the kernel builds them (and
  * from what it would never send), the texts of refusals, and an overrun on a real netlink socket. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,5 @@
 /* Observe: a trial whose signals were not all taken does not count as a quiet one. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/check.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -32,8 +27,8 @@ int probe_run(int stop_fd, const char *result_path)
 }
 
 struct congestion_target *congestion_targets(const struct experiment *experiment,
-	const struct configuration *configuration, const struct procedure *procedure, const struct network *network,
-	size_t *count)
+	const struct configuration *configuration, const struct procedure *procedure,
+	const struct network *network, size_t *count)
 {
 	(void)experiment;
 	(void)configuration;
@@ -52,7 +47,8 @@ int congestion_watch(const struct congestion_target *targets, size_t count, int 
 	return 1;
 }
 
-int capture_run(const struct capture_target *targets, size_t count, int ready_fd, int stop_fd, const char *result)
+int capture_run(
+	const struct capture_target *targets, size_t count, int ready_fd, int stop_fd, const char *result)
 {
 	(void)targets;
 	(void)count;

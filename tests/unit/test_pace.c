@@ -1,12 +1,7 @@
 /* Pace: the budget climbs while trials are clean, to what processors and memory allow; a strained trial
  * lowers it; dear trials leave room for fewer. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "harness/run/pace.c"
+#include "tests/unit/check.h"
 #include <math.h>
 
 static bool ended(struct pace *pace, size_t kind, double load, bool strained)
@@ -143,7 +138,8 @@ static void what_came_from_outside_moves_nothing(void **state)
 		.wall_s = 10, .cpu_s = 1, .strained = true, .idle_percent = 50, .epoch = pace.epoch};
 	for (int i = 0; i < 100; i++)
 		assert_false(pace_ended(&pace, &trial));
-	assert_true(pace.budget >= budget && pace.budget <= budget && pace.clean >= clean && pace.clean <= clean);
+	assert_true(
+		pace.budget >= budget && pace.budget <= budget && pace.clean >= clean && pace.clean <= clean);
 	trial.idle_percent = 10;
 	assert_true(pace_ended(&pace, &trial));
 	assert_true(pace.budget < budget);

@@ -1,17 +1,16 @@
 /* Plan: every cell as often as asked, in an order that the seed decides, seeds paired across procedures. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "harness/experiment/plan.h"
 #include "harness/run/run.h"
+#include "tests/unit/check.h"
 
 static struct configuration configurations[] = {{.name = "plain"}, {.name = "loss-1"}, {.name = "loss-5"}};
-static struct procedure procedures[] = {{.name = "tcp"}, {.name = "nat"}, {.name = "vpn"}, {.name = "vpn-encrypted", .optional = true}};
-static const struct experiment experiment = {.trials = 4, .configurations = configurations, .configurations_count = 3,
-	.procedures = procedures, .procedures_count = 4};
+static struct procedure procedures[] = {
+	{.name = "tcp"}, {.name = "nat"}, {.name = "vpn"}, {.name = "vpn-encrypted", .optional = true}};
+static const struct experiment experiment = {.trials = 4,
+	.configurations = configurations,
+	.configurations_count = 3,
+	.procedures = procedures,
+	.procedures_count = 4};
 
 static struct plan make(struct selection selection)
 {
@@ -44,7 +43,8 @@ static void the_seed_decides(void **state)
 	assert_memory_equal(a.trials, b.trials, a.count * sizeof *a.trials);
 	size_t moved = 0;
 	for (size_t i = 0; i < a.count; i++)
-		moved += a.trials[i].procedure != c.trials[i].procedure || a.trials[i].configuration != c.trials[i].configuration;
+		moved += a.trials[i].procedure != c.trials[i].procedure ||
+			 a.trials[i].configuration != c.trials[i].configuration;
 	assert_true(moved > a.count / 3);
 	plan_free(&a);
 	plan_free(&b);
@@ -67,7 +67,8 @@ static void procedures_share_their_losses(void **state)
 static void selections_are_patterns(void **state)
 {
 	(void)state;
-	struct plan plan = make((struct selection){.configurations = "loss-*", .procedures = "vpn-encrypted,tcp", .trials = 2});
+	struct plan plan = make((struct selection){
+		.configurations = "loss-*", .procedures = "vpn-encrypted,tcp", .trials = 2});
 	assert_int_equal(plan.count, 2 * 2 * 2);
 	for (size_t i = 0; i < plan.count; i++) {
 		assert_int_not_equal(plan.trials[i].configuration, 0);
@@ -147,8 +148,13 @@ static void configurations_have_their_own_number_and_levels(void **state)
 {
 	(void)state;
 	static const char *levels[] = {"wide", "loss-9", NULL};
-	struct configuration own[] = {{.name = "wide-loss-9", .levels = levels, .trials = 6}, {.name = "other"}};
-	struct experiment e = {.trials = 2, .configurations = own, .configurations_count = 2, .procedures = procedures, .procedures_count = 1};
+	struct configuration own[] = {
+		{.name = "wide-loss-9", .levels = levels, .trials = 6}, {.name = "other"}};
+	struct experiment e = {.trials = 2,
+		.configurations = own,
+		.configurations_count = 2,
+		.procedures = procedures,
+		.procedures_count = 1};
 	struct plan plan = {0};
 	char *error = NULL;
 	assert_int_equal(plan_make(&plan, &e, &(struct selection){0}, &error), 0);
@@ -170,7 +176,8 @@ int main(void)
 		cmocka_unit_test(procedures_share_their_losses),
 		cmocka_unit_test(selections_are_patterns),
 		cmocka_unit_test(a_pattern_without_a_match_is_refused),
-		cmocka_unit_test(it_resumes_from_every_prefix), cmocka_unit_test(configurations_have_their_own_number_and_levels),
+		cmocka_unit_test(it_resumes_from_every_prefix),
+		cmocka_unit_test(configurations_have_their_own_number_and_levels),
 		cmocka_unit_test(the_shuffle_is_fair),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

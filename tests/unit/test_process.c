@@ -1,15 +1,9 @@
 /* Processes and namespaces: real programs (a shell, mostly) that end, fail, hang, write much, ignore signals.
  * No test waits for time to pass but for the few milliseconds of a deadline that is to be missed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "lib/net/netns.h"
-#include "lib/base/process.h"
 #include "lib/base/clock.h"
+#include "lib/base/process.h"
+#include "lib/net/netns.h"
+#include "tests/unit/check.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define SOON (clock_now_ns() + 20 * NS_PER_S)
 #define SHELL(script) ((const char *const[]){"sh", "-c", (script), NULL})
@@ -610,7 +604,8 @@ int main(void)
 		TEST(nothing_is_stopped_when_nothing_runs),
 		TEST(it_dies_with_its_parent),
 		TEST(output_is_collected),
-		TEST(a_text_is_fed), TEST(much_output_is_collected),
+		TEST(a_text_is_fed),
+		TEST(much_output_is_collected),
 		TEST(too_much_output_is_an_error),
 		TEST(what_is_left_behind_holds_nobody_up),
 		TEST(a_call_in_a_namespace_comes_back),

@@ -1,18 +1,12 @@
 /* Programs: when the workload is said to have begun. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "harness/trial/programs.h"
+#include "harness/trial/ready.h"
 #include "lib/base/clock.h"
+#include "tests/unit/check.h"
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-#include "harness/trial/ready.h"
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char folder[32], orders[64];
 static int begun_count;
@@ -37,7 +31,8 @@ static int begun(void *context, char **error)
 static void it_begins_when_the_main_program_is_started(void **state)
 {
 	(void)state;
-	const char *helper[] = {"true", NULL}, *first[] = {"sh", "-c", NULL, NULL}, *second[] = {"true", NULL};
+	const char *helper[] = {"true", NULL}, *first[] = {"sh", "-c", NULL, NULL},
+		   *second[] = {"true", NULL};
 	const char *needs[] = {NULL};
 	char script[128], *error = NULL;
 	strcpy(folder, "/tmp/test-programs-XXXXXX");
@@ -46,7 +41,8 @@ static void it_begins_when_the_main_program_is_started(void **state)
 	assert_int_equal(mkfifo(orders, 0600), 0);
 	snprintf(script, sizeof script, "read -r word <%s && echo serving", orders);
 	first[2] = script;
-	struct program programs[] = {{.name = "helper", .argv = helper, .needs = needs, .within_ns = 10 * NS_PER_S},
+	struct program programs[] = {
+		{.name = "helper", .argv = helper, .needs = needs, .within_ns = 10 * NS_PER_S},
 		{.name = "first",
 			.argv = first,
 			.needs = needs,
@@ -62,7 +58,8 @@ static void it_begins_when_the_main_program_is_started(void **state)
 	const struct network network = {.netns = &netns};
 	struct pool *pool = pool_new();
 	struct stage stage;
-	stage_init(&stage, pool, &experiment, &procedure, &network, folder, folder, "1", clock_now_ns() + 30 * NS_PER_S);
+	stage_init(&stage, pool, &experiment, &procedure, &network, folder, folder, "1",
+		clock_now_ns() + 30 * NS_PER_S);
 	stage.begun = begun;
 	if (stage_workload(&stage, &error) < 0)
 		fail_msg("%s", error);

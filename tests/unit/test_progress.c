@@ -1,13 +1,7 @@
 /* Progress, with a clock of our own. */
-// clang-format off
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-// clang-format on
 #include "harness/run/progress.h"
 #include "lib/base/clock.h"
+#include "tests/unit/check.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,7 @@
 /* The trial of a back end's setting: packets that a link really carried pass, whatever the setting; a link
  * that is wrong by what would spoil a measurement does not. The links here are computed, packet by packet. */
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/check.h"
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #include "harness/links/proof.h"
 #include "lib/base/clock.h"

@@ -1,16 +1,10 @@
 /* The trials of back ends: one that cannot even be installed loses its links to the next, and the run goes on. The back ends here
  * are made up; the sandbox and its network are real. Needs root. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "harness/machine/sandbox.h"
 #include "harness/links/proof.h"
 #include "harness/links/prove.c"
 #include "harness/links/shape.h"
+#include "harness/machine/sandbox.h"
+#include "tests/unit/check.h"
 
 static bool yes(void)
 {

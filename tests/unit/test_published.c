@@ -1,12 +1,6 @@
 /* The reader of published tables, and the tables of data/ themselves (run from the project's folder). */
-// clang-format off
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-// clang-format on
 #include "harness/report/published.c"
+#include "tests/unit/check.h"
 
 static struct published_table *parse(const char *text, char **error)
 {

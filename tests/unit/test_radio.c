@@ -1,12 +1,9 @@
 /* The cellular radio: when a packet may leave, when states change, and what they cost. */
 #include "lib/link/radio.h"
+#include "tests/unit/check.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #define MS 1000000LL
 #define S (1000 * MS)

@@ -1,19 +1,13 @@
 /* Ready: each rule met, missed by the deadline, and cut short by the program's end. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "harness/trial/ready.h"
 #include "lib/base/clock.h"
 #include "lib/net/netns.h"
-#include <string.h>
-#include <unistd.h>
+#include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define SOON (clock_now_ns() + 10 * NS_PER_S)
 #define AT_ONCE (clock_now_ns() + 30 * NS_PER_MS)

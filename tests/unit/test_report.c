@@ -1,25 +1,19 @@
 /* The page of a results folder: nothing that comes from a file becomes markup, figures are whole, and what is
  * missing is said. Drawing needs gnuplot; the tests that do skip by name without it. */
-// clang-format off
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-// clang-format on
+#include "harness/experiment/plan.h"
+#include "harness/record/records.h"
+#include "harness/record/stats.h"
 #include "harness/report/cells.h"
 #include "harness/report/cells_published.h"
 #include "harness/report/drawings.h"
 #include "harness/report/figures.h"
 #include "harness/report/html.h"
-#include <string.h>
-#include <unistd.h>
-#include "harness/experiment/plan.h"
 #include "harness/report/published.h"
-#include "harness/record/records.h"
 #include "harness/report/report.h"
-#include "harness/record/stats.h"
+#include "tests/unit/check.h"
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define HOSTILE "<script>alert(1)</script>\"'&\x01\xff"
@@ -92,8 +86,7 @@ static char *page_of(const struct experiment *of, json_t *records, const char *p
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/trials.jsonl", folder);
 	FILE *out = fopen(path, "w");
-	json_array_foreach(records, i, record)
-	{
+	json_array_foreach(records, i, record) {
 		json_dumpf(record, out, JSON_COMPACT);
 		fputc('\n', out);
 	}
@@ -167,11 +160,7 @@ static void nothing_from_files_is_markup(void **state)
 		json_array_append_new(records, record(NAME, "nat", NAME, i));
 	}
 	char *page = page_of(&named, records,
-		"{\"started\":\"<script>alert(3)</"
-		"script>\",\"command\":[\"<b>\",\"it's\"],\"run\":{\"seed\":1},"
-		"\"environment\":{\"liquidnet\":\"</"
-		"pre><script>\",\"<i>\":\"<script>\",\"kernel\":{\"release\":"
-		"\"<script>\"}}}");
+		"{\"started\":\"<script>alert(3)</script>\",\"command\":[\"<b>\",\"it's\"],\"run\":{\"seed\":1},\"environment\":{\"liquidnet\":\"</pre><script>\",\"<i>\":\"<script>\",\"kernel\":{\"release\":\"<script>\"}}}");
 	assert_int_equal(count_of(page, "<script"), 0);
 	assert_int_equal(count_of(page, "<img"), 0);
 	assert_int_equal(count_of(page, "<b>'"), 0);

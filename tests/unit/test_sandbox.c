@@ -1,12 +1,6 @@
 /* Sandbox: what is inside sees nothing of ours, ends whole, and says what it has to say. Needs root. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "harness/machine/sandbox.c"
+#include "tests/unit/check.h"
 #include <dirent.h>
 
 #define GONE_MS 20000 /* patience with the end of a sandbox */

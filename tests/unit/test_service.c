@@ -1,23 +1,17 @@
 /* Services, congestion controls and sums in an experiment file: what is refused and where, what is said last
  * wins; services started, missed, started anew; how a trial is judged by the sockets that were seen. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/check.h"
 #define topology_describe topology_describe_by_driver
 #include "harness/experiment/topology.c"
 #include "harness/experiment/traces.h"
 #undef topology_describe
 struct topology *topology_describe(const char *root, const char *name, char **error);
+#include "harness/experiment/template.h"
+#include "harness/record/verdict.h"
+#include "harness/run/service.c"
 #include "harness/trial/congestion.h"
 #include "harness/trial/measure.h"
 #include "harness/trial/ready.h"
-#include "harness/record/verdict.h"
-#include "harness/run/service.c"
-#include "harness/experiment/template.h"
 /* Their `keys` and `lookup` would shadow names of the others. */
 #include "harness/experiment/names.h"
 #include <signal.h>
@@ -50,12 +44,13 @@ void verdict_judge(json_t *record, const char *status, const char *format, ...)
 struct topology *topology_describe(const char *root, const char *name, char **error)
 {
 	(void)root;
-	return topology_from_json(json_pack("{s:s, s:{s:{s:{s:{s:s, s:s}}}, s:{s:{s:{s:s, s:s}}}}, "
-					    "s:{s:{s:[{s:s, s:s}, {s:s, s:s}]}}}",
-					  "topology", name, "nodes", "a", "interfaces", "a-l", "link", "l",
-					  "address", "10.0.0.1/24", "b", "interfaces", "b-l", "link", "l",
-					  "address", "10.0.0.2/24", "links", "l", "ends", "node", "a",
-					  "interface", "a-l", "node", "b", "interface", "b-l"),
+	return topology_from_json(
+		json_pack(
+			"{s:s, s:{s:{s:{s:{s:s, s:s}}}, s:{s:{s:{s:s, s:s}}}}, s:{s:{s:[{s:s, s:s}, {s:s, s:s}]}}}",
+			"topology", name, "nodes", "a", "interfaces", "a-l", "link", "l", "address",
+			"10.0.0.1/24", "b", "interfaces", "b-l", "link", "l", "address", "10.0.0.2/24",
+			"links", "l", "ends", "node", "a", "interface", "a-l", "node", "b", "interface",
+			"b-l"),
 		error);
 }
 
@@ -66,7 +61,9 @@ struct topology *topology_describe(const char *root, const char *name, char **er
 #define PROCEDURES "procedures: {p: {workload: w}}\n"
 #define CAPTURED(NAME) "  " NAME ": {unit: x, capture: a/l, window: [0, 1]}\n"
 #define EIGHT                                                                                                \
-	CAPTURED("m1") CAPTURED("m2") CAPTURED("m3") CAPTURED("m4") CAPTURED("m5") CAPTURED("m6") CAPTURED("m7") CAPTURED("m8")
+	CAPTURED("m1")                                                                                       \
+	CAPTURED("m2")                                                                                       \
+	CAPTURED("m3") CAPTURED("m4") CAPTURED("m5") CAPTURED("m6") CAPTURED("m7") CAPTURED("m8")
 #define MEASURES "measures:\n  one: {unit: x, program: main, value: v}\n"
 
 static struct experiment *load(const char *text, char **error)
@@ -112,7 +109,8 @@ static void bad_input_is_named_by_line(void **state)
 		{HEAD REST "  two: {unit: x, links: m.forward.bytes}\n",
 			":11: `m.forward.bytes` names no link"},
 		{HEAD REST "  two: {unit: x, links: l}\n", ":11: `l` names no link"},
-		{HEAD "captures: {a/l: {}}\n" REST EIGHT CAPTURED("m9"), ":20: more than 8 measures of the capture a/l"},
+		{HEAD "captures: {a/l: {}}\n" REST EIGHT CAPTURED("m9"),
+			":20: more than 8 measures of the capture a/l"},
 		{HEAD REST "  two: {unit: x, program: main, value: v, window: [0, 1]}\n",
 			":11: a measure that has `value` has no `window`"},
 		{HEAD REST "  two: {unit: x, program: main, value: v, series: s}\n",
@@ -198,8 +196,8 @@ static void what_is_said_last_wins(void **state)
 static void a_workload_program_says_that_it_is_ready(void **state)
 {
 	(void)state;
-	struct experiment *e = load_good(
-		HEAD "    - {name: early, node: a, run: [true, '--ready-fd', '${ready}']}\n" REST);
+	struct experiment *e =
+		load_good(HEAD "    - {name: early, node: a, run: [true, '--ready-fd', '${ready}']}\n" REST);
 	assert_int_equal(e->workloads[0].programs[0].ready, READY_NONE);
 	assert_int_equal(e->workloads[0].programs[1].ready, READY_DESCRIPTOR);
 	experiment_free(e);
@@ -336,8 +334,7 @@ static void sockets_decide(void **state)
 {
 	(void)state;
 	judged(NULL, "", "");
-	judged("{\"a\": {\"wanted\": \"lia\", \"seen\": {\"lia\": 3}}, \"r\": {\"wanted\": \"lia\", "
-	       "\"seen\": {}}}",
+	judged("{\"a\": {\"wanted\": \"lia\", \"seen\": {\"lia\": 3}}, \"r\": {\"wanted\": \"lia\", \"seen\": {}}}",
 		"", "");
 	judged("{\"a\": {\"wanted\": \"lia\", \"seen\": {\"lia\": 3, \"reno\": 2}}}", "invalid",
 		"node a had 2 sockets with congestion control reno, not lia");

@@ -1,5 +1,6 @@
 /* Stamp: its statistics, its refusals, and packets over the loopback interface of a network namespace. */
 #include "lib/net/stamp.h"
+#include "tests/unit/check.h"
 
 #include "lib/base/clock.h"
 #include "lib/net/netns.h"
@@ -7,16 +8,11 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static void test_summary(void **state)
 {
@@ -96,7 +92,8 @@ static void test_no_route(void **state)
 	char *error = NULL;
 
 	(void)state;
-	struct stamp_plan plan = {.address = {"127.0.0.1", "192.0.2.1"}, .count = 1, .bytes = 100, .patience_ns = NS_PER_MS};
+	struct stamp_plan plan = {
+		.address = {"127.0.0.1", "192.0.2.1"}, .count = 1, .bytes = 100, .patience_ns = NS_PER_MS};
 	for (int end = 0; end < 2; end++) {
 		if (unshare(CLONE_NEWNET) < 0) {
 			assert_int_equal(errno, EPERM);

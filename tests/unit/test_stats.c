@@ -2,14 +2,8 @@
  * values at www.itl.nist.gov/div898/strd), R's data sets women and sleep with the output in R's own
  * documentation, tables of Student's t, and the binomial distribution that the bootstrap of zeros and ones
  * follows. */
-// clang-format off
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-// clang-format on
 #include "harness/record/stats.c"
+#include "tests/unit/check.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

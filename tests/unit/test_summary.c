@@ -1,30 +1,24 @@
 /* Summaries of made-up results folders: what counts, what the files and the tables say. The experiment is
  * made by hand; folders are private and removed. */
-// clang-format off
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-// clang-format on
+#include "harness/experiment/plan.h"
+#include "harness/record/records.h"
+#include "harness/record/stats.h"
 #include "harness/report/cells.h"
 #include "harness/report/cells_published.c"
+#include "harness/report/csv.h"
 #include "harness/report/drawings.h"
 #include "harness/report/figures.h"
 #include "harness/report/html.h"
 #include "harness/report/notes.h"
-#include "harness/experiment/plan.h"
 #include "harness/report/published.h"
-#include "harness/record/records.h"
 #include "harness/report/report.h"
 #include "harness/report/scorecard.h"
-#include "harness/record/stats.h"
-#include "harness/report/csv.h"
 #include "harness/report/summary.h"
 #include "harness/report/table.c"
-#include <unistd.h>
+#include "tests/unit/check.h"
 #include <dirent.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -235,18 +229,12 @@ static void summary_file(void **state)
 
 	succeed(&folder, &experiment, usual);
 	csv_line(&folder, "summary.csv", "configuration",
-		"configuration,procedure,n,mean_mbps,sd_mbps,median_mbps,published_mbps,difference_percent,"
-		"min,max,"
-		"ci95_low,ci95_high,sender_mbps,capture_mbps,total_s,suspect,invalid,failed,published_source,"
-		"published_sd,"
-		"published_n,difference,judgement,q1,q3,welch_t,welch_df,welch_p,hedges_g,note");
+		"configuration,procedure,n,mean_mbps,sd_mbps,median_mbps,published_mbps,difference_percent,min,max,ci95_low,ci95_high,sender_mbps,capture_mbps,total_s,suspect,invalid,failed,published_source,published_sd,published_n,difference,judgement,q1,q3,welch_t,welch_df,welch_p,hedges_g,note");
 	/* By hand: t = -0.21 / (0.2 / sqrt 3); p = 1 - |t| / sqrt(t^2 + 2); g = -1.05 x 0.5642. */
 	csv_line(&folder, "summary.csv", "clean,nat",
-		"clean,nat,3,18.6,0.2,18.6,18.81,-1.11643,18.4,18.8,18.4,18.8,19,18.5,,1,1,1,b.csv,,,-0.21,"
-		"same,18.5,18.7,-1.81865,2,0.210586,-0.592399,");
+		"clean,nat,3,18.6,0.2,18.6,18.81,-1.11643,18.4,18.8,18.4,18.8,19,18.5,,1,1,1,b.csv,,,-0.21,same,18.5,18.7,-1.81865,2,0.210586,-0.592399,");
 	csv_line(&folder, "summary.csv", "clean,tcp",
-		"clean,tcp,2,9.55,0.0707107,9.55,9.55,0,9.5,9.6,9.5,9.6,10,,1.5,0,0,0,a.csv,0,60,0,same,"
-		"9.525,9.575,0,1,1,0,");
+		"clean,tcp,2,9.55,0.0707107,9.55,9.55,0,9.5,9.6,9.5,9.6,10,,1.5,0,0,0,a.csv,0,60,0,same,9.525,9.575,0,1,1,0,");
 	csv_line(&folder, "summary.csv", "loss-1,tcp",
 		"loss-1,tcp,0,,,,6.16,,,,,,,,,0,0,0,a.csv,0.61,60,,,,,,,,,");
 	csv_line(&folder, "summary.csv", "loss-1,nat", "loss-1,nat,0,,,,,,,,,,,,,0,0,0,,,,,,,,,,,,");
@@ -266,8 +254,7 @@ static void subflow_file(void **state)
 
 	succeed(&folder, &experiment, usual);
 	csv_line(&folder, "subflows.csv", "configuration",
-		"configuration,procedure,n,node,median_unique_bytes,share_percent,published_bytes,published_"
-		"share_percent");
+		"configuration,procedure,n,node,median_unique_bytes,share_percent,published_bytes,published_share_percent");
 	csv_line(&folder, "subflows.csv", "clean,nat,3,client", "clean,nat,3,client,600,60,3000,75");
 	csv_line(&folder, "subflows.csv", "clean,nat,3,detour", "clean,nat,3,detour,400,40,1000,25");
 	char *text = get(&folder, "subflows.csv");
@@ -292,8 +279,7 @@ static void tables_for_people(void **state)
 	assert_non_null(strstr(folder.printed, "nat, repeat 4, attempt 1: invalid (not counted): r4"));
 	assert_null(strstr(folder.printed, "cut off"));
 	assert_string_equal(line_of(folder.printed, "    nat "),
-		"    nat      3  *!  18.60  0.20   18.60    18.81 b  "
-		"-0.21   -1.12  same     19.00    18.50        -");
+		"    nat      3  *!  18.60  0.20   18.60    18.81 b  -0.21   -1.12  same     19.00    18.50        -");
 	remove_folder(&folder);
 }
 
@@ -353,9 +339,7 @@ static void what_does_not_count_is_told_first(void **state)
 
 	for (int i = 1; i <= 31; i++)
 		sprintf(records + strlen(records),
-			"{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"repeat\":%d,\"attempt\":1,"
-			"\"status\":\"%s\","
-			"\"reasons\":[],\"measures\":{\"receiver\":9.5}}\n",
+			"{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"repeat\":%d,\"attempt\":1,\"status\":\"%s\",\"reasons\":[],\"measures\":{\"receiver\":9.5}}\n",
 			i, i < 31 ? "suspect" : "failed");
 	succeed(&folder, &experiment, records);
 	assert_non_null(
@@ -399,12 +383,8 @@ static void optional_procedures_show_with_records(void **state)
 	struct folder folder;
 
 	succeed(&folder, &experiment,
-		"{\"configuration\":\"loss-1\",\"procedure\":\"encrypted\",\"repeat\":1,\"attempt\":1,"
-		"\"status\":\"failed\","
-		"\"reasons\":[\"one\",\"two\"],\"measures\":{}}\n"
-		"{\"configuration\":\"clean\",\"procedure\":\"encrypted\",\"repeat\":1,\"attempt\":1,"
-		"\"status\":\"valid\","
-		"\"reasons\":[],\"measures\":{\"sender\":4}}\n");
+		"{\"configuration\":\"loss-1\",\"procedure\":\"encrypted\",\"repeat\":1,\"attempt\":1,\"status\":\"failed\",\"reasons\":[\"one\",\"two\"],\"measures\":{}}\n"
+		"{\"configuration\":\"clean\",\"procedure\":\"encrypted\",\"repeat\":1,\"attempt\":1,\"status\":\"valid\",\"reasons\":[],\"measures\":{\"sender\":4}}\n");
 	csv_line(&folder, "summary.csv", "loss-1,encrypted",
 		"loss-1,encrypted,0,,,,,,,,,,,,,0,0,1,,,,,,,,,,,,");
 	/* Recorded as valid, but without a figure: it does not vanish. */
@@ -426,12 +406,8 @@ static void notes_on_published_values(void **state)
 
 	for (int i = 1; i <= 3; i++) {
 		sprintf(records + strlen(records),
-			"{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"repeat\":%d,\"attempt\":1,"
-			"\"status\":"
-			"\"valid\",\"reasons\":[],\"measures\":{\"receiver\":9.%d}}\n"
-			"{\"configuration\":\"clean\",\"procedure\":\"nat\",\"repeat\":%d,\"attempt\":1,"
-			"\"status\":"
-			"\"valid\",\"reasons\":[],\"measures\":{\"receiver\":20.%d}}\n",
+			"{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"repeat\":%d,\"attempt\":1,\"status\":\"valid\",\"reasons\":[],\"measures\":{\"receiver\":9.%d}}\n"
+			"{\"configuration\":\"clean\",\"procedure\":\"nat\",\"repeat\":%d,\"attempt\":1,\"status\":\"valid\",\"reasons\":[],\"measures\":{\"receiver\":20.%d}}\n",
 			i, 80 + i, i, i);
 	}
 	make_folder(&folder, records);
@@ -492,8 +468,7 @@ static void faults_in_notes_name_their_line(void **state)
 		{"notes: 1", "n.yaml:1: "},
 		{"notes:\n  - {table: a, effect: context}", "n.yaml:2: "},
 		{"notes:\n  - {table: a, effect: good, text: b}",
-			"n.yaml:2: effect `good`; write context, explains-higher, explains-lower or "
-			"incomparable"},
+			"n.yaml:2: effect `good`; write context, explains-higher, explains-lower or incomparable"},
 		{"notes:\n  - {table: a, effect: context, text: b, where: lossless}",
 			"n.yaml:2: where `lossless`; write lossy, or leave it out"},
 		{"notes:\n  - {table: a, effect: context, text: b, row: c}", "n.yaml:2: "},
@@ -557,8 +532,7 @@ static void faults_name_file_and_line(void **state)
 	refused(TCP("1", "9.5") "{}\n",
 		"trials.jsonl:2: no `configuration` in the record; the file was not written by this program");
 	refused("{\"configuration\":\"clean\",\"procedure\":\"quic\",\"status\":\"valid\"}\n",
-		"trials.jsonl:1: procedure `quic` is not in test.yaml; read the folder with its own "
-		"experiment.yaml");
+		"trials.jsonl:1: procedure `quic` is not in test.yaml; read the folder with its own experiment.yaml");
 	refused("{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"status\":\"fine\"}\n",
 		"trials.jsonl:1: status `fine`; known: valid, suspect, invalid, failed");
 	refused("{\"configuration\":\"clean\",\"procedure\":\"tcp\",\"status\":\"valid\",\"repeat\":\"1\"}\n",

@@ -1,9 +1,5 @@
 /* Terminal: lines are drawn again, in colours, where somebody sees them and has not said otherwise. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/check.h"
 #include <fcntl.h>
 
 #include "lib/base/terminal.h"

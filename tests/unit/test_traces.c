@@ -1,15 +1,12 @@
 /* Traces are part of what was run: where they may lie, that each run keeps them, and that a changed one is
  * noticed. */
 #include "harness/experiment/traces.h"
+#include "tests/unit/check.h"
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the three above. */
-#include <cmocka.h>
 #include <unistd.h>
 
 static char folder[64];

@@ -1,12 +1,6 @@
 /* Tunnel: captures made by hand, a packet a rule. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "harness/trial/tunnel.c"
+#include "tests/unit/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

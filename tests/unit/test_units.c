@@ -1,14 +1,8 @@
 /* Units: what people write, and what nobody should get away with. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "lib/base/units.h"
-#include <stdio.h>
+#include "tests/unit/check.h"
 #include <locale.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Refused by every function that reads a quantity. */

@@ -1,10 +1,6 @@
 /* Until: when a cell has enough trials; what an environment's differences are. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/check.h"
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "harness/record/differences.h"
 #include "harness/record/stats.h"

@@ -1,12 +1,7 @@
 /* The wheel's geometry over its whole range: prices, units and levels hold for every link that is not refused.
  */
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/check.h"
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #include "harness/links/wheel_geometry.c"
 #include "lib/link/codel.h"

@@ -3,10 +3,10 @@
  * map's source and the programs in the kernel to the daemon's life, and answers the control socket. */
 #include "lib/base/daemon.h"
 #include "lib/base/error.h"
-#include "nodes/balancer/source.h"
 #include "lib/base/log.h"
 #include "nodes/balancer/agent/config.h"
 #include "nodes/balancer/agent/programs.h"
+#include "nodes/balancer/source.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,9 +4,9 @@
 #ifndef LIQUIDNET_AGENT_PROGRAMS_H
 #define LIQUIDNET_AGENT_PROGRAMS_H
 
-#include "nodes/balancer/map.h"
 #include "nodes/balancer/agent/config.h"
 #include "nodes/balancer/agent/state.h"
+#include "nodes/balancer/map.h"
 
 struct programs;
 

@@ -1,8 +1,8 @@
 /* liquidnet-balancer-ctl: shows and changes the map that muxes and agents watch. One command, one change, written whole
  * or not at all. */
 #include "lib/base/error.h"
-#include "nodes/balancer/source.h"
 #include "lib/base/units.h"
+#include "nodes/balancer/source.h"
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <jansson.h>

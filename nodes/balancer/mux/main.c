@@ -2,10 +2,10 @@
  * This file ties the map's source and a data path to the daemon's life, and answers the control socket. */
 #include "lib/base/daemon.h"
 #include "lib/base/error.h"
-#include "nodes/balancer/source.h"
 #include "lib/base/log.h"
 #include "nodes/balancer/mux/config.h"
 #include "nodes/balancer/mux/path.h"
+#include "nodes/balancer/source.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -59,9 +59,7 @@ static int choose_path_manager(const struct settings *settings, bool *changed, c
 		return 0;
 	if (!settings->manage_sysctl)
 		return error_set(error,
-			"net.mptcp.pm_type is %c in this network namespace; run `sysctl -w "
-			"net.mptcp.pm_type=1` in it, or "
-			"write `manage_sysctl: true` in the configuration",
+			"net.mptcp.pm_type is %c in this network namespace; run `sysctl -w net.mptcp.pm_type=1` in it, or write `manage_sysctl: true` in the configuration",
 			value);
 	if (write_pm_type('1', error) < 0)
 		return -1;

@@ -11,8 +11,8 @@
 #ifndef LIQUIDNET_CLIENT_REQUEST_H
 #define LIQUIDNET_CLIENT_REQUEST_H
 
-#include "nodes/detour/wire.h"
 #include "nodes/detour/client/paths.h"
+#include "nodes/detour/wire.h"
 
 struct request_detour {
 	struct endpoint at;

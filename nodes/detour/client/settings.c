@@ -1,8 +1,8 @@
 /* The configuration of the client: YAML to struct settings, each error named by its line. */
 #include "nodes/detour/client/settings.h"
 #include "lib/base/clock.h"
-#include "nodes/detour/wire.h"
 #include "lib/base/error.h"
+#include "nodes/detour/wire.h"
 
 #include <net/if.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 #include "nodes/detour/daemon/config.h"
 #include "lib/base/clock.h"
 #include "lib/base/conf.h"
-#include "nodes/detour/wire.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "nodes/detour/wire.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #include "lib/base/daemon.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
-#include "lib/net/nft.h"
 #include "lib/base/units.h"
+#include "lib/net/nft.h"
 #include "nodes/detour/daemon/config.h"
 #include "nodes/detour/daemon/signalling.h"
 #include "nodes/detour/daemon/vpn.h"
@@ -178,8 +178,8 @@ static void check_forwarding(struct detour *detour)
 		log_info("forwarding", "sysctl=net.ipv4.ip_forward value=1");
 		return;
 	}
-	log_error("forwarding", "problem=\"net.ipv4.ip_forward is not 1, nothing will pass\" "
-				"remedy=\"sysctl net.ipv4.ip_forward=1, or manage_forwarding: true\"");
+	log_error("forwarding",
+		"problem=\"net.ipv4.ip_forward is not 1, nothing will pass\" remedy=\"sysctl net.ipv4.ip_forward=1, or manage_forwarding: true\"");
 }
 
 /* --- the daemon's life

@@ -11,23 +11,22 @@
  * led on, known by its original tuple together with its new destination: a flow that some other rule of the
  * host has translated is not ours. NAT chains see the first packet of a flow only; connection tracking does
  * the rest, in both directions. */
-static const char rules[] = "add table ip " NAT_TABLE "\n"
-			    "delete table ip " NAT_TABLE "\n"
-			    "table ip " NAT_TABLE " {\n"
-			    "	comment \"detour protocol version 1\"\n"
-			    "	map mappings { type ipv4_addr . inet_service : ipv4_addr . inet_service; }\n"
-			    "	set flows { type ipv4_addr . inet_service . ipv4_addr . inet_service; }\n"
-			    "	chain prerouting {\n"
-			    "		type nat hook prerouting priority dstnat; policy accept;\n"
-			    "		fib daddr type local dnat ip to ip saddr . tcp dport map @mappings\n"
-			    "	}\n"
-			    "	chain postrouting {\n"
-			    "		type nat hook postrouting priority srcnat; policy accept;\n"
-			    "		meta l4proto tcp ct status dnat "
-			    "ct original ip saddr . ct original proto-dst . ip daddr . tcp dport @flows "
-			    "masquerade\n"
-			    "	}\n"
-			    "}\n";
+static const char rules[] =
+	"add table ip " NAT_TABLE "\n"
+	"delete table ip " NAT_TABLE "\n"
+	"table ip " NAT_TABLE " {\n"
+	"	comment \"detour protocol version 1\"\n"
+	"	map mappings { type ipv4_addr . inet_service : ipv4_addr . inet_service; }\n"
+	"	set flows { type ipv4_addr . inet_service . ipv4_addr . inet_service; }\n"
+	"	chain prerouting {\n"
+	"		type nat hook prerouting priority dstnat; policy accept;\n"
+	"		fib daddr type local dnat ip to ip saddr . tcp dport map @mappings\n"
+	"	}\n"
+	"	chain postrouting {\n"
+	"		type nat hook postrouting priority srcnat; policy accept;\n"
+	"		meta l4proto tcp ct status dnat ct original ip saddr . ct original proto-dst . ip daddr . tcp dport @flows masquerade\n"
+	"	}\n"
+	"}\n";
 
 struct texts {
 	char client[INET_ADDRSTRLEN], remote[INET_ADDRSTRLEN];
@@ -147,8 +146,7 @@ static json_t *find_elements(json_t *root)
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(json_object_get(root, "nftables"), i, item)
-	{
+	json_array_foreach(json_object_get(root, "nftables"), i, item) {
 		json_t *elements = json_object_get(json_object_get(item, "map"), "elem");
 		if (elements)
 			return elements;
@@ -166,8 +164,7 @@ size_t nat_adopt(struct nft_ctx *nft, struct mapping_table *table, int64_t now_n
 	json_t *root = json_loads(text, 0, NULL);
 	size_t i, adopted = 0;
 	json_t *item;
-	json_array_foreach(find_elements(root), i, item)
-	{
+	json_array_foreach(find_elements(root), i, item) {
 		struct in_addr client, remote;
 		uint16_t detour_port, remote_port;
 		if (read_endpoint(json_array_get(item, 0), &client, &detour_port) &&

@@ -3,8 +3,8 @@
 #ifndef LIQUIDNET_DETOUR_SIGNALLING_H
 #define LIQUIDNET_DETOUR_SIGNALLING_H
 
-#include "nodes/detour/wire.h"
 #include "nodes/detour/daemon/mapping.h"
+#include "nodes/detour/wire.h"
 #include <jansson.h>
 #include <systemd/sd-event.h>
 

@@ -40,8 +40,7 @@ static void write_output(FILE *out, const struct settings *s)
 			s->cellular, TUNNELS_MARK);
 	fprintf(out,
 		"		oifname \"%s\" log prefix \"own\" group %d snaplen 20 queue-threshold 1\n"
-		"		oifname \"%s\" ip saddr @sources log prefix \"use\" group %d snaplen 20 "
-		"queue-threshold 1\n"
+		"		oifname \"%s\" ip saddr @sources log prefix \"use\" group %d snaplen 20 queue-threshold 1\n"
 		"	}\n",
 		s->cellular, GROUP, s->local, GROUP);
 }
@@ -59,9 +58,7 @@ static void write_forward(FILE *out, const struct settings *s)
 	fprintf(out,
 		"	chain forward {\n"
 		"		type filter hook forward priority filter; policy accept;\n"
-		"		iifname \"%s\" oifname \"%s\" ip saddr @admitted%s ip saddr @guests meta "
-		"priority set 0:2 "
-		"log prefix \"fwd\" group %d snaplen 20 queue-threshold 1 accept\n"
+		"		iifname \"%s\" oifname \"%s\" ip saddr @admitted%s ip saddr @guests meta priority set 0:2 log prefix \"fwd\" group %d snaplen 20 queue-threshold 1 accept\n"
 		"		iifname \"%s\" oifname \"%s\" ip daddr @admitted ip daddr @answered accept\n"
 		"		iifname \"%s\" oifname \"%s\" counter name refused drop\n"
 		"		iifname \"%s\" oifname \"%s\" drop\n",
@@ -276,13 +273,11 @@ static json_int_t counted(json_t *list, const char *set, const char *address)
 	size_t i, k;
 	json_t *item, *element;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		json_t *found = json_object_get(item, "set");
 		if (!found || strcmp(json_string_value(json_object_get(found, "name")), set) != 0)
 			continue;
-		json_array_foreach(json_object_get(found, "elem"), k, element)
-		{
+		json_array_foreach(json_object_get(found, "elem"), k, element) {
 			json_t *elem = json_object_get(element, "elem");
 			const char *value = json_string_value(json_object_get(elem, "val"));
 			if (value && !strcmp(value, address))
@@ -298,8 +293,7 @@ static json_int_t refused_packets(json_t *list)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		json_t *counter = json_object_get(item, "counter");
 		if (counter)
 			return json_integer_value(json_object_get(counter, "packets"));
@@ -336,8 +330,7 @@ int forward_bytes(struct forward *f, int64_t *up, int64_t *down, char **error)
 	if (!accounts)
 		return -1;
 	*up = *down = 0;
-	json_object_foreach(json_object_get(accounts, "neighbours"), name, one)
-	{
+	json_object_foreach(json_object_get(accounts, "neighbours"), name, one) {
 		*up += json_integer_value(json_object_get(one, "given_up"));
 		*down += json_integer_value(json_object_get(one, "given_down"));
 	}

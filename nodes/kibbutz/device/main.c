@@ -59,8 +59,7 @@ static int set_sysctls(const struct settings *settings, char before[NEEDED], cha
 			continue;
 		if (!settings->manage_sysctl)
 			return error_set(error,
-				"%s is not 1 in this network namespace; run `sysctl -w %s=1` in it, or write "
-				"`manage_sysctl: true` in the configuration",
+				"%s is not 1 in this network namespace; run `sysctl -w %s=1` in it, or write `manage_sysctl: true` in the configuration",
 				needed[i].name, needed[i].name);
 		if (write_digit(needed[i].path, '1') < 0)
 			return error_set(error, "%s: setting it to 1: %s", needed[i].name, strerror(errno));

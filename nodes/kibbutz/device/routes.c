@@ -111,8 +111,7 @@ static void write_left_addresses(FILE *out, const struct ifaddrs *list)
 
 	if (process_feed(argv, -1, "", &text, &error) == 0)
 		rules = json_loads(text, 0, NULL);
-	json_array_foreach(rules, i, rule)
-	{
+	json_array_foreach(rules, i, rule) {
 		const char *from, *table, *protocol;
 		struct in_addr address;
 		if (json_unpack(rule, "{ss ss ss}", "src", &from, "table", &table, "protocol", &protocol) < 0)

@@ -18,8 +18,7 @@ static int read_interface(const struct conf_node *map, const char **name, char *
 		return -1;
 	if (!**name || strlen(*name) >= IFNAMSIZ || strpbrk(*name, "/ \t\"%:\n*\\"))
 		return conf_error(conf_child(map, "interface"), error,
-			"interface: '%s' is no name for an interface; write at most 15 characters, as in "
-			"wlan0",
+			"interface: '%s' is no name for an interface; write at most 15 characters, as in wlan0",
 			*name);
 	return 0;
 }

@@ -57,8 +57,8 @@ void trace_path(struct trace *trace, int64_t now, unsigned neighbour, const stru
 {
 	if (trace)
 		fprintf(trace->out,
-			"{\"t\":%" PRId64 ",\"in\":\"path\",\"neighbour\":%u,\"busy\":%s,\"timeouts\":%u,"
-			"\"ssthresh\":%u,\"window\":%u}\n",
+			"{\"t\":%" PRId64
+			",\"in\":\"path\",\"neighbour\":%u,\"busy\":%s,\"timeouts\":%u,\"ssthresh\":%u,\"window\":%u}\n",
 			now, neighbour, s->busy ? "true" : "false", s->timeouts, s->ssthresh, s->window);
 }
 

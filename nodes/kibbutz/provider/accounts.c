@@ -32,8 +32,7 @@ static struct count counter_of(json_t *list, const char *name)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		json_t *counter = json_object_get(item, "counter");
 		const char *found = json_string_value(json_object_get(counter, "name"));
 		if (found && !strcmp(found, name))
@@ -91,14 +90,12 @@ static void write_rules(FILE *out, const struct settings *s, json_t *before)
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->tunnels[i].via >= 0)
 			fprintf(out,
-				"		udp dport %u iifname != \"%s\" counter name strays "
-				"drop\n",
+				"		udp dport %u iifname != \"%s\" counter name strays drop\n",
 				s->tunnels[i].port, s->tunnels[s->tunnels[i].via].interface);
 	fprintf(out, "	}\n");
 	for (int d = 0; d < 2; d++) {
 		fprintf(out,
-			"	chain %s {\n		type filter hook %s priority filter; policy "
-			"accept;\n",
+			"	chain %s {\n		type filter hook %s priority filter; policy accept;\n",
 			directions[d], hooks[d]);
 		for (unsigned i = 0; i < s->count; i++) {
 			inet_ntop(AF_INET, &s->tunnels[i].remote, remote, sizeof remote);
@@ -106,8 +103,7 @@ static void write_rules(FILE *out, const struct settings *s, json_t *before)
 			/* Only the address that the tunnel has: nobody sends in another's name. */
 			if (d == 0)
 				fprintf(out,
-					"		iifname \"%s\" ip saddr != %s counter name "
-					"\"strays\" drop\n",
+					"		iifname \"%s\" ip saddr != %s counter name \"strays\" drop\n",
 					s->tunnels[i].interface, remote);
 			fprintf(out, "		%s \"%s\" counter name %s\n", sides[d],
 				s->tunnels[i].interface, name);

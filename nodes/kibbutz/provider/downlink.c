@@ -49,8 +49,7 @@ static void write_classes(FILE *out, const struct settings *s, unsigned i)
 	for (unsigned band = 1; band <= 2; band++)
 		fprintf(out,
 			"class add dev %s parent " MAJOR ":%x classid " MAJOR
-			":%x htb rate %llubit ceil %llubit "
-			"prio %u quantum 1514\n"
+			":%x htb rate %llubit ceil %llubit prio %u quantum 1514\n"
 			"qdisc add dev %s parent " MAJOR ":%x pfifo limit %d\n",
 			s->interface, class, class + band, least, rate, band, s->interface, class + band,
 			QUEUE);
@@ -97,8 +96,7 @@ void downlink_write_rules(FILE *out, const struct settings *s)
 
 	if (!any_shaped(s))
 		return;
-	fputs("	chain downlink {\n		type filter hook postrouting priority filter; policy "
-	      "accept;\n",
+	fputs("	chain downlink {\n		type filter hook postrouting priority filter; policy accept;\n",
 		out);
 	for (unsigned i = 0; i < s->count; i++) {
 		if (!shaped(s, i))

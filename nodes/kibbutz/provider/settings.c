@@ -57,8 +57,7 @@ static int read_interface(const struct conf_node *root, struct settings *s, char
 	if (s->interface && (!*s->interface || strlen(s->interface) >= IFNAMSIZ ||
 				    strpbrk(s->interface, "/ \t\"%:\n*\\")))
 		return conf_error(conf_child(root, "interface"), error,
-			"interface: '%s' is no name for an interface; write at most 15 characters, as in "
-			"eth0",
+			"interface: '%s' is no name for an interface; write at most 15 characters, as in eth0",
 			s->interface);
 	return 0;
 }

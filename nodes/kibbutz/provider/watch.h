@@ -5,8 +5,8 @@
 #ifndef LIQUIDNET_PROVIDER_WATCH_H
 #define LIQUIDNET_PROVIDER_WATCH_H
 
-#include "nodes/kibbutz/policy.h"
 #include "lib/mptcp/survey.h"
+#include "nodes/kibbutz/policy.h"
 
 struct watch;
 

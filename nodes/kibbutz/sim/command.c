@@ -1,11 +1,11 @@
 /* `liquidnet sim kibbutz`: its options, and the scorecard, a figure, or scenarios of one's own as a table,
  * CSV or JSON. */
+#include "nodes/kibbutz/sim/command.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "nodes/kibbutz/sim/figures.h"
 #include "nodes/kibbutz/sim/replay.h"
 #include "nodes/kibbutz/sim/score.h"
-#include "nodes/kibbutz/sim/command.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -32,18 +32,15 @@ static const char help[] =
 	"liquidnet sim kibbutz: the Mobile Kibbutz, simulated (nodes/kibbutz/README.md)\n\n"
 	"  liquidnet sim kibbutz [OPTIONS]                 published numbers beside the simulator's\n"
 	"  liquidnet sim kibbutz [OPTIONS] --figure NAME   2.14, 2.15, 2.16 or table-2.2, point by point\n"
-	"  liquidnet sim kibbutz --replay FILE             the event trace of a liquidnet-kibbutz, decided "
-	"again\n"
+	"  liquidnet sim kibbutz --replay FILE             the event trace of a liquidnet-kibbutz, decided again\n"
 	"  liquidnet sim kibbutz [OPTIONS] SCENARIO...     for example 'web:2+streaming tail=5s'\n\n"
 	"  --runs N         runs a scenario, each with a seed of its own (1..10000; default 20)\n"
 	"  --seed N         of the first run (default 1)\n"
 	"  --with WORDS     added to every scenario, for example 'gaps=exponential'\n"
 	"  --format NAME    table (default), csv or json\n"
 	"  --published FILE the table of published numbers (default: data/kibbutz/kibbutz-published.csv)\n\n"
-	"A scenario: CLASS[:DEVICES][+CLASS...] [KEY=VALUE...]; classes streaming, web, background; keys "
-	"tail, oracle,\n"
-	"length (durations), gaps (normal, uniform, exponential), radio (3g-simulation, 3g, lte), rate, "
-	"credit, alone=yes.\n";
+	"A scenario: CLASS[:DEVICES][+CLASS...] [KEY=VALUE...]; classes streaming, web, background; keys tail, oracle,\n"
+	"length (durations), gaps (normal, uniform, exponential), radio (3g-simulation, 3g, lte), rate, credit, alone=yes.\n";
 
 static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
 {
@@ -141,8 +138,7 @@ static void print_class(struct request *request, const struct scenario *scenario
 		return;
 	}
 	if (!request->header && request->format == CSV)
-		puts("scenario,class,high,high_ci95,rtt_s,promotions_per_hour,power_mw,power_mw_ci95,cold,"
-		     "unfairness");
+		puts("scenario,class,high,high_ci95,rtt_s,promotions_per_hour,power_mw,power_mw_ci95,cold,unfairness");
 	else if (!request->header)
 		printf("%-36s %-10s %14s %7s %12s %8s %6s %8s\n", "scenario", "class", "high power, %",
 			"RTT, s", "promotions/h", "mW", "cold", "unfair");
@@ -262,9 +258,7 @@ static int print_score(struct request *request)
 		judged[score.rows[i].judgement]++;
 	}
 	if (request->format == TABLE)
-		printf("\n%u published numbers: %u agree (within 10 %%, or within the simulation's "
-		       "interval), %u near "
-		       "(25 %%), %u differ; %u runs, seeds %llu..%llu\n",
+		printf("\n%u published numbers: %u agree (within 10 %%, or within the simulation's interval), %u near (25 %%), %u differ; %u runs, seeds %llu..%llu\n",
 			score.count, judged[SCORE_AGREES], judged[SCORE_NEAR], judged[SCORE_DIFFERS],
 			request->runs, (unsigned long long)request->seed,
 			(unsigned long long)(request->seed + request->runs - 1));

@@ -303,8 +303,7 @@ static bool is_right(const json_t *result, uint64_t packets)
 		json_array_size(connections) != CONNECTIONS ||
 		json_integer_value(json_object_get(file, "malformed_options")) != 0)
 		return false;
-	json_array_foreach(connections, i, connection)
-	{
+	json_array_foreach(connections, i, connection) {
 		const json_t *forward = json_object_get(connection, "forward");
 		if (json_integer_value(json_object_get(forward, "delivered_bytes")) == 0 ||
 			json_integer_value(json_object_get(forward, "reinjected_bytes")) != 0)

@@ -5,8 +5,8 @@
  * bench_mux PROGRAMS: the folder of liquidnet-balancer-mux and liquidnet-balancer-ctl. */
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-#include "lib/net/netns.h"
 #include "lib/base/process.h"
+#include "lib/net/netns.h"
 #include "nodes/balancer/mux/ring.c"
 #include "nodes/balancer/mux/xdp_modes.h"
 #include <arpa/inet.h>
@@ -195,8 +195,7 @@ static void bench_nanoseconds(void)
 {
 	int ifindex = (int)if_nametoindex("b0");
 	struct mux_wrapper_bpf *bpf = load(1, FORWARD_HAIRPIN, 65536, 0);
-	printf("Nanoseconds a packet of 64 bytes, TCP, %d servers; empty program: %.0f; medians of %d runs "
-	       "of %d packets\n",
+	printf("Nanoseconds a packet of 64 bytes, TCP, %d servers; empty program: %.0f; medians of %d runs of %d packets\n",
 		SERVERS, time_program(bpf->progs.bench_empty, ifindex), RUNS, REPEAT);
 	mux_wrapper_bpf__destroy(bpf);
 	printf("%-44s  %-14s  %-14s  %-14s\n", "", "1 flow", "1,024 flows", "65,536 flows");
@@ -214,23 +213,17 @@ static void make_network(void)
 {
 	shell("mkdir -p /run/netns\n"
 	      "for n in gen sink; do ip netns add $n; done\n"
-	      "ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 "
-	      "net.ipv4.conf.default.rp_filter=0\n"
-	      "ip link add b0 address 02:00:00:00:00:11 type veth peer name g0 address 02:00:00:00:00:10 "
-	      "netns gen\n"
-	      "ip link add b1 address 02:00:00:00:00:12 type veth peer name s0 address 02:00:00:00:00:13 "
-	      "netns sink\n"
+	      "ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0\n"
+	      "ip link add b0 address 02:00:00:00:00:11 type veth peer name g0 address 02:00:00:00:00:10 netns gen\n"
+	      "ip link add b1 address 02:00:00:00:00:12 type veth peer name s0 address 02:00:00:00:00:13 netns sink\n"
 	      "sysctl -qw net.ipv4.conf.b0.rp_filter=0\n"
-	      "ip addr add 10.8.0.1/24 dev b0; ip addr add 10.8.1.1/24 dev b1; ip link set b0 up; ip link "
-	      "set b1 up\n"
+	      "ip addr add 10.8.0.1/24 dev b0; ip addr add 10.8.1.1/24 dev b1; ip link set b0 up; ip link set b1 up\n"
 	      "ip -n gen link set g0 up; ip -n sink link set s0 up\n"
-	      "for i in $(seq 101 200); do ip neigh add 10.8.1.$i lladdr 02:00:00:00:00:13 dev b1 nud "
-	      "permanent; done\n"
+	      "for i in $(seq 101 200); do ip neigh add 10.8.1.$i lladdr 02:00:00:00:00:13 dev b1 nud permanent; done\n"
 	      "ip neigh add 10.8.0.2 lladdr 02:00:00:00:00:10 dev b0 nud permanent\n"
 	      "ip route add 10.7.0.0/16 via 10.8.0.2\n"
 	      "ethtool -K b0 gro on >/dev/null; ethtool -K b1 gro on >/dev/null\n"
-	      "ip netns exec gen ethtool -K g0 gro on >/dev/null; ip netns exec sink ethtool -K s0 gro on "
-	      ">/dev/null\n");
+	      "ip netns exec gen ethtool -K g0 gro on >/dev/null; ip netns exec sink ethtool -K s0 gro on >/dev/null\n");
 }
 
 struct attach {
@@ -389,9 +382,7 @@ static struct rates run_scenario(const struct scenario *s, const char *programs)
 
 static const char nft_table[] =
 	"nft -f - <<'END'\ntable ip bench {\nchain c {\ntype nat hook prerouting priority -100;\n"
-	"ip daddr 10.9.100.1 dnat to jhash ip saddr . udp sport mod 4 map { 0 : 10.8.1.101, 1 : 10.8.1.102, "
-	"2 : 10.8.1.103, "
-	"3 : 10.8.1.104 }\n}\n}\nEND\n";
+	"ip daddr 10.9.100.1 dnat to jhash ip saddr . udp sport mod 4 map { 0 : 10.8.1.101, 1 : 10.8.1.102, 2 : 10.8.1.103, 3 : 10.8.1.104 }\n}\n}\nEND\n";
 
 static void bench_end_to_end(const char *programs)
 {
@@ -412,8 +403,7 @@ static void bench_end_to_end(const char *programs)
 		{"mux, packet socket", "path: socket", "10.9.100.1", "sink", "s0", true, NULL, NULL},
 	};
 	double nft = 0;
-	printf("\nPackets a second from end to end, 64 bytes of UDP in %d flows, all on one core; medians of "
-	       "%d runs of %.1f s\n",
+	printf("\nPackets a second from end to end, 64 bytes of UDP in %d flows, all on one core; medians of %d runs of %.1f s\n",
 		END_FLOWS, END_RUNS, END_MS / 1000.0);
 	printf("%-44s %10s %10s %14s\n", "", "offered", "delivered", "of nftables'");
 	for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
@@ -441,8 +431,7 @@ int main(int argc, char **argv)
 		fail("usage: bench_mux PROGRAMS");
 	libbpf_set_print(NULL);
 	make_network();
-	shell("lb='%s/liquidnet-balancer-ctl --map /run/lb.map'; $lb --vip 10.9.100.1 init; for i in $(seq 101 200); "
-	      "do $lb add s$i 10.8.1.$i; done",
+	shell("lb='%s/liquidnet-balancer-ctl --map /run/lb.map'; $lb --vip 10.9.100.1 init; for i in $(seq 101 200); do $lb add s$i 10.8.1.$i; done",
 		argv[1]);
 	bench_nanoseconds();
 	bench_end_to_end(argv[1]);

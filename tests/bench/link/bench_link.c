@@ -112,8 +112,7 @@ static void delay_part(struct bench *bench)
 	static const int64_t delays_ms[] = {5, 50, 250};
 	double bare_us[2];
 
-	printf("\nDelay error, one way, microseconds: less delay, serialisation and the bare pair's median "
-	       "(the bare pair's own rows: the whole way)\n"
+	printf("\nDelay error, one way, microseconds: less delay, serialisation and the bare pair's median (the bare pair's own rows: the whole way)\n"
 	       "| link   | delay  | both processors | min | median | p90 | p99 | max | lost |\n"
 	       "|---|---|---|---|---|---|---|---|---|\n");
 	for (int busy = 0; busy < 2; busy++)
@@ -167,8 +166,7 @@ static void rate_part(struct bench *bench)
 	static const uint64_t rates_mbit[] = {1, 10, 100, 200, 500, 1000};
 
 	printf("\nTCP goodput, Mbit/s, 5 ms each way\n"
-	       "| link | rate | goodput | rate x 1448 / 1514 | difference | of one processor "
-	       "|\n|---|---|---|---|---|---|\n");
+	       "| link | rate | goodput | rate x 1448 / 1514 | difference | of one processor |\n|---|---|---|---|---|---|\n");
 	double processors = 0, bare = goodput(bench, NULL, &(struct shape){0}, 4 << 20, &processors);
 	printf("| bare   | none  | %8.3f | | | %.1f %% |\n", bare / MBIT, 100 * processors);
 	for (int b = 1; b < bench->count; b++)
@@ -256,8 +254,7 @@ static void loss_part(struct bench *bench)
 		{"every 50th", {.loss_model = LOSS_EVERY, .loss_every = 50}},
 	};
 
-	printf("\nLost of 200,000 packets\n| link | loss | lost | 99.9 %% interval | "
-	       "|\n|---|---|---|---|---|\n");
+	printf("\nLost of 200,000 packets\n| link | loss | lost | 99.9 %% interval | |\n|---|---|---|---|---|\n");
 	for (int b = 0; b < bench->count; b++)
 		for (size_t i = 0; i < (bench->backends[b] ? sizeof rows / sizeof *rows : 1); i++)
 			loss_row(bench, bench->backends[b], rows[i].name, rows[i].shape);
@@ -308,9 +305,7 @@ static void many_part(struct bench *bench)
 {
 	struct shape shape = {.rate_bps = 100 * MBIT, .delay_ns = 5 * NS_PER_MS, .queue_packets = 50};
 
-	printf("\n100 links, 1,000 packets a second each, of 1,000 bytes; the delay of one of them less 5 "
-	       "ms, "
-	       "microseconds\n| link | sent | received | processors | median | p99 | max |\n"
+	printf("\n100 links, 1,000 packets a second each, of 1,000 bytes; the delay of one of them less 5 ms, microseconds\n| link | sent | received | processors | median | p99 | max |\n"
 	       "|---|---|---|---|---|---|---|\n");
 	for (int b = 0; b < bench->count; b++) {
 		struct shape s = bench->backends[b] ? shape : (struct shape){0};
@@ -331,8 +326,7 @@ static void cost_part(struct bench *bench)
 	struct shape shape = {.rate_bps = 100 * MBIT, .delay_ns = 5 * NS_PER_MS, .queue_packets = 1000};
 	double bare[2] = {0, 0};
 
-	printf("\nProcessor time a packet of 1,000 bytes, end hosts and kernel included; and less the bare "
-	       "pair's\n"
+	printf("\nProcessor time a packet of 1,000 bytes, end hosts and kernel included; and less the bare pair's\n"
 	       "| link | packets/s | us a packet | less bare | of one processor |\n|---|---|---|---|---|\n");
 	struct use use = use_begin();
 	sleep((unsigned)bench->seconds);
@@ -450,8 +444,7 @@ int main(int argc, char **argv)
 			     (option == 's' && (bench.seconds = atoi(optarg)) >= 1);
 		if (!right) {
 			fprintf(stderr,
-				"usage: %s [--part delay|rate|loss|many|cost]... [--backend NAME]... "
-				"[--seconds N]\n",
+				"usage: %s [--part delay|rate|loss|many|cost]... [--backend NAME]... [--seconds N]\n",
 				argv[0]);
 			return 2;
 		}

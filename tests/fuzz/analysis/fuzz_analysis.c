@@ -35,11 +35,9 @@ static void check(const json_t *result)
 	size_t i, j;
 	const json_t *connection, *subflow, *file = json_array_get(json_object_get(result, "files"), 0);
 	long long segments = 0;
-	json_array_foreach(json_object_get(file, "connections"), i, connection)
-	{
+	json_array_foreach(json_object_get(file, "connections"), i, connection) {
 		expect(json_array_size(json_object_get(connection, "subflows")) > 0);
-		json_array_foreach(json_object_get(connection, "subflows"), j, subflow)
-		{
+		json_array_foreach(json_object_get(connection, "subflows"), j, subflow) {
 			const json_t *forward = json_object_get(subflow, "forward");
 			const json_t *reverse = json_object_get(subflow, "reverse");
 			check_direction(forward);

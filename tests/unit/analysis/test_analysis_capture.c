@@ -1,15 +1,9 @@
 /* Unit: the capture reader and the link and network headers: formats, byte orders, time units, link types,
  * tags, extension headers, fragments, snap lengths. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "analysis/capture.h"
 #include "analysis/decode.h"
 #include "analysis/ranges.h"
+#include "tests/unit/check.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

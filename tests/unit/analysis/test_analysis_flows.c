@@ -1,13 +1,7 @@
 /* Unit: segments made here, as a capture in memory, and what the analysis says of them. Packets are written
  * by hand so that every number expected can be counted in the test. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "analysis/analysis.h"
+#include "tests/unit/check.h"
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,13 +1,7 @@
 /* Unit: the captures of the published trials: the bytes of the data connection's two subflows, client to
  * server, equal Table 2 of the thesis to the byte. Skipped where ../shared/reference is absent. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "analysis/analysis.h"
+#include "tests/unit/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +33,10 @@ static const json_t *data_connection(const json_t *result)
 	const json_t *file = json_array_get(json_object_get(result, "files"), 0), *connection,
 		     *largest = NULL;
 	size_t i;
-	json_array_foreach(json_object_get(file, "connections"), i,
-		connection) if (!largest || bytes_of(connection, 0) + bytes_of(connection, 1) >
-						    bytes_of(largest, 0) + bytes_of(largest, 1)) largest =
-		connection;
+	json_array_foreach(json_object_get(file, "connections"), i, connection)
+		if (!largest || bytes_of(connection, 0) + bytes_of(connection, 1) >
+					bytes_of(largest, 0) + bytes_of(largest, 1))
+			largest = connection;
 	return largest;
 }
 

@@ -1,16 +1,13 @@
 /* The token map: even load, fewest moves, chains that keep the promise when a token moves again, and text
  * that reads back to the same map or is refused with its line. */
 #include "nodes/balancer/map.h"
+#include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #define SERVERS_USED 16 /* no test has more */
 

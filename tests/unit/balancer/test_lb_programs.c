@@ -5,6 +5,7 @@
 #include "nodes/balancer/agent/programs.h"
 #include "nodes/balancer/mux/ring.h"
 #include "nodes/balancer/mux/xdp_modes.h"
+#include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -28,11 +29,7 @@
 #include "nodes/balancer/agent/agent.skel.h"
 #include "nodes/balancer/mux/mux.skel.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #define VIP "10.9.100.1"
 #define CLIENT "10.9.0.2"
@@ -955,9 +952,8 @@ static int setup(void **state)
 	/* From now on the client is beyond a link. */
 	assert_int_equal(
 		shell("ip addr del " CLIENT
-		      "/32 dev lo && ip link add near type veth peer name far && ip link set near up && "
-		      "ip link set far up arp off && ip route add " CLIENT " dev near && "
-		      "ip neigh add " CLIENT " lladdr 02:00:00:00:00:09 dev near"),
+		      "/32 dev lo && ip link add near type veth peer name far && ip link set near up && ip link set far up arp off && ip route add " CLIENT
+		      " dev near && ip neigh add " CLIENT " lladdr 02:00:00:00:00:09 dev near"),
 		0);
 	const struct sockaddr_ll where = {.sll_family = AF_PACKET,
 		.sll_protocol = htons(ETH_P_IP),

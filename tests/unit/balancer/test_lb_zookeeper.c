@@ -1,13 +1,7 @@
 /* The map in a ZooKeeper node, with a client library that does as we say: watches that fire once, a node that
  * goes and comes back, sessions that expire and cannot be begun again at once. (tests/system/balancer/lb.bats has a
  * real server.) */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/check.h"
 #define THREADED
 #include <zookeeper/zookeeper.h>
 
@@ -18,7 +12,8 @@
 static zhandle_t *fake_init(const char *hosts, watcher_fn watcher, int timeout_ms, const clientid_t *id,
 	void *context, int flags);
 static int fake_close(zhandle_t *session);
-static int fake_get(zhandle_t *session, const char *path, int watch, char *buffer, int *size, struct Stat *stat);
+static int fake_get(
+	zhandle_t *session, const char *path, int watch, char *buffer, int *size, struct Stat *stat);
 static int fake_exists(zhandle_t *session, const char *path, int watch, struct Stat *stat);
 
 #include "nodes/balancer/source_zookeeper.c"
@@ -29,7 +24,7 @@ static struct {
 	watcher_fn on_event;
 	struct place *place;
 	bool exists, watched;
-	bool made_meanwhile; /* the node comes between a look for it and the next */
+	bool made_meanwhile;     /* the node comes between a look for it and the next */
 	unsigned inits, refused; /* sessions: begun; not to be begun, from now on */
 	uint32_t generation;
 } fake;
@@ -43,8 +38,8 @@ static zhandle_t *session(void)
 	return (zhandle_t *)(void *)&fake;
 }
 
-static zhandle_t *fake_init(const char *hosts, watcher_fn watcher, int timeout_ms, const clientid_t *id,
-	void *context, int flags)
+static zhandle_t *fake_init(
+	const char *hosts, watcher_fn watcher, int timeout_ms, const clientid_t *id, void *context, int flags)
 {
 	(void)timeout_ms, (void)id, (void)flags;
 	assert_string_equal(hosts, "host:2181");

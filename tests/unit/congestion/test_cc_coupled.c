@@ -1,15 +1,11 @@
 /* The arithmetic of the coupled congestion controls beside an exact model: the formulas of RFC 6356 and of
  * the papers as fractions of integers, and in extended precision where the fraction would not fit. */
 #include "nodes/congestion/coupled.h"
+#include "tests/unit/check.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #define STATES 200000
 

@@ -1,12 +1,6 @@
 /* The client's policy, rule by rule, and the detour client's retries, deadlines and answers: with invented
  * times and without a network. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1004,13 +998,9 @@ static void bad_configurations_are_refused_by_line(void **unused)
 		{NAT_LINES "  - {name: other, kind: nat, address: 10.0.6.1}\n", "f:3:", "other"},
 		{"detours:\n" VPN_LINE(", table: 254"), "f:2:", "254"},
 		{"detours:\n" VPN_LINE(", device: a-much-too-long-name"), "f:2:", "a-much-too-long-name"},
-		{"detours:\n  - {name: t, kind: vpn, address: 10.0.6.1, certificate: /nonexistent, key: "
-		 "/dev/null, peer: "
-		 "/dev/null, encryption: none}\n",
+		{"detours:\n  - {name: t, kind: vpn, address: 10.0.6.1, certificate: /nonexistent, key: /dev/null, peer: /dev/null, encryption: none}\n",
 			"f:2:", "/nonexistent"},
-		{"detours:\n  - {name: t, kind: vpn, address: 10.0.6.1, certificate: /dev/null, key: "
-		 "/dev/null, peer: "
-		 "/dev/null, encryption: rot13}\n",
+		{"detours:\n  - {name: t, kind: vpn, address: 10.0.6.1, certificate: /dev/null, key: /dev/null, peer: /dev/null, encryption: rot13}\n",
 			"f:2:", "rot13"},
 	};
 	(void)unused;

@@ -1,13 +1,7 @@
 /* Mappings: the published rules for the detour port one by one, limits, idle time, and cost. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "lib/base/clock.h"
 #include "nodes/detour/daemon/mapping.h"
+#include "tests/unit/check.h"
 
 /* How many ports have been looked at. */
 static unsigned looked;

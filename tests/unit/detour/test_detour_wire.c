@@ -1,12 +1,6 @@
 /* The detour protocol's datagrams: the published layout byte by byte, and everything that must be refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "nodes/detour/wire.h"
+#include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <string.h>
 

@@ -1,12 +1,9 @@
 /* The Kibbutz policy: what is advertised to whom, who pays, which link is used, when the own link helps out.
  */
 #include "nodes/kibbutz/policy.h"
+#include "tests/unit/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the three above, and stdint. */
-#include <cmocka.h>
 
 #define MS 1000000LL
 #define S (1000 * MS)

@@ -5,12 +5,9 @@
 #include "nodes/kibbutz/device/settings.h"
 #include "nodes/kibbutz/device/steer.c"
 #include "nodes/kibbutz/wire.h"
+#include "tests/unit/check.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the three above, and stdint. */
-#include <cmocka.h>
 
 static const struct in_addr alice = {0x0100090a}, bob = {0x0200090a};
 static const uint8_t key[WIRE_KEY_SIZE] = {1, 2, 3};

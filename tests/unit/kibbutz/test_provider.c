@@ -2,14 +2,11 @@
  */
 #include "nodes/kibbutz/provider/settings.h"
 #include "nodes/kibbutz/provider/watch.h"
+#include "tests/unit/check.h"
 #include <stdlib.h>
 #include <string.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the three above, and stdint. */
-#include <cmocka.h>
 
 #define S 1000000000LL
 
@@ -124,8 +121,8 @@ static void test_settings(void **state)
 {
 	(void)state;
 	char *error = NULL;
-	struct settings *s =
-		provider_settings_parse("a", "watchdog: {enabled: false, timeouts: 2, window: 4, well: 1s}\n", &error);
+	struct settings *s = provider_settings_parse(
+		"a", "watchdog: {enabled: false, timeouts: 2, window: 4, well: 1s}\n", &error);
 	assert_non_null(s);
 	assert_false(s->policy.watchdog);
 	assert_int_equal(s->policy.timeouts, 2);

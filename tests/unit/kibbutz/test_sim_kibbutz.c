@@ -5,16 +5,13 @@
 #include "nodes/kibbutz/sim/kibbutz.h"
 #include "nodes/kibbutz/sim/replay.h"
 #include "nodes/kibbutz/sim/score.h"
+#include "tests/unit/check.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <unistd.h>
 /* cmocka needs the first three above. */
-#include <cmocka.h>
 
 static struct scenario parse(const char *text)
 {
@@ -220,10 +217,7 @@ static void test_bad_scenarios(void **state)
 		{"web alone=maybe", "yes or no"},
 		{"web colour=red", "no setting `colour`"},
 		{"web:2 oracle=4s", "alone=yes"},
-		{"web "
-		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		 "aaaaaaa"
-		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		{"web aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 			"at most 127"},
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -1,19 +1,16 @@
 /* Attachment: what the program on the hook hands over, on a veth pair in a network namespace of its own. */
 #include "lib/base/clock.h"
 #include "nodes/link/attach.c"
+#include "tests/unit/check.h"
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <poll.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 #define TCX_EGRESS 47 /* BPF_TCX_EGRESS, which older headers lack */
 #define PATIENCE_MS 20000
-#define TYPE 0x88b5   /* for experiments on one's own wires, IEEE 802 */
+#define TYPE 0x88b5 /* for experiments on one's own wires, IEEE 802 */
 
 static struct attachment attached = {.netns_fd = -1};
 static int from_a, at_b;
@@ -36,9 +33,8 @@ static int setup(void **state)
 	(void)state;
 	if (unshare(CLONE_NEWNET) < 0)
 		return 0; /* each test skips by name */
-	assert_int_equal(system("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; "
-				"ip link add dev a type veth peer name b && ip link set dev a up && ip link "
-				"set dev b up"),
+	assert_int_equal(
+		system("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; ip link add dev a type veth peer name b && ip link set dev a up && ip link set dev b up"),
 		0);
 	if (attachment_open(&attached, NULL, "a", false, &error) != ATTACH_OK ||
 		attachment_hook(&attached, &error) < 0)

@@ -1,15 +1,12 @@
 /* Events of the link daemon: what a reader of its control socket hears of radios, media and settings. The
  * radio's times are given by the test; the loop and the socket are real. */
 #include "lib/base/clock.h"
-#include "nodes/link/events.c"
 #include "lib/link/medium.h"
+#include "nodes/link/events.c"
+#include "tests/unit/check.h"
 
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the three above. */
-#include <cmocka.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>

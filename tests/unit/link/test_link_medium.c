@@ -5,14 +5,11 @@
 #include "lib/link/model.h"
 #include "lib/link/ring.h"
 #include "nodes/link/settings.h"
+#include "tests/unit/check.h"
 #include <stdlib.h>
 #include <string.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #define US 1000LL
 #define MS 1000000LL
@@ -448,8 +445,7 @@ static void words_of_a_medium(void **state)
 {
 	(void)state;
 	const char *text = "links:\n" LINK("a",
-		"medium: {name: wifi, phy_rate: 54Mbit/s, overhead: 150us, channel: 6, radio: "
-		"phone}\n    reverse: {medium: {phy_rate: 11Mbit/s}}");
+		"medium: {name: wifi, phy_rate: 54Mbit/s, overhead: 150us, channel: 6, radio: phone}\n    reverse: {medium: {phy_rate: 11Mbit/s}}");
 	struct settings *settings = settings_parse("link.yaml", text, strlen(text), NULL);
 	assert_non_null(settings);
 	const struct shape *f = &settings->links[0].direction[0], *r = &settings->links[0].direction[1];
@@ -537,10 +533,12 @@ static void bad_words_of_a_medium(void **state)
 			"link.yaml:4: what is on a medium"},
 		{LINK("a", "medium: {name: wifi, phy_rate: 1Mbit/s}\n    reverse: {medium: {channel: 2}}"),
 			"link.yaml:2: its directions are in two places"},
-		{LINK("a", "forward: {cellular: lte}"), "link.yaml:2: only one of its directions is cellular"},
+		{LINK("a", "forward: {cellular: lte}"),
+			"link.yaml:2: only one of its directions is cellular"},
 		{LINK("a", "cellular: lte\n    reverse: {cellular: \"\"}"),
 			"link.yaml:2: only one of its directions is cellular"},
-		{LINK("a", "cellular: lte\n    reverse: {cellular: 3g}"), "link.yaml:2: its directions name two radios"},
+		{LINK("a", "cellular: lte\n    reverse: {cellular: 3g}"),
+			"link.yaml:2: its directions name two radios"},
 		{LINK("a", "medium: {name: wifi, phy_rate: 1Mbit/s, radio: r}")
 				LINK("b", "medium: {name: wifi, phy_rate: 1Mbit/s, radio: r, dwell: 50ms}"),
 			"link.yaml:5: radio r of medium wifi"},

@@ -1,19 +1,16 @@
 /* The link model without a network: departure times to the nanosecond, what the queue holds, what is lost.
  * Settings and lateness, which need no network either, are tested here too. */
-#include "nodes/link/lateness.h"
 #include "lib/link/codel.h"
 #include "lib/link/medium.h"
 #include "lib/link/model.h"
 #include "lib/link/ring.h"
+#include "nodes/link/lateness.h"
 #include "nodes/link/settings.h"
+#include "tests/unit/check.h"
 #include <string.h>
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the four above. */
-#include <cmocka.h>
 
 #define MS 1000000LL
 #define US 1000LL

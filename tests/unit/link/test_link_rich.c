@@ -1,19 +1,16 @@
 /* What a link does beyond a pipe, without any network: loss models, jitter, duplicates, corruption, queue disciplines
  * (CoDel beside an independent model), delivery opportunities, radio, marks; and the words that describe it. */
+#include "lib/base/draw.h"
 #include "lib/link/codel.h"
 #include "lib/link/medium.h"
-#include "lib/base/draw.h"
+#include "lib/link/ring.h"
+#include "nodes/link/packet.c"
+#include "tests/unit/check.h"
 #include <stdlib.h>
 #include <string.h>
-#include "nodes/link/packet.c"
-#include "lib/link/ring.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 /* cmocka needs the four above. */
-#include <cmocka.h>
 #include <unistd.h>
 
 #define MS 1000000LL
@@ -69,7 +66,10 @@ static void gilbert_elliott_is_stationary(void **state)
 {
 	(void)state;
 	struct model *m = make((struct shape){.loss_model = LOSS_GILBERT_ELLIOTT,
-		.to_bad = 0.01, .to_good = 0.2, .loss_bad = 1, .seed = 7});
+		.to_bad = 0.01,
+		.to_good = 0.2,
+		.loss_bad = 1,
+		.seed = 7});
 	double share = (double)offer_all(m, N, lost) / N, bursts = 0, expected = 0.01 / 0.21;
 	for (unsigned i = 0; i < N; i++)
 		bursts += lost[i] && (i == 0 || !lost[i - 1]);
@@ -78,8 +78,12 @@ static void gilbert_elliott_is_stationary(void **state)
 	double length = share * N / bursts; /* geometric: mean 5, standard deviation sqrt(20) */
 	assert_true(fabs(length - 5) <= 3.2905 * sqrt(20 / bursts));
 	model_free(m);
-	m = make((struct shape){.loss_model = LOSS_GILBERT_ELLIOTT, .to_bad = 0.01, .to_good = 0.2, .loss_good = 0.001,
-		.loss_bad = 0.4, .seed = 8});
+	m = make((struct shape){.loss_model = LOSS_GILBERT_ELLIOTT,
+		.to_bad = 0.01,
+		.to_good = 0.2,
+		.loss_good = 0.001,
+		.loss_bad = 0.4,
+		.seed = 8});
 	expected = 0.4 * 0.01 / 0.21 + 0.001 * 0.2 / 0.21;
 	share = (double)offer_all(m, N, lost) / N;
 	assert_true(fabs(share - expected) <= half(expected, N * 0.21 / 1.79));
@@ -113,8 +117,11 @@ static void every_nth_and_traces(void **state)
 
 static void moments(enum shape_jitter distribution, double *mean, double *deviation)
 {
-	struct model *m = make((struct shape){
-		.delay_ns = 100 * MS, .jitter_ns = 10 * MS, .jitter = distribution, .jitter_reorders = true, .seed = 3});
+	struct model *m = make((struct shape){.delay_ns = 100 * MS,
+		.jitter_ns = 10 * MS,
+		.jitter = distribution,
+		.jitter_reorders = true,
+		.seed = 3});
 	double sum = 0, squares = 0;
 	struct model_packet packet = {0};
 	for (int i = 0; i < N; i++) {
@@ -158,7 +165,8 @@ static void jitter_overtakes_only_where_it_may(void **state)
 			if (i++ < 5000)
 				model_offer(m, now, 100, false, NULL);
 			while (model_take(m, now, &packet)) {
-				assert_true(packet.departure_ns >= before); /* given back in order of departure */
+				assert_true(
+					packet.departure_ns >= before); /* given back in order of departure */
 				before = packet.departure_ns;
 				overtaken += packet.number < last;
 				last = packet.number;
@@ -196,7 +204,8 @@ static void duplicates_corruption_reordering(void **state)
 static void drop_head_makes_room(void **state)
 {
 	(void)state;
-	struct model *m = make((struct shape){.rate_bps = 8000000, .queue = QUEUE_DROP_HEAD, .queue_packets = 3});
+	struct model *m =
+		make((struct shape){.rate_bps = 8000000, .queue = QUEUE_DROP_HEAD, .queue_packets = 3});
 	static int tokens[5];
 	struct model_packet packet = {0};
 	for (int i = 0; i < 5; i++) /* 0 is served, 1 and 2 give way to 3 and 4 */
@@ -296,11 +305,15 @@ static void codel_is_the_rfcs(void **state)
 		q.interval = 100 * MS;
 		int64_t at = 0;
 		for (q.tail = 0; q.tail < 4000; q.tail++) { /* bursts and pauses around one packet a ms */
-			at += (int64_t)(draw_number(load + 1, q.tail) % (q.tail / 400 % 2 ? 1600000 : 2600000 - 300000 * load));
+			at += (int64_t)(draw_number(load + 1, q.tail) %
+					(q.tail / 400 % 2 ? 1600000 : 2600000 - 300000 * load));
 			q.arrival[q.tail] = at;
 		}
-		struct model *m = make((struct shape){.rate_bps = 8000000, .queue = QUEUE_CODEL,
-			.codel_target_ns = 5 * MS, .codel_interval_ns = 100 * MS, .queue_packets = 100000});
+		struct model *m = make((struct shape){.rate_bps = 8000000,
+			.queue = QUEUE_CODEL,
+			.codel_target_ns = 5 * MS,
+			.codel_interval_ns = 100 * MS,
+			.queue_packets = 100000});
 		struct model_packet packet = {0};
 		for (unsigned i = 0; i < 4000; i++) {
 			assert_int_equal(model_offer(m, q.arrival[i], 1000, false, &tokens[i]), MODEL_QUEUED);
@@ -328,8 +341,12 @@ static void marks_instead_of_drops(void **state)
 {
 	(void)state;
 	for (int ecn = 0; ecn < 2; ecn++) {
-		struct model *m = make((struct shape){.rate_bps = 8000000, .queue = QUEUE_CODEL, .codel_target_ns = 5 * MS,
-			.codel_interval_ns = 100 * MS, .queue_packets = 100000, .ecn = true});
+		struct model *m = make((struct shape){.rate_bps = 8000000,
+			.queue = QUEUE_CODEL,
+			.codel_target_ns = 5 * MS,
+			.codel_interval_ns = 100 * MS,
+			.queue_packets = 100000,
+			.ecn = true});
 		struct model_packet packet = {0};
 		unsigned dropped = 0, marked = 0;
 		for (int i = 0; i < 3000; i++)
@@ -476,7 +493,8 @@ static void a_radio_waits_for_opportunities(void **state)
 	struct model_packet packet = {0};
 	radio_init(&radio, radio_profile("lte"), 0);
 	model_set_radio(m, &radio);
-	model_offer(m, 0, 2000, false, NULL); /* two opportunities after 750 ms of promotion: the last bit at 4750 ms */
+	model_offer(m, 0, 2000, false,
+		NULL); /* two opportunities after 750 ms of promotion: the last bit at 4750 ms */
 	assert_true(model_take(m, INT64_MAX, &packet));
 	assert_int_equal(packet.departure_ns, 4750 * MS);
 	radio_advance(&radio, 4749 * MS);
@@ -493,7 +511,8 @@ static void directions_of_a_cellular_link_do_not_hold_each_other_up(void **state
 {
 	(void)state;
 	struct radio radio;
-	struct model *there = make((struct shape){.rate_bps = 200000}), *back = make((struct shape){.rate_bps = 200000});
+	struct model *there = make((struct shape){.rate_bps = 200000}),
+		     *back = make((struct shape){.rate_bps = 200000});
 	struct model_packet packet = {0}, last = {0};
 	radio_init(&radio, &radio_profiles[0], 0);
 	model_set_radio(there, &radio);
@@ -517,8 +536,18 @@ static void directions_of_a_cellular_link_do_not_hold_each_other_up(void **state
 static void marks_keep_the_checksum(void **state)
 {
 	(void)state;
-	uint8_t frame[60] = {[12] = 0x08, [13] = 0, [14] = 0x45, [15] = 0x02, [16] = 0, [17] = 46, [22] = 64, [23] = 6,
-		[26] = 10, [29] = 1, [30] = 10, [33] = 2};
+	uint8_t frame[60] = {[12] = 0x08,
+		[13] = 0,
+		[14] = 0x45,
+		[15] = 0x02,
+		[16] = 0,
+		[17] = 46,
+		[22] = 64,
+		[23] = 6,
+		[26] = 10,
+		[29] = 1,
+		[30] = 10,
+		[33] = 2};
 	uint32_t sum = 0;
 	for (int i = 14; i < 34; i += 2)
 		sum += get16(frame + i);
@@ -567,7 +596,8 @@ static void words_go_round(void **state)
 	(void)state;
 	static const char *const texts[] = {"{}", "{rate: 10Mbit/s, delay: 5ms, loss: 1%, queue: 100}",
 		"{delay: 20ms, jitter: {spread: 3ms, distribution: normal, reorder: true}}",
-		"{loss: {gilbert-elliott: {to_bad: 1%, to_good: 25%, good: 0.1%, bad: 60%}}}", "{loss: {every: 50}}",
+		"{loss: {gilbert-elliott: {to_bad: 1%, to_good: 25%, good: 0.1%, bad: 60%}}}",
+		"{loss: {every: 50}}",
 		"{queue: {packets: 200, discipline: codel, target: 4ms, interval: 80ms, ecn: true}}",
 		"{queue: {bytes: 64KiB, discipline: drop-head, mark_beyond: 20}, duplicate: 1%, corrupt: 0.5%, reorder: 2%}",
 		"{cellular: 3g-simulation, rate: 2Mbit/s}"};
@@ -595,7 +625,8 @@ static void words_on_top_of_others(void **state)
 	(void)state;
 	struct shape shape = {0}, before;
 	char *error = NULL;
-	read_text("{cellular: lte, rate: 2Mbit/s, loss: {every: 7}, queue: {packets: 9, discipline: codel}}", &shape, &error);
+	read_text("{cellular: lte, rate: 2Mbit/s, loss: {every: 7}, queue: {packets: 9, discipline: codel}}",
+		&shape, &error);
 	before = shape;
 	read_text("{}", &shape, &error);
 	assert_true(shape_equal(&shape, &before));
@@ -618,7 +649,8 @@ static void words_on_top_of_others(void **state)
 	assert_int_equal(both.queue_bytes, 32 << 10);
 	assert_null(error);
 	struct shape air = {0};
-	read_text("{medium: {name: wifi, phy_rate: 54Mbit/s, channel: 6, radio: phone, idle: 5ms}}", &air, &error);
+	read_text("{medium: {name: wifi, phy_rate: 54Mbit/s, channel: 6, radio: phone, idle: 5ms}}", &air,
+		&error);
 	before = air;
 	read_text("{medium: {phy_rate: 6Mbit/s}}", &air, &error);
 	assert_null(error);
@@ -629,10 +661,12 @@ static void words_on_top_of_others(void **state)
 static void words_that_are_refused(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"{jitter: {spread: 1ms, distribution: cauchy}}", "{loss: {every: 0}}",
-		"{loss: {every: 3, random: 1%}}", "{loss: {gilbert-elliott: {to_good: 1}}}", "{loss: {trace: /nonexistent}}",
-		"{queue: {discipline: red}}", "{queue: {discipline: drop-head, target: 5ms}}", "{cellular: 9g}",
-		"{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}", "{opportunities: /dev/null}"};
+	static const char *const texts[] = {"{jitter: {spread: 1ms, distribution: cauchy}}",
+		"{loss: {every: 0}}", "{loss: {every: 3, random: 1%}}",
+		"{loss: {gilbert-elliott: {to_good: 1}}}", "{loss: {trace: /nonexistent}}",
+		"{queue: {discipline: red}}", "{queue: {discipline: drop-head, target: 5ms}}",
+		"{cellular: 9g}", "{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}",
+		"{opportunities: /dev/null}"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct shape shape = {0};
 		char *error = NULL;
