@@ -16,7 +16,7 @@ records() {
 	local folder=$work/$1/$2/20260102T030405Z
 	mkdir -p "$folder"
 	ln -sfn 20260102T030405Z "$work/$1/$2/latest"
-	cp "experiments/$2.yaml" "$folder/experiment.yaml"
+	cp experiments/*/"$2.yaml" "$folder/experiment.yaml"
 	cp experiments/detour/core-limited.yaml "$folder/"
 	jq -cn --arg procedures "$3" --arg status "$4" --arg reason "$5" '
 		($procedures / ",")[] as $p | range(1; 4) as $i | {configuration: "core-limited", procedure: $p, repeat: $i, attempt: 1,

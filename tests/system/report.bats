@@ -17,7 +17,7 @@ setup() {
 # records EXPERIMENT TRIALS PROCEDURES RATE [STEP]: a results folder at $folder; rates around RATE, STEP apart.
 records() {
 	mkdir -p "$folder"
-	cp "experiments/$1.yaml" "$folder/experiment.yaml"
+	cp "$(find experiments -name "$1.yaml")" "$folder/experiment.yaml"
 	[ "$1" = core-limited ] || cp experiments/detour/core-limited.yaml "$folder/"
 	jq -cn --argjson trials "$2" --arg procedures "$3" --argjson rate "$4" --argjson step "${5:-0.01}" '
 		($procedures / ",")[] as $p | range(1; $trials + 1) as $i |
