@@ -1,8 +1,11 @@
 """Builds a topology and hands its nodes over.
 
-    python3 -I -S driver.py TOPOLOGY [--parameters JSON]     build; print one line of JSON; live until standard input closes
-    python3 -I -S driver.py --describe TOPOLOGY [...]        print the same without process ids; build nothing, need no root
+    python3 -I -S driver.py TOPOLOGY [OPTION...]             build; print one line of JSON; live until standard input closes
+    python3 -I -S driver.py --describe TOPOLOGY [OPTION...]  print the same without process ids; build nothing, need no root
     python3 -I -S driver.py --list                           the topologies' names
+
+    --parameters JSON   the topology's parameters, an object
+    --file PATH         where the topology is, when it does not lie beside this file
 
 Links are bare veth pairs: who starts the driver shapes each interface's egress, and sets the nodes' sysctls. Nothing is
 taken down, in a sandbox or outside: everything is inside the nodes' namespaces, and those go when the driver ends, however it
@@ -18,7 +21,7 @@ from typing import Any, NoReturn
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 NOT_TOPOLOGIES = ("driver.py", "links.py", "network.py")
-USAGE = "usage: driver.py [--describe] TOPOLOGY [--parameters JSON] | --list"
+USAGE = "usage: driver.py [--describe] TOPOLOGY [--parameters JSON] [--file PATH] | --list"
 
 
 def refuse(text: str) -> NoReturn:
@@ -31,11 +34,11 @@ def known() -> list[str]:
     return sorted(name[:-3] for name in files)
 
 
-def load(name: str, parameters: dict[str, Any]) -> Any:
+def load(name: str, parameters: dict[str, Any], path: str | None) -> Any:
     """The topology as an object. Runs its file as `mn --custom` does."""
-    if name not in known():
+    if path is None and name not in known():
         refuse(f"no topology `{name}`; there are: {', '.join(known())}")
-    path = os.path.join(HERE, name + ".py")
+    path = path or os.path.join(HERE, name + ".py")
     names: dict[str, Any] = {"__name__": name}
     with open(path, encoding="utf-8") as file:
         exec(compile(file.read(), path, "exec"), names)
@@ -47,9 +50,9 @@ def load(name: str, parameters: dict[str, Any]) -> Any:
     return topology
 
 
-def parsed(arguments: list[str]) -> tuple[str, bool, dict[str, Any]]:
-    """The topology's name, whether to describe only, the parameters."""
-    names, describe, parameters = [], False, {}
+def parsed(arguments: list[str]) -> tuple[str, bool, dict[str, Any], str | None]:
+    """The topology's name, whether to describe only, the parameters, its file."""
+    names, describe, parameters, path = [], False, {}, None
     left = list(arguments)
     while left:
         argument = left.pop(0)
@@ -63,13 +66,15 @@ def parsed(arguments: list[str]) -> tuple[str, bool, dict[str, Any]]:
                 refuse(f"--parameters {text}: {error}")
             if not isinstance(parameters, dict):
                 refuse(f"--parameters {text}: is no JSON object; write '{{\"name\": value}}'")
+        elif argument == "--file" and left:
+            path = left.pop(0)
         elif argument.startswith("-"):
             refuse(f"unknown option {argument}; {USAGE}")
         else:
             names.append(argument)
     if len(names) != 1:
         refuse(USAGE)
-    return names[0], describe, parameters
+    return names[0], describe, parameters, path
 
 
 def main(arguments: list[str]) -> None:
@@ -79,11 +84,11 @@ def main(arguments: list[str]) -> None:
     if arguments == ["--help"]:
         print(__doc__.strip())
         return
-    name, describe, parameters = parsed(arguments)
+    name, describe, parameters, path = parsed(arguments)
     sys.path.insert(0, HERE)
     if sys.flags.no_site:
         sys.path.append("/usr/lib/python3/dist-packages")
-    topology = load(name, parameters)
+    topology = load(name, parameters, path)
     description = topology.describe(name)
     if describe:
         print(json.dumps(description))

@@ -31,6 +31,7 @@ struct shell {
 	int node;
 	char **command; /* NULL: an interactive shell */
 	struct proofs *proofs;
+	const char *files; /* folder of the experiment's file */
 };
 
 static const char help[] =
@@ -87,7 +88,7 @@ static int open_shell(const struct shell *shell, const struct network *network)
 static int set_up(
 	const struct shell *shell, struct lab *lab, struct stage *stage, struct pool *pool, char **error)
 {
-	const struct experiment *e = shell->experiment;
+	const struct experiment *e = shell->configuration->variant;
 	int64_t deadline = clock_now_ns() + e->trial_limit_ns;
 	const struct lab_options options = {.experiment = e,
 		.configuration = shell->configuration,
@@ -102,8 +103,8 @@ static int set_up(
 		return -1;
 	if (mkdir("/tmp/scratch", 0700) < 0)
 		return error_set(error, "/tmp/scratch: %s", strerror(errno));
-	stage_init(stage, pool, e, shell->procedure, &lab->network, "/tmp", "/tmp/scratch", "1", deadline);
-	return stage_daemons(stage, error);
+	stage_init(stage, pool, e, shell->procedure, &lab->network, "/tmp", "/tmp/scratch", shell->files, "1", deadline);
+	return stage_setup(stage, error) < 0 ? -1 : stage_daemons(stage, error);
 }
 
 static int body(void *context, int report_fd)
@@ -145,10 +146,15 @@ static int choose(
 	for (size_t i = 0; procedure && i < e->procedures_count; i++)
 		if (strcmp(e->procedures[i].name, procedure) == 0)
 			shell->procedure = &e->procedures[i];
-	shell->node = node ? topology_node(e->topology, node) : 0;
-	if (!shell->configuration || !shell->procedure || shell->node < 0)
-		return error_set(error,
-			"no such node, configuration or procedure; `liquidnet list %s` lists them", e->name);
+	if (!shell->configuration || !shell->procedure)
+		return error_set(
+			error, "no such configuration or procedure; `liquidnet list %s` lists them", e->name);
+	const struct experiment *variant = shell->configuration->variant;
+	shell->procedure = &variant->procedures[shell->procedure - e->procedures];
+	shell->node = node ? topology_node(variant->topology, node) : 0;
+	if (shell->node < 0)
+		return error_set(error, "no node `%s` in topology %s", node, variant->topology->name);
+	shell->files = realpath(experiment_beside(e, "."), NULL);
 	return 0;
 }
 
@@ -190,12 +196,12 @@ static int read_options(int argc, char **argv, struct shell *shell, char **error
 
 static int run(const struct shell *shell, char **error)
 {
-	const char *visible[] = {project_root(), project_programs(), NULL};
+	const char *visible[] = {project_root(), project_programs(), shell->files, NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = -1, .stdio = 1};
 	struct sandbox sandbox;
 	struct host *host = capabilities_require(error) < 0 ? NULL : host_open(error);
 	const struct experiment *e = shell->experiment;
-	int result = host && proofs_add(shell->proofs, e->topology, shell->configuration->links, e->backend,
+	int result = host && proofs_add(shell->proofs, shell->configuration->variant->topology, shell->configuration->links, e->backend,
 				     error) == 0
 			     ? proofs_run(shell->proofs, error)
 			     : -1;

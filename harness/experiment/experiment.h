@@ -1,12 +1,19 @@
 /* Experiment: one YAML file as checked data. Everything that a trial does is said here by name: nodes and
- * links of the topology, settings, daemons, workloads, measures, what the wire must show, what was published.
+ * links of the topology, settings, daemons, workloads, measures, what the trial must show, what was published.
  * The harness knows no system: a new one is a new file, not a new case.
  *
- * Texts marked "template" may hold ${...}, filled in when the trial runs (template.h). All strings belong to
- * `conf`. */
+ * Where configurations have other parameters of the topology, each has a variant: the same file read for that
+ * network. Names of procedures, measures and captures are the same in all; what belongs to nodes and links is the
+ * variant's. A trial runs in its configuration's variant; plans and reports go by the experiment itself.
+ *
+ * Texts marked "template" may hold ${...}, filled in when the trial runs (names.h). All strings belong to
+ * `conf`, to `pool`, or to the topology. */
 #ifndef LIQUIDNET_EXPERIMENT_H
 #define LIQUIDNET_EXPERIMENT_H
 
+#include "harness/experiment/check.h"
+#include "harness/experiment/measure.h"
+#include "harness/experiment/program.h"
 #include "harness/experiment/topology.h"
 #include "lib/base/conf.h"
 #include "lib/base/pool.h"
@@ -38,81 +45,6 @@ struct setting {
 	const struct conf_node *at;
 };
 
-enum ready_kind { READY_NONE, READY_DESCRIPTOR, READY_LISTEN, READY_OUTPUT };
-
-/* A program in a node: a daemon, or a process of a workload; or, outside every trial, a service of the host
- * (service.h). */
-struct program {
-	const char *name;
-	int node;           /* -1: a service */
-	const char **argv;  /* templates, NULL-ended */
-	const char *config; /* template of a configuration file (${config} is its path), or NULL */
-	enum ready_kind ready;
-	int ready_port;         /* READY_LISTEN: a TCP port that listens in the node */
-	const char *ready_text; /* READY_OUTPUT: a line of its output that contains this */
-	int64_t within_ns;      /* to become ready, or (a workload's main program) to end */
-	bool main;              /* the workload lasts until it ends, with exit status 0 */
-	bool ends;              /* ends by itself after the main program: its output is whole only then */
-	const char **needs;     /* preparations, NULL-ended */
-	const struct conf_node *at;
-};
-
-struct preparation { /* commands run in the trial's scratch folder, once a trial that needs them */
-	const char *name;
-	const char ***commands; /* argv templates; NULL-ended */
-};
-
-struct ask { /* a question to a daemon's control socket before the workload; the answer is ${AS.field} */
-	const char *daemon, *command /* template */, *as;
-	int64_t within_ns;
-};
-
-struct workload {
-	const char *name;
-	struct program *programs; /* started in this order */
-	size_t programs_count;
-};
-
-struct capture_point {
-	const char *name; /* "server/link3" */
-	int node, link;
-	uint32_t snap; /* bytes */
-};
-
-enum measure_kind { MEASURE_VALUE, MEASURE_SERIES, MEASURE_CAPTURE, MEASURE_LINK, MEASURE_SUM };
-
-/* A number taken from what a program printed as JSON, from a capture, from what a link counted, or from other
- * measures. */
-struct measure {
-	const char *name, *unit;
-	enum measure_kind kind;
-	const char *program; /* VALUE, SERIES: of the workload */
-	int capture; /* CAPTURE: bytes delivered in order at the data level, data connection, busier direction
-		      */
-	const char *path; /* VALUE: dotted path; SERIES: path of the array; LINK: in the record's `links` */
-	const char *from, *to, *amount; /* SERIES: dotted paths in an item */
-	double window[2];      /* SERIES, CAPTURE: items that start at or after [0] and end at or before [1],
-				  seconds */
-	const int *sum, *over; /* SUM: indices of earlier measures; their sum, divided by the sum of `over` */
-	size_t sum_count, over_count; /* over_count 0: not divided */
-	double scale;                 /* times the value, or times amount per second */
-};
-
-enum expect_protocol { EXPECT_ANY, EXPECT_TCP, EXPECT_MPTCP };
-
-/* What the wire must show; a trial that shows something else failed. */
-struct expect {
-	enum expect_protocol protocol;
-	int capture; /* index, -1: none */
-	const int
-		*subflows; /* nodes whose addresses the data connection's subflows come from, as seen there */
-	size_t subflows_count;
-	int tunnel_capture; /* -1: no tunnel is promised */
-	int tunnel_port;    /* UDP */
-	const char *tunnel_pattern;
-	bool tunnel_readable;
-};
-
 struct pair {
 	const char *key, *value;
 };
@@ -124,8 +56,10 @@ struct published { /* where the published value of a procedure stands; the row i
 
 struct procedure {
 	const char *name, *title;
-	const char **daemons; /* names, in order of start */
+	const char **daemons; /* names or groups, in order of start */
 	size_t daemons_count;
+	const struct setup *setups; /* after the experiment's */
+	size_t setups_count;
 	const struct ask *asks;
 	size_t asks_count;
 	int workload;
@@ -133,7 +67,8 @@ struct procedure {
 	size_t with_count;
 	const struct setting *settings;
 	size_t settings_count;
-	struct expect expect;
+	const struct check *checks;
+	size_t checks_count;
 	struct published published;
 	const char *subflow_row; /* the `procedure` of its row in the experiment's subflow_bytes; its own name
 				    by default */
@@ -141,18 +76,26 @@ struct procedure {
 	const struct conf_node *at;
 };
 
+struct factor_value { /* a number that formulas know by the factor's name */
+	const char *name;
+	double value;
+};
+
 struct configuration {
 	const char *name, *title;
-	unsigned trials;                  /* of each of its cells; 0: as the experiment says */
-	const char **levels;              /* names of the factors' levels that it is made of; NULL-ended */
-	struct link_shape *links;         /* topology->links_count entries */
-	const struct conf_node **changes; /* lists of `changes`, NULL-ended, or NULL */
-	const struct setting *settings;   /* its own, besides the experiment's */
+	unsigned trials;                    /* of each of its cells; 0: as the experiment says */
+	const char **levels;                /* names of the factors' levels that it is made of; NULL-ended */
+	const struct factor_value *values;  /* of those levels that have a `value`; name NULL ends them */
+	const struct experiment *variant;   /* the experiment in its network */
+	struct link_shape *links;           /* variant->topology->links_count entries */
+	const struct conf_node **changes;   /* lists of `changes`, NULL-ended, or NULL */
+	const struct setting *settings;     /* its own, besides the experiment's; nodes of the variant */
 	size_t settings_count;
 	const struct conf_node *at;
 };
 
-struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) per cent */
+struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) per cent; of what is better the less
+		       there is: 100 * (mean(of) / sum of mean(against) - 1) */
 	const char *name;
 	int of;
 	const int *against;
@@ -161,24 +104,34 @@ struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) pe
 
 struct experiment {
 	struct conf *conf, *base; /* base: of the experiment that this one is a variation of, or NULL */
-	const struct conf_node *root;
+	const struct conf_node *document; /* the file and its base, merged */
+	const struct conf_node *root; /* the same for this network: ${topology.PARAMETER} and `each` filled in */
 	struct pool *pool;
 	const char *path, *base_path, *name, *title, *source; /* base_path: NULL without a base */
+	const char *topology_file; /* the topology's, where it lies beside the experiment's; else NULL */
 	struct topology *topology;
+	json_t *parameters; /* of the topology: {NAME: VALUE} */
+	const struct experiment *frame; /* of a variant: whose it is; else NULL */
+	struct experiment **variants;
+	size_t variants_count;
+	const char **files; /* beside the experiment's, by name: copied into results, ${file:NAME} in templates; NULL-ended */
 	const struct setting *settings; /* of every configuration */
 	size_t settings_count;
+	const struct setup *setups; /* of every procedure */
+	size_t setups_count;
 	const char *backend; /* "auto" or a back end's name */
 	unsigned trials, retries;
 	unsigned jobs; /* trials at once; 0: as many as the machine carries (pace.h) */
 	uint64_t seed;
 	int64_t trial_limit_ns; /* the longest that a trial may take */
-	const struct pair
-		*host_settings; /* sysctls of the host, journalled and put back; "+word" adds a word */
+	const char **requires; /* capabilities besides those of its programs; NULL-ended */
+	const struct pair *host_settings; /* sysctls of the host, journalled and put back; "+word" adds a word */
 	size_t host_settings_count;
 	struct program *services; /* held for the whole run */
 	size_t services_count;
 	struct configuration *configurations;
 	size_t configurations_count;
+	struct draft *drafts; /* of configurations, while the file is read */
 	struct procedure *procedures;
 	size_t procedures_count;
 	struct program *daemons;
@@ -196,7 +149,13 @@ struct experiment {
 	double agree_within;
 	struct comparison *comparisons;
 	size_t comparisons_count;
-	struct published subflow_bytes; /* .file; .value: columns "a,b" in the order of expect.subflows */
+	struct published subflow_bytes; /* .file; .value: columns "a,b" in the order of the promised subflows */
+};
+
+struct capture_point {
+	const char *name; /* "server/link3" */
+	int node, link;
+	uint32_t snap; /* bytes */
 };
 
 /* Reads and checks an experiment file against its topology. Nothing of the machine is touched but the
@@ -205,6 +164,15 @@ struct experiment {
 struct experiment *experiment_load(const char *root, const char *path, char **error);
 /* Whether `backend` may say so: "auto", or what shapes links (shape.h). */
 bool experiment_backend_known(const char *name);
+/* The value of a name in a configuration's formulas: a factor's, or topology.PARAMETER; NAN: there is none. */
+double experiment_number(const struct configuration *configuration, const char *name);
+/* The network of a configuration. */
+const struct topology *experiment_topology(
+	const struct experiment *experiment, const struct configuration *configuration);
+/* Where the subflows come from that a procedure promises; NULL with *count 0: it promises none. */
+const struct subflow_place *experiment_subflows(const struct procedure *procedure, size_t *count);
+/* The path of a file beside the experiment's. On its pool. */
+const char *experiment_beside(const struct experiment *experiment, const char *name);
 void experiment_free(struct experiment *experiment);
 
 #endif

@@ -11,14 +11,14 @@
 
 static struct conf_node *merge(struct pool *pool, const struct conf_node *base, const struct conf_node *over);
 
-static struct conf_node *copy(struct pool *pool, const struct conf_node *node)
+struct conf_node *tree_copy(struct pool *pool, const struct conf_node *node)
 {
 	struct conf_node *twin = pool_alloc(pool, 1, sizeof *twin);
 	*twin = *node;
 	return twin;
 }
 
-static void append(struct conf_node *map, struct conf_node ***tail, struct conf_node *child)
+void tree_append(struct conf_node *map, struct conf_node ***tail, struct conf_node *child)
 {
 	child->next = NULL;
 	child->parent = map;
@@ -35,7 +35,7 @@ static bool varies(const char *key)
 /* The base's keys in their order, then the variation's own. */
 static struct conf_node *merge(struct pool *pool, const struct conf_node *base, const struct conf_node *over)
 {
-	struct conf_node *merged = copy(pool, over);
+	struct conf_node *merged = tree_copy(pool, over);
 	bool empty = over->type == CONF_SCALAR && over->plain && !*over->value;
 	if (base->type != CONF_MAPPING || (over->type != CONF_MAPPING && !empty))
 		return merged;
@@ -49,14 +49,14 @@ static struct conf_node *merge(struct pool *pool, const struct conf_node *base, 
 		bool replaced = conf_child(over, "configurations") || conf_child(over, "factors");
 		if (varied && replaced && !own)
 			continue;
-		append(merged, &tail,
-			varied && own ? copy(pool, own)
+		tree_append(merged, &tail,
+			varied && own ? tree_copy(pool, own)
 			: own         ? merge(pool, one, own)
-				      : copy(pool, one));
+				      : tree_copy(pool, one));
 	}
 	for (const struct conf_node *one = conf_first(over); one; one = one->next)
 		if (!conf_child(base, one->key))
-			append(merged, &tail, copy(pool, one));
+			tree_append(merged, &tail, tree_copy(pool, one));
 	return merged;
 }
 
@@ -66,12 +66,12 @@ int load_with_base(struct experiment *e, char **error)
 	e->conf = conf_load(e->path, error);
 	if (!e->conf)
 		return -1;
-	e->root = conf_root(e->conf);
-	if (conf_string(e->root, "base", NULL, &name, error) < 0)
+	e->document = conf_root(e->conf);
+	if (conf_string(e->document, "base", NULL, &name, error) < 0)
 		return -1;
 	if (!name)
 		return 0;
-	const struct conf_node *at = conf_child(e->root, "base");
+	const struct conf_node *at = conf_child(e->document, "base");
 	const char *slash = strrchr(e->path, '/');
 	if (strchr(name, '/'))
 		return conf_error(at, error, "`%s`: name a file beside this one, without a slash", name);
@@ -85,6 +85,6 @@ int load_with_base(struct experiment *e, char **error)
 	}
 	if (conf_child(conf_root(e->base), "base"))
 		return conf_error(at, error, "`%s` has a base itself; name that one", name);
-	e->root = merge(e->pool, conf_root(e->base), e->root);
+	e->document = merge(e->pool, conf_root(e->base), e->document);
 	return 0;
 }

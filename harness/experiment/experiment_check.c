@@ -17,6 +17,14 @@ static int check_text(struct names *names, const char *text, const struct conf_n
 	return -1;
 }
 
+static int check_words(struct names *names, const char **words, const struct conf_node *at, char **error)
+{
+	for (const char **word = words; *word; word++)
+		if (check_text(names, *word, at, error) < 0)
+			return -1;
+	return 0;
+}
+
 static int check_preparations(struct names *names, const struct program *p, char **error)
 {
 	const struct experiment *e = names->experiment;
@@ -24,9 +32,8 @@ static int check_preparations(struct names *names, const struct program *p, char
 		for (size_t i = 0; i < e->preparations_count; i++)
 			for (const char ***c = e->preparations[i].commands;
 				strcmp(e->preparations[i].name, *need) == 0 && *c; c++)
-				for (const char **word = *c; *word; word++)
-					if (check_text(names, *word, p->at, error) < 0)
-						return -1;
+				if (check_words(names, *c, p->at, error) < 0)
+					return -1;
 	return 0;
 }
 
@@ -38,8 +45,14 @@ static int check_program(const struct names *base, const struct program *p, bool
 		return -1;
 	names.config = p->config ? "?" : NULL;
 	names.ready = p->ready == READY_DESCRIPTOR ? "?" : NULL;
-	for (const char **word = p->argv; *word; word++)
-		if (check_text(&names, *word, p->at, error) < 0)
+	return check_words(&names, p->argv, p->at, error);
+}
+
+static int check_setups(
+	struct names *names, const struct setup *setups, size_t count, char **error)
+{
+	for (size_t i = 0; i < count; i++)
+		if (check_words(names, setups[i].argv, setups[i].at, error) < 0)
 			return -1;
 	return 0;
 }
@@ -47,18 +60,31 @@ static int check_program(const struct names *base, const struct program *p, bool
 static int check_procedure(
 	const struct experiment *e, const struct procedure *p, struct pool *pool, char **error)
 {
-	struct names names = {.experiment = e, .procedure = p, .pool = pool, .scratch = "?", .seed = "?"};
+	struct names names = {.experiment = e,
+		.procedure = p,
+		.pool = pool,
+		.scratch = "?",
+		.seed = "?",
+		.files = "?",
+		.folder = "?"};
+	if (check_setups(&names, e->setups, e->setups_count, error) < 0 ||
+		check_setups(&names, p->setups, p->setups_count, error) < 0)
+		return -1;
 	for (size_t i = 0; i < p->asks_count; i++)
 		if (check_text(&names, p->asks[i].command, p->at, error) < 0)
 			return -1;
 	for (size_t i = 0; i < e->daemons_count; i++)
 		for (size_t d = 0; d < p->daemons_count; d++)
-			if (strcmp(e->daemons[i].name, p->daemons[d]) == 0 &&
+			if (program_called(&e->daemons[i], p->daemons[d]) &&
 				check_program(&names, &e->daemons[i], true, error) < 0)
 				return -1;
 	const struct workload *w = &e->workloads[p->workload];
 	for (size_t i = 0; i < w->programs_count; i++)
 		if (check_program(&names, &w->programs[i], false, error) < 0)
+			return -1;
+	for (size_t i = 0; i < p->checks_count; i++)
+		if (p->checks[i].kind == CHECK_PROGRAM &&
+			check_program(&names, &p->checks[i].program, false, error) < 0)
 			return -1;
 	return 0;
 }

@@ -5,8 +5,11 @@
 #include "harness/experiment/experiment_internal.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *node_name(const struct experiment *e, size_t i)
 {
@@ -110,6 +113,22 @@ static int read_host(struct experiment *e, const struct conf_node *map, char **e
 	return 0;
 }
 
+/* files: [NAME, ...], each beside the experiment's file. */
+static int read_files(struct experiment *e, const struct conf_node *list, char **error)
+{
+	if (read_strings(e, list, &e->files, NULL, error) < 0)
+		return -1;
+	const struct conf_node *item = conf_first(list);
+	for (size_t i = 0; e->files[i]; i++, item = item->next) {
+		const char *name = e->files[i], *path = experiment_beside(e, name);
+		if (!*name || *name == '/' || strstr(name, ".."))
+			return conf_error(item, error, "`%s`: name a file beside this one, or below", name);
+		if (access(path, R_OK) < 0)
+			return conf_error(item, error, "%s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
 static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
 {
 	const struct conf_node *at = conf_child(root, "jobs");
@@ -120,15 +139,14 @@ static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
 	return conf_integer(root, "jobs", 1, JOBS_MAX, 1, jobs, error);
 }
 
-static int read_head(struct experiment *e, const char *project, const struct conf_node *root, char **error)
+static int read_head(struct experiment *e, const struct conf_node *root, char **error)
 {
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
-		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "settings",
-		"congestion", "links", "changes", "configurations", "factors", "captures", "preparations",
+		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "requires", "files",
+		"setup", "settings", "congestion", "links", "changes", "configurations", "factors", "captures", "preparations",
 		"daemons", "workloads", "measures", "primary", "agree", "procedures", "default_procedures",
 		"comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
-	const char *topology;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
 		check_name(e, root, error) < 0 || conf_string(root, "title", e->name, &e->title, error) < 0 ||
 		conf_string(root, "source", NULL, &e->source, error) < 0 ||
@@ -139,7 +157,8 @@ static int read_head(struct experiment *e, const char *project, const struct con
 		conf_integer(root, "seed", 0, INT64_MAX, 1, &seed, error) < 0 ||
 		conf_duration(root, "trial_limit", NS_PER_S, 86400 * NS_PER_S, 180 * NS_PER_S,
 			&e->trial_limit_ns, error) < 0 ||
-		conf_need_string(root, "topology", &topology, error) < 0)
+		read_strings(e, conf_child(root, "requires"), &e->requires, NULL, error) < 0 ||
+		read_files(e, conf_child(root, "files"), error) < 0)
 		return -1;
 	if (!experiment_backend_known(e->backend))
 		return conf_error(conf_child(root, "backend"), error,
@@ -148,58 +167,123 @@ static int read_head(struct experiment *e, const char *project, const struct con
 	e->jobs = (unsigned)jobs;
 	e->retries = (unsigned)retries;
 	e->seed = (uint64_t)seed;
-	char *reason = NULL;
-	e->topology = topology_describe(project, topology, &reason);
-	if (!e->topology) {
-		conf_error(conf_child(root, "topology"), error, "%s", reason);
-		free(reason);
-		return -1;
-	}
 	return read_host(e, conf_child(root, "host"), error);
 }
 
-static int read_all(struct experiment *e, const char *project, char **error)
+static int read_subflow_bytes(struct experiment *e, const struct conf_node *bytes, char **error)
+{
+	static const char *const keys[] = {"file", "columns", NULL};
+	if (!bytes)
+		return 0;
+	return conf_only(bytes, keys, error) < 0 ||
+			       conf_need_string(bytes, "file", &e->subflow_bytes.file, error) < 0 ||
+			       conf_need_string(bytes, "columns", &e->subflow_bytes.value, error) < 0
+		       ? -1
+		       : 0;
+}
+
+/* Everything but the configurations, which a variant leaves to its frame. */
+static int read_all(struct experiment *e, char **error)
 {
 	const struct conf_node *root = e->root;
-	if (read_head(e, project, root, error) < 0 ||
-		read_services(e, conf_child(root, "services"), error) < 0 ||
+	if (read_head(e, root, error) < 0 || read_services(e, conf_child(root, "services"), error) < 0 ||
 		read_settings(e, root, &e->settings, &e->settings_count, error) < 0 ||
-		read_configurations(e, root, error) < 0 ||
+		(!e->frame && read_configurations(e, root, error) < 0) ||
 		read_captures(e, conf_child(root, "captures"), error) < 0 ||
 		read_preparations(e, conf_child(root, "preparations"), error) < 0 ||
+		read_setups(e, conf_child(root, "setup"), &e->setups, &e->setups_count, error) < 0 ||
 		read_daemons(e, conf_child(root, "daemons"), error) < 0 ||
 		read_workloads(e, conf_child(root, "workloads"), error) < 0 ||
 		read_measures(e, root, error) < 0 ||
 		read_procedures(e, conf_child(root, "procedures"), error) < 0 ||
 		read_default_procedures(e, conf_child(root, "default_procedures"), error) < 0 ||
-		read_comparisons(e, conf_child(root, "comparisons"), error) < 0)
-		return -1;
-	const struct conf_node *bytes = conf_child(root, "subflow_bytes");
-	static const char *const keys[] = {"file", "columns", NULL};
-	if (bytes && (conf_only(bytes, keys, error) < 0 ||
-			     conf_need_string(bytes, "file", &e->subflow_bytes.file, error) < 0 ||
-			     conf_need_string(bytes, "columns", &e->subflow_bytes.value, error) < 0))
+		read_comparisons(e, conf_child(root, "comparisons"), error) < 0 ||
+		read_subflow_bytes(e, conf_child(root, "subflow_bytes"), error) < 0)
 		return -1;
 	return check_templates(e, error);
 }
 
-struct experiment *experiment_load(const char *project, const char *path, char **error)
+static int read_network(struct experiment *e, const char *project, json_t *parameters, char **error)
+{
+	return read_topology(e, project, parameters, error) < 0 || expand_document(e, error) < 0 ? -1 : 0;
+}
+
+static struct experiment *new_experiment(const char *path)
 {
 	struct pool *pool = pool_new();
 	struct experiment *e = pool_alloc(pool, 1, sizeof *e);
 	e->pool = pool;
 	e->path = pool_strdup(pool, path);
 	e->agree[0] = e->agree[1] = -1;
-	if (load_with_base(e, error) == 0 && read_all(e, project, error) == 0)
+	return e;
+}
+
+struct experiment *load_variant(struct experiment *frame, const char *project, json_t *parameters, char **error)
+{
+	struct experiment *e = new_experiment(frame->path);
+	e->frame = frame;
+	e->document = frame->document;
+	e->base_path = frame->base_path;
+	int result = read_network(e, project, parameters, error);
+	json_decref(parameters);
+	if (result == 0 && read_all(e, error) == 0)
 		return e;
 	experiment_free(e);
 	return NULL;
+}
+
+struct experiment *experiment_load(const char *project, const char *path, char **error)
+{
+	struct experiment *e = new_experiment(path);
+	if (load_with_base(e, error) == 0 && read_network(e, project, NULL, error) == 0 &&
+		read_all(e, error) == 0 && lay_out_configurations(e, project, error) == 0)
+		return e;
+	experiment_free(e);
+	return NULL;
+}
+
+const struct topology *experiment_topology(const struct experiment *e, const struct configuration *c)
+{
+	return c->variant ? c->variant->topology : e->topology;
+}
+
+const struct subflow_place *experiment_subflows(const struct procedure *p, size_t *count)
+{
+	for (size_t i = 0; i < p->checks_count; i++)
+		if (p->checks[i].kind == CHECK_SUBFLOWS) {
+			*count = p->checks[i].subflows_count;
+			return p->checks[i].subflows;
+		}
+	*count = 0;
+	return NULL;
+}
+
+const char *experiment_beside(const struct experiment *e, const char *name)
+{
+	const char *slash = strrchr(e->path, '/');
+	return pool_printf(e->pool, "%.*s%s", slash ? (int)(slash - e->path + 1) : 0, e->path, name);
+}
+
+double experiment_number(const struct configuration *c, const char *name)
+{
+	const json_t *parameter = strncmp(name, "topology.", 9) == 0
+					  ? json_object_get(c->variant->parameters, name + 9)
+					  : NULL;
+	if (json_is_number(parameter))
+		return json_number_value(parameter);
+	for (const struct factor_value *v = c->values; v && v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v->value;
+	return NAN;
 }
 
 void experiment_free(struct experiment *e)
 {
 	if (!e)
 		return;
+	for (size_t i = 0; i < e->variants_count; i++)
+		experiment_free(e->variants[i]);
+	json_decref(e->parameters);
 	topology_free(e->topology);
 	conf_free(e->conf);
 	conf_free(e->base);

@@ -7,6 +7,50 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool program_called(const struct program *program, const char *name)
+{
+	return strcmp(program->name, name) == 0 || strcmp(program->group, name) == 0;
+}
+
+/* A command: [PROGRAM, ARGUMENT, ...], or {run: [...]} where `each` made several of it. */
+static int read_words(struct experiment *e, const struct conf_node *command, const char ***argv, char **error)
+{
+	static const char *const keys[] = {"run", "each", NULL};
+	size_t words;
+	if (command->type == CONF_MAPPING) {
+		if (conf_only(command, keys, error) < 0)
+			return -1;
+		if (!conf_child(command, "run"))
+			return conf_error(command, error, "no `run`; write run: [PROGRAM, ARGUMENT, ...]");
+		command = conf_child(command, "run");
+	}
+	if (read_strings(e, command, argv, &words, error) < 0)
+		return -1;
+	return words ? 0 : conf_error(command, error, "an empty command; write [PROGRAM, ARGUMENT, ...]");
+}
+
+/* setup: [{node: NODE, run: [PROGRAM, ARGUMENT, ...]}, ...] */
+int read_setups(struct experiment *e, const struct conf_node *list, const struct setup **out, size_t *count,
+	char **error)
+{
+	static const char *const keys[] = {"node", "run", "each", NULL};
+	if (list && conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	struct setup *setups = pool_alloc(e->pool, (list ? list->children : 0) + 1, sizeof *setups);
+	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
+		struct setup *s = &setups[(*count)++];
+		s->at = item;
+		if (conf_only(item, keys, error) < 0 || read_node(e, item, "node", &s->node, error) < 0)
+			return -1;
+		if (!conf_child(item, "run"))
+			return conf_error(item, error, "no `run`; write run: [PROGRAM, ARGUMENT, ...]");
+		if (read_words(e, conf_child(item, "run"), &s->argv, error) < 0)
+			return -1;
+	}
+	*out = setups;
+	return 0;
+}
+
 /* preparations: {NAME: [[PROGRAM, ARGUMENT, ...], ...]} */
 int read_preparations(struct experiment *e, const struct conf_node *map, char **error)
 {
@@ -21,12 +65,8 @@ int read_preparations(struct experiment *e, const struct conf_node *map, char **
 		p->name = item->key;
 		p->commands = pool_alloc(e->pool, item->children + 1, sizeof *p->commands);
 		for (const struct conf_node *command = conf_first(item); command; command = command->next) {
-			size_t words;
-			if (read_strings(e, command, &p->commands[n++], &words, error) < 0)
+			if (read_words(e, command, &p->commands[n++], error) < 0)
 				return -1;
-			if (words == 0)
-				return conf_error(
-					command, error, "an empty command; write [PROGRAM, ARGUMENT, ...]");
 		}
 	}
 	return 0;
@@ -97,6 +137,14 @@ static int read_program(struct experiment *e, const struct conf_node *map, struc
 		       : 0;
 }
 
+int read_check_program(struct experiment *e, const struct conf_node *map, struct program *p, char **error)
+{
+	static const char *const none[] = {NULL};
+	p->name = p->group = "check";
+	p->needs = (const char **)none;
+	return read_command(e, map, p, error);
+}
+
 /* services: {NAME: {run: [PROGRAM, ...], within: TIME}} */
 int read_services(struct experiment *e, const struct conf_node *map, char **error)
 {
@@ -107,7 +155,7 @@ int read_services(struct experiment *e, const struct conf_node *map, char **erro
 	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
 		struct program *p = &e->services[e->services_count++];
 		char *reason = NULL;
-		p->name = item->key;
+		p->name = p->group = item->key;
 		p->node = -1;
 		if (conf_only(item, keys, error) < 0 || read_command(e, item, p, error) < 0)
 			return -1;
@@ -129,13 +177,14 @@ int read_services(struct experiment *e, const struct conf_node *map, char **erro
 
 int read_daemons(struct experiment *e, const struct conf_node *map, char **error)
 {
-	static const char *const keys[] = {"node", "run", "config", "ready", "within", "needs", NULL};
+	static const char *const keys[] = {"node", "run", "config", "ready", "within", "needs", "each", NULL};
 	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
 		return -1;
 	e->daemons = pool_alloc(e->pool, (map ? map->children : 0) + 1, sizeof *e->daemons);
 	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
 		struct program *p = &e->daemons[e->daemons_count++];
 		p->name = item->key;
+		p->group = expanded_group(item, p->name);
 		if (conf_only(item, keys, error) < 0 || read_program(e, item, p, error) < 0)
 			return -1;
 		if (p->ready == READY_NONE)
@@ -149,7 +198,8 @@ int read_daemons(struct experiment *e, const struct conf_node *map, char **error
 static int read_workload(struct experiment *e, const struct conf_node *list, struct workload *w, char **error)
 {
 	static const char *const keys[] = {
-		"name", "node", "run", "config", "ready", "within", "needs", "main", "ends", NULL};
+		"name", "node", "run", "config", "ready", "within", "needs", "main", "ends", "each",
+		NULL};
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
 	w->name = list->key;
@@ -162,12 +212,16 @@ static int read_workload(struct experiment *e, const struct conf_node *list, str
 			conf_bool(item, "ends", false, &p->ends, error) < 0 ||
 			read_program(e, item, p, error) < 0)
 			return -1;
+		p->group = expanded_group(item, p->name);
 		mains += p->main;
+		for (const struct program *other = w->programs; other < p; other++)
+			if (strcmp(other->name, p->name) == 0)
+				return conf_error(item, error, "workload `%s` has two programs `%s`", w->name, p->name);
 	}
-	if (mains != 1)
-		return conf_error(list, error,
-			"workload `%s` has %zu main programs; mark one with `main: true`", w->name, mains);
-	return 0;
+	return mains ? 0
+		     : conf_error(list, error,
+			       "workload `%s` has no main program; mark those whose end is its end with `main: true`",
+			       w->name);
 }
 
 int read_workloads(struct experiment *e, const struct conf_node *map, char **error)

@@ -13,24 +13,71 @@ char *names_expand(struct names *names, const char *text, char **error)
 	return template_expand(names->pool, text, lookup, names, error);
 }
 
-static const char *address(const struct names *names, const char *place, char **error)
+enum of_end { ADDRESS, ADDRESS6, INTERFACE };
+
+/* NODE/LINK: what its end of the link is called. NODE/NAME: an address of the node that has a name. */
+static const char *of_end(const struct names *names, enum of_end what, const char *place, char **error)
 {
+	static const char *const keys[] = {"address", "address6", "interface"};
 	const struct topology *topology = names->experiment->topology;
 	char node[64];
-	const char *slash = strchr(place, '/');
-	int n = -1, l = -1;
+	const char *slash = strchr(place, '/'), *text = "";
+	int n = -1;
 	if (slash && (size_t)(slash - place) < sizeof node) {
 		snprintf(node, sizeof node, "%.*s", (int)(slash - place), place);
 		n = topology_node(topology, node);
-		l = topology_link(topology, slash + 1);
 	}
-	const struct topology_end *end = n >= 0 && l >= 0 ? topology_end(topology, n, l) : NULL;
-	if (!end || !*end->address) {
-		error_set(error, "`${address:%s}` is no place of topology %s; write ${address:NODE/LINK}",
-			place, topology->name);
-		return NULL;
+	if (n >= 0) {
+		int l = topology_link(topology, slash + 1);
+		const struct topology_end *end = l >= 0 ? topology_end(topology, n, l) : NULL;
+		if (end)
+			text = what == ADDRESS ? end->address : what == ADDRESS6 ? end->address6 : end->interface;
+		else if (what == ADDRESS)
+			text = topology_address(topology, n, slash + 1);
 	}
-	return end->address;
+	if (*text)
+		return text;
+	error_set(error, "`${%s:%s}` is no place of topology %s; write ${%s:NODE/LINK}", keys[what], place,
+		topology->name, keys[what]);
+	return NULL;
+}
+
+static const char *file(struct names *names, const char *name, char **error)
+{
+	for (const char **known = names->experiment->files; *known; known++)
+		if (strcmp(*known, name) == 0)
+			return pool_printf(names->pool, "%s/%s", names->files, name);
+	error_set(error, "`${file:%s}`: the experiment has no such file; add it to `files`", name);
+	return NULL;
+}
+
+char *names_capture(struct pool *pool, const char *folder, const char *point)
+{
+	char *path = pool_printf(pool, "%s/%s.pcap", folder, point);
+	for (char *at = path + strlen(folder) + 1; *at; at++)
+		if (*at == '/')
+			*at = '-';
+	return path;
+}
+
+static const char *capture(struct names *names, const char *point, char **error)
+{
+	for (size_t i = 0; i < names->experiment->captures_count; i++)
+		if (strcmp(names->experiment->captures[i].name, point) == 0)
+			return names_capture(names->pool, names->folder, point);
+	error_set(error, "`${capture:%s}`: there is no such capture; add it to `captures`", point);
+	return NULL;
+}
+
+static const char *output(struct names *names, const char *program, char **error)
+{
+	const struct experiment *e = names->experiment;
+	const struct workload *w = &e->workloads[names->procedure->workload];
+	for (size_t i = 0; i < w->programs_count; i++)
+		if (strcmp(w->programs[i].name, program) == 0)
+			return pool_printf(names->pool, "%s/%s.out", names->folder, program);
+	error_set(error, "`${output:%s}`: workload `%s` has no such program", program, w->name);
+	return NULL;
 }
 
 static const char *with(struct names *names, const char *key, char **error)
@@ -89,7 +136,17 @@ static const char *lookup(void *context, const char *name, char **error)
 			return fixed[i].value;
 		}
 	if (strncmp(name, "address:", 8) == 0)
-		return address(names, name + 8, error);
+		return of_end(names, ADDRESS, name + 8, error);
+	if (strncmp(name, "address6:", 9) == 0)
+		return of_end(names, ADDRESS6, name + 9, error);
+	if (strncmp(name, "interface:", 10) == 0)
+		return of_end(names, INTERFACE, name + 10, error);
+	if (strncmp(name, "file:", 5) == 0)
+		return file(names, name + 5, error);
+	if (strncmp(name, "capture:", 8) == 0)
+		return capture(names, name + 8, error);
+	if (strncmp(name, "output:", 7) == 0)
+		return output(names, name + 7, error);
 	if (strncmp(name, "with.", 5) == 0)
 		return with(names, name + 5, error);
 	const char *dot = strchr(name, '.');

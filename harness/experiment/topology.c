@@ -2,7 +2,6 @@
 #include "harness/experiment/topology.h"
 
 #include "lib/base/error.h"
-#include "lib/base/process.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,21 +35,30 @@ void topology_free(struct topology *topology)
 	if (!topology)
 		return;
 	json_decref(topology->description);
+	free(topology->file);
+	free(topology->parameters);
 	free(topology->nodes);
 	free(topology->links);
 	free(topology);
 }
 
-/* The address of an interface without its prefix length, put into the description so that it owns the text.
- */
-static const char *address_of(json_t *interface)
+/* An address without its prefix length, put into the description under `plain` so that it owns the text. */
+static const char *address_of(json_t *interface, const char *key, const char *plain)
 {
-	const char *prefixed = json_string_value(json_object_get(interface, "address"));
+	const char *prefixed = json_string_value(json_object_get(interface, key));
 	char address[64] = "";
 	if (prefixed)
 		snprintf(address, sizeof address, "%.*s", (int)strcspn(prefixed, "/"), prefixed);
-	json_object_set_new(interface, "plain", json_string(address));
-	return json_string_value(json_object_get(interface, "plain"));
+	json_object_set_new(interface, plain, json_string(address));
+	return json_string_value(json_object_get(interface, plain));
+}
+
+const char *topology_address(const struct topology *topology, int node, const char *name)
+{
+	json_t *nodes = json_object_get(topology->description, "nodes");
+	json_t *addresses = json_object_get(json_object_get(nodes, topology->nodes[node]), "addresses");
+	const char *address = json_string_value(json_object_get(addresses, name));
+	return address ? address : "";
 }
 
 static int read_end(
@@ -67,7 +75,8 @@ static int read_end(
 	if (out->node < 0 || !of_node)
 		return error_set(
 			error, "topology: a link ends at %s of %s, which does not exist", interface, node);
-	out->address = address_of(of_node);
+	out->address = address_of(of_node, "address", "plain");
+	out->address6 = address_of(of_node, "address6", "plain6");
 	return 0;
 }
 
@@ -100,23 +109,4 @@ struct topology *topology_from_json(json_t *description, char **error)
 fail:
 	topology_free(topology);
 	return NULL;
-}
-
-struct topology *topology_describe(const char *root, const char *name, char **error)
-{
-	char driver[4096];
-	snprintf(driver, sizeof driver, "%s/topologies/driver.py", root);
-	const char *argv[] = {"/usr/bin/python3", "-I", "-S", driver, "--describe", name, NULL};
-	struct process_options options = PROCESS_OPTIONS;
-	options.argv = argv;
-	char *output = NULL;
-	int status = process_run(&options, true, 20000, &output, error);
-	if (status < 0)
-		return NULL;
-	json_error_t fault;
-	json_t *description = status == 0 ? json_loads(output, 0, &fault) : NULL;
-	if (!description)
-		error_set(error, "topology `%s`: %.*s", name, (int)strcspn(output, "\n"), output);
-	free(output);
-	return description ? topology_from_json(description, error) : NULL;
 }

@@ -156,7 +156,7 @@ static int shape_ways(struct bench *bench, struct shaping *shaping, char **error
 		bench->links[i].name = way->interface[0];
 		for (int k = 0; k < 2; k++)
 			bench->links[i].ends[k] =
-				(struct topology_end){k, way->interface[k], way->address[k]};
+				(struct topology_end){k, way->interface[k], way->address[k], ""};
 		if (i == 0)
 			continue;
 		bench->chosen[i] = bench->items[i - 1]->backend;

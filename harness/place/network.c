@@ -69,7 +69,9 @@ int network_build(struct network *network, const char *root, const struct topolo
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
 		return error_set(error, "network: pipe: %s", strerror(errno));
 	snprintf(driver, sizeof driver, "%s/topologies/driver.py", root);
-	const char *argv[] = {"/usr/bin/python3", "-I", "-S", driver, topology->name, NULL};
+	const char *argv[] = {"/usr/bin/python3", "-I", "-S", driver, topology->name, "--parameters",
+		topology->parameters ? topology->parameters : "{}", topology->file ? "--file" : NULL,
+		topology->file, NULL};
 	struct process_options options = PROCESS_OPTIONS;
 	options.argv = argv;
 	options.idle = true; /* a tenth of a second's work, which must not hold up the trials that run */

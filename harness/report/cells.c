@@ -130,10 +130,11 @@ static void add_node(struct cell *cell, const char *node)
 static int list_nodes(
 	const struct cells *cells, struct cell *cell, const struct record *records, size_t count)
 {
-	const struct experiment *experiment = cells->experiment;
-	const struct expect *expect = &experiment->procedures[cell->procedure].expect;
-	size_t room = expect->subflows_count;
+	size_t promised, room;
+	const struct subflow_place *places =
+		experiment_subflows(&cells->experiment->procedures[cell->procedure], &promised);
 
+	room = promised;
 	for (size_t i = 0; i < count; i++) {
 		cell->subflows_n += cells_counts(&records[i]) && records[i].subflows_count;
 		room += records[i].subflows_count;
@@ -143,8 +144,8 @@ static int list_nodes(
 	cell->subflows = calloc(room, sizeof *cell->subflows);
 	if (!cell->subflows)
 		return -1;
-	for (size_t i = 0; experiment->topology && i < expect->subflows_count; i++)
-		add_node(cell, experiment->topology->nodes[expect->subflows[i]]);
+	for (size_t i = 0; i < promised; i++)
+		add_node(cell, places[i].name);
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; cells_counts(&records[i]) && j < records[i].subflows_count; j++)
 			add_node(cell, records[i].subflows[j].node);

@@ -151,7 +151,7 @@ static void match(struct compared *c)
 			continue;
 		}
 		const char *link = other_link(
-			e->topology, configuration, &c->b->experiment->configurations[cell.b->configuration]);
+			experiment_topology(e, configuration), configuration, &c->b->experiment->configurations[cell.b->configuration]);
 		if (link) {
 			cell.judgement = JUDGED_INCOMPARABLE;
 			snprintf(cell.why, sizeof cell.why, "%s is another one", link);
@@ -165,10 +165,10 @@ static void match(struct compared *c)
 }
 
 static void put_settings(
-	json_t *into, const struct experiment *e, const struct setting *settings, size_t count)
+	json_t *into, const struct topology *topology, const struct setting *settings, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const char *node = settings[i].node < 0 ? "all" : e->topology->nodes[settings[i].node];
+		const char *node = settings[i].node < 0 ? "all" : topology->nodes[settings[i].node];
 		json_t *of = json_object_get(into, node);
 		if (!of) {
 			of = json_object();
@@ -179,12 +179,12 @@ static void put_settings(
 }
 
 /* Those of one configuration or procedure, where it has any. */
-static void put_own_settings(json_t *into, const struct experiment *e, const char *name,
+static void put_own_settings(json_t *into, const struct topology *topology, const char *name,
 	const struct setting *settings, size_t count)
 {
 	json_t *own = json_object();
 
-	put_settings(own, e, settings, count);
+	put_settings(own, topology, settings, count);
 	if (json_object_size(own))
 		json_object_set(into, name, own);
 	json_decref(own);
@@ -201,12 +201,12 @@ static json_t *circumstances(const struct cells *cells, const char *folder)
 	json_object_set(all, "environment", json_object_get(provenance, "environment"));
 	json_object_set(all, "run", json_object_get(provenance, "run"));
 	json_t *of_procedures = json_object();
-	put_settings(settings, e, e->settings, e->settings_count);
+	put_settings(settings, e->topology, e->settings, e->settings_count);
 	for (size_t c = 0; c < e->configurations_count; c++)
-		put_own_settings(settings, e, e->configurations[c].name, e->configurations[c].settings,
+		put_own_settings(settings, experiment_topology(e, &e->configurations[c]), e->configurations[c].name, e->configurations[c].settings,
 			e->configurations[c].settings_count);
 	for (size_t p = 0; p < e->procedures_count; p++)
-		put_own_settings(of_procedures, e, e->procedures[p].name, e->procedures[p].settings,
+		put_own_settings(of_procedures, e->topology, e->procedures[p].name, e->procedures[p].settings,
 			e->procedures[p].settings_count);
 	json_object_set_new(all, "settings", settings);
 	json_object_set_new(all, "procedures", of_procedures);

@@ -105,7 +105,8 @@ static int seat_trial(
 		.attempt = attempt,
 		.backend = crew->options->backend,
 		.proofs = crew->options->proofs,
-		.root = crew->options->root};
+		.root = crew->options->root,
+		.files = crew->results->folder};
 	snprintf(seat->label, sizeof seat->label, "%04u-%s-%s-%u", crew->number,
 		e->configurations[planned->configuration].name, e->procedures[planned->procedure].name,
 		planned->repeat);

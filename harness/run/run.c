@@ -50,7 +50,7 @@ static int check_links(const struct experiment *e, const struct plan *plan, cons
 			continue;
 		checked[plan->trials[i].configuration] = true;
 		char *reason = NULL;
-		if (proofs_add(proofs, e->topology, c->links, backend, &reason) < 0)
+		if (proofs_add(proofs, c->variant->topology, c->links, backend, &reason) < 0)
 			result = conf_error(c->at, error, "%s", reason);
 		free(reason);
 	}

@@ -6,13 +6,7 @@
 #ifndef LIQUIDNET_AGREEMENT_H
 #define LIQUIDNET_AGREEMENT_H
 
-#include "harness/trial/measure.h"
-
-/* Bytes delivered in order a step, from the capture's first packet on. */
-struct delivery {
-	json_t *steps; /* array of integers; owned. NULL: the capture was not looked at */
-	double step_s;
-};
+#include "harness/trial/measures.h"
 
 struct agreement {
 	double offset_s;          /* of the receiver's zero in the capture's time */

@@ -14,10 +14,11 @@
 
 #define STOP_GRACE_MS 3000
 #define END_GRACE_NS (20 * NS_PER_S)
+#define COMMAND_NS (20 * NS_PER_S) /* of a preparation or a setup */
 
 void stage_init(struct stage *stage, struct pool *pool, const struct experiment *e,
 	const struct procedure *procedure, const struct network *network, const char *folder,
-	const char *scratch, const char *seed, int64_t deadline_ns)
+	const char *scratch, const char *files, const char *seed, int64_t deadline_ns)
 {
 	*stage = (struct stage){.experiment = e,
 		.procedure = procedure,
@@ -28,11 +29,12 @@ void stage_init(struct stage *stage, struct pool *pool, const struct experiment 
 		.procedure = procedure,
 		.pool = pool,
 		.scratch = scratch,
+		.files = files,
+		.folder = folder,
 		.seed = seed,
 		.answers = json_object()};
 	stage->running = pool_alloc(pool,
-		procedure->daemons_count + e->workloads[procedure->workload].programs_count + 1,
-		sizeof *stage->running);
+		e->daemons_count + e->workloads[procedure->workload].programs_count + 1, sizeof *stage->running);
 	stage->prepared = pool_alloc(pool, e->preparations_count + 1, sizeof *stage->prepared);
 }
 
@@ -53,18 +55,59 @@ static const char **expand_all(struct names *names, const char **argv, char **er
 	return out;
 }
 
+/* Runs a command to its end; a status that is not 0 is an error with what it said. `node` -1: beside all nodes. */
+static int run_command(struct stage *stage, const char **argv, int node, bool with_errors, int64_t within_ns,
+	char **output, char **error)
+{
+	struct process_options options = PROCESS_OPTIONS;
+	*output = NULL;
+	options.argv = expand_all(&stage->names, argv, error);
+	options.directory = stage->names.scratch;
+	if (node >= 0)
+		options.netns_fd = stage->network->netns[node];
+	int64_t limit = earlier(within_ns, stage->deadline_ns - clock_now_ns());
+	int status = options.argv ? process_run(&options, with_errors, (int)(limit / NS_PER_MS) + 1, output, error) : -1;
+	if (status > 0)
+		error_set(error, "%s ended with status %d: %.200s", options.argv[0], status, *output);
+	if (status == 0)
+		return 0;
+	free(*output);
+	*output = NULL;
+	return -1;
+}
+
+int stage_run(struct stage *stage, const struct program *program, char **output, char **error)
+{
+	return run_command(stage, program->argv, program->node, false, program->within_ns, output, error);
+}
+
+static int set_up(struct stage *stage, const struct setup *setups, size_t count, char **error)
+{
+	for (size_t i = 0; i < count; i++) {
+		char *output;
+		if (run_command(stage, setups[i].argv, setups[i].node, true, COMMAND_NS, &output, error) < 0)
+			return error_prefix(error, "setup in node %s",
+				stage->network->topology->nodes[setups[i].node]);
+		free(output);
+	}
+	return 0;
+}
+
+int stage_setup(struct stage *stage, char **error)
+{
+	const struct experiment *e = stage->experiment;
+	return set_up(stage, e->setups, e->setups_count, error) < 0
+		       ? -1
+		       : set_up(stage, stage->procedure->setups, stage->procedure->setups_count, error);
+}
+
 static int prepare_one(struct stage *stage, const struct preparation *p, char **error)
 {
 	for (const char ***command = p->commands; *command; command++) {
-		struct process_options options = PROCESS_OPTIONS;
-		char *output = NULL;
-		options.argv = expand_all(&stage->names, *command, error);
-		int status = options.argv ? process_run(&options, true, 20000, &output, error) : -1;
-		if (status > 0)
-			error_set(error, "%s ended with status %d: %.200s", options.argv[0], status, output);
-		free(output);
-		if (status != 0)
+		char *output;
+		if (run_command(stage, *command, -1, true, COMMAND_NS, &output, error) < 0)
 			return error_prefix(error, "preparation %s", p->name);
+		free(output);
 	}
 	return 0;
 }
@@ -176,7 +219,7 @@ int stage_daemons(struct stage *stage, char **error)
 	const struct experiment *e = stage->experiment;
 	for (size_t d = 0; d < stage->procedure->daemons_count; d++)
 		for (size_t i = 0; i < e->daemons_count; i++)
-			if (strcmp(e->daemons[i].name, stage->procedure->daemons[d]) == 0 &&
+			if (program_called(&e->daemons[i], stage->procedure->daemons[d]) &&
 				launch(stage, &e->daemons[i], true, error) < 0)
 				return error_prefix(error, "daemon %s (log: %s.log)", e->daemons[i].name,
 					e->daemons[i].name);

@@ -31,15 +31,19 @@ struct stage { /* what runs in one trial */
 	void *context;
 };
 
-/* Makes an empty stage; `scratch` is a private folder that exists. Everything allocated hangs on `pool`. */
+/* Makes an empty stage; `scratch` is a private folder that exists, `files` where the experiment's files are. Everything allocated hangs on `pool`. */
 void stage_init(struct stage *stage, struct pool *pool, const struct experiment *experiment,
 	const struct procedure *procedure, const struct network *network, const char *folder,
-	const char *scratch, const char *seed, int64_t deadline_ns);
+	const char *scratch, const char *files, const char *seed, int64_t deadline_ns);
+/* Runs the commands that set nodes up, the experiment's and the procedure's, one after the other. */
+int stage_setup(struct stage *stage, char **error);
 /* Starts the procedure's daemons and asks its questions. */
 int stage_daemons(struct stage *stage, char **error);
 int stage_asks(struct stage *stage, char **error);
-/* Runs the workload to the end of its main program and of those that end after it. */
+/* Runs the workload to the end of its main programs and of those that end after them. */
 int stage_workload(struct stage *stage, char **error);
+/* Runs a program to its end, in its node or (-1) beside all nodes; *output, the caller's, is what it printed. */
+int stage_run(struct stage *stage, const struct program *program, char **output, char **error);
 /* True when every daemon still runs; else *error names the one that ended, and how. */
 bool stage_alive(struct stage *stage, char **error);
 /* Ends everything that still runs, the last started first. */

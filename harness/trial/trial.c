@@ -9,12 +9,11 @@
 #include "harness/place/counters.h"
 #include "harness/record/verdict.h"
 #include "harness/trial/agreement.h"
+#include "harness/trial/checks.h"
 #include "harness/trial/congestion.h"
 #include "harness/trial/fidelity.h"
-#include "harness/trial/measure.h"
 #include "harness/trial/observe.h"
 #include "harness/trial/programs.h"
-#include "harness/trial/wire.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -30,6 +29,7 @@
 
 struct run { /* what one trial holds while it runs */
 	struct trial *trial;
+	const struct experiment *experiment; /* in the configuration's network */
 	const struct procedure *procedure;
 	const struct configuration *configuration;
 	struct pool *pool;
@@ -61,7 +61,7 @@ static void note_built(void *context)
 
 static int build(struct run *run, char **error)
 {
-	run->options = (struct lab_options){.experiment = run->trial->experiment,
+	run->options = (struct lab_options){.experiment = run->experiment,
 		.configuration = run->configuration,
 		.procedure = run->procedure,
 		.root = run->trial->root,
@@ -90,11 +90,11 @@ static int serve(struct run *run, char **error)
 	const char *seed = pool_printf(run->pool, "%" PRIu64, t->planned->seed);
 	if (mkdir(SCRATCH, 0700) < 0)
 		return error_set(error, SCRATCH ": %s", strerror(errno));
-	stage_init(&run->stage, run->pool, t->experiment, run->procedure, &run->lab.network, t->folder,
-		SCRATCH, seed, run->deadline_ns);
+	stage_init(&run->stage, run->pool, run->experiment, run->procedure, &run->lab.network, t->folder,
+		SCRATCH, t->files, seed, run->deadline_ns);
 	run->stage.begun = begin_changes;
 	run->stage.context = run;
-	if (stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0)
+	if (stage_setup(&run->stage, error) < 0 || stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "daemons");
 	return 0;
@@ -117,40 +117,35 @@ static int collect(struct run *run, char **error)
 	return stage_alive(&run->stage, error) ? 0 : -1;
 }
 
-static int measure(struct run *run, char **error)
+/* The output of the one program that a measure reads. */
+static const char *single_output(const struct run *run, const struct measure *m)
 {
-	const struct experiment *e = run->trial->experiment;
-	json_t *values = json_object_get(run->record, "measures");
-	for (size_t i = 0; i < e->measures_count; i++) {
-		const struct measure *m = &e->measures[i];
-		double value;
-		if (m->kind == MEASURE_CAPTURE || m->kind == MEASURE_SUM)
-			continue;
-		if (m->kind == MEASURE_LINK
-				? measure_link(m, json_object_get(run->record, "links"), &value, error) < 0
-				: measure_read(m, stage_output(&run->stage, m->program), &value, error) < 0)
-			return -1;
-		json_object_set_new(values, m->name, json_real(value));
-	}
-	return 0;
+	const struct workload *w = &run->experiment->workloads[run->procedure->workload];
+	const char *output = NULL;
+	size_t count = 0;
+	for (size_t i = 0; i < w->programs_count; i++)
+		if (program_called(&w->programs[i], m->program)) {
+			output = stage_output(&run->stage, w->programs[i].name);
+			count++;
+		}
+	return count == 1 ? output : NULL;
 }
 
-static void check_agreement(struct run *run, const struct delivery *delivery)
+static void check_agreement(struct run *run, struct evidence *evidence)
 {
-	const struct experiment *e = run->trial->experiment;
+	const struct experiment *e = run->experiment;
+	struct delivery delivery = checks_delivery(evidence);
 	const char *output = NULL;
-	for (int k = 0; k < 2 && e->agree[0] >= 0; k++) {
-		const struct measure *m = &e->measures[e->agree[k]];
-		if (m->kind == MEASURE_SERIES)
-			output = stage_output(&run->stage, m->program);
-	}
-	agreement_check(e, output, delivery, run->record);
+	for (int k = 0; k < 2 && e->agree[k] >= 0; k++)
+		if (e->measures[e->agree[k]].kind == MEASURE_SERIES)
+			output = single_output(run, &e->measures[e->agree[k]]);
+	agreement_check(e, output, &delivery, run->record);
 }
 
 /* The workload under observation. What it cost is noted while its processes still live. */
 static int perform(struct run *run, char **error)
 {
-	if (observe_start(&run->observer, run->trial->experiment, run->configuration, run->procedure,
+	if (observe_start(&run->observer, run->experiment, run->configuration, run->procedure,
 		    &run->lab.network, run->trial->folder, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "observe");
@@ -177,7 +172,7 @@ static void judge_machine(struct run *run)
 	json_t *record = run->record;
 	size_t reasons = json_array_size(json_object_get(record, "reasons"));
 	observe_judge(record);
-	fidelity_judge(run->trial->experiment->topology, run->configuration->links,
+	fidelity_judge(run->experiment->topology, run->configuration->links,
 		json_number_value(json_object_get(record, "workload_s")), record);
 	json_object_set_new(json_object_get(record, "verdict"), "strained",
 		json_boolean(run->late || json_array_size(json_object_get(record, "reasons")) > reasons));
@@ -185,18 +180,18 @@ static void judge_machine(struct run *run)
 
 static int check(struct run *run, char **error)
 {
-	struct delivery delivery = {0};
-	int result = wire_check(run->trial->experiment, run->procedure,
-		(const char *const *)run->observer.captures, json_object_get(run->record, "counters"),
-		run->record, &delivery, error);
-	if (result == 0)
-		result =
-			measure_sums(run->trial->experiment, json_object_get(run->record, "measures"), error);
-	if (result == 0)
-		check_agreement(run, &delivery);
-	json_decref(delivery.steps);
-	if (result == 0)
+	struct evidence evidence = {.experiment = run->experiment,
+		.configuration = run->configuration,
+		.procedure = run->procedure,
+		.stage = &run->stage,
+		.captures = (const char *const *)run->observer.captures,
+		.record = run->record};
+	int result = measures_take(&evidence, error) < 0 || checks_make(&evidence, error) < 0 ? -1 : 0;
+	if (result == 0) {
+		check_agreement(run, &evidence);
 		judge_machine(run);
+	}
+	evidence_free(&evidence);
 	congestion_judge(run->record);
 	return result;
 }
@@ -204,7 +199,7 @@ static int check(struct run *run, char **error)
 static int work(struct run *run, char **error)
 {
 	if (build(run, error) < 0 || serve(run, error) < 0 || perform(run, error) < 0 ||
-		collect(run, error) < 0 || measure(run, error) < 0 || check(run, error) < 0)
+		collect(run, error) < 0 || check(run, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "check");
 	return 0;
@@ -236,9 +231,11 @@ int trial_body(void *context, int report_fd)
 	const struct experiment *e = trial->experiment;
 	int64_t began = clock_now_ns();
 	char *error = NULL;
+	const struct configuration *configuration = &e->configurations[trial->planned->configuration];
 	struct run run = {.trial = trial,
-		.procedure = &e->procedures[trial->planned->procedure],
-		.configuration = &e->configurations[trial->planned->configuration],
+		.experiment = configuration->variant,
+		.procedure = &configuration->variant->procedures[trial->planned->procedure],
+		.configuration = configuration,
 		.pool = pool_new(),
 		.deadline_ns = began + e->trial_limit_ns,
 		.lab = LAB_NONE,

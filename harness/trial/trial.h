@@ -13,6 +13,7 @@ struct trial {
 	const char *backend;         /* "auto" or a name */
 	const struct proofs *proofs; /* of back ends, prove.h */
 	const char *root;            /* project folder */
+	const char *files;           /* where the experiment's files are */
 	char folder[4096];           /* for its files; visible inside the sandbox under the same name */
 };
 

@@ -9,7 +9,7 @@ struct tunnel_sight {
 	unsigned long readable; /* those in whose captured bytes the pattern stands */
 };
 
-/* Reads a capture (Ethernet, IPv4). -1 and *error when it cannot be read. */
+/* Reads a capture (datagrams.h). -1 and *error when it cannot be read. */
 int tunnel_look(const char *capture, int port, const char *pattern, struct tunnel_sight *sight, char **error);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "harness/experiment/template.h"
-#include "harness/trial/measure.h"
+#include "harness/trial/measures.h"
 #include "lib/base/error.h"
 
 static const struct measure window = {.name = "receiver",
@@ -33,7 +33,7 @@ static void the_published_window(void **state)
 	json_t *document = iperf();
 	double value;
 	char *error = NULL;
-	assert_int_equal(measure_take(&window, document, &value, &error), 0);
+	assert_int_equal(measure_value(&window, document, &value, &error), 0);
 	/* Intervals 1..9 of 0..10: 45 million bytes in 9 s. */
 	assert_true(value > 39.9999 && value < 40.0001);
 	json_decref(document);
@@ -46,7 +46,7 @@ static void an_empty_window_is_an_error(void **state)
 		"{s:[{s:{s:f, s:f, s:i}}]}", "intervals", "sum", "start", 0.0, "end", 1.0, "bytes", 5);
 	double value;
 	char *error = NULL;
-	assert_int_equal(measure_take(&window, document, &value, &error), -1);
+	assert_int_equal(measure_value(&window, document, &value, &error), -1);
 	assert_non_null(strstr(error, "no item of `intervals` lies between 0.9 s and 10.1 s"));
 	free(error);
 	json_decref(document);
@@ -63,10 +63,10 @@ static void a_value_by_its_path(void **state)
 	json_t *document = json_pack("{s:{s:[{s:i}, {s:i}]}}", "end", "streams", "rate", 1, "rate", 6);
 	double value;
 	char *error = NULL;
-	assert_int_equal(measure_take(&m, document, &value, &error), 0);
+	assert_int_equal(measure_value(&m, document, &value, &error), 0);
 	assert_true(value == 3.0);
 	m.path = "end.streams.2.rate";
-	assert_int_equal(measure_take(&m, document, &value, &error), -1);
+	assert_int_equal(measure_value(&m, document, &value, &error), -1);
 	assert_string_equal(error, "its output has no number at `end.streams.2.rate`");
 	free(error);
 	json_decref(document);

@@ -1,18 +1,13 @@
 /* Services, congestion controls and sums in an experiment file: what is refused and where, what is said last
  * wins; services started, missed, started anew; how a trial is judged by the sockets that were seen. */
 #include "tests/unit/check.h"
-#define topology_describe topology_describe_by_driver
-#include "harness/experiment/topology.c"
-#include "harness/experiment/traces.h"
-#undef topology_describe
-struct topology *topology_describe(const char *root, const char *name, char **error);
+#include "harness/experiment/topology.h"
 #include "harness/experiment/template.h"
 #include "harness/record/verdict.h"
 #include "harness/run/service.c"
 #include "harness/trial/congestion.h"
-#include "harness/trial/measure.h"
+#include "harness/trial/measures.h"
 #include "harness/trial/ready.h"
-/* Their `keys` and `lookup` would shadow names of the others. */
 #include "harness/experiment/names.h"
 #include <signal.h>
 #include <sys/wait.h>
@@ -41,9 +36,10 @@ void verdict_judge(json_t *record, const char *status, const char *format, ...)
 }
 
 /* Two nodes, one link. */
-struct topology *topology_describe(const char *root, const char *name, char **error)
+struct topology *topology_describe(
+	const char *root, const char *file, const char *name, const json_t *parameters, char **error)
 {
-	(void)root;
+	(void)root, (void)file, (void)parameters;
 	return topology_from_json(
 		json_pack(
 			"{s:s, s:{s:{s:{s:{s:s, s:s}}}, s:{s:{s:{s:s, s:s}}}}, s:{s:{s:[{s:s, s:s}, {s:s, s:s}]}}}",
@@ -55,8 +51,8 @@ struct topology *topology_describe(const char *root, const char *name, char **er
 }
 
 #define HEAD                                                                                                 \
-	"experiment: e\ntopology: t\nlinks: {l: {rate: 10Mbit/s}}\nworkloads:\n  w:\n"                       \
-	"    - {name: main, node: a, run: [true], main: true}\n"
+	"experiment: e\ntopology: t\nlinks: {l: {rate: 10Mbit/s}}\n" WORKLOADS
+#define WORKLOADS "workloads:\n  w:\n    - {name: main, node: a, run: [true], main: true}\n"
 #define CONFIGURATIONS "configurations: {c: {}}\n"
 #define PROCEDURES "procedures: {p: {workload: w}}\n"
 #define CAPTURED(NAME) "  " NAME ": {unit: x, capture: a/l, window: [0, 1]}\n"
@@ -125,9 +121,9 @@ static void bad_input_is_named_by_line(void **state)
 		{HEAD "backend: netme\n" REST, ":7: no shaping back end `netme`"},
 		{HEAD "host: {kernel.panic: 1}\n" REST, ":7: `kernel.panic` is no sysctl that a run changes"},
 		{HEAD "host: {net/core/rmem_max: 1}\n" REST, ":7: `net/core/rmem_max` is no sysctl"},
-		{"experiment: e\ntopology: t\nlinks: {l: {forward: {reverse: {rate: 1Mbit/s}}}}\n" REST,
+		{"experiment: e\ntopology: t\nlinks: {l: {forward: {reverse: {rate: 1Mbit/s}}}}\n" WORKLOADS REST,
 			":3: unknown key `reverse`"},
-		{"experiment: e\ntopology: t\nlinks: {l: {reverse: {reverse: {rate: 1Mbit/s}}}}\n" REST,
+		{"experiment: e\ntopology: t\nlinks: {l: {reverse: {reverse: {rate: 1Mbit/s}}}}\n" WORKLOADS REST,
 			":3: unknown key `reverse`"},
 		{HEAD "    - {name: late, node: a, run: [true, '${red}']}\n" REST,
 			":7: nothing is called `${red}`"},
@@ -207,34 +203,34 @@ static void sums_and_shares(void **state)
 {
 	(void)state;
 	struct experiment *e =
-		load_good(HEAD REST "  two: {unit: x, links: l.reverse.bytes, scale: 2}\n"
+		load_good(HEAD CONFIGURATIONS PROCEDURES
+			"measures:\n  one: {unit: x, links: l.forward.bytes}\n"
+			"  two: {unit: x, links: l.reverse.bytes, scale: 2}\n"
 				    "  both: {unit: x, sum: [one, two]}\n"
 				    "  share: {unit: x, sum: [one], over: [both], scale: 100}\n");
 	char *error = NULL;
-	double value;
-	json_t *links = json_pack("{s:{s:{s:i}}}", "l", "reverse", "bytes", 15);
-	assert_int_equal(measure_link(&e->measures[1], links, &value, &error), 0);
-	assert_true(value == 30);
-	json_t *values = json_pack("{s:f, s:f}", "one", 10.0, "two", value);
-	assert_int_equal(measure_sums(e, values, &error), 0);
+	json_t *record = json_pack("{s:{}, s:{s:{s:{s:i}, s:{s:i}}}}", "measures", "links", "l", "forward", "bytes",
+		10, "reverse", "bytes", 15);
+	struct evidence evidence = {.experiment = e,
+		.configuration = &e->configurations[0],
+		.procedure = &e->procedures[0],
+		.record = record};
+	json_t *values = json_object_get(record, "measures");
+	json_t *links = json_object_get(json_object_get(record, "links"), "l");
+	assert_int_equal(measures_take(&evidence, &error), 0);
+	assert_true(json_number_value(json_object_get(values, "two")) == 30);
 	assert_true(json_number_value(json_object_get(values, "both")) == 40);
 	assert_true(json_number_value(json_object_get(values, "share")) == 25);
-	json_object_set_new(values, "one", json_real(-30));
-	assert_int_equal(measure_sums(e, values, &error), -1);
+	json_object_set_new(json_object_get(links, "forward"), "bytes", json_integer(-30));
+	assert_int_equal(measures_take(&evidence, &error), -1);
 	assert_non_null(strstr(error, "measure share: its divisor is 0"));
 	free(error);
 	error = NULL;
-	json_object_del(values, "two");
-	assert_int_equal(measure_sums(e, values, &error), -1);
-	assert_non_null(strstr(error, "measure both: there is no `two`"));
-	free(error);
-	error = NULL;
-	json_object_clear(json_object_get(links, "l"));
-	assert_int_equal(measure_link(&e->measures[1], links, &value, &error), -1);
+	json_object_del(links, "reverse");
+	assert_int_equal(measures_take(&evidence, &error), -1);
 	assert_non_null(strstr(error, "`l.reverse.bytes`"));
 	free(error);
-	json_decref(values);
-	json_decref(links);
+	json_decref(record);
 	experiment_free(e);
 }
 

@@ -34,17 +34,21 @@ static struct measure measures[] = {
 	{.name = "capture", .unit = "mbps"},
 	{.name = "total", .unit = "s"},
 };
-static const int both[] = {0, 1}, one[] = {0};
+static const struct subflow_place promised[] = {{"client", 0, -1}, {"detour", 1, -1}};
+static const struct check both = {.kind = CHECK_SUBFLOWS, .subflows = promised, .subflows_count = 2};
+static const struct check one = {.kind = CHECK_SUBFLOWS, .subflows = promised, .subflows_count = 1};
 static struct procedure procedures[] = {
 	{.name = "tcp",
 		.subflow_row = "tcp",
 		.title = "TCP",
-		.expect = {.subflows = one, .subflows_count = 1},
+		.checks = &one,
+		.checks_count = 1,
 		.published = {"a.csv", "tcp", "tcp_sd", "trials"}},
 	{.name = "nat",
 		.subflow_row = "nat",
 		.title = "a NAT detour",
-		.expect = {.subflows = both, .subflows_count = 2},
+		.checks = &both,
+		.checks_count = 1,
 		.published = {"b.csv", "nat", NULL, NULL}},
 	{.name = "encrypted",
 		.subflow_row = "encrypted",

@@ -1,10 +1,13 @@
 /* Tunnel: captures made by hand, a packet a rule. */
 #include "harness/trial/tunnel.c"
+#include <netinet/in.h>
+#include <pcap/pcap.h>
 #include "tests/unit/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#define ETHERNET 14
 #define PORT 1194
 #define PATTERN "0123456789"
 

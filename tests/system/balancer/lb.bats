@@ -267,10 +267,10 @@ socket_keeps() {
 refuses() { # MESSAGE YAML PROGRAM
 	local code=0
 	printf '%b' "$2" >bad.yaml
-	ip netns exec m1 "$programs/liquidnet-$3" --config bad.yaml 2>bad.err || code=$?
+	ip netns exec m1 "$programs/liquidnet-balancer-$3" --config bad.yaml 2>bad.err || code=$?
 	[ "$code" = 2 ]
 	[ "$(wc -l <bad.err)" = 1 ]
-	grep -q "^liquidnet-$3: bad.yaml:$1" bad.err
+	grep -q "^liquidnet-balancer-$3: bad.yaml:$1" bad.err
 }
 
 bad_configurations() {

@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load sandbox
+load ../sandbox
 
 setup() {
 	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
