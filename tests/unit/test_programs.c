@@ -11,13 +11,6 @@
 static char folder[32], orders[64];
 static int begun_count;
 
-char *names_expand(struct names *names, const char *text, char **error)
-{
-	(void)names;
-	(void)error;
-	return (char *)text;
-}
-
 static int begun(void *context, char **error)
 {
 	(void)context;
