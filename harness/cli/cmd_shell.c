@@ -15,7 +15,6 @@
 #include "lib/base/error.h"
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,32 +48,37 @@ static void name_nodes(const struct network *network)
 	for (size_t i = 0; i < network->topology->nodes_count; i++) {
 		size_t used = strlen(text);
 		snprintf(text + used, sizeof text - used, "%s%s=%d", i ? " " : "",
-			network->topology->nodes[i], (int)network->pids[i]);
+			network->topology->nodes[i], (int)network->places[i].pid);
 	}
 	setenv("LIQUIDNET_NODES", text, 1);
+}
+
+static int become_shell(void *context)
+{
+	const struct shell *shell = context;
+	if (shell->command)
+		execvp(shell->command[0], shell->command);
+	else
+		execl("/bin/bash", "bash", "--norc", "-i", (char *)NULL);
+	fprintf(stderr, "liquidnet shell: %s: %s\n", shell->command ? shell->command[0] : "bash",
+		strerror(errno));
+	return -1;
 }
 
 /* The shell itself, as a child of process 1, which collects it. */
 static int open_shell(const struct shell *shell, const struct network *network)
 {
 	char prompt[128], path[8192];
-	const char *node = network->topology->nodes[shell->node];
-	snprintf(prompt, sizeof prompt, "%s:\\w# ", node);
+	const struct place *place = &network->places[shell->node];
+	snprintf(prompt, sizeof prompt, "%s:\\w# ", place->name);
 	snprintf(path, sizeof path, "%s:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		project_programs());
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (setns(network->netns[shell->node], CLONE_NEWNET) < 0)
-			_exit(126);
 		setenv("PATH", path, 1);
 		setenv("PS1", prompt, 1);
 		signal(SIGINT, SIG_DFL);
-		if (shell->command)
-			execvp(shell->command[0], shell->command);
-		else
-			execl("/bin/bash", "bash", "--norc", "-i", (char *)NULL);
-		fprintf(stderr, "liquidnet shell: %s: %s\n", shell->command ? shell->command[0] : "bash",
-			strerror(errno));
+		place_call(place, become_shell, (void *)shell);
 		_exit(127);
 	}
 	int status = 0;
@@ -103,7 +107,8 @@ static int set_up(
 		return -1;
 	if (mkdir("/tmp/scratch", 0700) < 0)
 		return error_set(error, "/tmp/scratch: %s", strerror(errno));
-	stage_init(stage, pool, e, shell->procedure, &lab->network, "/tmp", "/tmp/scratch", shell->files, "1", deadline);
+	stage_init(stage, pool, e, shell->procedure, &lab->network, "/tmp", "/tmp/scratch", shell->files, "1",
+		deadline);
 	return stage_setup(stage, error) < 0 ? -1 : stage_daemons(stage, error);
 }
 
@@ -201,8 +206,8 @@ static int run(const struct shell *shell, char **error)
 	struct sandbox sandbox;
 	struct host *host = capabilities_require(error) < 0 ? NULL : host_open(error);
 	const struct experiment *e = shell->experiment;
-	int result = host && proofs_add(shell->proofs, shell->configuration->variant->topology, shell->configuration->links, e->backend,
-				     error) == 0
+	int result = host && proofs_add(shell->proofs, shell->configuration->variant->topology,
+				     shell->configuration->links, e->backend, error) == 0
 			     ? proofs_run(shell->proofs, error)
 			     : -1;
 	if (result == 0)

@@ -13,7 +13,7 @@ enum check_kind {
 	CHECK_KINDS
 };
 
-struct subflow_place { /* where a subflow comes from, as it is seen at the capture */
+struct subflow_place {    /* where a subflow comes from, as it is seen at the capture */
 	const char *name; /* as the experiment writes it: NODE, or NODE/LINK */
 	int node, link;   /* link -1: any address of the node */
 };

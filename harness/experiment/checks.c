@@ -38,8 +38,9 @@ static int read_at(struct experiment *e, struct expect *x, char **error)
 
 static int need_at(const struct expect *x, const struct conf_node *by, char **error)
 {
-	return x->captures_count ? 0
-				 : conf_error(by, error, "`%s` is seen in a capture; add `at: NODE/LINK`", by->key);
+	return x->captures_count
+		       ? 0
+		       : conf_error(by, error, "`%s` is seen in a capture; add `at: NODE/LINK`", by->key);
 }
 
 static int read_protocol(struct experiment *e, const struct expect *x, struct check *c, char **error)
@@ -125,10 +126,12 @@ int read_checks(struct experiment *e, const struct conf_node *map, struct proced
 	size_t room = CHECK_KINDS + 1;
 	if (!map)
 		return 0;
-	if (conf_only(map, keys, error) < 0 || read_at(e, &x, error) < 0 || read_flows(map, &x.flows, error) < 0)
+	if (conf_only(map, keys, error) < 0 || read_at(e, &x, error) < 0 ||
+		read_flows(map, &x.flows, error) < 0)
 		return -1;
 	if (x.flows.udp)
-		return conf_error(conf_child(map, "flows"), error, "what is expected is seen in TCP connections");
+		return conf_error(
+			conf_child(map, "flows"), error, "what is expected is seen in TCP connections");
 	for (size_t k = 0; k < CHECK_KINDS; k++)
 		room += conf_child(map, kinds[k].key) ? conf_child(map, kinds[k].key)->children : 0;
 	struct check *checks = pool_alloc(e->pool, room, sizeof *checks);

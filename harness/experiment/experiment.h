@@ -83,13 +83,13 @@ struct factor_value { /* a number that formulas know by the factor's name */
 
 struct configuration {
 	const char *name, *title;
-	unsigned trials;                    /* of each of its cells; 0: as the experiment says */
-	const char **levels;                /* names of the factors' levels that it is made of; NULL-ended */
-	const struct factor_value *values;  /* of those levels that have a `value`; name NULL ends them */
-	const struct experiment *variant;   /* the experiment in its network */
-	struct link_shape *links;           /* variant->topology->links_count entries */
-	const struct conf_node **changes;   /* lists of `changes`, NULL-ended, or NULL */
-	const struct setting *settings;     /* its own, besides the experiment's; nodes of the variant */
+	unsigned trials;                   /* of each of its cells; 0: as the experiment says */
+	const char **levels;               /* names of the factors' levels that it is made of; NULL-ended */
+	const struct factor_value *values; /* of those levels that have a `value`; name NULL ends them */
+	const struct experiment *variant;  /* the experiment in its network */
+	struct link_shape *links;          /* variant->topology->links_count entries */
+	const struct conf_node **changes;  /* lists of `changes`, NULL-ended, or NULL */
+	const struct setting *settings;    /* its own, besides the experiment's; nodes of the variant */
 	size_t settings_count;
 	const struct conf_node *at;
 };
@@ -105,16 +105,18 @@ struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) pe
 struct experiment {
 	struct conf *conf, *base; /* base: of the experiment that this one is a variation of, or NULL */
 	const struct conf_node *document; /* the file and its base, merged */
-	const struct conf_node *root; /* the same for this network: ${topology.PARAMETER} and `each` filled in */
+	const struct conf_node
+		*root; /* the same for this network: ${topology.PARAMETER} and `each` filled in */
 	struct pool *pool;
 	const char *path, *base_path, *name, *title, *source; /* base_path: NULL without a base */
 	const char *topology_file; /* the topology's, where it lies beside the experiment's; else NULL */
 	struct topology *topology;
-	json_t *parameters; /* of the topology: {NAME: VALUE} */
+	json_t *parameters;             /* of the topology: {NAME: VALUE} */
 	const struct experiment *frame; /* of a variant: whose it is; else NULL */
 	struct experiment **variants;
 	size_t variants_count;
-	const char **files; /* beside the experiment's, by name: copied into results, ${file:NAME} in templates; NULL-ended */
+	const char **
+		files; /* beside the experiment's, by name: copied into results, ${file:NAME} in templates; NULL-ended */
 	const struct setting *settings; /* of every configuration */
 	size_t settings_count;
 	const struct setup *setups; /* of every procedure */
@@ -124,8 +126,9 @@ struct experiment {
 	unsigned jobs; /* trials at once; 0: as many as the machine carries (pace.h) */
 	uint64_t seed;
 	int64_t trial_limit_ns; /* the longest that a trial may take */
-	const char **requires; /* capabilities besides those of its programs; NULL-ended */
-	const struct pair *host_settings; /* sysctls of the host, journalled and put back; "+word" adds a word */
+	const char **requires;  /* capabilities besides those of its programs; NULL-ended */
+	const struct pair
+		*host_settings; /* sysctls of the host, journalled and put back; "+word" adds a word */
 	size_t host_settings_count;
 	struct program *services; /* held for the whole run */
 	size_t services_count;
@@ -149,7 +152,8 @@ struct experiment {
 	double agree_within;
 	struct comparison *comparisons;
 	size_t comparisons_count;
-	struct published subflow_bytes; /* .file; .value: columns "a,b" in the order of the promised subflows */
+	struct published
+		subflow_bytes; /* .file; .value: columns "a,b" in the order of the promised subflows */
 };
 
 struct capture_point {

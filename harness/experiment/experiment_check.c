@@ -48,8 +48,7 @@ static int check_program(const struct names *base, const struct program *p, bool
 	return check_words(&names, p->argv, p->at, error);
 }
 
-static int check_setups(
-	struct names *names, const struct setup *setups, size_t count, char **error)
+static int check_setups(struct names *names, const struct setup *setups, size_t count, char **error)
 {
 	for (size_t i = 0; i < count; i++)
 		if (check_words(names, setups[i].argv, setups[i].at, error) < 0)

@@ -220,7 +220,8 @@ static int add_changes(
 }
 
 /* Puts what one part says on top of what `c` says already. */
-static int apply(struct experiment *variant, struct configuration *c, const struct conf_node *part, char **error)
+static int apply(
+	struct experiment *variant, struct configuration *c, const struct conf_node *part, char **error)
 {
 	const struct setting *settings;
 	size_t count;
@@ -254,8 +255,8 @@ static struct experiment *variant_of(
 			conf_error(at, error, "%s", *error);
 		return NULL;
 	}
-	e->variants =
-		pool_grow(e->pool, e->variants, e->variants_count, e->variants_count + 1, sizeof *e->variants);
+	e->variants = pool_grow(
+		e->pool, e->variants, e->variants_count, e->variants_count + 1, sizeof *e->variants);
 	e->variants[e->variants_count++] = variant;
 	return variant;
 }

@@ -78,8 +78,7 @@ static const char *fill_in(const struct scope *s, const char *text, char **error
 	return result;
 }
 
-static const char *filled(
-	const struct scope *s, const struct conf_node *at, const char *text, char **error)
+static const char *filled(const struct scope *s, const struct conf_node *at, const char *text, char **error)
 {
 	char *reason = NULL;
 	const char *result = fill_in(s, text, &reason);
@@ -112,34 +111,39 @@ static int add_range(const struct scope *s, struct items *items, const struct co
 	const char *low = pool_printf(s->e->pool, "%.*s", (int)(dots - text), text);
 	if (unit_integer(low, &from) < 0 || unit_integer(dots + 2, &to) < 0 || from < 0 || to < from ||
 		to - from >= ITEMS_MAX)
-		return conf_error(at, error, "`%s` is no range; write 1..4, at most %d numbers", text, ITEMS_MAX);
+		return conf_error(
+			at, error, "`%s` is no range; write 1..4, at most %d numbers", text, ITEMS_MAX);
 	for (int64_t i = from; i <= to; i++)
 		if (add_item(items, at, pool_printf(s->e->pool, "%lld", (long long)i), error) < 0)
 			return -1;
 	return 0;
 }
 
-static int add_nodes(
-	const struct scope *s, struct items *items, const struct conf_node *at, const char *pattern, char **error)
+static int add_nodes(const struct scope *s, struct items *items, const struct conf_node *at,
+	const char *pattern, char **error)
 {
 	const struct topology *topology = s->e->topology;
 	for (size_t i = 0; i < topology->nodes_count; i++)
-		if (fnmatch(pattern, topology->nodes[i], 0) == 0 && add_item(items, at, topology->nodes[i], error) < 0)
+		if (fnmatch(pattern, topology->nodes[i], 0) == 0 &&
+			add_item(items, at, topology->nodes[i], error) < 0)
 			return -1;
-	return items->count ? 0
-			    : conf_error(at, error,
-				      "`%s` matches no node of topology %s; write a pattern of nodes (s*), a range (1..4) or a list",
-				      pattern, topology->name);
+	return items->count
+		       ? 0
+		       : conf_error(at, error,
+				 "`%s` matches no node of topology %s; write a pattern of nodes (s*), a range (1..4) or a list",
+				 pattern, topology->name);
 }
 
 static int list_items(const struct scope *s, const struct conf_node *each, struct items *items, char **error)
 {
 	items->words = pool_alloc(s->e->pool, ITEMS_MAX, sizeof *items->words);
 	if (each->type == CONF_SCALAR) {
-		const char *text = filled(s, each, each->value, error), *dots = text ? strstr(text, "..") : NULL;
+		const char *text = filled(s, each, each->value, error),
+			   *dots = text ? strstr(text, "..") : NULL;
 		if (!text)
 			return -1;
-		return dots ? add_range(s, items, each, text, dots, error) : add_nodes(s, items, each, text, error);
+		return dots ? add_range(s, items, each, text, dots, error)
+			    : add_nodes(s, items, each, text, error);
 	}
 	if (conf_expect(each, CONF_SEQUENCE, error) < 0)
 		return -1;
@@ -185,12 +189,15 @@ const char *expanded_group(const struct conf_node *at, const char *name)
 }
 
 /* What a replica is called: in a mapping by its key, in a sequence by `name`, where it has one. */
-static int rename_replica(const struct scope *s, const struct conf_node *block, struct conf_node *twin, char **error)
+static int rename_replica(
+	const struct scope *s, const struct conf_node *block, struct conf_node *twin, char **error)
 {
 	struct conf_node *name = (struct conf_node *)conf_child(twin, "name");
 	struct conf_node *each = (struct conf_node *)conf_child(twin, "each");
 	const struct conf_node *former = conf_child(block, "name");
-	const char *text = block->key ? block->key : former && former->type == CONF_SCALAR ? former->value : "";
+	const char *text = block->key                              ? block->key
+			   : former && former->type == CONF_SCALAR ? former->value
+								   : "";
 	const char *renamed = says_each(text) ? filled(s, block, text, error)
 					      : pool_printf(s->e->pool, "%s-%s", text, s->each);
 	if (!renamed)

@@ -38,14 +38,16 @@ int read_captures(struct experiment *e, const struct conf_node *map, char **erro
 int capture_named(const struct experiment *e, const struct conf_node *map, const char *key, bool required,
 	int *index, char **error);
 /* NODE or NODE/LINK; *link is -1 for NODE. */
-int read_place(const struct experiment *e, const struct conf_node *at, struct subflow_place *place, char **error);
+int read_place(
+	const struct experiment *e, const struct conf_node *at, struct subflow_place *place, char **error);
 
 /* experiment_configurations.c: names, levels and parameters of `configurations` and `factors`; then, once all is
  * read, each one's variant, and what it says of its network. */
 int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
 int lay_out_configurations(struct experiment *e, const char *project, char **error);
 /* experiment_load.c: the same file for other parameters, which it takes over. */
-struct experiment *load_variant(struct experiment *frame, const char *project, json_t *parameters, char **error);
+struct experiment *load_variant(
+	struct experiment *frame, const char *project, json_t *parameters, char **error);
 
 /* experiment_changes.c: makes each link's changes of the lists of `changes`, the experiment's and the
  * configuration's. */
@@ -54,8 +56,8 @@ int read_changes(struct experiment *e, struct configuration *configuration, char
 /* experiment_programs.c: services, preparations, setups, daemons, workloads. */
 int read_services(struct experiment *e, const struct conf_node *map, char **error);
 int read_preparations(struct experiment *e, const struct conf_node *map, char **error);
-int read_setups(struct experiment *e, const struct conf_node *list, const struct setup **setups, size_t *count,
-	char **error);
+int read_setups(struct experiment *e, const struct conf_node *list, const struct setup **setups,
+	size_t *count, char **error);
 int read_daemons(struct experiment *e, const struct conf_node *map, char **error);
 int read_workloads(struct experiment *e, const struct conf_node *map, char **error);
 /* run, within and needs of a program that is a check; `node` is left alone. */

@@ -143,9 +143,9 @@ static int read_head(struct experiment *e, const struct conf_node *root, char **
 {
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
 		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "requires", "files",
-		"setup", "settings", "congestion", "links", "changes", "configurations", "factors", "captures", "preparations",
-		"daemons", "workloads", "measures", "primary", "agree", "procedures", "default_procedures",
-		"comparisons", "subflow_bytes", NULL};
+		"setup", "settings", "congestion", "links", "changes", "configurations", "factors",
+		"captures", "preparations", "daemons", "workloads", "measures", "primary", "agree",
+		"procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
 		check_name(e, root, error) < 0 || conf_string(root, "title", e->name, &e->title, error) < 0 ||
@@ -218,7 +218,8 @@ static struct experiment *new_experiment(const char *path)
 	return e;
 }
 
-struct experiment *load_variant(struct experiment *frame, const char *project, json_t *parameters, char **error)
+struct experiment *load_variant(
+	struct experiment *frame, const char *project, json_t *parameters, char **error)
 {
 	struct experiment *e = new_experiment(frame->path);
 	e->frame = frame;
@@ -266,9 +267,8 @@ const char *experiment_beside(const struct experiment *e, const char *name)
 
 double experiment_number(const struct configuration *c, const char *name)
 {
-	const json_t *parameter = strncmp(name, "topology.", 9) == 0
-					  ? json_object_get(c->variant->parameters, name + 9)
-					  : NULL;
+	const json_t *parameter =
+		strncmp(name, "topology.", 9) == 0 ? json_object_get(c->variant->parameters, name + 9) : NULL;
 	if (json_is_number(parameter))
 		return json_number_value(parameter);
 	for (const struct factor_value *v = c->values; v && v->name; v++)

@@ -49,7 +49,8 @@ static const char *own_topology(const struct experiment *e, const char *name)
 {
 	static const char *const places[] = {"%s.py", "topologies/%s.py"};
 	for (size_t i = 0; !strchr(name, '/') && i < 2; i++) {
-		const char *path = experiment_beside(e, pool_printf(e->pool, i ? places[1] : places[0], name));
+		const char *path =
+			experiment_beside(e, pool_printf(e->pool, i ? places[1] : places[0], name));
 		if (access(path, R_OK) == 0)
 			return path;
 	}
@@ -63,7 +64,8 @@ int read_topology(struct experiment *e, const char *project, json_t *parameters,
 	char *reason = NULL;
 	e->parameters = json_object();
 	if (at && at->type == CONF_MAPPING) {
-		if (conf_need_string(at, "name", &name, error) < 0 || read_parameters(at, e->parameters, error) < 0)
+		if (conf_need_string(at, "name", &name, error) < 0 ||
+			read_parameters(at, e->parameters, error) < 0)
 			return -1;
 	} else if (conf_need_string(e->document, "topology", &name, error) < 0) {
 		return -1;
@@ -78,7 +80,8 @@ int read_topology(struct experiment *e, const char *project, json_t *parameters,
 	return -1;
 }
 
-int read_place(const struct experiment *e, const struct conf_node *at, struct subflow_place *place, char **error)
+int read_place(
+	const struct experiment *e, const struct conf_node *at, struct subflow_place *place, char **error)
 {
 	char node[64];
 	const char *name = at->type == CONF_SCALAR ? at->value : "", *slash = strchr(name, '/');
@@ -226,7 +229,8 @@ static int read_links_named(
 				return -1;
 		}
 	return any ? 0
-		   : conf_error(item, error, "no link of topology %s matches `%s`", topology->name, item->key);
+		   : conf_error(
+			     item, error, "no link of topology %s matches `%s`", topology->name, item->key);
 }
 
 int read_links(struct experiment *e, const struct conf_node *map, struct link_shape *links, char **error)

@@ -198,8 +198,7 @@ int read_daemons(struct experiment *e, const struct conf_node *map, char **error
 static int read_workload(struct experiment *e, const struct conf_node *list, struct workload *w, char **error)
 {
 	static const char *const keys[] = {
-		"name", "node", "run", "config", "ready", "within", "needs", "main", "ends", "each",
-		NULL};
+		"name", "node", "run", "config", "ready", "within", "needs", "main", "ends", "each", NULL};
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
 	w->name = list->key;
@@ -216,7 +215,8 @@ static int read_workload(struct experiment *e, const struct conf_node *list, str
 		mains += p->main;
 		for (const struct program *other = w->programs; other < p; other++)
 			if (strcmp(other->name, p->name) == 0)
-				return conf_error(item, error, "workload `%s` has two programs `%s`", w->name, p->name);
+				return conf_error(
+					item, error, "workload `%s` has two programs `%s`", w->name, p->name);
 	}
 	return mains ? 0
 		     : conf_error(list, error,

@@ -15,9 +15,9 @@ enum step_kind { NUMBER, NAME, NEGATE, ADD, SUBTRACT, MULTIPLY, DIVIDE, POWER, C
 struct step {
 	enum step_kind kind;
 	double number;
-	size_t name;       /* index of names */
-	size_t function;   /* index of functions */
-	size_t arguments;  /* of a call */
+	size_t name;      /* index of names */
+	size_t function;  /* index of functions */
+	size_t arguments; /* of a call */
 };
 
 struct formula {
@@ -179,7 +179,8 @@ static int primary(struct parser *p)
 	if (isalpha((unsigned char)*p->at) || *p->at == '_')
 		return word(p);
 	if (!isdigit((unsigned char)*p->at) && *p->at != '.')
-		return fail(p, *p->at ? "a number, a name or `(` is wanted here" : "the formula ends too early");
+		return fail(
+			p, *p->at ? "a number, a name or `(` is wanted here" : "the formula ends too early");
 	double number = strtod(p->at, &end);
 	if (end == p->at || !isfinite(number))
 		return fail(p, "that is no number");
@@ -276,7 +277,8 @@ static double apply(enum step_kind kind, double a, double b)
 	}
 }
 
-double formula_value(const struct formula *f, double (*lookup)(void *context, const char *name), void *context)
+double formula_value(
+	const struct formula *f, double (*lookup)(void *context, const char *name), void *context)
 {
 	double stack[DEPTH_MAX + 1];
 	size_t n = 0;

@@ -34,22 +34,25 @@ struct flow_selection {
 struct measure {
 	const char *name, *unit;
 	enum measure_kind kind;
-	bool less;            /* `better: less` */
-	double scale;         /* times the value, or times amount per second */
-	const char *program;  /* VALUE, SERIES, SAMPLES: of the workload; of all its replicas */
+	bool less;           /* `better: less` */
+	double scale;        /* times the value, or times amount per second */
+	const char *program; /* VALUE, SERIES, SAMPLES: of the workload; of all its replicas */
 	enum measure_fold fold;
-	int capture;          /* CAPTURE: index of the capture point */
+	int capture; /* CAPTURE: index of the capture point */
 	struct flow_selection flows;
-	const char *path;     /* VALUE: dotted path; SERIES, SAMPLES: path of the list; LINK: in the record's `links` */
-	const char *from, *to, *amount; /* SERIES, SAMPLES: dotted paths in an item; NULL: the item itself, no time */
-	double window[2];     /* SERIES, CAPTURE, SAMPLES: items that start at or after [0] and end at or before [1],
+	const char *
+		path; /* VALUE: dotted path; SERIES, SAMPLES: path of the list; LINK: in the record's `links` */
+	const char *from, *to,
+		*amount; /* SERIES, SAMPLES: dotted paths in an item; NULL: the item itself, no time */
+	double window
+		[2]; /* SERIES, CAPTURE, SAMPLES: items that start at or after [0] and end at or before [1],
 				 seconds */
 	bool windowed;
-	int node;             /* COUNTER: whose */
-	const char *counter;  /* COUNTER: its name, MPTcpExtMPJoinSynRx */
-	int of;               /* QUANTILE: of which measure */
-	double quantile;      /* 0..1 */
-	const int *sum, *over; /* SUM: indices of earlier measures */
+	int node;                     /* COUNTER: whose */
+	const char *counter;          /* COUNTER: its name, MPTcpExtMPJoinSynRx */
+	int of;                       /* QUANTILE: of which measure */
+	double quantile;              /* 0..1 */
+	const int *sum, *over;        /* SUM: indices of earlier measures */
 	size_t sum_count, over_count; /* over_count 0: not divided */
 	const struct formula *formula;
 };

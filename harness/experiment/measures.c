@@ -14,7 +14,8 @@ static int read_window(const struct conf_node *map, bool required, struct measur
 	if (!list && !required)
 		return 0;
 	if (!list || list->type != CONF_SEQUENCE || list->children != 2)
-		return conf_error(list ? list : map, error, "no window; write window: [FROM, TO], in seconds");
+		return conf_error(
+			list ? list : map, error, "no window; write window: [FROM, TO], in seconds");
 	const struct conf_node *item = conf_first(list);
 	for (int i = 0; i < 2; i++, item = item->next) {
 		m->window[i] = item->type == CONF_SCALAR ? strtod(item->value, &end) : 0;
@@ -42,8 +43,9 @@ static int earlier_measure(const struct experiment *e, const struct conf_node *a
 {
 	if (measure_named(e, at, index, error) < 0)
 		return -1;
-	return *index == (int)e->measures_count - 1 ? conf_error(at, error, "measure `%s` is made of itself", at->value)
-						     : 0;
+	return *index == (int)e->measures_count - 1
+		       ? conf_error(at, error, "measure `%s` is made of itself", at->value)
+		       : 0;
 }
 
 /* ---- of a program's output */
@@ -84,12 +86,16 @@ static int read_samples(struct experiment *e, const struct conf_node *map, struc
 	(void)e;
 	if (conf_need_string(map, "samples", &m->path, error) < 0 ||
 		conf_string(map, "amount", NULL, &m->amount, error) < 0 ||
-		conf_string(map, "from", NULL, &m->from, error) < 0 || read_window(map, false, m, error) < 0 ||
+		conf_string(map, "from", NULL, &m->from, error) < 0 ||
+		read_window(map, false, m, error) < 0 ||
 		conf_need_string(map, "program", &m->program, error) < 0)
 		return -1;
 	if (!m->from != !m->windowed)
-		return conf_error(map, error, "`from` and `window` belong together: `from` is when an item began");
-	return m->from && !m->amount ? conf_error(map, error, "items with `from` have their number under `amount`") : 0;
+		return conf_error(
+			map, error, "`from` and `window` belong together: `from` is when an item began");
+	return m->from && !m->amount
+		       ? conf_error(map, error, "items with `from` have their number under `amount`")
+		       : 0;
 }
 
 static int read_quantile(struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
@@ -97,11 +103,13 @@ static int read_quantile(struct experiment *e, const struct conf_node *map, stru
 	const struct conf_node *of = conf_child(map, "of");
 	if (!of)
 		return conf_error(map, error, "no `of`; write {quantile: 99%%, of: MEASURE}");
-	if (conf_fraction(map, "quantile", 0.5, &m->quantile, error) < 0 || earlier_measure(e, of, &m->of, error) < 0)
+	if (conf_fraction(map, "quantile", 0.5, &m->quantile, error) < 0 ||
+		earlier_measure(e, of, &m->of, error) < 0)
 		return -1;
 	return e->measures[m->of].kind == MEASURE_SAMPLES
 		       ? 0
-		       : conf_error(of, error, "measure `%s` has no samples; name one with `samples`", of->value);
+		       : conf_error(of, error, "measure `%s` has no samples; name one with `samples`",
+				 of->value);
 }
 
 /* ---- of captures, links and nodes */
@@ -132,23 +140,25 @@ static int check_windows(const struct experiment *e, const struct conf_node *map
 	size_t count = 0;
 	for (size_t i = 0; i < e->measures_count; i++)
 		count += e->measures[i].kind == MEASURE_CAPTURE && e->measures[i].capture == capture;
-	return count <= ANALYSIS_WINDOWS ? 0
-					  : conf_error(map, error,
-						    "more than %d measures of the capture %s; leave some out",
-						    ANALYSIS_WINDOWS, e->captures[capture].name);
+	return count <= ANALYSIS_WINDOWS
+		       ? 0
+		       : conf_error(map, error, "more than %d measures of the capture %s; leave some out",
+				 ANALYSIS_WINDOWS, e->captures[capture].name);
 }
 
 static int read_capture(struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
 {
 	return capture_named(e, map, "capture", true, &m->capture, error) < 0 ||
-			       read_window(map, true, m, error) < 0 || read_flows(map, &m->flows, error) < 0 ||
+			       read_window(map, true, m, error) < 0 ||
+			       read_flows(map, &m->flows, error) < 0 ||
 			       check_windows(e, map, m->capture, error) < 0
 		       ? -1
 		       : 0;
 }
 
 /* links: LINK.forward.bytes: what a link counted, as the record says it. */
-static int read_link_measure(struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
+static int read_link_measure(
+	struct experiment *e, const struct conf_node *map, struct measure *m, char **error)
 {
 	if (conf_need_string(map, "links", &m->path, error) < 0)
 		return -1;
@@ -235,7 +245,7 @@ static int read_formula(struct experiment *e, const struct conf_node *map, struc
 /* ---- the table */
 
 static const struct kind {
-	const char *key; /* that says the kind */
+	const char *key;     /* that says the kind */
 	const char *keys[7]; /* others that it may have */
 	int (*read)(struct experiment *e, const struct conf_node *map, struct measure *m, char **error);
 } kinds[MEASURE_KINDS] = {
@@ -278,7 +288,8 @@ static int check_known(struct experiment *e, const struct conf_node *map, char *
 static int check_keys(const struct conf_node *map, const struct kind *kind, char **error)
 {
 	for (const struct conf_node *item = conf_first(map); item; item = item->next)
-		if (strcmp(item->key, kind->key) != 0 && !among(kind->keys, item->key) && !among(common, item->key))
+		if (strcmp(item->key, kind->key) != 0 && !among(kind->keys, item->key) &&
+			!among(common, item->key))
 			return conf_error(
 				item, error, "a measure that has `%s` has no `%s`", kind->key, item->key);
 	return 0;
@@ -329,7 +340,8 @@ int read_measures(struct experiment *e, const struct conf_node *root, char **err
 		return 0;
 	static const char *const keys[] = {"measures", "within", NULL};
 	const struct conf_node *pair = conf_child(agree, "measures");
-	if (conf_only(agree, keys, error) < 0 || conf_fraction(agree, "within", 0.005, &e->agree_within, error) < 0)
+	if (conf_only(agree, keys, error) < 0 ||
+		conf_fraction(agree, "within", 0.005, &e->agree_within, error) < 0)
 		return -1;
 	if (!pair || pair->type != CONF_SEQUENCE || pair->children != 2)
 		return conf_error(agree, error, "write agree: {measures: [A, B], within: 0.5%%}");
@@ -348,14 +360,16 @@ static size_t programs_named(const struct workload *w, const char *name)
 	return count;
 }
 
-int check_measured(const struct experiment *e, const struct workload *w, const struct conf_node *at, char **error)
+int check_measured(
+	const struct experiment *e, const struct workload *w, const struct conf_node *at, char **error)
 {
 	for (size_t i = 0; i < e->measures_count; i++) {
 		const struct measure *m = &e->measures[i];
 		size_t count = m->program ? programs_named(w, m->program) : 1;
 		if (count == 0)
-			return conf_error(at, error, "workload `%s` has no program `%s`, which measure `%s` reads",
-				w->name, m->program, m->name);
+			return conf_error(at, error,
+				"workload `%s` has no program `%s`, which measure `%s` reads", w->name,
+				m->program, m->name);
 		if (count > 1 && m->fold == FOLD_NONE && m->kind != MEASURE_SAMPLES)
 			return conf_error(at, error,
 				"measure `%s` reads %zu programs `%s`; say how they become one number: fold: sum, mean, min or max",

@@ -31,7 +31,9 @@ static const char *of_end(const struct names *names, enum of_end what, const cha
 		int l = topology_link(topology, slash + 1);
 		const struct topology_end *end = l >= 0 ? topology_end(topology, n, l) : NULL;
 		if (end)
-			text = what == ADDRESS ? end->address : what == ADDRESS6 ? end->address6 : end->interface;
+			text = what == ADDRESS    ? end->address
+			       : what == ADDRESS6 ? end->address6
+						  : end->interface;
 		else if (what == ADDRESS)
 			text = topology_address(topology, n, slash + 1);
 	}

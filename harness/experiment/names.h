@@ -21,8 +21,8 @@ struct names {
 	const struct procedure *procedure;
 	struct pool *pool;
 	const char *scratch, *seed;
-	const char *files;  /* folder of the experiment's files */
-	const char *folder; /* the trial's: captures and outputs */
+	const char *files;                    /* folder of the experiment's files */
+	const char *folder;                   /* the trial's: captures and outputs */
 	const char *config, *control, *ready; /* NULL: the program at hand has none */
 	json_t *answers;                      /* AS -> object; NULL: only the names are checked */
 	int depth;

@@ -74,6 +74,7 @@ struct bench {
 	const struct shape_backend *chosen[WAYS];
 	struct topology topology;
 	struct network network;
+	struct place places[2];
 };
 
 static int write_text(const char *path, const char *text)
@@ -166,7 +167,9 @@ static int shape_ways(struct bench *bench, struct shaping *shaping, char **error
 	}
 	bench->topology =
 		(struct topology){.name = "proof", .links = bench->links, .links_count = bench->count + 1};
-	bench->network = (struct network){.topology = &bench->topology, .netns = bench->netns};
+	for (int k = 0; k < 2; k++)
+		bench->places[k] = place_of_namespace(k ? "b" : "a", bench->netns[k]);
+	bench->network = (struct network){.topology = &bench->topology, .places = bench->places};
 	*shaping = (struct shaping){.network = &bench->network,
 		.links = bench->shapes,
 		.chosen = bench->chosen,

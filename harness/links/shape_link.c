@@ -59,7 +59,7 @@ static int write_configuration(const struct shaping *shaping, const char *path, 
 		fprintf(out, "  - name: %s\n    ends:\n", topology->links[i].name);
 		for (size_t k = 0; k < 2; k++)
 			fprintf(out, "      - {namespace: /proc/%d/ns/net, interface: %s}\n",
-				(int)shaping->network->pids[topology->links[i].ends[k].node],
+				(int)shaping->network->places[topology->links[i].ends[k].node].pid,
 				topology->links[i].ends[k].interface);
 		for (int k = 0; k < 2; k++) {
 			struct shape shape = seeded(shaping, i, k);

@@ -84,13 +84,13 @@ static void write_commands(FILE *out, const char *device, const struct shape *sh
 
 /* Segmentation offloads make packets that no link carries: off, at both levels (TCP builds super-packets
  * above the qdisc). */
-static int plain_packets(int netns, const char *device, char **error)
+static int plain_packets(const struct place *place, const char *device, char **error)
 {
 	const char *const offloads[] = {
 		"ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", NULL};
 	const char *const segments[] = {"ip", "link", "set", "dev", device, "gso_max_segs", "1", NULL};
-	return process_feed(offloads, netns, "", NULL, error) != 0 ||
-			       process_feed(segments, netns, "", NULL, error) != 0
+	return place_feed(place, offloads, "", NULL, error) != 0 ||
+			       place_feed(place, segments, "", NULL, error) != 0
 		       ? -1
 		       : 0;
 }
@@ -101,11 +101,11 @@ static double number(json_t *object, const char *key)
 }
 
 /* The netem qdisc of a device as the kernel has it, or NULL. */
-static json_t *read_netem(int netns, const char *device, char **error)
+static json_t *read_netem(const struct place *place, const char *device, char **error)
 {
 	const char *const argv[] = {"tc", "-s", "-j", "qdisc", "show", "dev", device, NULL};
 	char *text = NULL;
-	if (process_feed(argv, netns, "", &text, error) != 0)
+	if (place_feed(place, argv, "", &text, error) != 0)
 		return NULL;
 	json_t *all = json_loads(text, 0, NULL), *one, *found = NULL;
 	size_t i;
@@ -128,9 +128,9 @@ static bool agrees(double has, double wanted, double resolution)
 }
 
 /* The kernel leaves out what is not set: it reads as 0. */
-static int verify(int netns, const char *device, const struct shape *shape, char **error)
+static int verify(const struct place *place, const char *device, const struct shape *shape, char **error)
 {
-	json_t *netem = read_netem(netns, device, error);
+	json_t *netem = read_netem(place, device, error);
 	if (!netem)
 		return -1;
 	json_t *options = json_object_get(netem, "options"), *delay = json_object_get(options, "delay");
@@ -159,21 +159,21 @@ static int apply(const struct shaping *shaping, size_t link, int k, const struct
 {
 	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
 	const char *const argv[] = {"tc", "-batch", "-", NULL};
-	int netns = shaping->network->netns[end->node];
+	const struct place *place = &shaping->network->places[end->node];
 	char *batch = NULL;
 	size_t size;
 	FILE *out = open_memstream(&batch, &size);
 	write_commands(out, end->interface, shape);
 	fclose(out);
-	int result = process_feed(argv, netns, batch, NULL, error);
+	int result = place_feed(place, argv, batch, NULL, error);
 	free(batch);
-	return result != 0 ? -1 : verify(netns, end->interface, shape, error);
+	return result != 0 ? -1 : verify(place, end->interface, shape, error);
 }
 
 static int install_end(const struct shaping *shaping, size_t link, int k, char **error)
 {
 	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
-	int result = plain_packets(shaping->network->netns[end->node], end->interface, error);
+	int result = plain_packets(&shaping->network->places[end->node], end->interface, error);
 	return result < 0 ? -1 : apply(shaping, link, k, &shaping->links[link].direction[k], error);
 }
 
@@ -202,7 +202,8 @@ static int collect(struct shaping *shaping, json_t *into, char **error)
 		json_t *link = json_pack("{s:s, s:b}", "backend", "netem", "seeded", 0);
 		for (int k = 0; k < 2; k++) {
 			const struct topology_end *end = &topology->links[i].ends[k];
-			json_t *netem = read_netem(shaping->network->netns[end->node], end->interface, error);
+			json_t *netem =
+				read_netem(&shaping->network->places[end->node], end->interface, error);
 			if (!netem) {
 				json_decref(link);
 				return -1;

@@ -7,7 +7,6 @@
 #include "harness/links/wheel_install.h"
 #include "harness/machine/capabilities.h"
 #include "lib/base/error.h"
-#include "lib/net/netns.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -99,7 +98,7 @@ static int install_end(struct shaping *shaping, size_t link, int k, char **error
 		return -1;
 	struct job job = {
 		at->interface, &settings, bpf_program__fd(shaping->wheel->program->progs.wheel), end, error};
-	return netns_call(shaping->network->netns[at->node], install_inside, &job);
+	return place_call(&shaping->network->places[at->node], install_inside, &job);
 }
 
 /* What comes over a bare link must not be forwarded as a super-packet: those of the wire are what is lost,
@@ -114,7 +113,7 @@ static int plain_end(struct shaping *shaping, size_t link, int k, char **error)
 {
 	const struct topology_end *at = &shaping->network->topology->links[link].ends[k];
 	struct job job = {.interface = at->interface, .error = error};
-	return netns_call(shaping->network->netns[at->node], plain_inside, &job);
+	return place_call(&shaping->network->places[at->node], plain_inside, &job);
 }
 
 static int install(struct shaping *shaping, char **error)

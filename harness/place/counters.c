@@ -1,8 +1,7 @@
-/* Counters: /proc/net/netstat of each namespace; lines come in pairs, names then values. */
+/* Counters: /proc/net/netstat and snmp of each node. */
 #include "harness/place/counters.h"
 
 #include "lib/base/error.h"
-#include "lib/net/netns.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +23,19 @@ static void add_pair(json_t *into, char *names, char *values)
 	}
 }
 
-static int read_netstat(void *context)
+/* Lines in pairs: "TcpExt: NAME ..." and "TcpExt: VALUE ...". */
+static int read_pairs(const struct place *place, const char *path, json_t *into)
 {
-	char *names = NULL, *values = NULL;
-	size_t names_room = 0, values_room = 0;
-	FILE *in = fopen("/proc/thread-self/net/netstat", "re");
-	if (!in)
+	char *text, *rest = NULL;
+	int result = place_read(place, path, &text);
+	if (result < 0)
 		return -1;
-	while (getline(&names, &names_room, in) > 0 && getline(&values, &values_room, in) > 0)
-		add_pair(context, names, values);
-	free(names);
-	free(values);
-	fclose(in);
+	for (char *names = strtok_r(text, "\n", &rest); names; names = strtok_r(NULL, "\n", &rest)) {
+		char *values = strtok_r(NULL, "\n", &rest);
+		if (values)
+			add_pair(into, names, values);
+	}
+	free(text);
 	return 0;
 }
 
@@ -43,11 +43,12 @@ json_t *counters_read(const struct network *network, char **error)
 {
 	json_t *all = json_object();
 	for (size_t i = 0; i < network->topology->nodes_count; i++) {
+		const struct place *place = &network->places[i];
 		json_t *of_node = json_object();
-		json_object_set_new(all, network->topology->nodes[i], of_node);
-		if (netns_call(network->netns[i], read_netstat, of_node) < 0) {
-			error_set(
-				error, "the counters of node %s cannot be read", network->topology->nodes[i]);
+		json_object_set_new(all, place->name, of_node);
+		if (read_pairs(place, "/proc/net/netstat", of_node) < 0 ||
+			read_pairs(place, "/proc/net/snmp", of_node) < 0) {
+			error_set(error, "the counters of node %s cannot be read", place->name);
 			json_decref(all);
 			return NULL;
 		}

@@ -1,4 +1,4 @@
-/* Counters: what the nodes' kernels counted (TcpExt, MPTcpExt) since the network was built. */
+/* Counters: what the nodes' kernels counted (TcpExt, MPTcpExt, Udp, Ip, ...) since the network was built. */
 #ifndef LIQUIDNET_COUNTERS_H
 #define LIQUIDNET_COUNTERS_H
 

@@ -3,7 +3,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-#include "lib/net/netns.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -45,17 +44,13 @@ static char *read_line(int fd, int64_t deadline_ns)
 static int open_nodes(struct network *network, json_t *description, char **error)
 {
 	const struct topology *topology = network->topology;
-	network->pids = calloc(topology->nodes_count, sizeof *network->pids);
-	network->netns = calloc(topology->nodes_count, sizeof *network->netns);
-	for (size_t i = 0; i < topology->nodes_count; i++)
-		network->netns[i] = -1;
+	network->places = calloc(topology->nodes_count + 1, sizeof *network->places);
 	json_t *nodes = json_object_get(description, "nodes");
 	for (size_t i = 0; i < topology->nodes_count; i++) {
-		network->pids[i] = (pid_t)json_integer_value(
-			json_object_get(json_object_get(nodes, topology->nodes[i]), "pid"));
-		network->netns[i] = network->pids[i] > 0 ? netns_open_pid(network->pids[i]) : -1;
-		if (network->netns[i] < 0)
-			return error_set(error, "network: node %s was not built", topology->nodes[i]);
+		json_t *pid = json_object_get(json_object_get(nodes, topology->nodes[i]), "pid");
+		if (place_open_namespace(&network->places[i], topology->nodes[i],
+			    (pid_t)json_integer_value(pid), error) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -98,11 +93,9 @@ int network_build(struct network *network, const char *root, const struct topolo
 
 void network_free(struct network *network)
 {
-	for (size_t i = 0; network->netns && i < network->topology->nodes_count; i++)
-		if (network->netns[i] >= 0)
-			close(network->netns[i]);
-	free(network->netns);
-	free(network->pids);
+	for (size_t i = 0; network->places && i < network->topology->nodes_count; i++)
+		place_close(&network->places[i]);
+	free(network->places);
 	if (network->driver_stdin >= 0)
 		close(network->driver_stdin);
 }

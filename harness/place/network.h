@@ -3,14 +3,14 @@
 #define LIQUIDNET_NETWORK_H
 
 #include "harness/experiment/topology.h"
+#include "harness/place/place.h"
 #include "lib/base/process.h"
 
 struct network {
 	const struct topology *topology;
 	struct process driver;
-	int driver_stdin; /* closing it ends the driver */
-	pid_t *pids;      /* a node's process, by node index */
-	int *netns;       /* a node's network namespace, by node index */
+	int driver_stdin;     /* closing it ends the driver */
+	struct place *places; /* by node index */
 };
 
 /* Builds it; waits until it is up. The description that the driver prints must agree with `topology`. */

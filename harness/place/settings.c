@@ -1,45 +1,32 @@
-/* Settings: /proc/sys of a namespace is seen by entering it. */
+/* Settings: files of /proc/sys, as each node sees them. */
 #include "harness/place/settings.h"
 
 #include "lib/base/error.h"
-#include "lib/net/netns.h"
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-struct access {
-	const char *key, *value; /* value NULL: only read */
-	char now[512];
-};
-
-static int access_sysctl(void *context)
+/* A sysctl's value as it is now, without its newline. 0, or -errno. */
+static int read_sysctl(const struct place *place, const char *path, char now[512])
 {
-	struct access *access = context;
-	char path[256] = "/proc/sys/";
-	size_t used = strlen(path);
-	snprintf(path + used, sizeof path - used, "%s", access->key);
+	char *text;
+	int result = place_read(place, path, &text);
+	if (result < 0)
+		return result;
+	snprintf(now, 512, "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+	return 0;
+}
+
+static void sysctl_path(const char *key, char path[256])
+{
+	size_t used = (size_t)snprintf(path, 256, "/proc/sys/");
+	snprintf(path + used, 256 - used, "%s", key);
 	for (char *at = path + used; *at; at++)
 		if (*at == '.')
 			*at = '/';
-	int fd = open(path, (access->value ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ssize_t n = 0;
-	if (access->value && write(fd, access->value, strlen(access->value)) < 0)
-		n = -errno;
-	if (n == 0) {
-		n = pread(fd, access->now, sizeof access->now - 1, 0);
-		access->now[n > 0 ? n : 0] = 0;
-		access->now[strcspn(access->now, "\n")] = 0;
-		n = n < 0 ? -errno : 0;
-	}
-	close(fd);
-	return (int)n;
 }
 
 /* The kernel prints lists with tabs; people write blanks. */
@@ -62,16 +49,19 @@ static bool same(const char *a, const char *b)
 
 static int apply(const struct network *network, int node, const struct setting *setting, char **error)
 {
-	struct access access = {.key = setting->key, .value = setting->value};
-	int fault = netns_call(network->netns[node], access_sysctl, &access);
+	char path[256], now[512];
+	sysctl_path(setting->key, path);
+	int fault = place_write(&network->places[node], path, setting->value);
+	if (fault == 0)
+		fault = read_sysctl(&network->places[node], path, now);
 	const char *name = network->topology->nodes[node];
 	if (fault < 0)
 		return conf_error(setting->at, error,
 			"node %s does not take `%s: %s` (%s); this kernel may lack it", name, setting->key,
 			setting->value, strerror(-fault));
-	if (!same(access.now, setting->value))
+	if (!same(now, setting->value))
 		return conf_error(setting->at, error, "node %s was told `%s: %s` and says `%s`", name,
-			setting->key, setting->value, access.now);
+			setting->key, setting->value, now);
 	return 0;
 }
 
@@ -91,10 +81,11 @@ json_t *settings_read(const struct network *network, const struct setting *setti
 	for (int node = 0; node < (int)network->topology->nodes_count; node++) {
 		json_t *of_node = json_object();
 		for (size_t i = 0; i < count; i++) {
-			struct access access = {.key = settings[i].key};
+			char path[256], now[512];
+			sysctl_path(settings[i].key, path);
 			if ((settings[i].node < 0 || settings[i].node == node) &&
-				netns_call(network->netns[node], access_sysctl, &access) == 0)
-				json_object_set_new(of_node, settings[i].key, json_string(access.now));
+				read_sysctl(&network->places[node], path, now) == 0)
+				json_object_set_new(of_node, settings[i].key, json_string(now));
 		}
 		json_object_set_new(all, network->topology->nodes[node], of_node);
 	}

@@ -130,7 +130,8 @@ static bool loses(const struct shape *shape)
 
 static bool has_loss(const struct experiment *experiment, const struct configuration *configuration)
 {
-	for (size_t i = 0; configuration->links && i < experiment_topology(experiment, configuration)->links_count; i++)
+	for (size_t i = 0;
+		configuration->links && i < experiment_topology(experiment, configuration)->links_count; i++)
 		for (int k = 0; k < 2; k++)
 			if (configuration->links[i].shaped && loses(&configuration->links[i].direction[k]))
 				return true;

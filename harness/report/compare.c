@@ -150,8 +150,8 @@ static void match(struct compared *c)
 			c->only_a++;
 			continue;
 		}
-		const char *link = other_link(
-			experiment_topology(e, configuration), configuration, &c->b->experiment->configurations[cell.b->configuration]);
+		const char *link = other_link(experiment_topology(e, configuration), configuration,
+			&c->b->experiment->configurations[cell.b->configuration]);
 		if (link) {
 			cell.judgement = JUDGED_INCOMPARABLE;
 			snprintf(cell.why, sizeof cell.why, "%s is another one", link);
@@ -203,7 +203,8 @@ static json_t *circumstances(const struct cells *cells, const char *folder)
 	json_t *of_procedures = json_object();
 	put_settings(settings, e->topology, e->settings, e->settings_count);
 	for (size_t c = 0; c < e->configurations_count; c++)
-		put_own_settings(settings, experiment_topology(e, &e->configurations[c]), e->configurations[c].name, e->configurations[c].settings,
+		put_own_settings(settings, experiment_topology(e, &e->configurations[c]),
+			e->configurations[c].name, e->configurations[c].settings,
 			e->configurations[c].settings_count);
 	for (size_t p = 0; p < e->procedures_count; p++)
 		put_own_settings(of_procedures, e->topology, e->procedures[p].name, e->procedures[p].settings,

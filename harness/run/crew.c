@@ -3,8 +3,6 @@
 #include "harness/run/crew.h"
 
 #include "harness/machine/probe.h"
-#include "harness/machine/project.h"
-#include "harness/machine/sandbox.h"
 #include "harness/record/verdict.h"
 #include "harness/run/pace.h"
 #include "harness/trial/trial.h"
@@ -113,12 +111,11 @@ static int seat_trial(
 	if (results_trial_folder(
 		    crew->results, seat->label, seat->trial.folder, sizeof seat->trial.folder, error) < 0)
 		return -1;
-	const char *visible[] = {crew->options->root, project_programs(), crew->results->folder, NULL};
-	struct sandbox_options options = {
-		.visible = visible, .cgroup_fd = host_cgroup(crew->host, seat->label)};
-	int result = sandbox_start(&seat->sandbox, &options, trial_body, &seat->trial, error);
-	if (options.cgroup_fd >= 0)
-		close(options.cgroup_fd);
+	int cgroup_fd = host_cgroup(crew->host, seat->label);
+	int result = crew->options->executor->start(
+		&seat->trial, crew->results->folder, cgroup_fd, &seat->sandbox, error);
+	if (cgroup_fd >= 0)
+		close(cgroup_fd);
 	if (result < 0)
 		return -1;
 	host_sandbox_started(crew->host, seat->sandbox.pid);
@@ -142,7 +139,7 @@ static json_t *take_record(struct crew *crew, struct seat *seat)
 	json_t *record = seat->text ? json_loads(seat->text, 0, NULL) : NULL;
 	bool late = clock_now_ns() >= seat->deadline_ns;
 	add_usage(crew, seat, record);
-	int status = sandbox_end(&seat->sandbox);
+	int status = crew->options->executor->end(&seat->sandbox);
 	if (record)
 		return record;
 	if (late)
@@ -348,7 +345,7 @@ static void abandon(struct crew *crew)
 {
 	for (size_t i = 0; i < crew->seats_count; i++)
 		if (crew->seats[i].taken) {
-			sandbox_end(&crew->seats[i].sandbox);
+			crew->options->executor->end(&crew->seats[i].sandbox);
 			host_cgroup_remove(crew->host, crew->seats[i].label);
 			free(crew->seats[i].text);
 			crew->seats[i].taken = false;

@@ -7,11 +7,13 @@
 #include "harness/experiment/plan.h"
 #include "harness/machine/host.h"
 #include "harness/record/results.h"
+#include "harness/run/executor.h"
 #include "harness/run/progress.h"
 #include "harness/run/service.h"
 #include "harness/run/until.h"
 
 struct crew_options {
+	const struct executor *executor; /* what trials run in */
 	const char *root;
 	const char *backend;
 	const struct proofs *proofs; /* of back ends, prove.h */

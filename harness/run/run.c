@@ -174,7 +174,8 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 {
 	struct results results = {.log_fd = -1, .lock_fd = -1};
 	struct crew_tally tally = {0};
-	struct crew_options options = {.root = project_root(),
+	struct crew_options options = {.executor = &executor_sandbox,
+		.root = project_root(),
 		.backend = o->backend,
 		.proofs = proofs,
 		.jobs = o->jobs == RUN_JOBS_AUTO ? 0 : (unsigned)o->jobs,

@@ -3,7 +3,6 @@
 
 #include "harness/links/wheel_protocol.h"
 #include "lib/base/clock.h"
-#include "lib/net/netns.h"
 #include <errno.h>
 #include <jansson.h>
 #include <pcap/pcap.h>
@@ -13,9 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (4 << 20)
-#define WAKE_MS 100
-#define HANDOVER_MS (WAKE_MS + 20)
+#define HANDOVER_MS (PLACE_CAPTURE_WAKE_MS + 20)
 
 struct tap {
 	const struct capture_target *target;
@@ -42,29 +39,18 @@ static int leave_out_primers(pcap_t *pcap)
 	return result;
 }
 
-static int activate(void *context)
-{
-	struct tap *tap = context;
-	const struct capture_target *target = tap->target;
-	char fault[PCAP_ERRBUF_SIZE];
-	tap->pcap = pcap_create(target->interface, fault);
-	if (!tap->pcap)
-		return complain(target, fault);
-	pcap_set_snaplen(tap->pcap, (int)target->snap);
-	pcap_set_promisc(tap->pcap, 0);
-	pcap_set_buffer_size(tap->pcap, BUFFER_BYTES);
-	pcap_set_timeout(tap->pcap, WAKE_MS);
-	pcap_set_tstamp_precision(tap->pcap, PCAP_TSTAMP_PRECISION_NANO);
-	if (pcap_activate(tap->pcap) < 0 || pcap_setnonblock(tap->pcap, 1, fault) < 0)
-		return complain(target, pcap_geterr(tap->pcap));
-	return leave_out_primers(tap->pcap) < 0 ? complain(target, pcap_geterr(tap->pcap)) : 0;
-}
-
 static int open_tap(struct tap *tap, const struct capture_target *target)
 {
+	char *fault = NULL;
 	tap->target = target;
-	if (netns_call(target->netns_fd, activate, tap) < 0)
+	tap->pcap = place_capture(target->place, target->interface, target->snap, &fault);
+	if (!tap->pcap) {
+		complain(target, fault);
+		free(fault);
 		return -1;
+	}
+	if (leave_out_primers(tap->pcap) < 0)
+		return complain(target, pcap_geterr(tap->pcap));
 	tap->dumper = pcap_dump_open(tap->pcap, target->path);
 	return tap->dumper ? 0 : complain(target, pcap_geterr(tap->pcap));
 }

@@ -2,12 +2,13 @@
 #ifndef LIQUIDNET_CAPTURE_H
 #define LIQUIDNET_CAPTURE_H
 
+#include "harness/place/place.h"
 #include <stddef.h>
 #include <stdint.h>
 
 struct capture_target {
 	const char *name;
-	int netns_fd;
+	const struct place *place;
 	const char *interface;
 	uint32_t snap; /* bytes kept of a packet */
 	const char *path;

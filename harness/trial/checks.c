@@ -39,14 +39,16 @@ int check_tunnel(struct evidence *e, const struct check *c, char **error)
 		json_pack("{s:I, s:I}", "data_packets", (json_int_t)sight.data, "readable_packets",
 			(json_int_t)sight.readable));
 	if (sight.data < TUNNEL_PACKETS)
-		verdict_judge(e->record, "failed", "only %lu data packets in the tunnel (UDP port %d)", sight.data,
-			c->port);
+		verdict_judge(e->record, "failed", "only %lu data packets in the tunnel (UDP port %d)",
+			sight.data, c->port);
 	else if (c->readable && share < READABLE_SHARE)
 		verdict_judge(e->record, "failed",
-			"the tunnel should be plain, and %.0f %% of its packets cannot be read", 100 * (1 - share));
+			"the tunnel should be plain, and %.0f %% of its packets cannot be read",
+			100 * (1 - share));
 	else if (!c->readable && share > HIDDEN_SHARE)
 		verdict_judge(e->record, "failed",
-			"the tunnel should be encrypted, and %.0f %% of its packets can be read", 100 * share);
+			"the tunnel should be encrypted, and %.0f %% of its packets can be read",
+			100 * share);
 	return 0;
 }
 
@@ -63,7 +65,8 @@ static int take_reasons(struct evidence *e, json_t *answer, char **error)
 			return error_set(error, "`%s` of what it printed is no list", states[s]);
 		json_array_foreach(reasons, i, reason)
 			verdict_judge(e->record, states[s], "%s",
-				json_is_string(reason) ? json_string_value(reason) : "a check gave no reason");
+				json_is_string(reason) ? json_string_value(reason)
+						       : "a check gave no reason");
 	}
 	return 0;
 }

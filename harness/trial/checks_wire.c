@@ -36,8 +36,8 @@ static void check_connection(
 			verdict_judge(e->record, "failed",
 				"the label says TCP, and connection %zu at %s shows MPTCP options", i, at);
 	} else if (strcmp(text(connection, "protocol"), "mptcp") != 0) {
-		verdict_judge(e->record, "failed", "the label says MPTCP, and connection %zu at %s is plain TCP", i,
-			at);
+		verdict_judge(e->record, "failed",
+			"the label says MPTCP, and connection %zu at %s is plain TCP", i, at);
 	} else if (json_is_true(json_object_get(connection, "fallback"))) {
 		verdict_judge(e->record, "failed", "connection %zu at %s fell back to TCP (%s)", i, at,
 			text(connection, "fallback_reason"));
@@ -54,12 +54,14 @@ static void check_counters(struct evidence *e, const struct check *c)
 	if (!c->mptcp && (name = counters_find(counters, "MPTcpExt", "", &node)))
 		verdict_judge(e->record, "failed", "the label says TCP, and node %s counted %s", node, name);
 	if (c->mptcp && (name = counters_find(counters, "MPTcpExt", "Fallback", &node)))
-		verdict_judge(e->record, "failed", "node %s counted %s: a connection fell back to TCP", node, name);
+		verdict_judge(
+			e->record, "failed", "node %s counted %s: a connection fell back to TCP", node, name);
 }
 
 int check_protocol(struct evidence *e, const struct check *c, char **error)
 {
-	json_t *connections = evidence_connections(e, c->captures, c->captures_count, false, error), *connection;
+	json_t *connections = evidence_connections(e, c->captures, c->captures_count, false, error),
+	       *connection;
 	size_t i;
 	if (!connections)
 		return -1;
@@ -95,15 +97,15 @@ static bool comes_from(const struct subflow_place *place, int node, int link)
 	return place->node == node && (place->link < 0 || place->link == link);
 }
 
-static void note_subflow(
-	json_t *subflow, const char *direction, const char *name, json_t *out)
+static void note_subflow(json_t *subflow, const char *direction, const char *name, json_t *out)
 {
 	json_t *bytes = json_object_get(subflow, direction);
-	json_array_append_new(out,
-		json_pack("{s:s, s:s, s:I, s:I, s:O, s:o}", "node", name, "address", text(subflow, "client_address"),
-			"unique_bytes", count(bytes, "unique_bytes"), "payload_bytes", count(bytes, "payload_bytes"),
-			"established_s", json_object_get(subflow, "established_s"), "series_bytes",
-			coarser(json_object_get(bytes, "series_unique_bytes"))));
+	json_array_append_new(
+		out, json_pack("{s:s, s:s, s:I, s:I, s:O, s:o}", "node", name, "address",
+			     text(subflow, "client_address"), "unique_bytes", count(bytes, "unique_bytes"),
+			     "payload_bytes", count(bytes, "payload_bytes"), "established_s",
+			     json_object_get(subflow, "established_s"), "series_bytes",
+			     coarser(json_object_get(bytes, "series_unique_bytes"))));
 }
 
 /* Notes the connection's subflows in the order of the promise, those not promised after; both must be the same. */
@@ -122,7 +124,8 @@ static void match(struct evidence *e, const struct check *c, json_t *connection)
 			bool counts = !json_is_number(json_object_get(subflow, "copy_of")) &&
 				      json_is_number(json_object_get(subflow, "established_s"));
 			flows_place(topology, text(subflow, "client_address"), &node, &link);
-			if (used[i] || !counts || found || (!rest && !comes_from(&c->subflows[want], node, link)))
+			if (used[i] || !counts || found ||
+				(!rest && !comes_from(&c->subflows[want], node, link)))
 				continue;
 			used[i] = true;
 			found = !rest;
@@ -134,12 +137,13 @@ static void match(struct evidence *e, const struct check *c, json_t *connection)
 				out);
 		}
 		if (!rest && !found)
-			verdict_judge(e->record, "failed", "no subflow from node %s on the data connection at %s",
+			verdict_judge(e->record, "failed",
+				"no subflow from node %s on the data connection at %s",
 				c->subflows[want].name, where(e, c));
 	}
 	if (extra)
-		verdict_judge(e->record, "failed", "%zu subflows more on the data connection at %s than promised",
-			extra, where(e, c));
+		verdict_judge(e->record, "failed",
+			"%zu subflows more on the data connection at %s than promised", extra, where(e, c));
 	free(used);
 }
 
@@ -151,7 +155,8 @@ int check_subflows(struct evidence *e, const struct check *c, char **error)
 	json_t *connection = flows_busiest(connections, &c->flows);
 	if (!connection) {
 		if (c->subflows_count)
-			verdict_judge(e->record, "failed", "the capture at %s shows no connection", where(e, c));
+			verdict_judge(
+				e->record, "failed", "the capture at %s shows no connection", where(e, c));
 		return 0;
 	}
 	match(e, c, connection);

@@ -3,7 +3,6 @@
 #include "harness/trial/congestion.h"
 
 #include "harness/record/verdict.h"
-#include "lib/net/netns.h"
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
@@ -42,7 +41,7 @@ struct congestion_target *congestion_targets(const struct experiment *e, const s
 		if (said && said->on_sockets)
 			targets[(*count)++] = (struct congestion_target){.node = e->topology->nodes[node],
 				.wanted = said->value,
-				.netns_fd = network->netns[node]};
+				.place = &network->places[node]};
 	}
 	return targets;
 }
@@ -142,7 +141,7 @@ int congestion_watch(
 		eyes[i].most = json_object();
 		json_object_set_new(nodes, targets[i].node,
 			json_pack("{s:s, s:o}", "wanted", targets[i].wanted, "seen", eyes[i].most));
-		if (netns_call(targets[i].netns_fd, open_diag, &eyes[i]) < 0)
+		if (place_call(targets[i].place, open_diag, &eyes[i]) < 0)
 			result = -1;
 	}
 	if (result == 0)

@@ -10,7 +10,7 @@
 
 struct congestion_target {
 	const char *node, *wanted;
-	int netns_fd;
+	const struct place *place;
 };
 
 /* The nodes for which the experiment says `congestion`, as a configuration and a procedure have it: what is

@@ -50,8 +50,9 @@ int datagrams_read(const char *capture, void (*each)(void *context, const struct
 	pcap_t *pcap = pcap_open_offline_with_tstamp_precision(capture, PCAP_TSTAMP_PRECISION_NANO, fault);
 	if (!pcap)
 		return error_set(error, "%s: %s", capture, fault);
-	int result = pcap_datalink(pcap) == DLT_EN10MB ? 0
-						       : error_set(error, "%s: not a capture of Ethernet", capture);
+	int result = pcap_datalink(pcap) == DLT_EN10MB
+			     ? 0
+			     : error_set(error, "%s: not a capture of Ethernet", capture);
 	int more = 0;
 	while (result == 0 && (more = pcap_next_ex(pcap, &header, &bytes)) == 1)
 		if (take(header, bytes, &d))

@@ -147,8 +147,7 @@ static json_t *analyse(struct evidence *e, const int *captures, size_t count, bo
 	return result;
 }
 
-json_t *evidence_connections(
-	struct evidence *e, const int *captures, size_t count, bool series, char **error)
+json_t *evidence_connections(struct evidence *e, const int *captures, size_t count, bool series, char **error)
 {
 	char key[256] = "";
 	for (size_t i = 0, used = 0; i < count && used < sizeof key; i++)

@@ -16,10 +16,10 @@ struct evidence {
 	const struct experiment *experiment; /* in the configuration's network */
 	const struct configuration *configuration;
 	const struct procedure *procedure;
-	struct stage *stage;           /* outputs; where a check's program runs */
-	const char *const *captures;   /* paths, by capture index */
-	json_t *record;                /* counters and links are in it; measures and verdicts go to it */
-	json_t *seen;                  /* {"INDEX+INDEX": analysis}; owned */
+	struct stage *stage;         /* outputs; where a check's program runs */
+	const char *const *captures; /* paths, by capture index */
+	json_t *record;              /* counters and links are in it; measures and verdicts go to it */
+	json_t *seen;                /* {"INDEX+INDEX": analysis}; owned */
 };
 
 #define EVIDENCE_STEP_S 0.005 /* of bytes over time */

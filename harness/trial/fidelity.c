@@ -54,7 +54,8 @@ static void send_train(struct train *train, const struct network *network, const
 {
 	const struct topology_end *from = &link->ends[k], *to = &link->ends[!k];
 	char *error = NULL;
-	struct stamp_plan plan = {.netns = {network->netns[from->node], network->netns[to->node]},
+	struct stamp_plan plan = {
+		.netns = {network->places[from->node].netns_fd, network->places[to->node].netns_fd},
 		.address = {from->address, to->address},
 		.count = TRAIN,
 		.bytes = FRAME_BYTES,

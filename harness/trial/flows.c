@@ -37,7 +37,8 @@ json_t *flows_busiest(json_t *connections, const struct flow_selection *flows)
 
 bool flows_meant(json_t *connections, const json_t *connection, const struct flow_selection *flows)
 {
-	return flows->port ? has_port(connection, flows->port) : connection == flows_busiest(connections, flows);
+	return flows->port ? has_port(connection, flows->port)
+			   : connection == flows_busiest(connections, flows);
 }
 
 double flows_window(json_t *connections, const struct flow_selection *flows, size_t window)
@@ -51,7 +52,8 @@ double flows_window(json_t *connections, const struct flow_selection *flows, siz
 		if (!flows_meant(connections, connection, flows))
 			continue;
 		for (int k = 0; k < 2; k++) {
-			json_t *windows = json_object_get(json_object_get(connection, directions[k]), "windows");
+			json_t *windows =
+				json_object_get(json_object_get(connection, directions[k]), "windows");
 			whole[k] += delivered(connection, directions[k]);
 			bytes[k] += json_number_value(
 				json_object_get(json_array_get(windows, window), "delivered_bytes"));

@@ -106,8 +106,9 @@ int measure_samples(const struct measure *m, json_t *document, json_t *samples, 
 			return -1;
 		json_array_append_new(samples, json_real(value * m->scale));
 	}
-	return json_array_size(samples) <= SAMPLES_MAX ? 0
-						       : error_set(error, "more than %d samples", SAMPLES_MAX);
+	return json_array_size(samples) <= SAMPLES_MAX
+		       ? 0
+		       : error_set(error, "more than %d samples", SAMPLES_MAX);
 }
 
 static int ascending(const void *a, const void *b)
@@ -150,7 +151,8 @@ static double fold(enum measure_fold how, double sum, double value, size_t befor
 	return how == FOLD_LEAST ? fmin(sum, value) : how == FOLD_MOST ? fmax(sum, value) : sum + value;
 }
 
-static int take_of_programs(struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
+static int take_of_programs(
+	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	const struct workload *w = &e->experiment->workloads[e->procedure->workload];
 	size_t count = 0;
@@ -161,7 +163,7 @@ static int take_of_programs(struct evidence *e, const struct measure *m, double 
 		if (!program_called(p, m->program))
 			continue;
 		json_t *document = output_of(e, p->name, error);
-		int result = !document                       ? -1
+		int result = !document                    ? -1
 			     : m->kind == MEASURE_SAMPLES ? measure_samples(m, document, samples, error)
 							  : measure_value(m, document, &one, error);
 		json_decref(document);
@@ -174,7 +176,8 @@ static int take_of_programs(struct evidence *e, const struct measure *m, double 
 	return 0;
 }
 
-static int take_samples(struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
+static int take_samples(
+	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	if (take_of_programs(e, m, value, samples, error) < 0)
 		return -1;
@@ -182,12 +185,14 @@ static int take_samples(struct evidence *e, const struct measure *m, double *val
 	return isnan(*value) ? error_set(error, "program %s has no samples", m->program) : 0;
 }
 
-static int take_quantile(struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
+static int take_quantile(
+	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	const char *of = e->experiment->measures[m->of].name;
 	(void)samples;
 	(void)error;
-	*value = measure_quantile(json_object_get(json_object_get(e->record, "samples"), of), m->quantile) * m->scale;
+	*value = measure_quantile(json_object_get(json_object_get(e->record, "samples"), of), m->quantile) *
+		 m->scale;
 	return 0;
 }
 
@@ -222,7 +227,8 @@ static size_t window_index(const struct experiment *e, const struct measure *m)
 	return index;
 }
 
-static int take_capture(struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
+static int take_capture(
+	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	double bytes, seconds = m->window[1] - m->window[0];
 	(void)samples;
@@ -239,14 +245,16 @@ static int take_capture(struct evidence *e, const struct measure *m, double *val
 			return -1;
 		if (!flows_busiest(connections, &m->flows))
 			return error_set(error, "the capture at %s shows no connection%s",
-				e->experiment->captures[m->capture].name, m->flows.port ? " of that port" : "");
+				e->experiment->captures[m->capture].name,
+				m->flows.port ? " of that port" : "");
 		bytes = flows_window(connections, &m->flows, window_index(e->experiment, m));
 	}
 	*value = bytes / seconds * m->scale;
 	return 0;
 }
 
-static int take_link(struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
+static int take_link(
+	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	json_t *found = measure_path(json_object_get(e->record, "links"), m->path);
 	(void)samples;
@@ -257,7 +265,8 @@ static int take_link(struct evidence *e, const struct measure *m, double *value,
 }
 
 /* The kernel's counters that are 0 are not in the record; a name that it does not know is 0 too. */
-static int take_counter(struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
+static int take_counter(
+	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	const char *node = e->experiment->topology->nodes[m->node];
 	json_t *of = json_object_get(json_object_get(e->record, "counters"), node);
@@ -302,12 +311,15 @@ static double named_number(void *context, const char *name)
 	return json_is_number(value) ? json_number_value(value) : experiment_number(e->configuration, name);
 }
 
-static int take_formula(struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
+static int take_formula(
+	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	(void)samples;
 	*value = formula_value(m->formula, named_number, e) * m->scale;
-	return isnan(*value) ? error_set(error, "its formula has no value here (a division by 0, a root of what is negative, or a factor without a value)")
-			     : 0;
+	return isnan(*value)
+		       ? error_set(error,
+				 "its formula has no value here (a division by 0, a root of what is negative, or a factor without a value)")
+		       : 0;
 }
 
 static int (*const takers[MEASURE_KINDS])(

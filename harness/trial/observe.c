@@ -60,7 +60,7 @@ static int start_captures(struct observer *o, const struct network *network, int
 	for (size_t i = 0; i < e->captures_count; i++) {
 		const struct capture_point *point = &e->captures[i];
 		targets[i] = (struct capture_target){.name = point->name,
-			.netns_fd = network->netns[point->node],
+			.place = &network->places[point->node],
 			.interface = topology_end(network->topology, point->node, point->link)->interface,
 			.snap = point->snap,
 			.path = o->captures[i]};

@@ -33,9 +33,15 @@ void stage_init(struct stage *stage, struct pool *pool, const struct experiment 
 		.folder = folder,
 		.seed = seed,
 		.answers = json_object()};
-	stage->running = pool_alloc(pool,
-		e->daemons_count + e->workloads[procedure->workload].programs_count + 1, sizeof *stage->running);
+	stage->running =
+		pool_alloc(pool, e->daemons_count + e->workloads[procedure->workload].programs_count + 1,
+			sizeof *stage->running);
 	stage->prepared = pool_alloc(pool, e->preparations_count + 1, sizeof *stage->prepared);
+}
+
+static const struct place *place_of(const struct stage *stage, const struct program *program)
+{
+	return &stage->network->places[program->node];
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -63,10 +69,13 @@ static int run_command(struct stage *stage, const char **argv, int node, bool wi
 	*output = NULL;
 	options.argv = expand_all(&stage->names, argv, error);
 	options.directory = stage->names.scratch;
-	if (node >= 0)
-		options.netns_fd = stage->network->netns[node];
 	int64_t limit = earlier(within_ns, stage->deadline_ns - clock_now_ns());
-	int status = options.argv ? process_run(&options, with_errors, (int)(limit / NS_PER_MS) + 1, output, error) : -1;
+	int limit_ms = (int)(limit / NS_PER_MS) + 1, status = -1;
+	if (options.argv && node < 0)
+		status = process_run(&options, with_errors, limit_ms, output, error);
+	else if (options.argv)
+		status = place_run(
+			&stage->network->places[node], &options, with_errors, limit_ms, output, error);
 	if (status > 0)
 		error_set(error, "%s ended with status %d: %.200s", options.argv[0], status, *output);
 	if (status == 0)
@@ -86,8 +95,8 @@ static int set_up(struct stage *stage, const struct setup *setups, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		char *output;
 		if (run_command(stage, setups[i].argv, setups[i].node, true, COMMAND_NS, &output, error) < 0)
-			return error_prefix(error, "setup in node %s",
-				stage->network->topology->nodes[setups[i].node]);
+			return error_prefix(
+				error, "setup in node %s", stage->network->topology->nodes[setups[i].node]);
 		free(output);
 	}
 	return 0;
@@ -164,14 +173,13 @@ static int start(struct stage *stage, struct running *r, int ready_fd, char **er
 	options.argv = expand_all(&stage->names, r->program->argv, error);
 	if (!options.argv)
 		return -1;
-	options.netns_fd = stage->network->netns[r->program->node];
 	options.keep_fd = ready_fd;
 	options.directory = stage->names.scratch;
 	options.stdout_fd = open(r->output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
 	options.stderr_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
 	int result = options.stdout_fd < 0 || options.stderr_fd < 0
 			     ? error_set(error, "%s: %s", log, strerror(errno))
-			     : process_start(&r->process, &options, error);
+			     : place_start(place_of(stage, r->program), &options, &r->process, error);
 	close(options.stdout_fd);
 	close(options.stderr_fd);
 	return result;
@@ -206,8 +214,8 @@ static int launch(struct stage *stage, const struct program *program, bool daemo
 	}
 	if (result == 0) {
 		int64_t deadline = earlier(stage->deadline_ns, clock_now_ns() + program->within_ns);
-		result = ready_await(program, &r->process, ready[0], stage->network->netns[program->node],
-			r->output, deadline, error);
+		result = ready_await(
+			program, &r->process, ready[0], place_of(stage, program), r->output, deadline, error);
 	}
 	if (ready[0] >= 0)
 		close(ready[0]);
@@ -292,10 +300,15 @@ bool stage_alive(struct stage *stage, char **error)
 	return true;
 }
 
+static void end(struct stage *stage, struct running *r)
+{
+	place_stop(place_of(stage, r->program), &r->process, STOP_GRACE_MS);
+}
+
 void stage_stop(struct stage *stage)
 {
 	while (stage->count)
-		process_stop(&stage->running[--stage->count].process, STOP_GRACE_MS);
+		end(stage, &stage->running[--stage->count]);
 	json_decref(stage->names.answers);
 	stage->names.answers = NULL;
 }

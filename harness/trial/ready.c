@@ -5,7 +5,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/net/listeners.h"
-#include "lib/net/netns.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -100,11 +99,11 @@ static int look_until(const struct program *program, struct process *process, st
 	}
 }
 
-static int await_listener(const struct program *program, struct process *process, int netns_fd,
+static int await_listener(const struct program *program, struct process *process, const struct place *place,
 	int64_t deadline_ns, char **error)
 {
 	struct look look = {.port = program->ready_port, .error = error};
-	int result = netns_call(netns_fd, open_listeners, &look);
+	int result = place_call(place, open_listeners, &look);
 	if (result < 0)
 		return *error ? -1 : error_set(error, "its node is gone");
 	result = look_until(program, process, &look, deadline_ns, error);
@@ -152,14 +151,14 @@ static int await_output(const struct program *program, struct process *process, 
 	return result;
 }
 
-int ready_await(const struct program *program, struct process *process, int ready_fd, int netns_fd,
-	const char *output, int64_t deadline_ns, char **error)
+int ready_await(const struct program *program, struct process *process, int ready_fd,
+	const struct place *place, const char *output, int64_t deadline_ns, char **error)
 {
 	switch (program->ready) {
 	case READY_DESCRIPTOR:
 		return await_word(program, process, ready_fd, deadline_ns, error);
 	case READY_LISTEN:
-		return await_listener(program, process, netns_fd, deadline_ns, error);
+		return await_listener(program, process, place, deadline_ns, error);
 	case READY_OUTPUT:
 		return await_output(program, process, output, deadline_ns, error);
 	case READY_NONE:

@@ -3,12 +3,13 @@
 #define LIQUIDNET_READY_H
 
 #include "harness/experiment/experiment.h"
+#include "harness/place/place.h"
 #include "lib/base/process.h"
 
 /* Waits by the program's own rule: a word on `ready_fd`, a listening port in the namespace, a line in its
  * output. 0 when it is ready (at once for a program without a rule); -1 and *error when it ended first or the
  * deadline passed. */
-int ready_await(const struct program *program, struct process *process, int ready_fd, int netns_fd,
-	const char *output, int64_t deadline_ns, char **error);
+int ready_await(const struct program *program, struct process *process, int ready_fd,
+	const struct place *place, const char *output, int64_t deadline_ns, char **error);
 
 #endif

@@ -94,7 +94,8 @@ static int serve(struct run *run, char **error)
 		SCRATCH, t->files, seed, run->deadline_ns);
 	run->stage.begun = begin_changes;
 	run->stage.context = run;
-	if (stage_setup(&run->stage, error) < 0 || stage_daemons(&run->stage, error) < 0 || stage_asks(&run->stage, error) < 0)
+	if (stage_setup(&run->stage, error) < 0 || stage_daemons(&run->stage, error) < 0 ||
+		stage_asks(&run->stage, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "daemons");
 	return 0;

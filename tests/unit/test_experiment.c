@@ -26,14 +26,15 @@ static int make_folder(void **state)
 	snprintf(topology, sizeof topology, "%s/bus.py", folder);
 	snprintf(script, sizeof script, "%s/look.py", folder);
 	put(script, "");
-	put(topology, "from links import RoutedTopo\n"
-		      "class BusTopo(RoutedTopo):\n"
-		      "    def layout(self, hosts: int = 2, prefix: str = 'h') -> None:\n"
-		      "        self.router('core')\n"
-		      "        for i in range(1, hosts + 1):\n"
-		      "            self.host(f'{prefix}{i}', f'default via 10.0.{i}.2')\n"
-		      "            self.link(f'l{i}', (f'{prefix}{i}', f'10.0.{i}.1/24'), ('core', f'10.0.{i}.2/24'))\n"
-		      "topos = {'bus': BusTopo}\n");
+	put(topology,
+		"from links import RoutedTopo\n"
+		"class BusTopo(RoutedTopo):\n"
+		"    def layout(self, hosts: int = 2, prefix: str = 'h') -> None:\n"
+		"        self.router('core')\n"
+		"        for i in range(1, hosts + 1):\n"
+		"            self.host(f'{prefix}{i}', f'default via 10.0.{i}.2')\n"
+		"            self.link(f'l{i}', (f'{prefix}{i}', f'10.0.{i}.1/24'), ('core', f'10.0.{i}.2/24'))\n"
+		"topos = {'bus': BusTopo}\n");
 	return 0;
 }
 
@@ -157,7 +158,8 @@ static void checks_of_every_kind(void **state)
 	const struct procedure *p = &e->procedures[0];
 	assert_int_equal(p->checks_count, 5);
 	assert_int_equal(p->checks[0].kind, CHECK_PROTOCOL);
-	assert_true(p->checks[0].mptcp && p->checks[0].captures_count == 2 && p->checks[0].flows.port == 5201);
+	assert_true(
+		p->checks[0].mptcp && p->checks[0].captures_count == 2 && p->checks[0].flows.port == 5201);
 	assert_string_equal(p->checks[1].subflows[1].name, "h2/l2");
 	assert_int_equal(p->checks[1].subflows[0].link, -1);
 	assert_int_equal(p->checks[1].subflows[1].link, 1);
@@ -165,10 +167,12 @@ static void checks_of_every_kind(void **state)
 	assert_int_equal(p->checks[3].program.node, -1);
 	assert_int_equal(p->checks[4].program.node, topology_node(e->topology, "h2"));
 	assert_true(e->measures[0].flows.udp);
-	struct names names = {.experiment = e, .procedure = p, .pool = e->pool, .files = "/f", .folder = "/t"};
+	struct names names = {
+		.experiment = e, .procedure = p, .pool = e->pool, .files = "/f", .folder = "/t"};
 	char *error = NULL;
-	assert_string_equal(names_expand(&names, "${file:look.py} ${capture:core/l1} ${output:main} ${interface:h2/l2}",
-				    &error),
+	assert_string_equal(
+		names_expand(&names, "${file:look.py} ${capture:core/l1} ${output:main} ${interface:h2/l2}",
+			&error),
 		"/f/look.py /t/core-l1.pcap /t/main.out h2-l2");
 	experiment_free(e);
 }
@@ -176,7 +180,8 @@ static void checks_of_every_kind(void **state)
 static void faults_are_named_by_line(void **state)
 {
 	static const char *const cases[][2] = {
-		{"experiment: e\ntopology: {name: bus, hosts: 3, ports: 2}\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+		{"experiment: e\ntopology: {name: bus, hosts: 3, ports: 2}\n" CONFIGURATIONS WORKLOAD MEASURES
+				PROCEDURES,
 			":2: topology `bus`: driver.py: no parameter `ports`"},
 		{"experiment: e\ntopology: {hosts: 3}\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
 			"e.yaml:2: "},
@@ -186,41 +191,58 @@ static void faults_are_named_by_line(void **state)
 			"no parameter `ports`"},
 		/* A program of a node that the smaller network does not have. */
 		{HEAD "configurations: {c: {topology: {hosts: 2}}}\n"
-		      "workloads:\n  w: [{name: main, node: h3, run: [true], main: true}]\n" MEASURES PROCEDURES,
+		      "workloads:\n  w: [{name: main, node: h3, run: [true], main: true}]\n" MEASURES
+				PROCEDURES,
 			":5: no node `h3`"},
-		{HEAD "daemons: {d: {each: 'x*', node: h1, run: [a, '${ready}']}}\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+		{HEAD "daemons: {d: {each: 'x*', node: h1, run: [a, '${ready}']}}\n" CONFIGURATIONS WORKLOAD
+				MEASURES PROCEDURES,
 			":3: `x*` matches no node"},
-		{HEAD "daemons: {d: {each: 3..1, node: h1, run: [a, '${ready}']}}\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+		{HEAD "daemons: {d: {each: 3..1, node: h1, run: [a, '${ready}']}}\n" CONFIGURATIONS WORKLOAD
+				MEASURES PROCEDURES,
 			":3: `3..1` is no range"},
-		{HEAD "daemons: {d: {each: 1..99999999, node: h1, run: [a]}}\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+		{HEAD "daemons: {d: {each: 1..99999999, node: h1, run: [a]}}\n" CONFIGURATIONS WORKLOAD
+				MEASURES PROCEDURES,
 			":3: `1..99999999` is no range"},
-		{HEAD "daemons: {d: {each: [], node: h1, run: [a]}}\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+		{HEAD "daemons: {d: {each: [], node: h1, run: [a]}}\n" CONFIGURATIONS WORKLOAD MEASURES
+				PROCEDURES,
 			":3: no items"},
-		{HEAD "daemons: {d: {node: 'h${topology.ports}', run: [a]}}\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+		{HEAD "daemons: {d: {node: 'h${topology.ports}', run: [a]}}\n" CONFIGURATIONS WORKLOAD
+				MEASURES PROCEDURES,
 			":3: `${topology.ports}`: the experiment's `topology` has no `ports`"},
 		{HEAD CONFIGURATIONS "workloads:\n  w: [{name: a, node: h1, run: [x]}]\n" MEASURES PROCEDURES,
 			"has no main program"},
-		{HEAD CONFIGURATIONS "workloads:\n  w: [{name: a, node: h1, run: [x], main: true}, {name: a, node: h1, run: [x]}]\n" MEASURES PROCEDURES,
+		{HEAD CONFIGURATIONS
+			"workloads:\n  w: [{name: a, node: h1, run: [x], main: true}, {name: a, node: h1, run: [x]}]\n" MEASURES
+				PROCEDURES,
 			"two programs `a`"},
-		{HEAD CONFIGURATIONS "workloads:\n  w: [{name: main, each: 'h*', node: '${each}', run: [x], main: true}]\n" MEASURES PROCEDURES,
+		{HEAD CONFIGURATIONS
+			"workloads:\n  w: [{name: main, each: 'h*', node: '${each}', run: [x], main: true}]\n" MEASURES
+				PROCEDURES,
 			"measure `one` reads 3 programs `main`; say how they become one number"},
 		{HEAD CONFIGURATIONS WORKLOAD MEASURES "  two: {unit: x, formula: one + three}\n" PROCEDURES,
 			":8: `three` is neither an earlier measure"},
-		{HEAD CONFIGURATIONS WORKLOAD MEASURES "  two: {unit: x, formula: one +}\n" PROCEDURES, ":8: at `"},
-		{HEAD CONFIGURATIONS WORKLOAD MEASURES "  two: {unit: x, quantile: 50%, of: one}\n" PROCEDURES,
+		{HEAD CONFIGURATIONS WORKLOAD MEASURES "  two: {unit: x, formula: one +}\n" PROCEDURES,
+			":8: at `"},
+		{HEAD CONFIGURATIONS WORKLOAD MEASURES
+			"  two: {unit: x, quantile: 50%, of: one}\n" PROCEDURES,
 			":8: measure `one` has no samples"},
-		{HEAD CONFIGURATIONS WORKLOAD MEASURES "  two: {unit: x, samples: a, program: main, from: t}\n" PROCEDURES,
+		{HEAD CONFIGURATIONS WORKLOAD MEASURES
+			"  two: {unit: x, samples: a, program: main, from: t}\n" PROCEDURES,
 			":8: `from` and `window` belong together"},
 		{HEAD CONFIGURATIONS WORKLOAD MEASURES "  two: {unit: x, counter: h9, name: a}\n" PROCEDURES,
 			":8: no node `h9`"},
-		{HEAD CONFIGURATIONS WORKLOAD MEASURES "  two: {unit: x, value: v, program: main, better: worse}\n" PROCEDURES,
+		{HEAD CONFIGURATIONS WORKLOAD MEASURES
+			"  two: {unit: x, value: v, program: main, better: worse}\n" PROCEDURES,
 			":8: "},
-		{HEAD "files: [../x]\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES, ":3: `../x`: name a file beside"},
+		{HEAD "files: [../x]\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+			":3: `../x`: name a file beside"},
 		{HEAD "files: [none.py]\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES, "No such file"},
-		{HEAD "setup: [{node: h1, run: ['${file:none.py}']}]\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES,
+		{HEAD "setup: [{node: h1, run: ['${file:none.py}']}]\n" CONFIGURATIONS WORKLOAD MEASURES
+				PROCEDURES,
 			":3: `${file:none.py}`: the experiment has no such file"},
 		{HEAD "setup: [{node: h1}]\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES, ":3: no `run`"},
-		{HEAD CONFIGURATIONS WORKLOAD MEASURES "procedures: {p: {workload: w, expect: {protocol: tcp}}}\n",
+		{HEAD CONFIGURATIONS WORKLOAD MEASURES
+			"procedures: {p: {workload: w, expect: {protocol: tcp}}}\n",
 			":8: `protocol` is seen in a capture; add `at: NODE/LINK`"},
 		{HEAD "captures: {core/l1: {}}\n" CONFIGURATIONS WORKLOAD MEASURES
 		      "procedures: {p: {workload: w, expect: {at: core/l1, subflows: [h1/l9]}}}\n",
@@ -228,7 +250,8 @@ static void faults_are_named_by_line(void **state)
 		{HEAD "captures: {core/l1: {}}\n" CONFIGURATIONS WORKLOAD MEASURES
 		      "procedures: {p: {workload: w, expect: {at: core/l1, flows: {protocol: tcp}}}}\n",
 			":9: no `port`"},
-		{HEAD CONFIGURATIONS WORKLOAD MEASURES "procedures: {p: {workload: w, expect: {program: {node: h1}}}}\n",
+		{HEAD CONFIGURATIONS WORKLOAD MEASURES
+			"procedures: {p: {workload: w, expect: {program: {node: h1}}}}\n",
 			":8: no `run`"},
 		{HEAD CONFIGURATIONS "links: {'x*': {rate: 1Mbit/s}}\n" WORKLOAD MEASURES PROCEDURES,
 			":4: no link of topology bus matches `x*`"},

@@ -8,7 +8,10 @@
 static double lookup(void *context, const char *name)
 {
 	(void)context;
-	return strcmp(name, "a") == 0 ? 3 : strcmp(name, "rate-2.x") == 0 ? 10 : strcmp(name, "zero") == 0 ? 0 : NAN;
+	return strcmp(name, "a") == 0          ? 3
+	       : strcmp(name, "rate-2.x") == 0 ? 10
+	       : strcmp(name, "zero") == 0     ? 0
+					       : NAN;
 }
 
 static void is(const char *text, double wanted)
@@ -56,8 +59,9 @@ static void no_value_is_no_number(void **state)
 static void faults(void **state)
 {
 	static const char *const cases[][2] = {{"", "ends too early"}, {"1 +", "ends too early"},
-		{"(1", "a `)` is missing"}, {"1)", "nothing is expected here"}, {"1 2", "nothing is expected here"},
-		{"sin(1)", "no such function"}, {"sqrt(1, 2)", "takes one argument"}, {"1 + *", "is wanted here"},
+		{"(1", "a `)` is missing"}, {"1)", "nothing is expected here"},
+		{"1 2", "nothing is expected here"}, {"sin(1)", "no such function"},
+		{"sqrt(1, 2)", "takes one argument"}, {"1 + *", "is wanted here"},
 		{"a $ b", "nothing is expected here"}, {"max()", "is wanted here"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

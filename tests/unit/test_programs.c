@@ -43,12 +43,17 @@ static void it_begins_when_the_main_program_is_started(void **state)
 			.ready = READY_OUTPUT,
 			.ready_text = "serving",
 			.within_ns = 10 * NS_PER_S},
-		{.name = "second", .group = "second", .argv = second, .needs = needs, .main = true, .within_ns = 10 * NS_PER_S}};
+		{.name = "second",
+			.group = "second",
+			.argv = second,
+			.needs = needs,
+			.main = true,
+			.within_ns = 10 * NS_PER_S}};
 	struct workload workload = {.name = "download", .programs = programs, .programs_count = 3};
 	const struct experiment experiment = {.workloads = &workload, .workloads_count = 1};
 	const struct procedure procedure = {.workload = 0};
-	int netns = -1;
-	const struct network network = {.netns = &netns};
+	struct place here = place_of_namespace("here", -1);
+	const struct network network = {.places = &here};
 	struct pool *pool = pool_new();
 	struct stage stage;
 	stage_init(&stage, pool, &experiment, &procedure, &network, folder, folder, folder, "1",

@@ -85,10 +85,10 @@ static void test_a_word_on_the_descriptor(void **state)
 {
 	(void)state;
 	int fd = start_with_pipe("read line; echo READY >&%d; read line");
-	assert_int_equal(ready_await(&by_word, &process, fd, -1, NULL, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, AT_ONCE, &error), -1);
 	check_error("not ready in time");
 	order("go\n");
-	assert_int_equal(ready_await(&by_word, &process, fd, -1, NULL, SOON, &error), 0);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, SOON, &error), 0);
 	close(fd);
 }
 
@@ -96,7 +96,7 @@ static void test_no_word_but_the_end(void **state)
 {
 	(void)state;
 	int fd = start_with_pipe("exit 3 >&%d");
-	assert_int_equal(ready_await(&by_word, &process, fd, -1, NULL, SOON, &error), -1);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, SOON, &error), -1);
 	check_error("ended before it was ready, with exit status 3");
 	close(fd);
 }
@@ -106,7 +106,7 @@ static void test_a_descriptor_that_is_closed_without_a_word(void **state)
 {
 	(void)state;
 	int fd = start_with_pipe("exec %d>&-; read line");
-	assert_int_equal(ready_await(&by_word, &process, fd, -1, NULL, SOON, &error), -1);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, SOON, &error), -1);
 	check_error("closed");
 	assert_null(strstr(error, "ended"));
 	close(fd);
@@ -118,27 +118,28 @@ static void test_a_line_of_its_output(void **state)
 {
 	(void)state;
 	start("echo starting; read line; printf 'all is '; read line; echo up; read line", -1);
-	assert_int_equal(ready_await(&by_output, &process, -1, -1, output, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, AT_ONCE, &error), -1);
 	check_error("not ready in time");
 	order("a\n");
-	assert_int_equal(ready_await(&by_output, &process, -1, -1, output, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, AT_ONCE, &error), -1);
 	order("b\n");
-	assert_int_equal(ready_await(&by_output, &process, -1, -1, output, SOON, &error), 0);
-	assert_int_equal(ready_await(&by_output, &process, -1, -1, output, SOON, &error), 0); /* long since */
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, SOON, &error), 0);
+	assert_int_equal(
+		ready_await(&by_output, &process, -1, NULL, output, SOON, &error), 0); /* long since */
 }
 
 static void test_its_output_is_read_to_its_end(void **state)
 {
 	(void)state;
 	start("echo it is up", -1);
-	assert_int_equal(ready_await(&by_output, &process, -1, -1, output, SOON, &error), 0);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, SOON, &error), 0);
 }
 
 static void test_no_such_line_but_the_end(void **state)
 {
 	(void)state;
 	start("echo it is down; exit 4", -1);
-	assert_int_equal(ready_await(&by_output, &process, -1, -1, output, SOON, &error), -1);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, SOON, &error), -1);
 	check_error("exit status 4");
 }
 
@@ -163,19 +164,19 @@ static void listens(int family)
 	int fd = listener(family, &program.ready_port);
 	if (fd < 0 && family == AF_INET6)
 		skip(); /* a machine without IPv6 */
-	int netns = netns_open_pid(getpid());
-	assert_true(fd >= 0 && netns >= 0);
+	struct place here;
+	assert_true(fd >= 0 && place_open_namespace(&here, "here", getpid(), &error) == 0);
 	start("read line", -1);
 	/* Bound is not listening. */
-	assert_int_equal(ready_await(&program, &process, -1, netns, NULL, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, AT_ONCE, &error), -1);
 	check_error("not ready in time");
 	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(ready_await(&program, &process, -1, netns, NULL, SOON, &error), 0);
+	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, SOON, &error), 0);
 	close(fd);
 	order("end\n");
-	assert_int_equal(ready_await(&program, &process, -1, netns, NULL, SOON, &error), -1);
+	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, SOON, &error), -1);
 	check_error("exit status 0");
-	close(netns);
+	place_close(&here);
 }
 
 static void test_a_port_that_listens(void **state)
@@ -195,7 +196,7 @@ static void test_no_rule_is_ready_at_once(void **state)
 	const struct program program = {.name = "serverd", .ready = READY_NONE};
 	(void)state;
 	start("read line", -1);
-	assert_int_equal(ready_await(&program, &process, -1, -1, NULL, 0, &error), 0);
+	assert_int_equal(ready_await(&program, &process, -1, NULL, NULL, 0, &error), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)

@@ -1,14 +1,14 @@
 /* Services, congestion controls and sums in an experiment file: what is refused and where, what is said last
  * wins; services started, missed, started anew; how a trial is judged by the sockets that were seen. */
-#include "tests/unit/check.h"
-#include "harness/experiment/topology.h"
+#include "harness/experiment/names.h"
 #include "harness/experiment/template.h"
+#include "harness/experiment/topology.h"
 #include "harness/record/verdict.h"
 #include "harness/run/service.c"
 #include "harness/trial/congestion.h"
 #include "harness/trial/measures.h"
 #include "harness/trial/ready.h"
-#include "harness/experiment/names.h"
+#include "tests/unit/check.h"
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -50,8 +50,7 @@ struct topology *topology_describe(
 		error);
 }
 
-#define HEAD                                                                                                 \
-	"experiment: e\ntopology: t\nlinks: {l: {rate: 10Mbit/s}}\n" WORKLOADS
+#define HEAD "experiment: e\ntopology: t\nlinks: {l: {rate: 10Mbit/s}}\n" WORKLOADS
 #define WORKLOADS "workloads:\n  w:\n    - {name: main, node: a, run: [true], main: true}\n"
 #define CONFIGURATIONS "configurations: {c: {}}\n"
 #define PROCEDURES "procedures: {p: {workload: w}}\n"
@@ -121,9 +120,11 @@ static void bad_input_is_named_by_line(void **state)
 		{HEAD "backend: netme\n" REST, ":7: no shaping back end `netme`"},
 		{HEAD "host: {kernel.panic: 1}\n" REST, ":7: `kernel.panic` is no sysctl that a run changes"},
 		{HEAD "host: {net/core/rmem_max: 1}\n" REST, ":7: `net/core/rmem_max` is no sysctl"},
-		{"experiment: e\ntopology: t\nlinks: {l: {forward: {reverse: {rate: 1Mbit/s}}}}\n" WORKLOADS REST,
+		{"experiment: e\ntopology: t\nlinks: {l: {forward: {reverse: {rate: 1Mbit/s}}}}\n" WORKLOADS
+				REST,
 			":3: unknown key `reverse`"},
-		{"experiment: e\ntopology: t\nlinks: {l: {reverse: {reverse: {rate: 1Mbit/s}}}}\n" WORKLOADS REST,
+		{"experiment: e\ntopology: t\nlinks: {l: {reverse: {reverse: {rate: 1Mbit/s}}}}\n" WORKLOADS
+				REST,
 			":3: unknown key `reverse`"},
 		{HEAD "    - {name: late, node: a, run: [true, '${red}']}\n" REST,
 			":7: nothing is called `${red}`"},
@@ -152,7 +153,8 @@ static struct experiment *load_good(const char *text)
 static void assert_wanted(const char *text, const char *wanted)
 {
 	struct experiment *e = load_good(text);
-	struct network network = {.topology = e->topology, .netns = (int[]){-1, -1}};
+	struct network network = {.topology = e->topology,
+		.places = (struct place[]){place_of_namespace("a", -1), place_of_namespace("b", -1)}};
 	char all[128] = "";
 	size_t count;
 	struct congestion_target *targets =
@@ -202,15 +204,14 @@ static void a_workload_program_says_that_it_is_ready(void **state)
 static void sums_and_shares(void **state)
 {
 	(void)state;
-	struct experiment *e =
-		load_good(HEAD CONFIGURATIONS PROCEDURES
-			"measures:\n  one: {unit: x, links: l.forward.bytes}\n"
-			"  two: {unit: x, links: l.reverse.bytes, scale: 2}\n"
-				    "  both: {unit: x, sum: [one, two]}\n"
-				    "  share: {unit: x, sum: [one], over: [both], scale: 100}\n");
+	struct experiment *e = load_good(
+		HEAD CONFIGURATIONS PROCEDURES "measures:\n  one: {unit: x, links: l.forward.bytes}\n"
+					       "  two: {unit: x, links: l.reverse.bytes, scale: 2}\n"
+					       "  both: {unit: x, sum: [one, two]}\n"
+					       "  share: {unit: x, sum: [one], over: [both], scale: 100}\n");
 	char *error = NULL;
-	json_t *record = json_pack("{s:{}, s:{s:{s:{s:i}, s:{s:i}}}}", "measures", "links", "l", "forward", "bytes",
-		10, "reverse", "bytes", 15);
+	json_t *record = json_pack("{s:{}, s:{s:{s:{s:i}, s:{s:i}}}}", "measures", "links", "l", "forward",
+		"bytes", 10, "reverse", "bytes", 15);
 	struct evidence evidence = {.experiment = e,
 		.configuration = &e->configurations[0],
 		.procedure = &e->procedures[0],

@@ -1,8 +1,8 @@
 /* Tunnel: captures made by hand, a packet a rule. */
 #include "harness/trial/tunnel.c"
+#include "tests/unit/check.h"
 #include <netinet/in.h>
 #include <pcap/pcap.h>
-#include "tests/unit/check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

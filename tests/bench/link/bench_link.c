@@ -66,7 +66,8 @@ static bool refused(const struct shape_backend *backend, const struct shape *sha
 static int measure_stamps(const struct link_network *network, uint32_t count, int64_t interval_ns,
 	int64_t delay_ns, struct stamp *stamps, char **error)
 {
-	struct stamp_plan plan = {.netns = {network->network.netns[0], network->network.netns[1]},
+	struct stamp_plan plan = {
+		.netns = {network->network.places[0].netns_fd, network->network.places[1].netns_fd},
 		.address = {link_network_address(network, 0, 0), link_network_address(network, 0, 1)},
 		.count = count,
 		.bytes = 200,

@@ -122,7 +122,7 @@ static struct sockaddr_in address_of(const struct link_network *network, size_t 
 /* In a child, which is then in the node for good. */
 static void enter(const struct link_network *network, int node)
 {
-	if (setns(network->network.netns[node], CLONE_NEWNET) < 0)
+	if (setns(network->network.places[node].netns_fd, CLONE_NEWNET) < 0)
 		_exit(1);
 }
 
@@ -296,7 +296,7 @@ double tcp_goodput(const struct link_network *network, uint32_t window, int64_t 
 	struct timeval limit = {.tv_sec = 10};
 	double goodput = -1;
 
-	if (netns_call(network->network.netns[1], listen_inside, &t) == 0) {
+	if (place_call(&network->network.places[1], listen_inside, &t) == 0) {
 		pid_t sender = child();
 		if (sender == 0)
 			run_tcp_sender(network);

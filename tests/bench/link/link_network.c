@@ -98,18 +98,9 @@ static json_t *describe(size_t links)
 		a, "b", "interfaces", b, "links", list);
 }
 
-static int run(const char *const *argv, int netns_fd, char **error)
+static int run(const struct place *place, const char *const *argv, char **error)
 {
-	struct process_options options = PROCESS_OPTIONS;
-	char *output = NULL;
-
-	options.argv = argv;
-	options.netns_fd = netns_fd;
-	int status = process_run(&options, true, IP_LIMIT_MS, &output, error);
-	if (status > 0)
-		error_set(error, "%s: exit status %d: %.300s", argv[0], status, output);
-	free(output);
-	return status == 0 ? 0 : -1;
+	return place_feed(place, argv, "", NULL, error) == 0 ? 0 : -1;
 }
 
 static int make_links(const struct link_network *n, char **error)
@@ -124,19 +115,19 @@ static int make_links(const struct link_network *n, char **error)
 			const char *name = n->topology->links[i].name;
 			if (node == 0)
 				fprintf(out, "link add dev %s type veth peer name %s netns %d\n", name, name,
-					n->network.pids[1]);
+					(int)n->network.places[1].pid);
 			fprintf(out,
 				"link set dev %s gso_max_segs 1\naddr add %s/24 dev %s\nlink set dev %s up\n",
 				name, n->topology->links[i].ends[node].address, name, name);
 		}
 		fclose(out);
 		const char *argv[] = {"ip", "-batch", path, NULL};
-		if (run(argv, n->network.netns[node], error) < 0)
+		if (run(&n->network.places[node], argv, error) < 0)
 			return -1;
 		for (size_t i = 0; i < n->topology->links_count; i++) {
 			const char *offloads[] = {"ethtool", "-K", n->topology->links[i].name, "tso", "off",
 				"gso", "off", "gro", "off", NULL};
-			if (run(offloads, n->network.netns[node], error) < 0)
+			if (run(&n->network.places[node], offloads, error) < 0)
 				return -1;
 		}
 	}
@@ -167,30 +158,25 @@ int link_network_open(struct link_network *n, size_t links, const struct shape_b
 	if (!n->topology)
 		return -1;
 	n->network.topology = n->topology;
-	n->network.pids = calloc(2, sizeof *n->network.pids);
-	n->network.netns = calloc(2, sizeof *n->network.netns);
-	for (int i = 0; i < 2; i++) {
-		n->network.pids[i] = start_node();
-		n->network.netns[i] = n->network.pids[i] > 0 ? netns_open_pid(n->network.pids[i]) : -1;
-		if (n->network.netns[i] < 0)
-			return error_set(error, "a namespace for a node: %s", strerror(errno));
-	}
+	n->network.places = calloc(2, sizeof *n->network.places);
+	for (int i = 0; i < 2; i++)
+		if (place_open_namespace(&n->network.places[i], i ? "b" : "a", start_node(), error) < 0)
+			return -1;
 	return make_links(n, error) < 0 ? -1 : shape_links(n, backend, shape, error);
 }
 
 void link_network_close(struct link_network *n)
 {
 	shape_stop(&n->shaping);
-	for (int i = 0; n->network.pids && n->network.netns && i < 2; i++) {
-		if (n->network.netns[i] > 0)
-			close(n->network.netns[i]);
-		if (n->network.pids[i] > 0) {
-			kill(n->network.pids[i], SIGKILL);
-			waitpid(n->network.pids[i], NULL, 0);
+	for (int i = 0; n->network.places && i < 2; i++) {
+		pid_t pid = n->network.places[i].pid;
+		place_close(&n->network.places[i]);
+		if (pid > 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
 		}
 	}
-	free(n->network.pids);
-	free(n->network.netns);
+	free(n->network.places);
 	free(n->links);
 	free(n->chosen);
 	topology_free(n->topology);

@@ -1,0 +1,57 @@
+/* Place: what callers use, whatever the kind. */
+#include "harness/place/place.h"
+
+#include <errno.h>
+
+int place_start(
+	const struct place *place, const struct process_options *options, struct process *process, char **error)
+{
+	return place->kind->start(place, options, process, error);
+}
+
+void place_stop(const struct place *place, struct process *process, int grace_ms)
+{
+	place->kind->stop(place, process, grace_ms);
+}
+
+int place_run(const struct place *place, const struct process_options *options, bool merge, int limit_ms,
+	char **output, char **error)
+{
+	return place->kind->run(place, options, merge, limit_ms, output, error);
+}
+
+int place_feed(
+	const struct place *place, const char *const *argv, const char *input, char **output, char **error)
+{
+	return place->kind->feed(place, argv, input, output, error);
+}
+
+int place_read(const struct place *place, const char *path, char **text)
+{
+	return place->kind->read(place, path, text);
+}
+
+int place_write(const struct place *place, const char *path, const char *text)
+{
+	return place->kind->write(place, path, text);
+}
+
+struct pcap *place_capture(const struct place *place, const char *interface, uint32_t snap, char **error)
+{
+	return place->kind->capture(place, interface, snap, error);
+}
+
+int place_call(const struct place *place, int (*fn)(void *context), void *context)
+{
+	if (place->kind->call)
+		return place->kind->call(place, fn, context);
+	errno = ENOTSUP;
+	return -1;
+}
+
+void place_close(struct place *place)
+{
+	if (place->kind)
+		place->kind->close(place);
+	place->kind = NULL;
+}
