@@ -195,11 +195,12 @@ install: build
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	cp -P $(OLD_NAMES) $(DESTDIR)$(PREFIX)/bin
 	cp -R experiments topologies data $(DESTDIR)$(PREFIX)/share/liquidnet
+	cp --parents nodes/debian.yaml nodes/*/system.yaml $(DESTDIR)$(PREFIX)/share/liquidnet
 	rm -rf $(DESTDIR)$(PREFIX)/share/liquidnet/topologies/__pycache__
 	install -m 644 $(wildcard nodes/*/*.example.yaml nodes/*/*/*.example.yaml) $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
 
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-sanitize

@@ -3,9 +3,9 @@
 #include "harness/cli/commands.h"
 #include "harness/experiment/find.h"
 #include "harness/lab/lab.h"
+#include "harness/lab/needs.h"
 #include "harness/links/prove.h"
 #include "harness/machine/awake.h"
-#include "harness/machine/capabilities.h"
 #include "harness/machine/host.h"
 #include "harness/machine/project.h"
 #include "harness/machine/sandbox.h"
@@ -204,8 +204,10 @@ static int run(const struct shell *shell, char **error)
 	const char *visible[] = {project_root(), project_programs(), shell->files, NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = -1, .stdio = 1};
 	struct sandbox sandbox;
-	struct host *host = capabilities_require(error) < 0 ? NULL : host_open(error);
 	const struct experiment *e = shell->experiment;
+	struct needs needs;
+	bool fit = needs_of(&needs, e, NULL, error) == 0 && needs_check(&needs, error) == 0;
+	struct host *host = fit ? host_open(error) : NULL;
 	int result = host && proofs_add(shell->proofs, shell->configuration->variant->topology,
 				     shell->configuration->links, e->backend, error) == 0
 			     ? proofs_run(shell->proofs, error)

@@ -4,7 +4,7 @@
 #ifndef LIQUIDNET_EXPERIMENT_MEASURE_H
 #define LIQUIDNET_EXPERIMENT_MEASURE_H
 
-#include "harness/experiment/formula.h"
+#include "lib/base/formula.h"
 #include "harness/experiment/program.h"
 #include <stdbool.h>
 #include <stddef.h>

@@ -21,7 +21,7 @@
 static bool available(void)
 {
 	return geteuid() != 0 ||
-	       (capability_has("TUN/TAP") && capability_has("clsact and cls_bpf") && capability_has("BPF"));
+	       (capability_has(CAN_TUN) && capability_has(CAN_CLSACT) && capability_has(CAN_BPF));
 }
 
 /* It does all that can be written (lib/link/shape.c has the ranges). */

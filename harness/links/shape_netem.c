@@ -25,7 +25,7 @@
 
 static bool available(void)
 {
-	return capability_has("netem");
+	return capability_has(CAN_NETEM);
 }
 
 static const char *refuses(const struct shape *shape)

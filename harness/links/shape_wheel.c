@@ -29,7 +29,7 @@ static bool available(void)
 	if (known < 0) {
 		libbpf_set_print(NULL);
 		struct wheel_bpf *program = wheel_bpf__open_and_load();
-		known = program && capability_has("HTB") && capability_has("clsact and cls_bpf");
+		known = program && capability_has(CAN_HTB) && capability_has(CAN_CLSACT);
 		wheel_bpf__destroy(program);
 	}
 	return known;

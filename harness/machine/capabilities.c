@@ -1,9 +1,8 @@
-/* Capabilities: each check is one row of a table; a check fills in a state and a text. */
+/* Capabilities: each is one row of a table; a row's look fills in a finding. */
 #include "harness/machine/capabilities.h"
 
 #include "harness/machine/awake.h"
 #include "harness/machine/project.h"
-#include "lib/base/error.h"
 #include "lib/base/process.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -23,22 +22,22 @@
 #define INSTALL "run `make deps` in the project's folder"
 
 struct check {
-	const char *name;
-	bool required;
-	void (*look)(const struct check *check, struct capability_finding *finding);
-	const char *subject; /* a path, a sysctl, a command for the try */
+	const char *id, *name;
+	bool always;
+	void (*look)(const struct check *check, struct finding *finding);
+	const char *subject; /* a path, a pattern, a command for the try */
 	const char *remedy;
 };
 
-static void found(struct capability_finding *f, const char *text)
+static void found(struct finding *f, const char *text)
 {
-	f->state = CAPABILITY_OK;
+	f->there = true;
 	snprintf(f->text, sizeof f->text, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
-static void missing(const struct check *c, struct capability_finding *f)
+static void missing(const struct check *c, struct finding *f)
 {
-	f->state = c->required ? CAPABILITY_MISSING : CAPABILITY_NOTE;
+	f->there = false;
 	snprintf(f->text, sizeof f->text, "%s", c->remedy);
 }
 
@@ -67,7 +66,7 @@ static bool try_command(const char *command)
 	return status == 0;
 }
 
-static void look_root(const struct check *c, struct capability_finding *f)
+static void look_root(const struct check *c, struct finding *f)
 {
 	if (geteuid() == 0)
 		found(f, "yes");
@@ -75,7 +74,7 @@ static void look_root(const struct check *c, struct capability_finding *f)
 		missing(c, f);
 }
 
-static void look_kernel(const struct check *c, struct capability_finding *f)
+static void look_kernel(const struct check *c, struct finding *f)
 {
 	struct utsname kernel;
 	(void)c;
@@ -83,7 +82,7 @@ static void look_kernel(const struct check *c, struct capability_finding *f)
 	found(f, kernel.release);
 }
 
-static void look_exists(const struct check *c, struct capability_finding *f)
+static void look_exists(const struct check *c, struct finding *f)
 {
 	if (access(c->subject, F_OK) == 0)
 		found(f, c->subject);
@@ -92,7 +91,7 @@ static void look_exists(const struct check *c, struct capability_finding *f)
 }
 
 /* The first file that matches a pattern: libraries live in a folder named after the architecture. */
-static void look_glob(const struct check *c, struct capability_finding *f)
+static void look_glob(const struct check *c, struct finding *f)
 {
 	glob_t paths;
 	if (glob(c->subject, 0, NULL, &paths) == 0) {
@@ -103,25 +102,8 @@ static void look_glob(const struct check *c, struct capability_finding *f)
 	}
 }
 
-/* A program that is only looked for: it has no cheap way to say its version. */
-static void look_path(const struct check *c, struct capability_finding *f)
-{
-	char path[4200];
-	const char *all = getenv("PATH");
-	for (const char *at = all ? all : "/usr/sbin:/usr/bin:/sbin:/bin"; *at; at += strspn(at, ":")) {
-		int length = (int)strcspn(at, ":");
-		snprintf(path, sizeof path, "%.*s/%s", length, at, c->subject);
-		if (access(path, X_OK) == 0) {
-			found(f, path);
-			return;
-		}
-		at += length;
-	}
-	missing(c, f);
-}
-
 /* "return 0" for a network interface: loaded, never attached. */
-static void look_bpf(const struct check *c, struct capability_finding *f)
+static void look_bpf(const struct check *c, struct finding *f)
 {
 	const struct bpf_insn program[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
@@ -141,7 +123,7 @@ static void look_bpf(const struct check *c, struct capability_finding *f)
 }
 
 /* pm_type holds a number that says nothing to a reader; newer kernels name the managers. */
-static void look_path_manager(const struct check *c, struct capability_finding *f)
+static void look_path_manager(const struct check *c, struct finding *f)
 {
 	char text[128];
 	if (read_text("/proc/sys/net/mptcp/available_path_managers", text, sizeof text) &&
@@ -153,7 +135,7 @@ static void look_path_manager(const struct check *c, struct capability_finding *
 		missing(c, f);
 }
 
-static void look_congestion(const struct check *c, struct capability_finding *f)
+static void look_congestion(const struct check *c, struct finding *f)
 {
 	char available[100], allowed[100], text[240];
 	if (!read_text(c->subject, available, sizeof available)) {
@@ -165,19 +147,19 @@ static void look_congestion(const struct check *c, struct capability_finding *f)
 	found(f, text);
 }
 
-static void look_cgroup2(const struct check *c, struct capability_finding *f)
+static void look_cgroup2(const struct check *c, struct finding *f)
 {
 	char line[1024], place[512], kind[64];
 	FILE *in = fopen("/proc/self/mounts", "re");
 	missing(c, f);
-	while (in && f->state != CAPABILITY_OK && fgets(line, sizeof line, in))
+	while (in && !f->there && fgets(line, sizeof line, in))
 		if (sscanf(line, "%*s %511s %63s", place, kind) == 2 && strcmp(kind, "cgroup2") == 0)
 			found(f, place);
 	if (in)
 		fclose(in);
 }
 
-static void look_one(const struct check *c, struct capability_finding *f)
+static void look_one(const struct check *c, struct finding *f)
 {
 	char text[64];
 	if (read_text(c->subject, text, sizeof text) && atoi(text) == 1)
@@ -186,7 +168,7 @@ static void look_one(const struct check *c, struct capability_finding *f)
 		missing(c, f);
 }
 
-static void look_try(const struct check *c, struct capability_finding *f)
+static void look_try(const struct check *c, struct finding *f)
 {
 	if (try_command(c->subject))
 		found(f, "yes");
@@ -194,38 +176,8 @@ static void look_try(const struct check *c, struct capability_finding *f)
 		missing(c, f);
 }
 
-/* A program answers when asked for its version, whatever its exit status then is. */
-static void look_program(const struct check *c, struct capability_finding *f)
-{
-	char copy[128], *rest = NULL, *output = NULL, *error = NULL;
-	const char *argv[8];
-	size_t count = 0;
-	snprintf(copy, sizeof copy, "%s", c->subject);
-	for (char *w = strtok_r(copy, " ", &rest); w && count < 7; w = strtok_r(NULL, " ", &rest))
-		argv[count++] = w;
-	argv[count] = NULL;
-	struct process_options options = PROCESS_OPTIONS;
-	options.argv = argv;
-	if (process_run(&options, true, 5000, &output, &error) >= 0 && output)
-		found(f, output);
-	else
-		missing(c, f);
-	free(output);
-	free(error);
-}
-
-static void look_own(const struct check *c, struct capability_finding *f)
-{
-	char path[4200];
-	snprintf(path, sizeof path, "%s/%s", project_programs(), c->subject);
-	if (access(path, X_OK) == 0)
-		found(f, "built");
-	else
-		missing(c, f);
-}
-
 /* The loader has the kernel verify all of its algorithms, and registers none: 16 s on an emulated processor. */
-static void look_coupled(const struct check *c, struct capability_finding *f)
+static void look_coupled(const struct check *c, struct finding *f)
 {
 	char path[4200], *output = NULL;
 	const char *argv[] = {path, "check", NULL};
@@ -240,7 +192,7 @@ static void look_coupled(const struct check *c, struct capability_finding *f)
 }
 
 /* In a child: a real-time class may be refused to us and allowed to init. */
-static void look_realtime(const struct check *c, struct capability_finding *f)
+static void look_realtime(const struct check *c, struct finding *f)
 {
 	int status = 1;
 	pid_t pid = fork();
@@ -256,7 +208,7 @@ static void look_realtime(const struct check *c, struct capability_finding *f)
 		missing(c, f);
 }
 
-static void look_awake(const struct check *c, struct capability_finding *f)
+static void look_awake(const struct check *c, struct finding *f)
 {
 	if (awake_serves())
 		found(f, "polls while trials run");
@@ -264,18 +216,17 @@ static void look_awake(const struct check *c, struct capability_finding *f)
 		missing(c, f);
 }
 
-static void look_disk(const struct check *c, struct capability_finding *f)
+static void look_disk(const struct check *c, struct finding *f)
 {
 	struct statvfs about;
 	(void)c;
-	f->state = CAPABILITY_NOTE;
 	if (statvfs(".", &about) < 0) {
 		snprintf(f->text, sizeof f->text, "unknown: %s; change to a folder that can be read",
 			strerror(errno));
 		return;
 	}
 	double free_gib = (double)about.f_bavail * (double)about.f_frsize / (1 << 30);
-	f->state = free_gib >= 2 ? CAPABILITY_OK : CAPABILITY_NOTE;
+	f->there = free_gib >= 2;
 	snprintf(f->text, sizeof f->text, "%.1f GiB free here%s", free_gib,
 		free_gib >= 2
 			? ""
@@ -283,110 +234,89 @@ static void look_disk(const struct check *c, struct capability_finding *f)
 }
 
 /* clang-format off: a row a line */
-static const struct check checks[] = {
-	{"root", true, look_root, NULL, "be root: sudo liquidnet ..."},
-	{"kernel", true, look_kernel, NULL, NULL},
-	{"Multipath TCP", true, look_one, "/proc/sys/net/mptcp/enabled",
+static const struct check checks[CAPABILITIES] = {
+	[CAN_ROOT] = {"root", "root", true, look_root, NULL, "be root: sudo liquidnet ..."},
+	[CAN_KERNEL] = {"kernel", "kernel", true, look_kernel, NULL, NULL},
+	[CAN_MPTCP] = {"mptcp", "Multipath TCP", false, look_one, "/proc/sys/net/mptcp/enabled",
 		"use a kernel with CONFIG_MPTCP (Debian's has it) and sysctl net.mptcp.enabled=1"},
-	{"userspace path manager", true, look_path_manager, NULL, "use Linux 5.19 or later"},
-	{"congestion controls", true, look_congestion, "/proc/sys/net/ipv4/tcp_available_congestion_control",
+	[CAN_PATH_MANAGER] = {"userspace-path-manager", "userspace path manager", false, look_path_manager, NULL, "use Linux 5.19 or later"},
+	[CAN_CONGESTION] = {"congestion-controls", "congestion controls", false, look_congestion, "/proc/sys/net/ipv4/tcp_available_congestion_control",
 		"mount /proc; use a kernel with CONFIG_INET"},
-	{"coupled congestion controls", false, look_coupled, "liquidnet-cc",
+	[CAN_COUPLED] = {"coupled-congestion-controls", "coupled congestion controls", false, look_coupled, "liquidnet-cc",
 		"experiments that load LIA, OLIA or BALIA cannot run; run `make`, and use Linux 6.4 or later with CONFIG_MPTCP, CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF"},
-	{"namespaces", true, look_try, "true",
+	[CAN_NAMESPACES] = {"namespaces", "namespaces", true, look_try, "true",
 		"use a kernel with network, mount and pid namespaces, as root"},
-	{"veth", true, look_try, "ip link add dev a type veth peer name b", "use a kernel with CONFIG_VETH"},
-	{"TUN/TAP", true, look_try, "ip tuntap add dev t mode tun",
+	[CAN_VETH] = {"veth", "veth", true, look_try, "ip link add dev a type veth peer name b", "use a kernel with CONFIG_VETH"},
+	[CAN_TUN] = {"tun", "TUN/TAP", false, look_try, "ip tuntap add dev t mode tun",
 		"modprobe tun, or use a kernel with CONFIG_TUN"},
-	{"HTB", false, look_try, "tc qdisc add dev lo root htb",
+	[CAN_HTB] = {"htb", "HTB", false, look_try, "tc qdisc add dev lo root htb",
 		"not in this kernel: the wheel, which needs it, is left out; nothing to do, or use a kernel with CONFIG_NET_SCH_HTB"},
-	{"netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
+	[CAN_NETEM] = {"netem", "netem", false, look_try, "tc qdisc add dev lo root netem delay 1ms",
 		"not in this kernel: links are shaped by the wheel or the link daemon; nothing to do, or use a kernel with CONFIG_NET_SCH_NETEM"},
-	{"user namespaces", false, look_try, "unshare --user true",
+	[CAN_USER_NAMESPACES] = {"user-namespaces", "user namespaces", false, look_try, "unshare --user true",
 		"root does without them; sysctl user.max_user_namespaces allows them"},
-	{"clsact and cls_bpf", true, look_try,
+	[CAN_CLSACT] = {"clsact", "clsact and cls_bpf", false, look_try,
 		"tc qdisc add dev lo clsact && tc filter add dev lo egress bpf bytecode '1,6 0 0 0,'",
 		"use a kernel with CONFIG_NET_CLS_ACT and CONFIG_NET_CLS_BPF"},
-	{"BPF", true, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
-	{"nftables with NAT maps", true, look_try,
+	[CAN_BPF] = {"bpf", "BPF", false, look_bpf, NULL, "use a kernel with CONFIG_BPF_SYSCALL, as root with CAP_BPF"},
+	[CAN_NAT] = {"nft-nat", "nftables with NAT maps", false, look_try,
 		"nft 'add table ip t; add map ip t m { type ipv4_addr . inet_service : ipv4_addr . inet_service ; }; add chain ip t c { type nat hook prerouting priority dstnat ; }; add rule ip t c meta l4proto tcp dnat ip to ip saddr . tcp dport map @m'",
 		"use a kernel with CONFIG_NFT_NAT; " INSTALL},
-	{"connection tracking", true, look_try,
+	[CAN_CONNTRACK] = {"conntrack", "connection tracking", false, look_try,
 		"nft 'add table ip t; add chain ip t c { type filter hook input priority 0 ; }; add rule ip t c ct state established accept'",
 		"use a kernel with CONFIG_NF_CONNTRACK and CONFIG_NFT_CT"},
-	{"cgroup2", false, look_cgroup2, NULL,
+	[CAN_CGROUP2] = {"cgroup2", "cgroup2", false, look_cgroup2, NULL,
 		"trials have no figures of their own; mount -t cgroup2 none /sys/fs/cgroup"},
-	{"pressure figures (PSI)", false, look_exists, "/proc/pressure/cpu",
+	[CAN_PRESSURE] = {"pressure", "pressure figures (PSI)", false, look_exists, "/proc/pressure/cpu",
 		"verdicts do without them; boot with psi=1 to have them"},
-	{"real-time priority", false, look_realtime, NULL,
+	[CAN_REALTIME] = {"realtime", "real-time priority", false, look_realtime, NULL,
 		"the link daemon may be late under load (trials say so); allow it: CAP_SYS_NICE, and cpu.rt_runtime_us of the cgroup"},
-	{"idle processor", false, look_awake, NULL,
+	[CAN_POLL] = {"polling", "idle processor", false, look_awake, NULL,
 		"sleeps, and may wake late (trials say so); use a kernel with a cpuidle driver, and let root open /dev/cpu_dma_latency"},
-	{"python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
-	{"Mininet can be imported", true, look_try, "/usr/bin/python3 -I -c 'import mininet.net'",
+	[CAN_MININET] = {"mininet", "python3 with Mininet", true, look_exists, "/usr/lib/python3/dist-packages/mininet/net.py", INSTALL},
+	[CAN_IMPORT_MININET] = {"mininet-import", "Mininet can be imported", true, look_try, "/usr/bin/python3 -I -c 'import mininet.net'",
 		"/usr/bin/python3 -c 'import mininet.net' says why; " INSTALL},
-	{"tcpdump", false, look_path, "tcpdump", "captures do without it; to look at them: " INSTALL},
-	{"mptcpize", true, look_path, "mptcpize", INSTALL},
-	{"ip", true, look_path, "ip", INSTALL},
-	{"nft", true, look_path, "nft", INSTALL},
-	{"tc", true, look_program, "tc -V", INSTALL},
-	{"ethtool", true, look_program, "ethtool --version", INSTALL},
-	{"iperf3", true, look_program, "iperf3 --version", INSTALL},
-	{"mptcpize's library", true, look_glob, "/usr/lib/*/mptcpize/libmptcpwrap.so.0.0.1",
+	[CAN_MPTCPIZE] = {"mptcpize", "mptcpize's library", false, look_glob, "/usr/lib/*/mptcpize/libmptcpwrap.so.0.0.1",
 		"without it mptcpize silently runs plain TCP; " INSTALL},
-	{"OpenVPN", true, look_program, "openvpn --version", INSTALL},
-	{"openssl", true, look_program, "openssl version", INSTALL},
-	{"curl", false, look_program, "curl --version", INSTALL},
-	{"socat", false, look_path, "socat", INSTALL},
-	{"liquidnet-detour", true, look_own, "liquidnet-detour", "run `make`"},
-	{"liquidnet-detour-client", true, look_own, "liquidnet-detour-client", "run `make`"},
-	{"liquidnet-link", true, look_own, "liquidnet-link", "run `make`"},
-	{"disk", false, look_disk, NULL, NULL},
+	[CAN_DISK] = {"disk", "disk", false, look_disk, NULL, NULL},
 };
 /* clang-format on */
 
-size_t capabilities_examine(struct capability_finding *findings, size_t room)
+const char *capability_id(enum capability capability)
 {
-	size_t count = sizeof checks / sizeof *checks;
-	for (size_t i = 0; i < count && i < room; i++) {
-		findings[i] =
-			(struct capability_finding){.name = checks[i].name, .required = checks[i].required};
-		checks[i].look(&checks[i], &findings[i]);
-	}
-	return count < room ? count : room;
+	return checks[capability].id;
 }
 
-int capabilities_require(char **error)
+const char *capability_name(enum capability capability)
 {
-	if (geteuid() != 0)
-		return error_set(error, "experiments need root; run it with sudo");
-	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-		struct capability_finding f = {0};
-		bool quick = checks[i].look == look_exists || checks[i].look == look_path ||
-			     checks[i].look == look_glob || checks[i].look == look_one ||
-			     checks[i].look == look_bpf || checks[i].look == look_own;
-		if (!checks[i].required || !quick)
-			continue;
-		checks[i].look(&checks[i], &f);
-		if (f.state == CAPABILITY_MISSING)
-			return error_set(error, "this machine lacks %s: %s", checks[i].name, f.text);
-	}
-	return 0;
+	return checks[capability].name;
 }
 
-bool capability_has(const char *name)
+enum capability capability_named(const char *id)
 {
-	/* Asked once a link: the kernel does not change under us. */
-	static enum { UNKNOWN, HAS, LACKS } known[sizeof checks / sizeof *checks];
-	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-		struct capability_finding f = {0};
-		if (strcmp(checks[i].name, name) != 0)
-			continue;
-		if (known[i] == UNKNOWN) {
-			checks[i].look(&checks[i], &f);
-			known[i] = f.state == CAPABILITY_OK ? HAS : LACKS;
-		}
-		return known[i] == HAS;
+	size_t i = 0;
+	while (i < CAPABILITIES && strcmp(checks[i].id, id) != 0)
+		i++;
+	return (enum capability)i;
+}
+
+bool capability_always(enum capability capability)
+{
+	return checks[capability].always;
+}
+
+const struct finding *capability_find(enum capability capability)
+{
+	static struct finding findings[CAPABILITIES];
+	static bool looked[CAPABILITIES];
+	if (!looked[capability]) {
+		looked[capability] = true;
+		checks[capability].look(&checks[capability], &findings[capability]);
 	}
-	return false;
+	return &findings[capability];
+}
+
+bool capability_has(enum capability capability)
+{
+	return capability_find(capability)->there;
 }

@@ -1,4 +1,5 @@
-/* Capabilities: what this machine has and lacks. Kernel features are tried in namespaces of a child that ends: the
+/* Capabilities: what this machine's kernel and its surroundings can do. Each has a name for programs (system.yaml, an
+ * experiment's `requires`) and one for people. Kernel features are tried in namespaces of a child that ends: the
  * machine is left as it was. */
 #ifndef LIQUIDNET_CAPABILITIES_H
 #define LIQUIDNET_CAPABILITIES_H
@@ -6,22 +7,49 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum capability_state { CAPABILITY_OK, CAPABILITY_NOTE, CAPABILITY_MISSING };
-
-struct capability_finding {
-	const char *name;
-	enum capability_state state;
-	bool required;  /* experiments cannot run without it */
-	char text[256]; /* what was found; what to do */
+enum capability {
+	CAN_ROOT,
+	CAN_KERNEL, /* its release; always there */
+	CAN_MPTCP,
+	CAN_PATH_MANAGER,
+	CAN_CONGESTION,
+	CAN_COUPLED,
+	CAN_NAMESPACES,
+	CAN_VETH,
+	CAN_TUN,
+	CAN_HTB,
+	CAN_NETEM,
+	CAN_USER_NAMESPACES,
+	CAN_CLSACT,
+	CAN_BPF,
+	CAN_NAT,
+	CAN_CONNTRACK,
+	CAN_CGROUP2,
+	CAN_PRESSURE,
+	CAN_REALTIME,
+	CAN_POLL,
+	CAN_MININET,
+	CAN_IMPORT_MININET,
+	CAN_MPTCPIZE,
+	CAN_DISK,
+	CAPABILITIES
 };
 
-/* All findings, in the order of the table. Returns their number; at most `room`. */
-size_t capabilities_examine(struct capability_finding *findings, size_t room);
+struct finding {
+	bool there;
+	char text[256]; /* what was found; or what to do */
+};
 
-/* What `run` needs at least: root, namespaces, Mininet, tc. 0; -1 and *error: one line with the remedy. */
-int capabilities_require(char **error);
-
-/* Whether this machine has what a finding of this name is about; looked at once a process. */
-bool capability_has(const char *name);
+/* "netem", "nft-nat": as files name it. */
+const char *capability_id(enum capability capability);
+/* "nftables with NAT maps": as people read it. */
+const char *capability_name(enum capability capability);
+/* CAPABILITIES: there is none of that name. */
+enum capability capability_named(const char *id);
+/* Every experiment needs it. */
+bool capability_always(enum capability capability);
+/* Looks, once a process: the kernel does not change under us. */
+const struct finding *capability_find(enum capability capability);
+bool capability_has(enum capability capability);
 
 #endif

@@ -2,11 +2,10 @@
 #include "harness/record/provenance.h"
 
 #include "harness/machine/awake.h"
-#include "harness/machine/project.h"
+#include "harness/machine/systems.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"
 #include "lib/base/version.h"
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,30 +14,33 @@
 #include <time.h>
 #include <unistd.h>
 
-static void add_version(json_t *into, const char *name, const char *const *argv)
+static json_t *version(const char *const *argv)
 {
 	struct process_options options = PROCESS_OPTIONS;
 	char *output = NULL, *error = NULL;
 	options.argv = argv;
 	/* Some programs end with a status of their own after their version. */
-	if (process_run(&options, true, 5000, &output, &error) >= 0 && output)
-		json_object_set_new(into, name, json_sprintf("%.*s", (int)strcspn(output, "\n"), output));
-	else
-		json_object_set_new(into, name, json_null());
+	json_t *text = process_run(&options, true, 5000, &output, &error) >= 0 && output
+			       ? json_sprintf("%.*s", (int)strcspn(output, "\n"), output)
+			       : json_null();
 	free(output);
 	free(error);
+	return text;
 }
 
+/* Programs that say their version, and two things that are none. */
 static json_t *tools(void)
 {
-	static const char *const asked[][5] = {{"iperf3", "iperf3", "--version"},
-		{"openvpn", "openvpn", "--version"}, {"tc", "tc", "-V"}, {"nft", "nft", "--version"},
-		{"curl", "curl", "--version"}, {"socat", "socat", "-V"},
-		{"mininet", "dpkg-query", "-W", "mininet"}, {"mptcpize", "dpkg-query", "-W", "mptcpize"},
-		{"libpcap", "dpkg-query", "-W", "libpcap0.8"}};
+	static const char *const mininet[] = {"dpkg-query", "-W", "mininet", NULL};
+	static const char *const libpcap[] = {"dpkg-query", "-W", "libpcap0.8", NULL};
+	size_t count = 0;
+	const struct system_program *programs = systems_programs(&count, NULL);
 	json_t *all = json_object();
-	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
-		add_version(all, asked[i][0], &asked[i][1]);
+	for (size_t i = 0; programs && i < count; i++)
+		if (programs[i].version)
+			json_object_set_new(all, programs[i].name, version(programs[i].version));
+	json_object_set_new(all, "mininet", version(mininet));
+	json_object_set_new(all, "libpcap", version(libpcap));
 	return all;
 }
 

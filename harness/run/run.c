@@ -6,7 +6,6 @@
 #include "harness/lab/needs.h"
 #include "harness/links/prove.h"
 #include "harness/machine/awake.h"
-#include "harness/machine/capabilities.h"
 #include "harness/machine/host.h"
 #include "harness/machine/project.h"
 #include "harness/record/inputs.h"
@@ -235,6 +234,7 @@ static int recall(struct plan *plan, const struct experiment *e, const struct ru
 static int run_loaded(const struct experiment *e, struct run_options *o, char **error)
 {
 	struct plan plan = {0};
+	struct needs needs;
 	struct records done = {0};
 	struct proofs *proofs = NULL;
 	int status = 2, awake = -1;
@@ -242,12 +242,12 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->backend = o->backend ? o->backend : e->backend;
 	o->selection.seed = (uint64_t)o->seed;
-	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_check(e, &plan, error) < 0 ||
+	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_of(&needs, e, &plan, error) < 0 || needs_check_programs(&needs, error) < 0 ||
 		recall(&plan, e, o, &done, error) < 0) {
 		status = 2;
 	} else if (o->dry) {
 		status = print_plan(e, &plan, o->backend, error);
-	} else if (capabilities_require(error) == 0) {
+	} else if (needs_check(&needs, error) == 0) {
 		awake = awake_hold();
 		if ((proofs = prove_links(e, &plan, o->backend, error)))
 			status = carry_out(e, &plan, o, &done, proofs, error);

@@ -1,5 +1,5 @@
 /* Formulas: what they are worth, and what is said of those that are none. */
-#include "harness/experiment/formula.h"
+#include "lib/base/formula.h"
 #include "tests/unit/check.h"
 #include <math.h>
 #include <stdlib.h>

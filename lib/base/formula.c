@@ -1,5 +1,5 @@
 /* Formulas: a parser by recursive descent into a list of steps for a stack. */
-#include "harness/experiment/formula.h"
+#include "lib/base/formula.h"
 
 #include "lib/base/error.h"
 #include <ctype.h>
