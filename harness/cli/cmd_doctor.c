@@ -80,7 +80,8 @@ static void add_program(struct table *t, const char *name, bool required)
 	if (there)
 		say_version(p, path, text);
 	else if (p && p->package)
-		snprintf(text, sizeof text, "Debian's package %s; run `make deps` in the project's folder", p->package);
+		snprintf(text, sizeof text, "Debian's package %s; run `make deps` in the project's folder",
+			p->package);
 	else
 		snprintf(text, sizeof text, "run `make`");
 	snprintf(add(t, name, name, there, required)->text, sizeof text, "%s", text);
@@ -139,8 +140,8 @@ static void print_json(const struct table *t)
 	json_t *all = json_array();
 	for (size_t i = 0; i < t->count; i++)
 		json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:b, s:s}", "id", t->rows[i].id, "name",
-						   t->rows[i].name, "state", states[t->rows[i].state], "required",
-						   t->rows[i].required, "text", t->rows[i].text));
+						   t->rows[i].name, "state", states[t->rows[i].state],
+						   "required", t->rows[i].required, "text", t->rows[i].text));
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	printf("\n");
 	json_decref(all);
@@ -170,7 +171,8 @@ static int examine(struct table *t, int argc, char **argv, struct pool *pool, ch
 		if (strcmp(argv[i], "--json") == 0)
 			continue;
 		if (*argv[i] == '-') {
-			fprintf(stderr, "liquidnet doctor: takes --json and experiments, not `%s`\n", argv[i]);
+			fprintf(stderr, "liquidnet doctor: takes --json and experiments, not `%s`\n",
+				argv[i]);
 			return -1;
 		}
 		struct experiment *e = find_experiment(argv[i], error);

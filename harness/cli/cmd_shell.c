@@ -98,6 +98,7 @@ static int set_up(
 		.configuration = shell->configuration,
 		.procedure = shell->procedure,
 		.root = project_root(),
+		.files = shell->files,
 		.folder = "/tmp",
 		.backend = e->backend,
 		.proofs = shell->proofs,

@@ -1,6 +1,6 @@
 /* Experiment, the network's part: settings of nodes, links of configurations, capture points. */
+#include "harness/experiment/companions.h"
 #include "harness/experiment/experiment_internal.h"
-#include "harness/experiment/traces.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
@@ -176,7 +176,7 @@ int read_settings(struct experiment *e, const struct conf_node *map, const struc
 static int read_shape(const struct conf_node *map, struct shape *shape, char **error)
 {
 	return shape_read(map, shape, error) < 0 || shape_check(map, shape, error) < 0 ||
-			       traces_beside(map, shape, error) < 0
+			       companions_beside(map, shape, error) < 0
 		       ? -1
 		       : 0;
 }

@@ -4,8 +4,8 @@
 #ifndef LIQUIDNET_EXPERIMENT_MEASURE_H
 #define LIQUIDNET_EXPERIMENT_MEASURE_H
 
-#include "lib/base/formula.h"
 #include "harness/experiment/program.h"
+#include "lib/base/formula.h"
 #include <stdbool.h>
 #include <stddef.h>
 

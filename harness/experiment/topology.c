@@ -35,7 +35,6 @@ void topology_free(struct topology *topology)
 	if (!topology)
 		return;
 	json_decref(topology->description);
-	free(topology->file);
 	free(topology->parameters);
 	free(topology->nodes);
 	free(topology->links);

@@ -14,7 +14,6 @@ struct topology_end {
 struct topology {
 	json_t *description; /* owns the strings */
 	const char *name;
-	char *file;       /* where it is, when it is not one of the project's; else NULL */
 	char *parameters; /* as JSON */
 	size_t nodes_count, links_count;
 	const char **nodes;

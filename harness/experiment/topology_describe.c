@@ -26,7 +26,6 @@ struct topology *topology_describe(
 	struct topology *topology = description ? topology_from_json(description, error) : NULL;
 	if (topology) {
 		topology->parameters = text;
-		topology->file = file ? strdup(file) : NULL;
 	} else {
 		free(text);
 	}

@@ -2,6 +2,7 @@
 #include "harness/lab/lab.h"
 
 #include "harness/place/settings.h"
+#include <string.h>
 
 struct part {
 	const struct setting *settings;
@@ -33,10 +34,14 @@ static int shape(struct lab *lab, const struct lab_options *o, struct pool *pool
 
 int lab_open(struct lab *lab, const struct lab_options *o, struct pool *pool, char **error)
 {
+	const struct experiment *e = o->experiment;
 	struct part parts[3];
 	*lab = LAB_NONE;
 	parts_of(o, parts);
-	if (network_build(&lab->network, o->root, o->experiment->topology, o->deadline_ns, error) < 0)
+	const char *own = e->topology_file ? pool_printf(pool, "%s/%s", o->files,
+						     e->topology_file + strlen(experiment_beside(e, "")))
+					   : NULL;
+	if (network_build(&lab->network, o->root, own, e->topology, o->deadline_ns, error) < 0)
 		return -1;
 	for (int i = 0; i < 3; i++)
 		if (settings_apply(&lab->network, parts[i].settings, parts[i].count, error) < 0)

@@ -11,6 +11,7 @@ struct lab_options {
 	const struct configuration *configuration;
 	const struct procedure *procedure;
 	const char *root;            /* the project's folder */
+	const char *files;           /* where the experiment's companions are: a topology of its own */
 	const char *folder;          /* for back ends' files and logs */
 	const char *backend;         /* "auto" or a name */
 	const struct proofs *proofs; /* of back ends; may be NULL */

@@ -87,7 +87,8 @@ static int need_named(
 {
 	enum capability c = capability_named(id);
 	if (c == CAPABILITIES)
-		return conf_error(at, error, "%s: no capability `%s`; `liquidnet doctor --json` lists them", by, id);
+		return conf_error(
+			at, error, "%s: no capability `%s`; `liquidnet doctor --json` lists them", by, id);
 	need(needs, c, at);
 	return 0;
 }
@@ -108,8 +109,8 @@ static int need_network(struct needs *needs, const struct experiment *e, char **
 	json_t *list = json_object_get(e->topology->description, "needs"), *id;
 	size_t i;
 	json_array_foreach(list, i, id)
-		if (need_named(needs, json_is_string(id) ? json_string_value(id) : "?", "the topology needs", at,
-			    error) < 0)
+		if (need_named(needs, json_is_string(id) ? json_string_value(id) : "?", "the topology needs",
+			    at, error) < 0)
 			return -1;
 	return 0;
 }
@@ -178,7 +179,8 @@ int needs_check(const struct needs *needs, char **error)
 		enum capability c = (enum capability)i;
 		if (!needs->capabilities[c] || capability_has(c))
 			continue;
-		snprintf(text, sizeof text, "this machine lacks %s: %s", capability_name(c), capability_find(c)->text);
+		snprintf(text, sizeof text, "this machine lacks %s: %s", capability_name(c),
+			capability_find(c)->text);
 		return missing(needs->at[c], error, text);
 	}
 	return needs_check_programs(needs, error);

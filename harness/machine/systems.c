@@ -29,7 +29,8 @@ static int read_needs(const struct conf_node *list, struct system_program *p, ch
 	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
 		enum capability c = item->type == CONF_SCALAR ? capability_named(item->value) : CAPABILITIES;
 		if (c == CAPABILITIES)
-			return conf_error(item, error, "no capability `%s`; `liquidnet doctor --json` lists them",
+			return conf_error(item, error,
+				"no capability `%s`; `liquidnet doctor --json` lists them",
 				item->type == CONF_SCALAR ? item->value : "?");
 		needs[p->needs_count++] = c;
 	}

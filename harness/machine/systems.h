@@ -10,12 +10,12 @@
 
 struct system_program {
 	const char *name;
-	const char *system;          /* its system; "debian" */
-	const char *package;         /* of Debian; NULL: it is built here */
-	const char *const *version;  /* command that says it, NULL-ended; NULL: none does cheaply */
+	const char *system;         /* its system; "debian" */
+	const char *package;        /* of Debian; NULL: it is built here */
+	const char *const *version; /* command that says it, NULL-ended; NULL: none does cheaply */
 	const enum capability *needs;
 	size_t needs_count;
-	size_t launches;             /* this word of its command is a program too; 0: none is */
+	size_t launches; /* this word of its command is a program too; 0: none is */
 	const struct conf_node *at;
 };
 

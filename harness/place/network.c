@@ -55,8 +55,8 @@ static int open_nodes(struct network *network, json_t *description, char **error
 	return 0;
 }
 
-int network_build(struct network *network, const char *root, const struct topology *topology,
-	int64_t deadline_ns, char **error)
+int network_build(struct network *network, const char *root, const char *file,
+	const struct topology *topology, int64_t deadline_ns, char **error)
 {
 	int in[2], out[2];
 	char driver[4096];
@@ -65,8 +65,7 @@ int network_build(struct network *network, const char *root, const struct topolo
 		return error_set(error, "network: pipe: %s", strerror(errno));
 	snprintf(driver, sizeof driver, "%s/topologies/driver.py", root);
 	const char *argv[] = {"/usr/bin/python3", "-I", "-S", driver, topology->name, "--parameters",
-		topology->parameters ? topology->parameters : "{}", topology->file ? "--file" : NULL,
-		topology->file, NULL};
+		topology->parameters ? topology->parameters : "{}", file ? "--file" : NULL, file, NULL};
 	struct process_options options = PROCESS_OPTIONS;
 	options.argv = argv;
 	options.idle = true; /* a tenth of a second's work, which must not hold up the trials that run */

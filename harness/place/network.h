@@ -13,9 +13,10 @@ struct network {
 	struct place *places; /* by node index */
 };
 
-/* Builds it; waits until it is up. The description that the driver prints must agree with `topology`. */
-int network_build(struct network *network, const char *root, const struct topology *topology,
-	int64_t deadline_ns, char **error);
+/* Builds it; waits until it is up. The description that the driver prints must agree with `topology`. `file`: where
+ * the topology is, when it is not one of the project's; may be NULL. */
+int network_build(struct network *network, const char *root, const char *file,
+	const struct topology *topology, int64_t deadline_ns, char **error);
 /* Frees what we hold; the nodes live as long as the sandbox. */
 void network_free(struct network *network);
 

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-int place_start(
-	const struct place *place, const struct process_options *options, struct process *process, char **error)
+int place_start(const struct place *place, const struct process_options *options, struct process *process,
+	char **error)
 {
 	return place->kind->start(place, options, process, error);
 }

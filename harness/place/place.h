@@ -16,8 +16,8 @@ struct place;
 struct place_kind {
 	const char *name;
 	/* Starts a program there; `options->netns_fd` is the place's own business. -1 and *error. */
-	int (*start)(const struct place *place, const struct process_options *options, struct process *process,
-		char **error);
+	int (*start)(const struct place *place, const struct process_options *options,
+		struct process *process, char **error);
 	/* Ends it: a request, up to grace_ms for it to go, then by force; reaped on return. */
 	void (*stop)(const struct place *place, struct process *process, int grace_ms);
 	/* Runs a program to its end and collects what it prints, as process_run. */
@@ -31,7 +31,8 @@ struct place_kind {
 	int (*read)(const struct place *place, const char *path, char **text);
 	int (*write)(const struct place *place, const char *path, const char *text);
 	/* Opens an interface for its packets, non-blocking, with times in nanoseconds. NULL and *error. */
-	struct pcap *(*capture)(const struct place *place, const char *interface, uint32_t snap, char **error);
+	struct pcap *(*capture)(
+		const struct place *place, const char *interface, uint32_t snap, char **error);
 	/* Calls fn(context) inside the node's network, in this process. NULL: nodes of this kind are not on this
 	 * machine, and what needs their sockets or devices in hand is refused. */
 	int (*call)(const struct place *place, int (*fn)(void *context), void *context);
@@ -41,8 +42,8 @@ struct place_kind {
 struct place {
 	const struct place_kind *kind;
 	const char *name; /* the node's */
-	pid_t pid;        /* of a process that lives there as long as the node, as seen here; 0: none is here */
-	int netns_fd;     /* of its network namespace; -1: none is here */
+	pid_t pid;    /* of a process that lives there as long as the node, as seen here; 0: none is here */
+	int netns_fd; /* of its network namespace; -1: none is here */
 };
 
 /* A node whose process is `pid`, in a network namespace of this machine. -1 and *error: it is not there. */
@@ -50,8 +51,8 @@ int place_open_namespace(struct place *place, const char *name, pid_t pid, char 
 /* The same for a namespace that is open already; the descriptor stays the caller's. */
 struct place place_of_namespace(const char *name, int netns_fd);
 
-int place_start(
-	const struct place *place, const struct process_options *options, struct process *process, char **error);
+int place_start(const struct place *place, const struct process_options *options, struct process *process,
+	char **error);
 void place_stop(const struct place *place, struct process *process, int grace_ms);
 int place_run(const struct place *place, const struct process_options *options, bool merge, int limit_ms,
 	char **output, char **error);

@@ -13,8 +13,8 @@
 
 #define CAPTURE_BUFFER_BYTES (4 << 20)
 
-static int start(
-	const struct place *place, const struct process_options *options, struct process *process, char **error)
+static int start(const struct place *place, const struct process_options *options, struct process *process,
+	char **error)
 {
 	struct process_options there = *options;
 	there.netns_fd = place->netns_fd;

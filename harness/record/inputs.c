@@ -1,7 +1,7 @@
 /* Inputs: see the header. */
 #include "harness/record/inputs.h"
 
-#include "harness/experiment/traces.h"
+#include "harness/experiment/companions.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <glob.h>
@@ -39,7 +39,7 @@ int inputs_check_network(const struct experiment *e, const char *root, char **er
 		if (join(here, folder, length, files[i], error) < 0 ||
 			join(there, root, (int)strlen(root), files[i], error) < 0)
 			return -1;
-		if (access(here, F_OK) == 0 && !traces_equal(here, there))
+		if (access(here, F_OK) == 0 && !companions_equal(here, there))
 			return error_set(error,
 				"%s differs from %s, so the network may be another one: set LIQUIDNET_ROOT=%.*s to take the folder's (rerun.sh does), or remove %.*s/topologies to take this version's",
 				here, there, length, folder, length, folder);
@@ -142,7 +142,7 @@ static int copy_published(
 	if (join(here, folder, length, name, error) < 0 ||
 		join(there, root, (int)strlen(root), name, error) < 0)
 		return -1;
-	return access(here, R_OK) < 0 || traces_equal(here, there) ? 0 : copy_one(name, here, to, error);
+	return access(here, R_OK) < 0 || companions_equal(here, there) ? 0 : copy_one(name, here, to, error);
 }
 
 /* A file and the notes on it. */

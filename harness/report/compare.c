@@ -1,7 +1,7 @@
 /* Compare: see the header. Cells are matched by the names of configuration and procedure; one whose links are
  * shaped otherwise in the two runs is named, and not judged. */
 #include "harness/report/compare.h"
-#include "harness/experiment/traces.h"
+#include "harness/experiment/companions.h"
 #include "harness/record/differences.h"
 #include "harness/report/html.h"
 #include "harness/report/report_internal.h"
@@ -44,8 +44,8 @@ static bool same_shape(const struct shape *a, const struct shape *b)
 	struct shape as_a = *b;
 	strcpy(as_a.opportunities, a->opportunities);
 	strcpy(as_a.loss_trace, a->loss_trace);
-	return shape_equal(a, &as_a) && traces_equal(a->opportunities, b->opportunities) &&
-	       traces_equal(a->loss_trace, b->loss_trace);
+	return shape_equal(a, &as_a) && companions_equal(a->opportunities, b->opportunities) &&
+	       companions_equal(a->loss_trace, b->loss_trace);
 }
 
 static bool same_changes(const struct link_shape *a, const struct link_shape *b)

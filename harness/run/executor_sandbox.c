@@ -3,7 +3,8 @@
 
 #include "harness/machine/project.h"
 
-static int start(struct trial *trial, const char *results, int cgroup_fd, struct sandbox *sandbox, char **error)
+static int start(
+	struct trial *trial, const char *results, int cgroup_fd, struct sandbox *sandbox, char **error)
 {
 	const char *visible[] = {trial->root, project_programs(), results, NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = cgroup_fd};

@@ -1,5 +1,5 @@
 /* Resume: what makes two starts one run. */
-#include "harness/experiment/traces.h"
+#include "harness/experiment/companions.h"
 #include "harness/record/differences.h"
 #include "harness/record/provenance.h"
 #include "harness/run/run.h"
@@ -109,7 +109,7 @@ static int check_inputs(const struct experiment *e, const char *folder, char **e
 	const char *slash = e->base_path ? strrchr(e->base_path, '/') : NULL;
 	if (e->base_path && check_copy(folder, slash ? slash + 1 : e->base_path, e->base_path, error) < 0)
 		return -1;
-	return traces_check_copies(e, folder, error);
+	return companions_check_copies(e, folder, error);
 }
 
 /* What must be the same: version, kernel, tools, processors. The host's sysctls are only recorded: other runs

@@ -1,8 +1,8 @@
 /* Run: see the header. */
 #include "harness/run/run.h"
 
+#include "harness/experiment/companions.h"
 #include "harness/experiment/find.h"
-#include "harness/experiment/traces.h"
 #include "harness/lab/needs.h"
 #include "harness/links/prove.h"
 #include "harness/machine/awake.h"
@@ -149,7 +149,7 @@ static int open_results(struct results *results, const struct experiment *e, con
 		return 0;
 	}
 	if (results_open(results, o->results, e->name, e->path, e->base_path, error) < 0 ||
-		traces_copy(e, results->folder, error) < 0 ||
+		companions_copy(e, results->folder, error) < 0 ||
 		inputs_copy_published(e, project_root(), results->folder, error) < 0)
 		return -1;
 	json_t *provenance =
@@ -242,8 +242,8 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->backend = o->backend ? o->backend : e->backend;
 	o->selection.seed = (uint64_t)o->seed;
-	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_of(&needs, e, &plan, error) < 0 || needs_check_programs(&needs, error) < 0 ||
-		recall(&plan, e, o, &done, error) < 0) {
+	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_of(&needs, e, &plan, error) < 0 ||
+		needs_check_programs(&needs, error) < 0 || recall(&plan, e, o, &done, error) < 0) {
 		status = 2;
 	} else if (o->dry) {
 		status = print_plan(e, &plan, o->backend, error);

@@ -65,6 +65,7 @@ static int build(struct run *run, char **error)
 		.configuration = run->configuration,
 		.procedure = run->procedure,
 		.root = run->trial->root,
+		.files = run->trial->files,
 		.folder = run->trial->folder,
 		.backend = run->trial->backend,
 		.proofs = run->trial->proofs,

@@ -1,7 +1,7 @@
 /* Changes over time, as an experiment file says them: in order, on top of each other, ramps bit by bit, loops. */
+#include "harness/experiment/companions.h"
 #include "harness/experiment/experiment_internal.h"
 #include "harness/experiment/topology.h"
-#include "harness/experiment/traces.h"
 #include "lib/base/clock.h"
 #include "tests/unit/check.h"
 #include <stdlib.h>

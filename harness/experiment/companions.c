@@ -1,5 +1,5 @@
-/* Traces of an experiment; see the header. */
-#include "harness/experiment/traces.h"
+/* Companions: see the header. */
+#include "harness/experiment/companions.h"
 
 #include "lib/base/error.h"
 #include <errno.h>
@@ -22,7 +22,7 @@ static const char *below(const char *file, const char *path)
 	return strncmp(path, real, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
 }
 
-int traces_beside(const struct conf_node *map, const struct shape *shape, char **error)
+int companions_beside(const struct conf_node *map, const struct shape *shape, char **error)
 {
 	const struct conf_node *at[2] = {conf_child(map, "opportunities"), conf_child(map, "loss")};
 	const char *const paths[2] = {shape->opportunities, shape->loss_trace};
@@ -38,28 +38,34 @@ int traces_beside(const struct conf_node *map, const struct shape *shape, char *
 
 typedef int visit(const char *path, const char *copy, char **error);
 
+/* `name`: as seen from the experiment's folder. */
+static int visit_one(const char *path, const char *folder, const char *name, visit *each, char **error)
+{
+	char copy[PATH_MAX];
+	if (snprintf(copy, sizeof copy, "%s/%s", folder, name) >= (int)sizeof copy)
+		return error_set(error, "%s/%s: the path is too long", folder, name);
+	return each(path, copy, error);
+}
+
 static int visit_shape(
 	const struct experiment *e, const char *folder, const struct shape *shape, visit *each, char **error)
 {
 	const char *const paths[2] = {shape->opportunities, shape->loss_trace};
-	char copy[PATH_MAX];
 	for (int i = 0; i < 2; i++) {
 		const char *name = *paths[i] ? below(e->path, paths[i]) : NULL;
-		if (!name)
-			continue;
-		if (snprintf(copy, sizeof copy, "%s/%s", folder, name) >= (int)sizeof copy)
-			return error_set(error, "%s/%s: the path is too long", folder, name);
-		if (each(paths[i], copy, error) < 0)
+		if (name && visit_one(paths[i], folder, name, each, error) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int visit_all(const struct experiment *e, const char *folder, visit *each, char **error)
+static int visit_traces(const struct experiment *e, const char *folder, visit *each, char **error)
 {
-	for (size_t c = 0; c < e->configurations_count; c++)
-		for (size_t l = 0; e->topology && l < e->topology->links_count; l++) {
-			const struct link_shape *link = &e->configurations[c].links[l];
+	for (size_t c = 0; c < e->configurations_count; c++) {
+		const struct configuration *of = &e->configurations[c];
+		const struct topology *topology = experiment_topology(e, of);
+		for (size_t l = 0; topology && l < topology->links_count; l++) {
+			const struct link_shape *link = &of->links[l];
 			for (size_t k = 0; k < 2; k++) {
 				if (visit_shape(e, folder, &link->direction[k], each, error) < 0)
 					return -1;
@@ -69,7 +75,19 @@ static int visit_all(const struct experiment *e, const char *folder, visit *each
 						return -1;
 			}
 		}
+	}
 	return 0;
+}
+
+static int visit_all(const struct experiment *e, const char *folder, visit *each, char **error)
+{
+	for (const char **name = e->files; name && *name; name++)
+		if (visit_one(experiment_beside(e, *name), folder, *name, each, error) < 0)
+			return -1;
+	if (e->topology_file && visit_one(e->topology_file, folder,
+					e->topology_file + strlen(experiment_beside(e, "")), each, error) < 0)
+		return -1;
+	return visit_traces(e, folder, each, error);
 }
 
 /* ---- what is done with them */
@@ -93,7 +111,7 @@ static char *slurp(const char *path, size_t *size)
 	return text;
 }
 
-bool traces_equal(const char *a, const char *b)
+bool companions_equal(const char *a, const char *b)
 {
 	size_t size_a = 0, size_b = 0;
 	if (strcmp(a, b) == 0)
@@ -136,19 +154,19 @@ static int copy_one(const char *path, const char *copy, char **error)
 
 static int check_one(const char *path, const char *copy, char **error)
 {
-	return traces_equal(path, copy)
+	return companions_equal(path, copy)
 		       ? 0
 		       : error_set(error,
 				 "%s has changed since that run began (%s is its copy): start a new run",
 				 path, copy);
 }
 
-int traces_copy(const struct experiment *e, const char *folder, char **error)
+int companions_copy(const struct experiment *e, const char *folder, char **error)
 {
 	return visit_all(e, folder, copy_one, error);
 }
 
-int traces_check_copies(const struct experiment *e, const char *folder, char **error)
+int companions_check_copies(const struct experiment *e, const char *folder, char **error)
 {
 	return visit_all(e, folder, check_one, error);
 }

@@ -1,6 +1,6 @@
 /* Traces are part of what was run: where they may lie, that each run keeps them, and that a changed one is
  * noticed. */
-#include "harness/experiment/traces.h"
+#include "harness/experiment/companions.h"
 #include "tests/unit/check.h"
 #include <limits.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static char *read_beside(const char *text)
 	struct conf *conf = conf_parse(at("here/try.yaml"), text, strlen(text), &error);
 	assert_non_null(conf);
 	assert_int_equal(shape_read(conf_root(conf), &shape, &error), 0);
-	int result = traces_beside(conf_root(conf), &shape, &error);
+	int result = companions_beside(conf_root(conf), &shape, &error);
 	assert_int_equal(result, error ? -1 : 0);
 	conf_free(conf);
 	return error;
@@ -93,13 +93,13 @@ static void each_run_keeps_them(void **state)
 	char *error = NULL;
 	strcpy(link.direction[1].opportunities, at("here/traces/a"));
 	strcpy(change.direction[0].loss_trace, at("here/losses"));
-	assert_int_equal(traces_copy(&e, at("run"), &error), 0);
-	assert_true(traces_equal(at("here/traces/a"), at("run/traces/a")));
-	assert_true(traces_equal(at("here/losses"), at("run/losses")));
-	assert_int_equal(traces_copy(&e, at("run"), &error), 0);
-	assert_int_equal(traces_check_copies(&e, at("run"), &error), 0);
+	assert_int_equal(companions_copy(&e, at("run"), &error), 0);
+	assert_true(companions_equal(at("here/traces/a"), at("run/traces/a")));
+	assert_true(companions_equal(at("here/losses"), at("run/losses")));
+	assert_int_equal(companions_copy(&e, at("run"), &error), 0);
+	assert_int_equal(companions_check_copies(&e, at("run"), &error), 0);
 	put("here/losses", "0 0");
-	assert_int_equal(traces_check_copies(&e, at("run"), &error), -1);
+	assert_int_equal(companions_check_copies(&e, at("run"), &error), -1);
 	assert_non_null(strstr(error, "losses has changed"));
 	free(error);
 }
@@ -107,11 +107,11 @@ static void each_run_keeps_them(void **state)
 static void what_they_hold_counts(void **state)
 {
 	(void)state;
-	assert_true(traces_equal("", ""));
-	assert_true(traces_equal(at("elsewhere"), at("here/traces/a")));
-	assert_false(traces_equal(at("elsewhere"), at("here/losses")));
-	assert_false(traces_equal(at("elsewhere"), ""));
-	assert_false(traces_equal(at("elsewhere"), at("nowhere")));
+	assert_true(companions_equal("", ""));
+	assert_true(companions_equal(at("elsewhere"), at("here/traces/a")));
+	assert_false(companions_equal(at("elsewhere"), at("here/losses")));
+	assert_false(companions_equal(at("elsewhere"), ""));
+	assert_false(companions_equal(at("elsewhere"), at("nowhere")));
 }
 
 int main(void)
