@@ -7,6 +7,7 @@ complaint and goes on without delay or loss.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
@@ -40,6 +41,16 @@ def check_shape(where: str, name: str, value: Any) -> None:
     }[name]
     if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
         raise Refused(f"{where}: {name}={value} is out of range; {name} is a number from {low} to {high}")
+
+
+def check_address(where: str, text: str) -> int:
+    """The IP version of an address with its prefix length."""
+    try:
+        if "/" not in text:
+            raise ValueError
+        return ipaddress.ip_interface(text).version
+    except ValueError:
+        raise Refused(f"{where}: {text} is no address; write 10.0.1.1/24 or fd00:1::1/64") from None
 
 
 class ShapedIntf(TCIntf):
@@ -77,15 +88,45 @@ class ShapedLink(Link):
         super().__init__(node1, node2, cls1=ShapedIntf, cls2=ShapedIntf, **params)
 
 
+def forwarding(forward: bool) -> str:
+    """The command that makes a node forward, IPv6 too where the kernel has it, or not."""
+    ipv6 = "/proc/sys/net/ipv6/conf/all/forwarding"
+    return f"echo {int(forward)} > /proc/sys/net/ipv4/ip_forward; [ ! -e {ipv6} ] || echo {int(forward)} > {ipv6}"
+
+
+def own_addresses(addresses: tuple[str, ...]) -> list[str]:
+    """What `ip` is to do for addresses that are on no link."""
+    return [f"addr add {address} dev lo" for address in addresses]
+
+
+def more_of_interface(name: str, params: dict[str, Any]) -> list[str]:
+    """Commands for what Mininet does not know of an interface: its IPv6 address, its MTU. Without duplicate detection, which
+    takes a second, and finds nobody on a link between two."""
+    commands = []
+    if params.get("ip6"):
+        commands.append(f"ip addr add {params['ip6']} dev {name} nodad")
+    if params.get("mtu"):
+        commands.append(f"ip link set dev {name} mtu {params['mtu']}")
+    return commands
+
+
 class RoutedHost(Node):
     """A node of plain `mn` with static routes; a router forwards as well; a bridge joins its links into one network."""
 
     def config(
-        self, routes: tuple[str, ...] = (), forward: bool = False, bridge: bool = False, **params: Any
+        self,
+        routes: tuple[str, ...] = (),
+        forward: bool = False,
+        bridge: bool = False,
+        addresses: tuple[str, ...] = (),
+        **params: Any,
     ) -> dict[str, Any]:
         result = super().config(**params)  # called when every link is there, with its addresses
         # A namespace begins with what its machine has, 1 where containers run.
-        commands = [f"echo {int(forward)} > /proc/sys/net/ipv4/ip_forward"]
+        commands = [forwarding(forward)]
+        for intf in self.intfList():
+            commands += more_of_interface(str(intf), intf.params)
+        commands += [f"ip {line}" for line in own_addresses(addresses)]
         if bridge:
             commands += ["ip link add bridge type bridge", "ip link set dev bridge up"]
             commands += [f"ip link set dev {intf} master bridge" for intf in self.intfNames() if intf != "lo"]
@@ -121,20 +162,38 @@ class RoutedTopo(Topo):
         """A node that joins its links into one local network, as an access point does. Addresses on its side serve nothing."""
         self._node(name, (), forward=False, bridge=True)
 
-    def link(self, name: str, left: tuple[str, str], right: tuple[str, str]) -> None:
-        """A link between two nodes that exist: (node, address/prefix length) each."""
+    def address(self, node: str, name: str, address: str) -> None:
+        """One more address of a node, on none of its links, with a name: `${address:NODE/NAME}` in experiments."""
+        where = f"address {name} of node {node}"
+        if node not in self.described_nodes:
+            raise Refused(f"{where}: no such node; add it before its addresses")
+        if name in self.described_links or name in self.described_nodes[node]["addresses"]:
+            raise Refused(f"{where}: there is a link or an address of that name")
+        check_address(where, address)
+        self.described_nodes[node]["addresses"][name] = address.split("/")[0]
+        self.nodeInfo(node)["addresses"] += (address,)
+
+    def link(self, name: str, left: tuple[str, ...], right: tuple[str, ...], mtu: int | None = None) -> None:
+        """A link between two nodes that exist: (node, IPv4 address/prefix length) each, and an IPv6 address/prefix length too
+        where it has one. mtu: of both ends, in bytes; without it the kernel's, 1500."""
         interfaces = []
         if name in self.described_links:
             raise Refused(f"link {name}: there are two of that name")
-        for node, address in (left, right):
+        if mtu is not None and not 576 <= mtu <= 65535:
+            raise Refused(f"link {name}: mtu={mtu} is out of range; write 576 to 65535")
+        for node, address, *more in (left, right):
             interface = f"{node}-{name}"
             if node not in self.described_nodes:
                 raise Refused(f"link {name}: no node `{node}`; add it before its links")
             if len(interface) > INTERFACE_NAME_MAX:
                 raise Refused(f"link {name}: {interface} has more than {INTERFACE_NAME_MAX} characters; shorten a name")
-            if not re.fullmatch(r"\d+\.\d+\.\d+\.\d+/\d+", address):
-                raise Refused(f"link {name}: {address} is no address; write 10.0.1.1/24")
+            if check_address(f"link {name}", address) != 4 or len(more) > 1:
+                raise Refused(f"link {name}: {address} is no IPv4 address; write (node, IPv4/length) or (node, IPv4/length, IPv6/length)")
             self.described_nodes[node]["interfaces"][interface] = {"link": name, "address": address}
+            for address6 in more:
+                if check_address(f"link {name}", address6) != 6:
+                    raise Refused(f"link {name}: {address6} is no IPv6 address")
+                self.described_nodes[node]["interfaces"][interface]["address6"] = address6
             interfaces.append({"node": node, "interface": interface})
         self.described_links[name] = {"ends": interfaces}
         shape = {**self.shape.get("", {}), **self.shape.get(name, {})}
@@ -145,8 +204,8 @@ class RoutedTopo(Topo):
             right[0],
             intfName1=interfaces[0]["interface"],
             intfName2=interfaces[1]["interface"],
-            params1={"ip": left[1]},
-            params2={"ip": right[1]},
+            params1={"ip": left[1], "ip6": left[2] if len(left) > 2 else None, "mtu": mtu},
+            params2={"ip": right[1], "ip6": right[2] if len(right) > 2 else None, "mtu": mtu},
             **({"cls": ShapedLink, **shape} if shape else {}),
         )
 
@@ -183,5 +242,5 @@ class RoutedTopo(Topo):
     def _node(self, name: str, routes: tuple[str, ...], forward: bool, bridge: bool = False) -> None:
         if name in self.described_nodes:
             raise Refused(f"node {name}: there are two of that name")
-        self.described_nodes[name] = {"interfaces": {}}
-        self.addNode(name, cls=RoutedHost, ip=None, routes=routes, forward=forward, bridge=bridge)
+        self.described_nodes[name] = {"interfaces": {}, "addresses": {}}
+        self.addNode(name, cls=RoutedHost, ip=None, routes=routes, forward=forward, bridge=bridge, addresses=())

@@ -11,7 +11,7 @@ import subprocess
 from typing import Any
 
 import mininet.net
-from links import Refused
+from links import Refused, forwarding, own_addresses
 from mininet.link import Intf, Link
 from mininet.log import setLogLevel
 from mininet.node import Node
@@ -56,14 +56,17 @@ class PipeNode(Node):
         """Starts what gives the node its addresses and routes."""
         lines = ["link set dev lo up"]
         for intf in self.intfList():
-            lines += [f"addr add {intf.params['ip']} dev {intf}", f"link set dev {intf} up"]
+            mtu = f" mtu {intf.params['mtu']}" if intf.params["mtu"] else ""
+            lines += [f"addr add {intf.params['ip']} dev {intf}", f"link set dev {intf} up{mtu}"]
+            if intf.params["ip6"]:
+                lines.append(f"addr add {intf.params['ip6']} dev {intf} nodad")
+        lines += own_addresses(self.params["addresses"])
         if self.params["bridge"]:
             lines += ["link add bridge type bridge", "link set bridge up"]
             lines += [f"link set dev {name} master bridge" for name in self.intfNames()]
         lines += [f"route add {route}" for route in self.params["routes"]]
         # A namespace begins with what its machine has, 1 where containers run.
-        forward = f"echo {int(self.params['forward'])} > /proc/sys/net/ipv4/ip_forward"
-        self.run(f"{forward} && ip -batch - <<'END'\n" + "\n".join(lines) + "\nEND")
+        self.run(f"{{ {forwarding(self.params['forward'])}; }} && ip -batch - <<'END'\n" + "\n".join(lines) + "\nEND")
 
     def await_links(self) -> None:
         """Starts to wait for the interfaces: the kernel lets packets out a moment after both ends of a link are up."""

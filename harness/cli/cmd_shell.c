@@ -108,8 +108,16 @@ static int set_up(
 		return -1;
 	if (mkdir("/tmp/scratch", 0700) < 0)
 		return error_set(error, "/tmp/scratch: %s", strerror(errno));
-	stage_init(stage, pool, e, shell->procedure, &lab->network, "/tmp", "/tmp/scratch", shell->files, "1",
-		deadline);
+	const struct stage_options programs = {.experiment = e,
+		.configuration = shell->configuration,
+		.procedure = shell->procedure,
+		.network = &lab->network,
+		.folder = "/tmp",
+		.scratch = "/tmp/scratch",
+		.files = shell->files,
+		.seed = "1",
+		.deadline_ns = deadline};
+	stage_init(stage, pool, &programs);
 	return stage_setup(stage, error) < 0 ? -1 : stage_daemons(stage, error);
 }
 

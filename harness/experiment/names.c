@@ -3,6 +3,7 @@
 
 #include "harness/experiment/template.h"
 #include "lib/base/error.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +83,21 @@ static const char *output(struct names *names, const char *program, char **error
 	return NULL;
 }
 
+static const char *factor(struct names *names, const char *name, char **error)
+{
+	const struct experiment *e = names->experiment->frame ? names->experiment->frame : names->experiment;
+	double value = names->configuration ? experiment_number(names->configuration, name) : NAN;
+	for (size_t i = 0; !names->configuration && i < e->configurations_count; i++)
+		for (const struct factor_value *v = e->configurations[i].values; v && v->name; v++)
+			if (strcmp(v->name, name) == 0)
+				return "0";
+	if (!isnan(value))
+		return pool_printf(names->pool, "%.15g", value);
+	error_set(error, "`${factor.%s}`: %s has no factor `%s` with a `value`", name,
+		names->configuration ? "the configuration" : "the experiment", name);
+	return NULL;
+}
+
 static const char *with(struct names *names, const char *key, char **error)
 {
 	const struct procedure *p = names->procedure;
@@ -149,6 +165,8 @@ static const char *lookup(void *context, const char *name, char **error)
 		return capture(names, name + 8, error);
 	if (strncmp(name, "output:", 7) == 0)
 		return output(names, name + 7, error);
+	if (strncmp(name, "factor.", 7) == 0)
+		return factor(names, name + 7, error);
 	if (strncmp(name, "with.", 5) == 0)
 		return with(names, name + 5, error);
 	const char *dot = strchr(name, '.');

@@ -5,6 +5,7 @@
  *   file:NAME            a file of the experiment (`files`)
  *   capture:NODE/LINK    the file of a capture, whole once the workload has ended
  *   output:PROGRAM       what a program of the workload has printed, a file
+ *   factor.NAME          the configuration's value of a factor (`value` of its level)
  *   with.KEY             the procedure's own value
  *   AS.FIELD             a field of an earlier answer
  *   scratch, seed        the trial's private folder; its seed
@@ -19,6 +20,7 @@
 struct names {
 	const struct experiment *experiment;
 	const struct procedure *procedure;
+	const struct configuration *configuration; /* NULL: only the names are checked */
 	struct pool *pool;
 	const char *scratch, *seed;
 	const char *files;                    /* folder of the experiment's files */

@@ -16,26 +16,25 @@
 #define END_GRACE_NS (20 * NS_PER_S)
 #define COMMAND_NS (20 * NS_PER_S) /* of a preparation or a setup */
 
-void stage_init(struct stage *stage, struct pool *pool, const struct experiment *e,
-	const struct procedure *procedure, const struct network *network, const char *folder,
-	const char *scratch, const char *files, const char *seed, int64_t deadline_ns)
+void stage_init(struct stage *stage, struct pool *pool, const struct stage_options *o)
 {
+	const struct experiment *e = o->experiment;
 	*stage = (struct stage){.experiment = e,
-		.procedure = procedure,
-		.network = network,
-		.folder = folder,
-		.deadline_ns = deadline_ns};
+		.procedure = o->procedure,
+		.network = o->network,
+		.folder = o->folder,
+		.deadline_ns = o->deadline_ns};
 	stage->names = (struct names){.experiment = e,
-		.procedure = procedure,
+		.configuration = o->configuration,
+		.procedure = o->procedure,
 		.pool = pool,
-		.scratch = scratch,
-		.files = files,
-		.folder = folder,
-		.seed = seed,
+		.scratch = o->scratch,
+		.files = o->files,
+		.folder = o->folder,
+		.seed = o->seed,
 		.answers = json_object()};
-	stage->running =
-		pool_alloc(pool, e->daemons_count + e->workloads[procedure->workload].programs_count + 1,
-			sizeof *stage->running);
+	stage->running = pool_alloc(pool,
+		e->daemons_count + e->workloads[o->procedure->workload].programs_count + 1, sizeof *stage->running);
 	stage->prepared = pool_alloc(pool, e->preparations_count + 1, sizeof *stage->prepared);
 }
 

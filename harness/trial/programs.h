@@ -14,6 +14,18 @@ struct running {
 	char output[4096]; /* path of its standard output */
 };
 
+struct stage_options {
+	const struct experiment *experiment; /* in the configuration's network */
+	const struct configuration *configuration;
+	const struct procedure *procedure;
+	const struct network *network;
+	const char *folder;  /* the trial's: outputs and logs */
+	const char *scratch; /* a private folder that exists */
+	const char *files;   /* where the experiment's files are */
+	const char *seed;
+	int64_t deadline_ns; /* of the whole trial */
+};
+
 struct stage { /* what runs in one trial */
 	const struct experiment *experiment;
 	const struct procedure *procedure;
@@ -31,10 +43,8 @@ struct stage { /* what runs in one trial */
 	void *context;
 };
 
-/* Makes an empty stage; `scratch` is a private folder that exists, `files` where the experiment's files are. Everything allocated hangs on `pool`. */
-void stage_init(struct stage *stage, struct pool *pool, const struct experiment *experiment,
-	const struct procedure *procedure, const struct network *network, const char *folder,
-	const char *scratch, const char *files, const char *seed, int64_t deadline_ns);
+/* Makes an empty stage. Everything allocated hangs on `pool`. */
+void stage_init(struct stage *stage, struct pool *pool, const struct stage_options *options);
 /* Runs the commands that set nodes up, the experiment's and the procedure's, one after the other. */
 int stage_setup(struct stage *stage, char **error);
 /* Starts the procedure's daemons and asks its questions. */

@@ -91,8 +91,16 @@ static int serve(struct run *run, char **error)
 	const char *seed = pool_printf(run->pool, "%" PRIu64, t->planned->seed);
 	if (mkdir(SCRATCH, 0700) < 0)
 		return error_set(error, SCRATCH ": %s", strerror(errno));
-	stage_init(&run->stage, run->pool, run->experiment, run->procedure, &run->lab.network, t->folder,
-		SCRATCH, t->files, seed, run->deadline_ns);
+	const struct stage_options options = {.experiment = run->experiment,
+		.configuration = run->configuration,
+		.procedure = run->procedure,
+		.network = &run->lab.network,
+		.folder = t->folder,
+		.scratch = SCRATCH,
+		.files = t->files,
+		.seed = seed,
+		.deadline_ns = run->deadline_ns};
+	stage_init(&run->stage, run->pool, &options);
 	run->stage.begun = begin_changes;
 	run->stage.context = run;
 	if (stage_setup(&run->stage, error) < 0 || stage_daemons(&run->stage, error) < 0 ||

@@ -56,8 +56,15 @@ static void it_begins_when_the_main_program_is_started(void **state)
 	const struct network network = {.places = &here};
 	struct pool *pool = pool_new();
 	struct stage stage;
-	stage_init(&stage, pool, &experiment, &procedure, &network, folder, folder, folder, "1",
-		clock_now_ns() + 30 * NS_PER_S);
+	const struct stage_options options = {.experiment = &experiment,
+		.procedure = &procedure,
+		.network = &network,
+		.folder = folder,
+		.scratch = folder,
+		.files = folder,
+		.seed = "1",
+		.deadline_ns = clock_now_ns() + 30 * NS_PER_S};
+	stage_init(&stage, pool, &options);
 	stage.begun = begun;
 	if (stage_workload(&stage, &error) < 0)
 		fail_msg("%s", error);
