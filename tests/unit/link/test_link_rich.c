@@ -3,6 +3,7 @@
 #include "lib/base/draw.h"
 #include "lib/link/codel.h"
 #include "lib/link/medium.h"
+#include "lib/link/model.h"
 #include "lib/link/ring.h"
 #include "nodes/link/packet.c"
 #include "tests/unit/check.h"
