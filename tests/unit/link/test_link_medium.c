@@ -1,5 +1,6 @@
 /* Air that links share, without any network: who sends when, to the nanosecond; a radio that switches
  * channels; and the words that describe them. */
+#include "lib/base/draw.h"
 #include "lib/link/codel.h"
 #include "lib/link/medium.h"
 #include "lib/link/model.h"
@@ -301,10 +302,10 @@ static size_t any_load(bool lazily, struct sent sent[OFFERS])
 	int64_t now = 0;
 	struct model_packet packet;
 	for (int i = 0; i <= OFFERS; i++) {
-		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		uint64_t drawn = draw_next(&random);
 		/* Spells of load and of none. */
-		now += (int64_t)(random >> 33) % (i / 100 % 2 ? 3 * MS : 500 * US);
-		int station = (int)(random >> 20 & 3);
+		now += (int64_t)(drawn >> 33) % (i / 100 % 2 ? 3 * MS : 500 * US);
+		int station = (int)(drawn >> 20 & 3);
 		if (i == OFFERS)
 			now += 100000 * MS;
 		for (int k = 0; k < STATIONS && (!lazily || i == OFFERS); k++)
@@ -318,7 +319,7 @@ static size_t any_load(bool lazily, struct sent sent[OFFERS])
 		if (i == OFFERS)
 			break;
 		arrivals[station][offered[station]++] = now;
-		offer(m[station], now, 60 + (uint32_t)(random >> 40) % 1400);
+		offer(m[station], now, 60 + (uint32_t)(drawn >> 40) % 1400);
 	}
 	for (int k = 0; k < STATIONS; k++)
 		model_free(m[k]);
