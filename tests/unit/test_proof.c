@@ -1,11 +1,9 @@
 /* The trial of a back end's setting: packets that a link really carried pass, whatever the setting; a link
  * that is wrong by what would spoil a measurement does not. The links here are computed, packet by packet. */
-#include "tests/unit/check.h"
-/* cmocka needs the four above. */
-
 #include "harness/links/proof.h"
 #include "lib/base/draw.h"
 #include "lib/base/units.h"
+#include "tests/unit/check.h"
 #include <string.h>
 
 struct link { /* what a computed link does besides what it should */

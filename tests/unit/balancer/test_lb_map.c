@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cmocka needs the four above. */
-
 #define SERVERS_USED 16 /* no test has more */
 
 static struct in_addr ip(const char *text)

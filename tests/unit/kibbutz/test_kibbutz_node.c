@@ -7,8 +7,6 @@
 #include "nodes/kibbutz/wire.h"
 #include "tests/unit/check.h"
 
-/* cmocka needs the three above, and stdint. */
-
 static const struct in_addr alice = {0x0100090a}, bob = {0x0200090a};
 static const uint8_t key[WIRE_KEY_SIZE] = {1, 2, 3};
 

@@ -11,8 +11,6 @@
 #include <string.h>
 
 #include <unistd.h>
-/* cmocka needs the first three above. */
-
 static struct scenario parse(const char *text)
 {
 	struct scenario s;

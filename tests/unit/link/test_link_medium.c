@@ -1,19 +1,11 @@
 /* Air that links share, without any network: who sends when, to the nanosecond; a radio that switches
  * channels; and the words that describe them. */
 #include "lib/base/draw.h"
-#include "lib/link/codel.h"
-#include "lib/link/medium.h"
-#include "lib/link/model.h"
-#include "lib/link/ring.h"
 #include "nodes/link/settings.h"
-#include "tests/unit/check.h"
+#include "tests/unit/link/link_model.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* cmocka needs the four above. */
-
-#define US 1000LL
-#define MS 1000000LL
 #define FRAME 1514
 
 static struct shape on_air(uint64_t phy_rate_bps, int64_t overhead_ns, uint32_t channel)
