@@ -1,9 +1,10 @@
 /* Proof: see the header. The times that packets should have follow from when the kernel was given each of
- * them and from the model (lib/link/model.h): serialised one after the other, then delayed. A lost packet
- * takes no time of the link, so which were lost need not be known before. */
+ * them and from the link's model (lib/link/expect.h). */
 #include "harness/links/proof.h"
 
-#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include "lib/base/units.h"
+#include "lib/link/expect.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -25,11 +26,6 @@
 #define OVERTAKEN 0.01
 #define SIGMAS 4.5
 
-static double serial_ns(const struct shape *shape, uint32_t bytes)
-{
-	return shape->rate_bps ? (double)bytes * 8e9 / (double)shape->rate_bps : 0;
-}
-
 static uint32_t frame_bytes(const struct shape *shape)
 {
 	double most = shape->rate_bps ? (double)shape->rate_bps * (double)SERIAL_MAX_NS / 8e9 : FRAME_BYTES;
@@ -39,7 +35,7 @@ static uint32_t frame_bytes(const struct shape *shape)
 struct stamp_plan proof_plan(const struct shape *shape)
 {
 	struct stamp_plan plan = {.bytes = frame_bytes(shape)};
-	double serial = serial_ns(shape, plan.bytes), interval = serial / FILLING, waiting = 0;
+	double serial = link_serialisation_ns(shape, plan.bytes), interval = serial / FILLING, waiting = 0;
 	if (interval < (double)INTERVAL_MIN_NS)
 		interval = (double)INTERVAL_MIN_NS;
 	double count = fmin(PROOF_PACKETS_MAX, fmax(COUNT_MIN, (double)NS_PER_S / interval));
@@ -68,27 +64,29 @@ static double rank(const double *sorted, uint32_t count, double share)
 	return sorted[at ? at - 1 : 0];
 }
 
-/* Microseconds later than the model, sorted; returns how many. */
-static uint32_t errors_of(struct proof *p, const struct stamp *stamps, const struct stamp_plan *plan,
-	int64_t bare_ns, double *errors)
+/* Microseconds later than the model, sorted; returns how many. -1 and *error: no memory. */
+static int64_t errors_of(struct proof *p, const struct stamp *stamps, const struct stamp_plan *plan,
+	int64_t bare_ns, double *errors, char **error)
 {
-	double serial = serial_ns(&p->shape, plan->bytes), ends = 0;
-	int64_t newest = 0;
-	uint32_t count = 0;
+	int64_t newest = 0, *times = calloc(plan->count + 1, 3 * sizeof *times);
+	int64_t *sent = times, *received = times + plan->count, *expected = times + 2 * plan->count;
+	size_t count = 0;
+	if (!times)
+		return error_set(error, "out of memory");
 	for (uint32_t i = 0; i < plan->count; i++) {
 		if (stamps[i].received_ns == 0)
 			continue;
-		/* From the first packet on: a double tells seconds to far below a nanosecond, an epoch not.
-		 */
-		double sent = (double)(stamps[i].sent_ns - stamps[0].sent_ns);
-		double got = (double)(stamps[i].received_ns - stamps[0].sent_ns);
-		ends = fmax(ends, sent) + serial;
-		errors[count++] = (got - ends - (double)p->shape.delay_ns - (double)bare_ns) / 1e3;
+		sent[count] = stamps[i].sent_ns;
+		received[count++] = stamps[i].received_ns;
 		p->reordered += stamps[i].received_ns < newest;
 		newest = stamps[i].received_ns > newest ? stamps[i].received_ns : newest;
 	}
+	int result = link_expect(&p->shape, plan->bytes, sent, count, expected, error);
+	for (size_t i = 0; i < count && result == 0; i++)
+		errors[i] = (double)(received[i] - expected[i] - bare_ns) / 1e3;
+	free(times);
 	qsort(errors, count, sizeof *errors, compare);
-	return count;
+	return result < 0 ? -1 : (int64_t)count;
 }
 
 static void __attribute__((format(printf, 2, 3))) refute(struct proof *p, const char *format, ...)
@@ -131,13 +129,17 @@ static void judge_times(struct proof *p)
 void proof_judge(struct proof *p, const struct stamp *stamps, const struct stamp_plan *plan, int64_t bare_ns)
 {
 	double *errors = calloc(plan->count + 1, sizeof *errors);
+	char *error = NULL;
 	p->kept = true;
 	p->why[0] = 0;
 	p->reordered = 0;
-	uint32_t count = errors_of(p, stamps, plan, bare_ns, errors);
+	int64_t arrived = errors ? errors_of(p, stamps, plan, bare_ns, errors, &error) : -1;
+	uint32_t count = arrived > 0 ? (uint32_t)arrived : 0;
 	p->packets = plan->count;
 	p->lost = plan->count - count;
-	if (count == 0) {
+	if (arrived < 0) {
+		refute(p, "%s", error ? error : "out of memory");
+	} else if (count == 0) {
 		refute(p, "not one of %u packets arrived", plan->count);
 	} else {
 		p->min_us = errors[0];
@@ -148,6 +150,7 @@ void proof_judge(struct proof *p, const struct stamp *stamps, const struct stamp
 	}
 	judge_loss(p);
 	free(errors);
+	free(error);
 }
 
 bool proof_same_shape(const struct shape *a, const struct shape *b)

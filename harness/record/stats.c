@@ -1,7 +1,8 @@
 /* Statistics. Sums are taken in two passes with a correction, so that values far from zero lose no digits
- * (checked against NIST's reference sets); the bootstrap draws from SplitMix64, which any seed starts well.
- */
+ * (checked against NIST's reference sets). */
 #include "harness/record/stats.h"
+
+#include "lib/base/draw.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,22 +13,6 @@ static int ascending_order(const void *a, const void *b)
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
-}
-
-/* SplitMix64 (S. Vigna's public domain reference). */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-/* 0..n-1. The high half of a product: the bias is n / 2^64, far below what 10,000 resamples can show. */
-static size_t random_index(uint64_t *state, size_t n)
-{
-	return (size_t)(((unsigned __int128)random_next(state) * n) >> 64);
 }
 
 static double mean_of(const double *values, size_t n)
@@ -81,7 +66,7 @@ static int bootstrap(const double *values, uint64_t seed, struct stats *out)
 	for (size_t r = 0; r < STATS_RESAMPLES; r++) {
 		double sum = 0;
 		for (size_t i = 0; i < out->n; i++)
-			sum += values[random_index(&seed, out->n)] - out->mean;
+			sum += values[draw_below(&seed, out->n)] - out->mean;
 		means[r] = out->mean + sum / (double)out->n;
 	}
 	qsort(means, STATS_RESAMPLES, sizeof *means, ascending_order);

@@ -3,11 +3,9 @@
 #include "harness/trial/congestion.h"
 
 #include "harness/record/verdict.h"
+#include "lib/net/sockdiag.h"
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +14,8 @@
 #define KEY "net.ipv4.tcp_congestion_control"
 #define LOOK_MS 200
 
-/* The kernel's numbers. A socket that the program has closed may still send. */
-enum { STATE_ESTABLISHED = 1, STATE_FIN_WAIT1 = 4, STATE_CLOSE_WAIT = 8 };
-#define STATES (1U << STATE_ESTABLISHED | 1U << STATE_FIN_WAIT1 | 1U << STATE_CLOSE_WAIT)
+/* A socket that the program has closed may still send. */
+#define STATES (SOCKDIAG_ESTABLISHED | SOCKDIAG_FIN_WAIT1 | SOCKDIAG_CLOSE_WAIT)
 
 static const struct setting *last_said(
 	const struct setting *settings, size_t count, int node, const struct setting *before)
@@ -47,15 +44,16 @@ struct congestion_target *congestion_targets(const struct experiment *e, const s
 }
 
 struct eye { /* one node */
-	struct mnl_socket *diag;
+	struct sockdiag *diag;
 	json_t *now, *most; /* {NAME: sockets}: in this look, and the most of any */
+	char **error;
 };
 
 static int open_diag(void *context)
 {
 	struct eye *eye = context;
-	eye->diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	return eye->diag && mnl_socket_bind(eye->diag, 0, MNL_SOCKET_AUTOPID) == 0 ? 0 : -1;
+	eye->diag = sockdiag_open(eye->error);
+	return eye->diag ? 0 : -1;
 }
 
 static int take_name(const struct nlattr *attribute, void *context)
@@ -66,42 +64,14 @@ static int take_name(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-static int take_socket(const struct nlmsghdr *message, void *context)
+static void take_socket(void *context, const struct inet_diag_msg *socket, const struct nlmsghdr *message)
 {
 	struct eye *eye = context;
 	const char *name = NULL;
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct inet_diag_msg))
-		return MNL_CB_OK;
-	mnl_attr_parse(message, sizeof(struct inet_diag_msg), take_name, &name);
+	mnl_attr_parse(message, sizeof *socket, take_name, &name);
 	if (name)
 		json_object_set_new(eye->now, name,
 			json_integer(json_integer_value(json_object_get(eye->now, name)) + 1));
-	return MNL_CB_OK;
-}
-
-static int list_sockets(struct eye *eye, uint8_t family)
-{
-	_Alignas(struct nlmsghdr) uint8_t bytes[32768];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(bytes);
-	int more = MNL_CB_OK;
-	message->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	message->nlmsg_seq = family;
-	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(message, sizeof *request);
-	request->sdiag_family = family;
-	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = STATES;
-	request->idiag_ext = 1 << (INET_DIAG_CONG - 1);
-	if (mnl_socket_sendto(eye->diag, message, message->nlmsg_len) < 0)
-		return -1;
-	while (more > MNL_CB_STOP) {
-		ssize_t size = mnl_socket_recvfrom(eye->diag, bytes, sizeof bytes);
-		if (size < 0)
-			return -1;
-		more = mnl_cb_run(
-			bytes, (size_t)size, family, mnl_socket_get_portid(eye->diag), take_socket, eye);
-	}
-	return more;
 }
 
 static int look(struct eye *eye)
@@ -109,7 +79,7 @@ static int look(struct eye *eye)
 	const char *name;
 	json_t *count;
 	json_object_clear(eye->now);
-	if (list_sockets(eye, AF_INET) < 0 || list_sockets(eye, AF_INET6) < 0)
+	if (sockdiag_walk(eye->diag, IPPROTO_TCP, STATES, INET_DIAG_CONG, take_socket, eye, eye->error) < 0)
 		return -1;
 	json_object_foreach(eye->now, name, count)
 		if (json_integer_value(count) > json_integer_value(json_object_get(eye->most, name)))
@@ -135,8 +105,10 @@ int congestion_watch(
 {
 	struct eye *eyes = calloc(count + 1, sizeof *eyes);
 	json_t *nodes = json_object();
+	char *error = NULL;
 	int result = 0;
 	for (size_t i = 0; i < count; i++) {
+		eyes[i].error = &error;
 		eyes[i].now = json_object();
 		eyes[i].most = json_object();
 		json_object_set_new(nodes, targets[i].node,
@@ -147,17 +119,17 @@ int congestion_watch(
 	if (result == 0)
 		result = watch(eyes, count, stop_fd);
 	if (result < 0)
-		fprintf(stderr, "listing the nodes' sockets (sock_diag): %s\n", strerror(errno));
+		fprintf(stderr, "listing the nodes' sockets: %s\n", error ? error : strerror(errno));
 	json_t *all = json_pack("{s:o}", "nodes", nodes);
 	if (result == 0)
 		result = json_dump_file(all, result_path, JSON_INDENT(1));
 	for (size_t i = 0; i < count; i++) {
 		json_decref(eyes[i].now);
-		if (eyes[i].diag)
-			mnl_socket_close(eyes[i].diag);
+		sockdiag_close(eyes[i].diag);
 	}
 	json_decref(all);
 	free(eyes);
+	free(error);
 	return result < 0 ? 1 : 0;
 }
 

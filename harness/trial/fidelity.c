@@ -4,6 +4,7 @@
 
 #include "harness/record/verdict.h"
 #include "lib/base/clock.h"
+#include "lib/link/expect.h"
 #include "lib/net/stamp.h"
 #include <errno.h>
 #include <math.h>
@@ -38,11 +39,6 @@ struct train { /* one direction; in memory shared with the process that sends it
 	struct stamp stamps[TRAIN];
 };
 
-static double serialisation_ns(const struct shape *shape)
-{
-	return shape->rate_bps ? FRAME_BYTES * 8e9 / (double)shape->rate_bps : 0;
-}
-
 /* A packet goes ahead of the train, and is waited for too. */
 static unsigned train_limit_s(int64_t patience_ns)
 {
@@ -60,7 +56,7 @@ static void send_train(struct train *train, const struct network *network, const
 		.count = TRAIN,
 		.bytes = FRAME_BYTES,
 		.patience_ns = PATIENCE_NS + shape->delay_ns + shape->jitter_ns +
-			       (int64_t)(TRAIN * serialisation_ns(shape))};
+			       (int64_t)(TRAIN * link_serialisation_ns(shape, FRAME_BYTES))};
 	alarm(train_limit_s(plan.patience_ns));
 	int result = stamp_run(&plan, train->stamps, &error);
 	train->no_route = result == STAMP_NO_ROUTE;
@@ -69,28 +65,31 @@ static void send_train(struct train *train, const struct network *network, const
 	free(error);
 }
 
-/* The error of each packet that arrived, against a queue without others in it. A lost one takes no time on
- * the link: the models lose before they queue. */
+/* The error of each packet that arrived, against a queue without others in it. */
 struct train_errors {
 	double us[TRAIN];
 	size_t count;
 	bool bottleneck; /* every packet waited for the one before it */
 };
 
-static struct train_errors errors_of(const struct stamp *stamps, const struct shape *shape)
+/* -1 and *error: no memory. */
+static int errors_of(
+	const struct stamp *stamps, const struct shape *shape, struct train_errors *e, char **error)
 {
-	struct train_errors e = {.bottleneck = shape->rate_bps > 0};
-	double free_ns = 0, origin = (double)stamps[0].sent_ns;
-	for (size_t i = 0; i < TRAIN; i++) {
-		double sent = (double)(stamps[i].sent_ns - stamps[0].sent_ns);
-		if (stamps[i].received_ns == 0)
-			continue;
-		e.bottleneck &= e.count == 0 || sent < free_ns;
-		free_ns = fmax(free_ns, sent) + serialisation_ns(shape);
-		e.us[e.count++] =
-			((double)stamps[i].received_ns - origin - free_ns - (double)shape->delay_ns) / 1e3;
+	int64_t sent[TRAIN], received[TRAIN], expected[TRAIN];
+	*e = (struct train_errors){.bottleneck = shape->rate_bps > 0};
+	for (size_t i = 0; i < TRAIN; i++)
+		if (stamps[i].received_ns) {
+			sent[e->count] = stamps[i].sent_ns;
+			received[e->count++] = stamps[i].received_ns;
+		}
+	if (link_expect(shape, FRAME_BYTES, sent, e->count, expected, error) < 0)
+		return -1;
+	for (size_t i = 0; i < e->count; i++) {
+		e->us[i] = (double)(received[i] - expected[i]) / 1e3;
+		e->bottleneck &= i == 0 || sent[i] < expected[i - 1] - shape->delay_ns;
 	}
-	return e;
+	return 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -103,7 +102,13 @@ static json_t *observed_json(const struct train *train, const struct shape *shap
 {
 	if (train->reason[0])
 		return json_pack("{s:s, s:b}", "reason", train->reason, "no_route", train->no_route);
-	struct train_errors e = errors_of(train->stamps, shape);
+	struct train_errors e;
+	char *error = NULL;
+	if (errors_of(train->stamps, shape, &e, &error) < 0) {
+		json_t *failed = json_pack("{s:s, s:b}", "reason", error, "no_route", 0);
+		free(error);
+		return failed;
+	}
 	json_t *observed = json_pack("{s:i, s:i}", "sent", TRAIN, "received", (int)e.count);
 	if (e.count == 0)
 		return observed;
@@ -198,19 +203,14 @@ static size_t round_of_trains(const struct network *network, const struct link_s
 	return sent;
 }
 
-static int64_t longest_way_ns(const struct shape *shape)
-{
-	return shape->delay_ns + shape->jitter_ns + (int64_t)(shape->queue_packets * serialisation_ns(shape));
-}
-
 /* Within this time the last packet of a workload that has ended is through, were all queues full and one path
  * over all links. */
 static int64_t drain_ns(const struct link_shape *shapes, size_t links)
 {
 	int64_t sum = 0;
 	for (size_t i = 0; i < links; i++) {
-		int64_t way[2] = {
-			longest_way_ns(&shapes[i].direction[0]), longest_way_ns(&shapes[i].direction[1])};
+		int64_t way[2] = {link_longest_ns(&shapes[i].direction[0], FRAME_BYTES),
+			link_longest_ns(&shapes[i].direction[1], FRAME_BYTES)};
 		sum += way[0] > way[1] ? way[0] : way[1];
 	}
 	return sum < DRAIN_LIMIT_NS ? sum : DRAIN_LIMIT_NS;

@@ -1,12 +1,10 @@
 /* Time: nanoseconds of CLOCK_MONOTONIC. */
 #ifndef LIQUIDNET_CLOCK_H
 #define LIQUIDNET_CLOCK_H
+
+#include "lib/base/units.h"
 #include <stdint.h>
 #include <time.h>
-
-#define NS_PER_US 1000LL
-#define NS_PER_MS 1000000LL
-#define NS_PER_S 1000000000LL
 
 static inline int64_t clock_now_ns(void)
 {

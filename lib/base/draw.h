@@ -1,5 +1,6 @@
-/* Draws: random numbers by counter (splitmix64; Steele, Lea, Flood, 2014), so that no draw depends on how many others
- * were made before it: the same seed, stream and number give the same draw, wherever it is made. */
+/* Draws: the one random number generator, splitmix64 (Steele, Lea, Flood, 2014; any seed starts it well). By counter, no
+ * draw depends on how many others were made before it: the same seed, stream and number give the same draw, wherever it
+ * is made. By step (draw_next), a seed gives a sequence. The same on every machine; for nothing that must be secret. */
 #ifndef LIQUIDNET_DRAW_H
 #define LIQUIDNET_DRAW_H
 
@@ -32,5 +33,25 @@ static inline uint64_t draw_number(uint64_t key, uint64_t number)
 {
 	return draw_mix(key + number * DRAW_GOLDEN) >> (64 - DRAW_BITS);
 }
+
+/* The next 64 bits of a sequence; `state` begins as its seed. */
+static inline uint64_t draw_next(uint64_t *state)
+{
+	return draw_mix(*state += DRAW_GOLDEN);
+}
+
+#ifndef __bpf__ /* nor has BPF fractions, or numbers of 128 bits */
+/* The sequence's next, uniform in [0, 1). */
+static inline double draw_uniform(uint64_t *state)
+{
+	return (double)(draw_next(state) >> (64 - DRAW_BITS)) * 0x1p-53;
+}
+
+/* The sequence's next, from 0 to n - 1 (n > 0): the high half of a product, whose bias is n / 2^64. */
+static inline uint64_t draw_below(uint64_t *state, uint64_t n)
+{
+	return (uint64_t)(((unsigned __int128)draw_next(state) * n) >> 64);
+}
+#endif
 
 #endif

@@ -1,9 +1,13 @@
-/* Units: text to numbers, as people write them in configuration files. Each function returns 0, or -1 when
- * the text is not of the form (the number is then untouched). No locale, no trailing text. */
+/* Units: times are nanoseconds; and text to numbers, as people write them in configuration files. Each function
+ * returns 0, or -1 when the text is not of the form (the number is then untouched). No locale, no trailing text. */
 #ifndef LIQUIDNET_UNITS_H
 #define LIQUIDNET_UNITS_H
 
 #include <stdint.h>
+
+#define NS_PER_US 1000LL
+#define NS_PER_MS 1000000LL
+#define NS_PER_S 1000000000LL
 
 /* "10Mbit/s", "10Mbit", "1.5Gbit/s", "300kbit/s", "5000bit/s" (powers of 1000) -> bit/s. */
 int unit_rate(const char *text, uint64_t *bits_per_second);

@@ -2,7 +2,7 @@
  * else were, serves it, and looks again. A radio's visits are counted through only when somebody needs it. */
 #include "lib/link/medium.h"
 
-#include "lib/base/clock.h"
+#include "lib/base/units.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,9 +4,9 @@
  * advance() catches up. */
 #include "lib/link/model.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/draw.h"
 #include "lib/base/error.h"
+#include "lib/base/units.h"
 #include "lib/link/codel.h"
 #include "lib/link/ring.h"
 #include "lib/link/trace.h"

@@ -23,6 +23,7 @@
 #define LIQUIDNET_LINK_MODEL_H
 
 #include "lib/link/medium.h"
+#include "lib/link/model_packet.h"
 #include "lib/link/radio.h"
 #include "lib/link/shape.h"
 #include <stdbool.h>
@@ -35,25 +36,6 @@ enum model_fate {
 	MODEL_LOST,      /* by the loss model */
 	MODEL_OVERFLOW,  /* by the queue's limit */
 	MODEL_NO_MEMORY, /* the model itself could not keep it: a failure of the emulation, not of the link */
-};
-
-enum model_end {
-	MODEL_LEAVES,
-	MODEL_DROPPED_HEAD, /* to make room for a newer one */
-	MODEL_DROPPED_CODEL,
-};
-
-struct model_packet {
-	int64_t departure_ns; /* when it leaves the far end of the link, or was dropped */
-	uint64_t number;      /* of its offer, from 0 */
-	enum model_end end;
-	bool ecn;       /* as offered */
-	bool marked;    /* congestion experienced: the caller is to mark it */
-	bool twice;     /* it is duplicated */
-	bool corrupted; /* one bit is wrong: bit_draw modulo the bits that the caller lets it change */
-	uint64_t bit_draw;
-	uint32_t bytes;
-	void *token;
 };
 
 struct model_queue {

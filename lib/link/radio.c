@@ -2,10 +2,10 @@
  * D1.1 is: Trilogy2 Deliverable D1.1, section 2.1.3.2. */
 #include "lib/link/radio.h"
 
+#include "lib/base/units.h"
 #include <stddef.h>
 #include <string.h>
 
-#define MS 1000000LL
 #define POWER(idle, up, high, tail, low)                                                                     \
 	{                                                                                                    \
 		[RADIO_IDLE] = (idle), [RADIO_PROMOTION] = (up), [RADIO_HIGH] = (high),                      \
@@ -18,30 +18,30 @@ const struct radio_profile radio_profiles[] = {
 	{
 		.name = "3g-simulation",
 		.source = "D1.1 2.1.3.2.3 (tail, RTTs), 2.1.3.2.1 (promotion, idle), 2.1.3.2.5.2 (650 mW)",
-		.promotion_ns = 2300 * MS,
-		.tail_ns = 10000 * MS,
+		.promotion_ns = 2300 * NS_PER_MS,
+		.tail_ns = 10000 * NS_PER_MS,
 		.tail_from_request = true,
-		.rtt_hot_ns = 200 * MS,
-		.rtt_cold_ns = 2000 * MS,
+		.rtt_hot_ns = 200 * NS_PER_MS,
+		.rtt_cold_ns = 2000 * NS_PER_MS,
 		.power_mw = POWER(0, 650, 650, 650, 0),
 	},
 	{
 		.name = "3g",
 		.source = "D1.1 2.1.3.2.1 (2.3 s up, 7.3 s down, 3 J to wind down), 2.1.3.2.5.2 (650 mW)",
-		.promotion_ns = 2300 * MS,
-		.tail_ns = 7300 * MS,
-		.rtt_hot_ns = 200 * MS,
-		.rtt_cold_ns = 2500 * MS,
+		.promotion_ns = 2300 * NS_PER_MS,
+		.tail_ns = 7300 * NS_PER_MS,
+		.rtt_hot_ns = 200 * NS_PER_MS,
+		.rtt_cold_ns = 2500 * NS_PER_MS,
 		.power_mw = POWER(0, 650, 650, 411, 0),
 	},
 	{
 		.name = "lte",
 		.source =
 			"D1.1 2.1.3.2.5.5 (0.5..1 s up, 50 ms, 1..3 W: middles); tail: AT&T Video Optimizer, lte.conf (0.1 + 0.02 + 10 s)",
-		.promotion_ns = 750 * MS,
-		.tail_ns = 10120 * MS,
-		.rtt_hot_ns = 50 * MS,
-		.rtt_cold_ns = 800 * MS,
+		.promotion_ns = 750 * NS_PER_MS,
+		.tail_ns = 10120 * NS_PER_MS,
+		.rtt_hot_ns = 50 * NS_PER_MS,
+		.rtt_cold_ns = 800 * NS_PER_MS,
 		.power_mw = POWER(0, 2000, 2000, 2000, 0),
 	},
 	{.name = NULL},

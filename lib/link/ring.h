@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_LINK_RING_H
 #define LIQUIDNET_LINK_RING_H
 
-#include "lib/link/model.h"
+#include "lib/link/model_packet.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -2,7 +2,6 @@
  * mapping for all of it. */
 #include "lib/link/shape.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "lib/link/radio.h"

@@ -31,6 +31,23 @@ struct mptcp_pm {
 	bool lost; /* events were, and those that were queued before are not all read */
 };
 
+struct mptcp_pm_address mptcp_pm_address_of(struct endpoint endpoint)
+{
+	return (struct mptcp_pm_address){.family = AF_INET, .v4 = endpoint.address, .port = endpoint.port};
+}
+
+bool mptcp_pm_endpoint(const struct mptcp_pm_address *address, struct endpoint *endpoint)
+{
+	endpoint->port = address->port;
+	if (address->family == AF_INET)
+		endpoint->address = address->v4;
+	else if (IN6_IS_ADDR_V4MAPPED(&address->v6))
+		memcpy(&endpoint->address, &address->v6.s6_addr[12], sizeof endpoint->address);
+	else
+		return false;
+	return true;
+}
+
 /* ---- events ---- */
 
 static const struct {

@@ -8,6 +8,7 @@
 #ifndef LIQUIDNET_MPTCP_PM_H
 #define LIQUIDNET_MPTCP_PM_H
 
+#include "lib/net/endpoint.h"
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,6 +25,10 @@ struct mptcp_pm_address {
 	};
 	uint16_t port; /* host order; 0: any or none */
 };
+
+struct mptcp_pm_address mptcp_pm_address_of(struct endpoint endpoint);
+/* False for IPv6 proper; a mapped address (::ffff:10.0.1.1, a dual-stack socket's) is the IPv4 one. */
+bool mptcp_pm_endpoint(const struct mptcp_pm_address *address, struct endpoint *endpoint);
 
 /* The local end of a subflow. */
 struct mptcp_pm_local {

@@ -1,22 +1,17 @@
 /* Living subflows by sock_diag: TCP sockets whose upper layer protocol is MPTCP say their token and
  * identifiers there. */
 #include "lib/mptcp/survey.h"
-#include "lib/base/error.h"
 
-#include <errno.h>
+#include "lib/base/error.h"
+#include "lib/net/sockdiag.h"
 #include <libmnl/libmnl.h>
-#include <linux/inet_diag.h>
 #include <linux/mptcp.h>
-#include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The kernel's numbers, which netinet/tcp.h has as well, but beside a tcp_info that is too old. */
-enum { STATE_ESTABLISHED = 1, STATE_CLOSE = 7, STATE_LISTEN = 10 };
-
 struct list {
-	bool accepted;
+	bool accepted, no_memory;
 	struct survey_subflow *items;
 	size_t count, room;
 	uint32_t *tokens; /* of connections that a program holds; sorted when complete */
@@ -78,15 +73,28 @@ static bool to_v4(uint8_t family, const uint32_t words[4], struct in_addr *addre
 	return family == AF_INET || mapped;
 }
 
-static int take_socket(const struct nlmsghdr *message, void *context)
+/* Room for one more item of `size` bytes in *items. */
+static bool make_room(struct list *list, void **items, size_t count, size_t *room, size_t size)
 {
-	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(message);
+	if (count < *room)
+		return true;
+	size_t larger = *room ? 2 * *room : 64;
+	void *grown = reallocarray(*items, larger, size);
+	if (!grown) {
+		list->no_memory = true;
+		return false;
+	}
+	*items = grown;
+	*room = larger;
+	return true;
+}
+
+static void take_socket(void *context, const struct inet_diag_msg *diag, const struct nlmsghdr *message)
+{
 	struct list *list = context;
 	struct ulp ulp = {0};
 	struct survey_subflow subflow;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof *diag)
-		return MNL_CB_OK;
 	mnl_attr_parse(message, sizeof *diag, take_attribute, &ulp);
 	subflow = (struct survey_subflow){.token = ulp.token,
 		.local_id = ulp.local_id,
@@ -107,15 +115,9 @@ static int take_socket(const struct nlmsghdr *message, void *context)
 		!(ulp.flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED) ||
 		!to_v4(diag->idiag_family, diag->id.idiag_src, &subflow.local.address) ||
 		!to_v4(diag->idiag_family, diag->id.idiag_dst, &subflow.remote.address))
-		return MNL_CB_OK;
-	if (list->count == list->room) {
-		list->room = list->room ? 2 * list->room : 64;
-		list->items = realloc(list->items, list->room * sizeof *list->items);
-		if (!list->items)
-			abort();
-	}
-	list->items[list->count++] = subflow;
-	return MNL_CB_OK;
+		return;
+	if (make_room(list, (void **)&list->items, list->count, &list->room, sizeof *list->items))
+		list->items[list->count++] = subflow;
 }
 
 static int take_token(const struct nlattr *attribute, void *context)
@@ -130,55 +132,17 @@ static int take_token(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-static int take_connection(const struct nlmsghdr *message, void *context)
+/* Without an inode no program holds it. */
+static void take_connection(void *context, const struct inet_diag_msg *diag, const struct nlmsghdr *message)
 {
-	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(message);
 	struct list *list = context;
 	uint32_t token = 0;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof *diag || !diag->idiag_inode)
-		return MNL_CB_OK;
-	mnl_attr_parse(message, sizeof *diag, take_token, &token);
-	if (!token)
-		return MNL_CB_OK;
-	if (list->token_count == list->token_room) {
-		list->token_room = list->token_room ? 2 * list->token_room : 64;
-		list->tokens = realloc(list->tokens, list->token_room * sizeof *list->tokens);
-		if (!list->tokens)
-			abort();
-	}
-	list->tokens[list->token_count++] = token;
-	return MNL_CB_OK;
-}
-
-static int dump(struct mnl_socket *diag, uint8_t family, uint32_t protocol, uint32_t states, mnl_cb_t take,
-	struct list *list)
-{
-	_Alignas(struct nlmsghdr) uint8_t bytes[32768];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(bytes);
-	uint32_t sequence = protocol + family;
-	int more = MNL_CB_OK;
-
-	message->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	message->nlmsg_seq = sequence;
-	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(message, sizeof *request);
-	request->sdiag_family = family;
-	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = states;
-	/* What the upper layer protocol says comes only along with the socket's own figures. */
-	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
-	/* MPTCP's number (262) does not fit into the header's byte. */
-	mnl_attr_put_u32(message, INET_DIAG_REQ_PROTOCOL, protocol);
-	if (mnl_socket_sendto(diag, message, message->nlmsg_len) < 0)
-		return -1;
-	while (more > MNL_CB_STOP) {
-		ssize_t size = mnl_socket_recvfrom(diag, bytes, sizeof bytes);
-		if (size < 0)
-			return -1;
-		more = mnl_cb_run(bytes, (size_t)size, sequence, mnl_socket_get_portid(diag), take, list);
-	}
-	return more;
+	if (diag->idiag_inode)
+		mnl_attr_parse(message, sizeof *diag, take_token, &token);
+	if (token && make_room(list, (void **)&list->tokens, list->token_count, &list->token_room,
+			     sizeof *list->tokens))
+		list->tokens[list->token_count++] = token;
 }
 
 static int by_number(const void *a, const void *b)
@@ -200,36 +164,35 @@ static void drop_orphans(struct list *list)
 	list->count = kept;
 }
 
-static int dump_all(struct mnl_socket *diag, struct list *list)
+/* Connections come first: a subflow of one that is made meanwhile is an orphan, and in the next survey. */
+static int walk(struct sockdiag *diag, struct list *list, char **error)
 {
-	static const uint8_t families[] = {AF_INET, AF_INET6};
-	const uint32_t open_states = ~(1u << STATE_CLOSE | 1u << STATE_LISTEN);
-
-	for (size_t i = 0; i < sizeof families; i++)
-		if (dump(diag, families[i], IPPROTO_MPTCP, open_states, take_connection, list) < 0 ||
-			dump(diag, families[i], IPPROTO_TCP, 1 << STATE_ESTABLISHED, take_socket, list) < 0)
-			return -1;
+	/* What the upper layer protocol says comes only along with the socket's own figures. */
+	if (sockdiag_walk(diag, IPPROTO_MPTCP, ~(SOCKDIAG_CLOSE | SOCKDIAG_LISTEN), INET_DIAG_INFO,
+		    take_connection, list, error) < 0 ||
+		sockdiag_walk(diag, IPPROTO_TCP, SOCKDIAG_ESTABLISHED, INET_DIAG_INFO, take_socket, list,
+			error) < 0)
+		return -1;
+	if (list->no_memory)
+		return error_set(error, "out of memory");
 	drop_orphans(list);
 	return 0;
 }
 
 int survey_take(bool accepted, struct survey_subflow **items, size_t *count, char **error)
 {
-	struct mnl_socket *diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	struct sockdiag *diag = sockdiag_open(error);
 	struct list list = {.accepted = accepted};
-	int result = -1;
+	int result = diag ? walk(diag, &list, error) : -1;
 
-	if (diag && mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) == 0)
-		result = dump_all(diag, &list);
 	if (result < 0) {
-		error_set(error, "listing the living subflows (sock_diag): %s", strerror(errno));
+		error_prefix(error, "listing the living subflows");
 		free(list.items);
 		list.items = NULL;
 		list.count = 0;
 	}
 	free(list.tokens);
-	if (diag)
-		mnl_socket_close(diag);
+	sockdiag_close(diag);
 	*items = list.items;
 	*count = list.count;
 	return result;

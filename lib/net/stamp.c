@@ -4,6 +4,7 @@
 #include "lib/net/stamp.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/draw.h"
 #include "lib/base/error.h"
 #include "lib/net/netns.h"
 #include <arpa/inet.h>
@@ -217,8 +218,7 @@ static int warm_up(struct run *run, char **error)
 /* Equal distances would meet the ticks and the departures of the same emulator again and again. */
 static int64_t draw_interval(uint64_t *state, int64_t mean)
 {
-	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return mean / 2 + (int64_t)((double)(*state >> 33) / (double)(1U << 31) * (double)mean);
+	return mean / 2 + (int64_t)(draw_uniform(state) * (double)mean);
 }
 
 static int send_all(struct run *run, char **error)

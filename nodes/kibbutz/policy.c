@@ -2,6 +2,7 @@
  * open agree with what is advertised; everything else only changes the facts and calls it. */
 #include "nodes/kibbutz/policy.h"
 
+#include "lib/base/draw.h"
 #include <stdlib.h>
 
 struct kibbutz {
@@ -172,14 +173,9 @@ void kibbutz_own_packet(struct kibbutz *k, int64_t now)
 	}
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014): one step, its highest bit. */
 static bool toss(struct kibbutz *k)
 {
-	uint64_t z = k->random += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return (z ^ z >> 31) >> 63;
+	return draw_next(&k->random) >> 63;
 }
 
 void kibbutz_heard(struct kibbutz *k, int64_t now, unsigned neighbour, int64_t duration_ns)

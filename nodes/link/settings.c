@@ -2,7 +2,6 @@
  * their directions and the words of the `set` command. */
 #include "nodes/link/settings.h"
 
-#include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include <net/if.h>

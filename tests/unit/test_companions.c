@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* cmocka needs the three above. */
 #include <unistd.h>
 
 static char folder[64];

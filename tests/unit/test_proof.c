@@ -1,10 +1,9 @@
 /* The trial of a back end's setting: packets that a link really carried pass, whatever the setting; a link
  * that is wrong by what would spoil a measurement does not. The links here are computed, packet by packet. */
-#include "tests/unit/check.h"
-/* cmocka needs the four above. */
-
 #include "harness/links/proof.h"
-#include "lib/base/clock.h"
+#include "lib/base/draw.h"
+#include "lib/base/units.h"
+#include "tests/unit/check.h"
 #include <string.h>
 
 struct link { /* what a computed link does besides what it should */
@@ -30,8 +29,7 @@ static const struct shape shapes[] = {
 static uint64_t state;
 static double uniform(void)
 {
-	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (double)(state >> 33) / 0x1p31;
+	return draw_uniform(&state);
 }
 
 /* Sends as stamp.h does; returns the longest queue. */

@@ -3,8 +3,6 @@
 #include "tests/unit/check.h"
 
 #include <math.h>
-/* cmocka needs the four above. */
-
 #define MS 1000000LL
 #define S (1000 * MS)
 

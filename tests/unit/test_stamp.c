@@ -2,7 +2,7 @@
 #include "lib/net/stamp.h"
 #include "tests/unit/check.h"
 
-#include "lib/base/clock.h"
+#include "lib/base/units.h"
 #include "lib/net/netns.h"
 #include <errno.h>
 #include <net/if.h>

@@ -1,5 +1,7 @@
 /* Units: what people write, and what nobody should get away with. */
 #include "lib/base/units.h"
+
+#include "lib/base/draw.h"
 #include "tests/unit/check.h"
 #include <locale.h>
 #include <stdio.h>
@@ -179,8 +181,8 @@ static void numbers_printed(void **state)
 	for (int i = 0; i < 20000; i++) {
 		char text[64];
 		double value, again = -1;
-		random = random * 6364136223846793005u + 1442695040888963407u;
-		value = (double)(random >> 20) / (double)(1u << (random & 31));
+		uint64_t drawn = draw_next(&random);
+		value = (double)(drawn >> 20) / (double)(1u << (drawn & 31));
 		snprintf(text, sizeof text, i & 1 ? "%.17e" : "%.40f", value);
 		text[sizeof text - 1] = 0;
 		assert_int_equal(unit_number(text, &again), 0);

@@ -1,13 +1,11 @@
 /* The wheel's geometry over its whole range: prices, units and levels hold for every link that is not refused.
  */
-#include "tests/unit/check.h"
-/* cmocka needs the four above. */
-
 #include "harness/links/wheel_geometry.c"
 #include "lib/link/codel.h"
 #include "lib/link/medium.h"
 #include "lib/link/model.h"
 #include "lib/link/ring.h"
+#include "tests/unit/check.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,6 +1,5 @@
 /* The configuration file of liquidnet-balancer-agent: read, checked, defaults filled in. */
 #include "nodes/balancer/agent/config.h"
-#include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include <arpa/inet.h>

@@ -29,31 +29,14 @@ static const char *endpoint_text(struct endpoint endpoint, char text[32])
 	return text;
 }
 
-static struct mptcp_pm_address to_pm(struct endpoint endpoint)
-{
-	return (struct mptcp_pm_address){.family = AF_INET, .v4 = endpoint.address, .port = endpoint.port};
-}
-
-/* False for IPv6 proper; a mapped address (::ffff:10.0.1.1, a dual-stack socket) is the IPv4 one. */
-static bool from_pm(const struct mptcp_pm_address *address, struct endpoint *endpoint)
-{
-	endpoint->port = address->port;
-	if (address->family == AF_INET)
-		endpoint->address = address->v4;
-	else if (IN6_IS_ADDR_V4MAPPED(&address->v6))
-		memcpy(&endpoint->address, &address->v6.s6_addr[12], sizeof endpoint->address);
-	else
-		return false;
-	return true;
-}
-
 /* ---- what the policy wants ---- */
 
 static void create(struct client *client, const struct paths_action *action)
 {
-	struct mptcp_pm_local local = {
-		.address = to_pm(action->local), .id = action->local_id, .if_index = action->if_index};
-	struct mptcp_pm_address remote = to_pm(action->remote);
+	struct mptcp_pm_local local = {.address = mptcp_pm_address_of(action->local),
+		.id = action->local_id,
+		.if_index = action->if_index};
+	struct mptcp_pm_address remote = mptcp_pm_address_of(action->remote);
 	char from[32], to[32], *error = NULL;
 
 	endpoint_text(action->local, from);
@@ -73,7 +56,8 @@ static void create(struct client *client, const struct paths_action *action)
 
 static void destroy(struct client *client, const struct paths_action *action)
 {
-	struct mptcp_pm_address local = to_pm(action->local), remote = to_pm(action->remote);
+	struct mptcp_pm_address local = mptcp_pm_address_of(action->local),
+				remote = mptcp_pm_address_of(action->remote);
 	char from[32], to[32], *error = NULL;
 	int result = mptcp_pm_subflow_destroy(client->pm, action->token, &local, &remote, &error);
 
@@ -178,7 +162,7 @@ static void on_event(void *context, const struct mptcp_pm_event *event)
 {
 	struct client *client = context;
 	struct endpoint local, remote;
-	bool v4 = from_pm(&event->local, &local) && from_pm(&event->remote, &remote);
+	bool v4 = mptcp_pm_endpoint(&event->local, &local) && mptcp_pm_endpoint(&event->remote, &remote);
 
 	switch (event->type) {
 	case MPTCP_PM_EVENT_ESTABLISHED:
@@ -219,35 +203,21 @@ static void on_overrun(void *context)
 
 /* ---- the truth, after events were lost or before there were any ---- */
 
-static bool lives(const struct survey_subflow *list, size_t count, uint32_t token, const struct path *path)
+static void on_missed_close(void *context, struct subflows_connection *connection)
 {
-	for (size_t i = 0; i < count; i++)
-		if (list[i].token == token &&
-			(!path || (endpoint_equal(list[i].local, path->local) &&
-					  endpoint_equal(list[i].remote, path->remote))))
-			return true;
-	return false;
+	struct client *client = context;
+
+	log_debug("connection-closed", "token=%08x", connection->token);
+	paths_closed(client->paths, connection->token);
 }
 
-/* Tells the policy of the ends that it missed. */
-static void survey_ends(struct client *client, const struct survey_subflow *list, size_t count, int64_t now)
+static void on_missed_end(void *context, struct subflows_connection *connection, unsigned detour)
 {
-	const struct paths_connection *connection = paths_first(client->paths), *next;
+	struct client *client = context;
+	const struct subflow *subflow = &connection->paths[detour];
 
-	for (; connection; connection = next) {
-		uint32_t token = connection->token;
-		next = connection->next;
-		if (!lives(list, count, token, NULL)) {
-			paths_closed(client->paths, token);
-			log_debug("connection-closed", "token=%08x", token);
-			continue;
-		}
-		for (unsigned i = 0; i < client->settings->count; i++) {
-			const struct path *path = &connection->paths[i];
-			if (path->state == PATH_UP && !lives(list, count, token, path))
-				paths_subflow_closed(client->paths, now, token, path->local, path->remote);
-		}
-	}
+	paths_subflow_closed(
+		client->paths, clock_now_ns(), connection->token, subflow->local, subflow->remote);
 }
 
 static void survey(struct client *client)
@@ -256,6 +226,7 @@ static void survey(struct client *client)
 	int64_t now = clock_now_ns();
 	size_t count;
 	char *error = NULL;
+	const struct subflows_missed missed = {on_missed_close, on_missed_end, client};
 
 	client->counters.surveys++;
 	if (survey_take(false, &list, &count, &error) < 0) {
@@ -263,7 +234,7 @@ static void survey(struct client *client)
 		free(error);
 		return;
 	}
-	survey_ends(client, list, count, now);
+	paths_compare(client->paths, list, count, &missed);
 	for (size_t i = 0; i < count; i++) {
 		if (!list[i].initial || paths_find(client->paths, list[i].token))
 			continue;

@@ -76,7 +76,7 @@ static unsigned subflows_across(const struct client *client, unsigned detour)
 {
 	unsigned count = 0;
 
-	for (const struct paths_connection *c = paths_first(client->paths); c; c = c->next)
+	for (const struct subflows_connection *c = paths_first(client->paths); c; c = c->next)
 		count += c->paths[detour].state == PATH_UP;
 	return count;
 }
@@ -106,7 +106,7 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 	return json;
 }
 
-static json_t *path_json(const struct client *client, const struct path *path, unsigned detour)
+static json_t *path_json(const struct client *client, const struct subflow *path, unsigned detour)
 {
 	json_t *json = json_pack("{s:s, s:s, s:i}", "detour", client->settings->detours[detour].name, "state",
 		path_state_name(path->state), "failures", (int)path->failures);
@@ -119,7 +119,7 @@ static json_t *path_json(const struct client *client, const struct path *path, u
 	return json;
 }
 
-static json_t *connection_json(const struct client *client, const struct paths_connection *connection)
+static json_t *connection_json(const struct client *client, const struct subflows_connection *connection)
 {
 	json_t *paths = json_array();
 	char token[16];
@@ -160,7 +160,7 @@ static void do_status(void *context, struct control_request *request, int count,
 	(void)count;
 	(void)words;
 
-	for (const struct paths_connection *c = paths_first(client->paths); c; c = c->next)
+	for (const struct subflows_connection *c = paths_first(client->paths); c; c = c->next)
 		json_array_append_new(connections, connection_json(client, c));
 	for (unsigned i = 0; i < client->settings->count; i++)
 		json_array_append_new(detours, detour_json(client, i));

@@ -16,13 +16,14 @@
 #ifndef LIQUIDNET_CLIENT_PATHS_H
 #define LIQUIDNET_CLIENT_PATHS_H
 
+#include "lib/mptcp/subflows.h"
 #include "lib/net/endpoint.h"
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define PATHS_NEVER INT64_MAX
+#define PATHS_NEVER SUBFLOWS_NEVER
 
 enum detour_kind { DETOUR_NAT, DETOUR_VPN };
 
@@ -41,44 +42,17 @@ struct paths_settings {
 	int64_t stable_ns;        /* a subflow that lived this long forgives the failures before it */
 };
 
+/* Of a connection across one detour: what the keeper says of its subflow, and why there is none yet. */
 enum path_state {
-	PATH_IDLE,     /* VPN: the tunnel is down */
-	PATH_ASKED,    /* NAT: a request is under way */
-	PATH_SILENT,   /* NAT: did not answer; asked again at `at` */
-	PATH_READY,    /* may be used when there is a place */
-	PATH_JOINING,  /* SYN sent; failed at `at` */
-	PATH_UP,       /* established at `at` */
-	PATH_WAITING,  /* the subflow failed; tried again at `at` */
-	PATH_GIVEN_UP, /* failed too often in a row */
+	PATH_IDLE = SUBFLOW_NONE, /* VPN: the tunnel is down */
+	PATH_JOINING = SUBFLOW_JOINING,
+	PATH_UP = SUBFLOW_UP,
+	PATH_WAITING = SUBFLOW_WAITING,
+	PATH_GIVEN_UP = SUBFLOW_GIVEN_UP,
+	PATH_ASKED = SUBFLOW_STATES, /* NAT: a request is under way */
+	PATH_SILENT,                 /* NAT: did not answer; asked again at `at` */
+	PATH_READY,                  /* may be used when there is a place */
 	PATH_STATES
-};
-
-/* One connection across one detour. */
-struct path {
-	enum path_state state;
-	int64_t at;        /* as the state says */
-	int64_t since;     /* age of the detour (VPN) or of its mapping (NAT): the oldest is used first */
-	uint16_t port;     /* NAT: the detour's port for this destination */
-	unsigned silences; /* requests in a row without an answer */
-	unsigned failures; /* subflows in a row that failed */
-	uint8_t local_id;
-	struct endpoint local, remote; /* of the subflow; local.port is 0 until it is established */
-};
-
-struct paths_local {
-	struct in_addr address;
-	uint8_t id;
-};
-
-struct paths_connection {
-	uint32_t token;
-	struct endpoint local, remote; /* of the initial subflow */
-	bool initial_closed;
-	int64_t hold;               /* no new subflow before: it may be closing */
-	struct paths_local *locals; /* address identifiers given out */
-	unsigned local_count;
-	struct paths_connection *bucket_next, *previous, *next;
-	struct path paths[]; /* one a detour, in their order */
 };
 
 enum paths_verdict {
@@ -138,8 +112,12 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
 
 /* Whether a living connection uses, or could use, the mapping to `remote`: it is worth renewing. */
 bool paths_wants(const struct paths *paths, unsigned detour, struct endpoint remote);
-const struct paths_connection *paths_first(const struct paths *paths); /* then ->next */
-const struct paths_connection *paths_find(const struct paths *paths, uint32_t token);
+/* Their paths: one a detour, in their order. */
+const struct subflows_connection *paths_first(const struct paths *paths); /* then ->next */
+const struct subflows_connection *paths_find(const struct paths *paths, uint32_t token);
+/* Tells `missed` of what has ended unseen (subflows_compare). */
+void paths_compare(struct paths *paths, const struct survey_subflow *list, size_t count,
+	const struct subflows_missed *missed);
 const char *path_state_name(enum path_state state);
 const char *paths_verdict_name(enum paths_verdict verdict);
 #endif

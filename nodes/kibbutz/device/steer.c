@@ -1,14 +1,14 @@
-/* One record a connection, one path a link (0: the own one, 1 + i: neighbour i's). Events and wishes change
- * the records; settle() then asks the kernel for what is missing and takes away what is too much. A path is
- * never taken away before another is up: a connection that began at a neighbour's link gets its own link when
- * that neighbour's time ends. */
+/* One record a connection in the keeper (lib/mptcp/subflows.h), one path a link (0: the own one, 1 + i: neighbour i's).
+ * Events and wishes change what the keeper knows; settle() then asks for what is missing and takes away what is too
+ * much. A path is never taken away before another is up: a connection that began at a neighbour's link gets its own link
+ * when that neighbour's time ends. */
 #include "nodes/kibbutz/device/steer.h"
+
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/mptcp/pm.h"
-
-#include <arpa/inet.h>
+#include "lib/mptcp/subflows.h"
 #include <linux/mptcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,23 +23,9 @@
  * spared the promotion. */
 #define OWN_AFTER_NS (5 * NS_PER_S)
 
-enum state { NONE, JOINING, UP };
-
-struct path {
-	enum state state;
-	bool backup; /* as the peer knows it */
-	int64_t at;  /* JOINING: given up then; NONE: not tried before; UP: unwanted since, or 0 */
-	unsigned failures;
-	uint16_t left; /* local port of the subflow before, which we have taken away; 0: it is gone */
-	struct endpoint local, remote;
-};
-
-struct connection {
-	struct connection *next;
-	uint32_t token;
-	int64_t since;
-	struct endpoint remote;
-	struct path paths[];
+/* What steering keeps beside each subflow. */
+struct plan {
+	int64_t unwanted_since; /* 0: it is wanted */
 };
 
 struct steer {
@@ -49,7 +35,7 @@ struct steer {
 	sd_event *loop;
 	sd_event_source *timer;
 	bool own_backup, open[SETTINGS_NEIGHBOURS], backup[SETTINGS_NEIGHBOURS];
-	struct connection *first;
+	struct subflows *subflows;
 };
 
 static unsigned path_count(const struct steer *steer)
@@ -76,12 +62,9 @@ static int find_path(const struct steer *steer, struct in_addr address)
 	return -1;
 }
 
-static struct connection *find(const struct steer *steer, uint32_t token)
+static int64_t *unwanted_since(const struct subflows_connection *c, unsigned i)
 {
-	for (struct connection *c = steer->first; c; c = c->next)
-		if (c->token == token)
-			return c;
-	return NULL;
+	return &((struct plan *)c->own_paths + i)->unwanted_since;
 }
 
 static bool any_open(const struct steer *steer)
@@ -94,7 +77,7 @@ static bool any_open(const struct steer *steer)
 
 /* The own link belongs to every connection that lives long or has nothing else, and to all when it must
  * carry. */
-static bool wanted(const struct steer *steer, const struct connection *c, unsigned i, int64_t now)
+static bool wanted(const struct steer *steer, const struct subflows_connection *c, unsigned i, int64_t now)
 {
 	if (i)
 		return steer->open[i - 1];
@@ -107,114 +90,108 @@ static bool low(const struct steer *steer, unsigned i)
 	return i ? steer->backup[i - 1] : steer->own_backup;
 }
 
-static struct mptcp_pm_address to_pm(struct endpoint e)
-{
-	return (struct mptcp_pm_address){.family = AF_INET, .v4 = e.address, .port = e.port};
-}
+/* ---- what the kernel is to do */
 
-static void failed(struct path *path, int64_t now)
+static void create(struct steer *steer, const struct subflow_action *action)
 {
-	int64_t pause = RETRY_FIRST_NS << (path->failures < 4 ? path->failures : 4);
-
-	path->failures++;
-	path->state = NONE;
-	path->at = now + (pause < RETRY_LAST_NS ? pause : RETRY_LAST_NS);
-}
-
-static void create(struct steer *steer, struct connection *c, unsigned i, int64_t now)
-{
-	struct path *path = &c->paths[i];
-	/* Identifier 0 is the initial subflow's, whichever link that had. */
-	struct mptcp_pm_local local = {.address = to_pm((struct endpoint){.address = path_address(steer, i)}),
-		.id = (uint8_t)(i + 1),
-		.flags = low(steer, i) ? MPTCP_PM_ADDR_FLAG_BACKUP : 0};
-	struct mptcp_pm_address remote = to_pm(c->remote);
+	struct subflows_connection *c = subflows_find(steer->subflows, action->token);
+	const char *name = path_name(steer, action->path);
+	struct mptcp_pm_local local = {.address = mptcp_pm_address_of(action->local),
+		.id = action->local_id,
+		.flags = action->backup ? MPTCP_PM_ADDR_FLAG_BACKUP : 0};
+	struct mptcp_pm_address remote = mptcp_pm_address_of(action->remote);
 	char *error = NULL;
 
-	path->backup = low(steer, i);
-	if (mptcp_pm_subflow_create(steer->pm, c->token, &local, &remote, &error) == 0) {
-		path->state = JOINING;
-		path->at = now + JOIN_NS;
-		log_info("subflow-create", "token=%08x path=%s backup=%d", c->token, path_name(steer, i),
-			path->backup);
+	if (mptcp_pm_subflow_create(steer->pm, action->token, &local, &remote, &error) == 0) {
+		log_info("subflow-create", "token=%08x path=%s backup=%d", action->token, name,
+			action->backup);
 		return;
 	}
-	failed(path, now);
-	log_warning(
-		"subflow-refused", "token=%08x path=%s error=\"%s\"", c->token, path_name(steer, i), error);
+	subflows_failed(steer->subflows, clock_now_ns(), c, action->path);
+	log_warning("subflow-refused", "token=%08x path=%s error=\"%s\"", action->token, name, error);
 	free(error);
 }
 
-static void destroy(struct steer *steer, struct connection *c, unsigned i, int64_t now)
+static void act(void *context, const struct subflow_action *action)
 {
-	struct path *path = &c->paths[i];
-	struct mptcp_pm_address local = to_pm(path->local), remote = to_pm(path->remote);
+	struct steer *steer = context;
+	const char *name = path_name(steer, action->path);
+	struct mptcp_pm_address local = mptcp_pm_address_of(action->local),
+				remote = mptcp_pm_address_of(action->remote);
 	char *error = NULL;
-	int result = mptcp_pm_subflow_destroy(steer->pm, c->token, &local, &remote, &error);
+	int result;
 
-	log_info("subflow-destroy", "token=%08x path=%s result=\"%s\"", c->token, path_name(steer, i),
-		result == 0 ? "done" : error);
+	switch (action->kind) {
+	case SUBFLOW_CREATE:
+		create(steer, action);
+		break;
+	case SUBFLOW_DESTROY:
+		result = mptcp_pm_subflow_destroy(steer->pm, action->token, &local, &remote, &error);
+		log_info("subflow-destroy", "token=%08x path=%s result=\"%s\"", action->token, name,
+			result == 0 ? "done" : error);
+		break;
+	case SUBFLOW_PRIORITY:
+		result = mptcp_pm_set_backup(
+			steer->pm, action->token, &local, &remote, action->backup, &error);
+		log_info("priority", "token=%08x path=%s backup=%d result=\"%s\"", action->token, name,
+			action->backup, result == 0 ? "sent" : error);
+		break;
+	}
 	free(error);
-	*path = (struct path){.state = NONE, .at = now, .left = path->local.port};
 }
 
-static void set_priority(struct steer *steer, struct connection *c, unsigned i)
-{
-	struct path *path = &c->paths[i];
-	struct mptcp_pm_address local = to_pm(path->local), remote = to_pm(path->remote);
-	char *error = NULL;
-	int result = mptcp_pm_set_backup(steer->pm, c->token, &local, &remote, low(steer, i), &error);
+/* ---- what is wanted */
 
-	path->backup = low(steer, i);
-	log_info("priority", "token=%08x path=%s backup=%d result=\"%s\"", c->token, path_name(steer, i),
-		path->backup, result == 0 ? "sent" : error);
-	free(error);
-}
-
-static bool other_is_up(const struct steer *steer, const struct connection *c, unsigned except, int64_t now)
+static bool other_is_up(
+	const struct steer *steer, const struct subflows_connection *c, unsigned except, int64_t now)
 {
 	for (unsigned i = 0; i < path_count(steer); i++)
-		if (i != except && c->paths[i].state == UP && wanted(steer, c, i, now))
+		if (i != except && c->paths[i].state == SUBFLOW_UP && wanted(steer, c, i, now))
 			return true;
 	return false;
 }
 
-static void take_away(struct steer *steer, struct connection *c, unsigned i, int64_t now)
+static void take_away(struct steer *steer, struct subflows_connection *c, unsigned i, int64_t now)
 {
-	struct path *path = &c->paths[i];
+	int64_t *since = unwanted_since(c, i);
 
-	if (!path->at)
-		path->at = now;
+	if (!*since)
+		*since = now;
 	/* The own subflow stays where it is, at low priority: making it again would cost a promotion. */
-	if (i && (other_is_up(steer, c, i, now) || c->paths[0].state == UP || now - path->at >= LINGER_NS))
-		destroy(steer, c, i, now);
+	if (i && (other_is_up(steer, c, i, now) || c->paths[0].state == SUBFLOW_UP ||
+			 now - *since >= LINGER_NS))
+		subflows_destroy(steer->subflows, c, i);
 }
 
-static void settle_path(struct steer *steer, struct connection *c, unsigned i, int64_t now)
+static void settle_path(struct steer *steer, struct subflows_connection *c, unsigned i, int64_t now)
 {
-	struct path *path = &c->paths[i];
+	struct subflow *subflow = &c->paths[i];
 	bool want = wanted(steer, c, i, now);
 
-	if (path->state == JOINING && now >= path->at)
-		failed(path, now);
-	if (path->state == UP && low(steer, i) != path->backup && (want || !i))
-		set_priority(steer, c, i);
-	if (path->state == NONE && want && now >= path->at)
-		create(steer, c, i, now);
-	else if (path->state == UP && want)
-		path->at = 0;
-	else if (path->state == UP)
+	subflows_due(steer->subflows, now, c, i);
+	if (subflow->state == SUBFLOW_UP && low(steer, i) != subflow->backup && (want || !i))
+		subflows_set_backup(steer->subflows, c, i, low(steer, i));
+	if (subflow->state == SUBFLOW_NONE && want)
+		/* Identifier 0 is the initial subflow's, whichever link that had. */
+		subflows_join(steer->subflows, now, c, i,
+			&(struct subflow_wish){.local = path_address(steer, i),
+				.remote = c->remote,
+				.local_id = (uint8_t)(i + 1),
+				.backup = low(steer, i)});
+	else if (subflow->state == SUBFLOW_UP && want)
+		*unwanted_since(c, i) = 0;
+	else if (subflow->state == SUBFLOW_UP)
 		take_away(steer, c, i, now);
 }
 
 /* What is due later; the timer asks four times a second while there is anything to wait for. */
-static bool unsettled(const struct steer *steer, const struct connection *c, int64_t now)
+static bool unsettled(const struct steer *steer, const struct subflows_connection *c, int64_t now)
 {
-	for (unsigned i = 0; i < path_count(steer); i++)
-		if (c->paths[i].state == JOINING ||
-			(c->paths[i].state == NONE && (!i || wanted(steer, c, i, now))) ||
-			(i && c->paths[i].state == UP && !wanted(steer, c, i, now)))
+	for (unsigned i = 0; i < path_count(steer); i++) {
+		bool up = c->paths[i].state == SUBFLOW_UP, want = wanted(steer, c, i, now);
+		if (c->paths[i].state == SUBFLOW_JOINING || (!up && (!i || want)) || (i && up && !want))
 			return true;
+	}
 	return false;
 }
 
@@ -223,7 +200,7 @@ static void settle(struct steer *steer)
 	int64_t now = clock_now_ns();
 	bool again = false;
 
-	for (struct connection *c = steer->first; c; c = c->next) {
+	for (struct subflows_connection *c = subflows_first(steer->subflows); c; c = c->next) {
 		for (unsigned i = 0; i < path_count(steer); i++)
 			settle_path(steer, c, i, now);
 		again |= unsettled(steer, c, now);
@@ -243,99 +220,64 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
 /* ---- the kernel's events ---- */
 
-static struct connection *add(struct steer *steer, uint32_t token, struct endpoint remote)
-{
-	struct connection *c = find(steer, token);
-
-	if (c)
-		return c;
-	c = calloc(1, sizeof *c + path_count(steer) * sizeof *c->paths);
-	if (!c)
-		abort();
-	c->token = token;
-	c->since = clock_now_ns();
-	c->remote = remote;
-	c->next = steer->first;
-	steer->first = c;
-	return c;
-}
-
-static void forget(struct steer *steer, uint32_t token)
-{
-	for (struct connection **at = &steer->first; *at; at = &(*at)->next)
-		if ((*at)->token == token) {
-			struct connection *gone = *at;
-			*at = gone->next;
-			free(gone);
-			return;
-		}
-}
-
-static void path_up(
-	struct steer *steer, struct connection *c, struct endpoint local, struct endpoint remote, bool backup)
+static void path_up(struct steer *steer, struct subflows_connection *c, struct endpoint local,
+	struct endpoint remote, uint8_t id, bool backup)
 {
 	int i = find_path(steer, local.address);
 
 	if (i < 0)
 		return;
-	c->paths[i] = (struct path){
-		.state = UP, .backup = backup, .left = c->paths[i].left, .local = local, .remote = remote};
+	*unwanted_since(c, (unsigned)i) = 0;
+	subflows_up(steer->subflows, clock_now_ns(), c, (unsigned)i, local, remote, id, backup);
 	log_info("subflow-up", "token=%08x path=%s", c->token, path_name(steer, (unsigned)i));
 }
 
-static void path_down(struct steer *steer, struct connection *c, struct endpoint local, int error)
+static void path_down(struct steer *steer, struct subflows_connection *c, struct endpoint local,
+	struct endpoint remote, int error)
 {
 	int i = find_path(steer, local.address);
 
-	if (i < 0)
-		return;
-	/* The end of one that we took away comes when its successor may be joining. */
-	if (c->paths[i].left == local.port) {
-		c->paths[i].left = 0;
-		return;
-	}
-	if (c->paths[i].state == NONE || (c->paths[i].state == UP && c->paths[i].local.port != local.port))
-		return;
-	failed(&c->paths[i], clock_now_ns());
-	log_info("subflow-down", "token=%08x path=%s error=%d", c->token, path_name(steer, (unsigned)i),
-		error);
-}
-
-static bool from_pm(const struct mptcp_pm_address *address, struct endpoint *e)
-{
-	e->port = address->port;
-	if (address->family == AF_INET)
-		e->address = address->v4;
-	else if (IN6_IS_ADDR_V4MAPPED(&address->v6))
-		memcpy(&e->address, &address->v6.s6_addr[12], sizeof e->address);
-	else
-		return false;
-	return true;
+	if (subflows_down(steer->subflows, clock_now_ns(), c, i, local, remote))
+		log_info("subflow-down", "token=%08x path=%s error=%d", c->token,
+			path_name(steer, (unsigned)i), error);
 }
 
 static void on_event(void *context, const struct mptcp_pm_event *event)
 {
 	struct steer *steer = context;
-	struct connection *c = find(steer, event->token);
+	struct subflows_connection *c = subflows_find(steer->subflows, event->token);
 	struct endpoint local, remote;
-	bool v4 = from_pm(&event->local, &local) && from_pm(&event->remote, &remote);
+	bool v4 = mptcp_pm_endpoint(&event->local, &local) && mptcp_pm_endpoint(&event->remote, &remote);
 
 	if (event->type == MPTCP_PM_EVENT_CLOSED)
-		forget(steer, event->token);
+		subflows_close(steer->subflows, event->token);
 	else if (event->type == MPTCP_PM_EVENT_ESTABLISHED && v4 && !event->server_side &&
-		 find_path(steer, local.address) >= 0)
-		path_up(steer, add(steer, event->token, remote), local, remote, false);
-	else if (event->type == MPTCP_PM_EVENT_SUB_ESTABLISHED && v4 && c) {
+		 find_path(steer, local.address) >= 0) {
+		c = subflows_open(steer->subflows, clock_now_ns(), event->token, local, remote);
+		path_up(steer, c, local, remote, 0, false);
+	} else if (event->type == MPTCP_PM_EVENT_SUB_ESTABLISHED && v4 && c) {
 		int i = find_path(steer, local.address);
-		path_up(steer, c, local, remote, i >= 0 && c->paths[i].backup);
+		path_up(steer, c, local, remote, event->local_id, i >= 0 && c->paths[i].backup);
 	} else if (event->type == MPTCP_PM_EVENT_SUB_CLOSED && v4 && c)
-		path_down(steer, c, local, event->error);
+		path_down(steer, c, local, remote, event->error);
 	settle(steer);
 }
 
-/* Begins with what lives: after events were lost, and at the start. */
-static void take_over(struct steer *steer)
+static void on_missed_close(void *context, struct subflows_connection *c)
 {
+	struct steer *steer = context;
+	subflows_close(steer->subflows, c->token);
+}
+
+static void on_missed_end(void *context, struct subflows_connection *c, unsigned i)
+{
+	path_down(context, c, c->paths[i].local, c->paths[i].remote, 0);
+}
+
+/* The truth: after events were lost, and at the start. */
+static void survey(struct steer *steer)
+{
+	const struct subflows_missed missed = {on_missed_close, on_missed_end, steer};
 	struct survey_subflow *list;
 	size_t count;
 	char *error = NULL;
@@ -345,12 +287,13 @@ static void take_over(struct steer *steer)
 		free(error);
 		return;
 	}
-	while (steer->first)
-		forget(steer, steer->first->token);
+	subflows_compare(steer->subflows, list, count, &missed);
 	for (size_t i = 0; i < count; i++)
 		if (find_path(steer, list[i].local.address) >= 0)
-			path_up(steer, add(steer, list[i].token, list[i].remote), list[i].local,
-				list[i].remote, list[i].backup_ours);
+			path_up(steer,
+				subflows_open(steer->subflows, clock_now_ns(), list[i].token, list[i].local,
+					list[i].remote),
+				list[i].local, list[i].remote, list[i].local_id, list[i].backup_ours);
 	free(list);
 	settle(steer);
 }
@@ -358,10 +301,21 @@ static void take_over(struct steer *steer)
 static void on_overrun(void *context)
 {
 	log_warning("events-lost", "action=survey");
-	take_over(context);
+	survey(context);
 }
 
 /* ---- for the daemon ---- */
+
+static struct subflows *keeper_of(struct steer *steer, unsigned paths)
+{
+	/* Each end of a subflow that came up starts the back-off anew, and there is no last attempt. */
+	const struct subflows_settings kept = {.paths = paths,
+		.path_size = sizeof(struct plan),
+		.join_ns = JOIN_NS,
+		.retry_first_ns = RETRY_FIRST_NS,
+		.retry_last_ns = RETRY_LAST_NS};
+	return subflows_new(&kept, act, steer);
+}
 
 struct steer *steer_start(
 	sd_event *loop, const struct settings *settings, struct in_addr cellular, char **error)
@@ -371,6 +325,7 @@ struct steer *steer_start(
 
 	if (!steer)
 		abort();
+	steer->subflows = keeper_of(steer, settings->count + 1);
 	steer->settings = settings;
 	steer->cellular = cellular;
 	steer->loop = loop;
@@ -385,7 +340,7 @@ struct steer *steer_start(
 		steer_stop(steer);
 		return NULL;
 	}
-	take_over(steer);
+	survey(steer);
 	return steer;
 }
 
@@ -393,8 +348,7 @@ void steer_stop(struct steer *steer)
 {
 	if (!steer)
 		return;
-	while (steer->first)
-		forget(steer, steer->first->token);
+	subflows_free(steer->subflows);
 	sd_event_source_disable_unref(steer->timer);
 	mptcp_pm_close(steer->pm);
 	free(steer);
@@ -404,10 +358,8 @@ void steer_open(struct steer *steer, unsigned neighbour, bool backup)
 {
 	steer->open[neighbour] = true;
 	steer->backup[neighbour] = backup;
-	for (struct connection *c = steer->first; c; c = c->next)
-		if (c->paths[neighbour + 1].state == NONE)
-			c->paths[neighbour + 1] = (struct path){
-				.left = c->paths[neighbour + 1].left}; /* earlier failures are forgiven */
+	for (struct subflows_connection *c = subflows_first(steer->subflows); c; c = c->next)
+		subflow_forgive(&c->paths[neighbour + 1]);
 	settle(steer);
 }
 
@@ -427,18 +379,24 @@ unsigned steer_active(const struct steer *steer)
 {
 	unsigned n = 0;
 
-	for (const struct connection *c = steer->first; c; c = c->next)
+	for (const struct subflows_connection *c = subflows_first(steer->subflows); c; c = c->next)
 		for (unsigned i = 1; i < path_count(steer); i++)
-			n += c->paths[i].state == UP;
+			n += c->paths[i].state == SUBFLOW_UP;
 	return n;
 }
 
 json_t *steer_report(const struct steer *steer)
 {
-	static const char *const states[] = {"none", "joining", "up"};
+	static const char *const states[SUBFLOW_STATES] = {
+		[SUBFLOW_NONE] = "none",
+		[SUBFLOW_JOINING] = "joining",
+		[SUBFLOW_UP] = "up",
+		[SUBFLOW_WAITING] = "none",
+		[SUBFLOW_GIVEN_UP] = "none",
+	};
 	json_t *list = json_array();
 
-	for (const struct connection *c = steer->first; c; c = c->next) {
+	for (const struct subflows_connection *c = subflows_first(steer->subflows); c; c = c->next) {
 		json_t *paths = json_object();
 		char token[9];
 		snprintf(token, sizeof token, "%08x", c->token);

@@ -33,15 +33,11 @@ struct provider {
 
 /* ---- the watchdog ---- */
 
-static struct mptcp_pm_address to_pm(struct endpoint e)
-{
-	return (struct mptcp_pm_address){.family = AF_INET, .v4 = e.address, .port = e.port};
-}
-
 static void on_change(void *context, const struct survey_subflow *s, bool backup)
 {
 	struct provider *p = context;
-	struct mptcp_pm_address local = to_pm(s->local), remote = to_pm(s->remote);
+	struct mptcp_pm_address local = mptcp_pm_address_of(s->local),
+				remote = mptcp_pm_address_of(s->remote);
 	char address[INET_ADDRSTRLEN], *error = NULL;
 	int result = mptcp_pm_set_backup(p->pm, s->token, &local, &remote, backup, &error);
 

@@ -1,7 +1,7 @@
 /* The configuration of the provider: YAML to struct settings, each error named by its line. */
 #include "nodes/kibbutz/provider/settings.h"
-#include "lib/base/clock.h"
 #include "lib/base/error.h"
+#include "lib/base/units.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,30 +1,44 @@
-/* One record a subflow, found again by token and addresses; those that are gone are forgotten with each look.
- */
+/* The keeper (lib/mptcp/subflows.h) has a record a subflow; those that are gone are forgotten with each look. */
 #include "nodes/kibbutz/provider/watch.h"
 
+#include "lib/mptcp/subflows.h"
 #include <stdlib.h>
-#include <string.h>
 
-struct record {
-	uint32_t token;
-	struct endpoint remote;
+/* What is kept beside each subflow. */
+struct watched {
+	bool counts; /* it is watched */
 	struct kibbutz_watch watch;
-	bool demoted, seen;
 };
 
 struct watch {
 	struct kibbutz_settings settings;
-	struct record *records;
-	size_t count, room;
+	struct subflows *subflows;
+	/* During a look. */
+	const struct survey_subflow *looked_at;
+	watch_change *change;
+	void *context;
 };
+
+static struct watched *watched_of(const struct subflows_connection *c, unsigned path)
+{
+	return (struct watched *)c->own_paths + path;
+}
+
+static void on_action(void *context, const struct subflow_action *action)
+{
+	struct watch *watch = context;
+	watch->change(watch->context, watch->looked_at, action->backup);
+}
 
 struct watch *watch_new(const struct kibbutz_settings *settings)
 {
 	struct watch *watch = calloc(1, sizeof *watch);
+	const struct subflows_settings kept = {.path_size = sizeof(struct watched)};
 
 	if (!watch)
 		abort();
 	watch->settings = *settings;
+	watch->subflows = subflows_new(&kept, on_action, watch);
 	return watch;
 }
 
@@ -32,75 +46,85 @@ void watch_free(struct watch *watch)
 {
 	if (!watch)
 		return;
-	free(watch->records);
+	subflows_free(watch->subflows);
 	free(watch);
 }
 
-static struct record *record_of(struct watch *watch, const struct survey_subflow *subflow)
+static void on_close(void *context, struct subflows_connection *c)
 {
-	for (size_t i = 0; i < watch->count; i++)
-		if (watch->records[i].token == subflow->token &&
-			endpoint_equal(watch->records[i].remote, subflow->remote))
-			return &watch->records[i];
-	if (watch->count == watch->room) {
-		watch->room = watch->room ? 2 * watch->room : 16;
-		watch->records = realloc(watch->records, watch->room * sizeof *watch->records);
-		if (!watch->records)
-			abort();
-	}
-	watch->records[watch->count] = (struct record){
-		.token = subflow->token, .remote = subflow->remote, .demoted = subflow->backup_ours};
-	return &watch->records[watch->count++];
+	struct watch *watch = context;
+	subflows_close(watch->subflows, c->token);
 }
 
-static bool has_another(const struct survey_subflow *list, size_t count, const struct survey_subflow *than)
+static void on_end(void *context, struct subflows_connection *c, unsigned path)
 {
-	for (size_t i = 0; i < count; i++)
-		if (&list[i] != than && list[i].token == than->token)
+	(void)context;
+	c->paths[path] = (struct subflow){0};
+	*watched_of(c, path) = (struct watched){0};
+}
+
+static void enter(struct watch *watch, int64_t now, const struct survey_subflow *s)
+{
+	struct subflows_connection *c = subflows_open(watch->subflows, now, s->token, s->local, s->remote);
+	unsigned path = subflows_place(watch->subflows, c, s->local, s->remote);
+
+	if (c->paths[path].state == SUBFLOW_NONE)
+		subflows_up(watch->subflows, now, c, path, s->local, s->remote, s->local_id, s->backup_ours);
+}
+
+static bool has_another(const struct subflows_connection *c, unsigned than)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (i != than && c->paths[i].state == SUBFLOW_UP)
 			return true;
 	return false;
 }
 
-static void forget_unseen(struct watch *watch)
+static void look_at(struct watch *watch, int64_t now, const struct survey_subflow *s)
 {
-	size_t kept = 0;
+	struct subflows_connection *c = subflows_find(watch->subflows, s->token);
+	unsigned path = subflows_place(watch->subflows, c, s->local, s->remote);
+	struct watched *watched = watched_of(c, path);
+	struct kibbutz_sample sample = {
+		.busy = s->unacked, .timeouts = s->timeouts, .ssthresh = s->ssthresh, .window = s->window};
 
-	for (size_t i = 0; i < watch->count; i++)
-		if (watch->records[i].seen) {
-			watch->records[kept] = watch->records[i];
-			watch->records[kept++].seen = false;
-		}
-	watch->count = kept;
+	/* The device's own link, or its wish that all be equal. */
+	if (s->backup_theirs) {
+		*watched = (struct watched){0};
+		c->paths[path].backup = s->backup_ours;
+		return;
+	}
+	watched->counts = true;
+	/* The only path keeps its precedence: there is nothing to prefer. */
+	bool demote = kibbutz_watch(&watch->settings, &watched->watch, now, &sample) && has_another(c, path);
+	watch->looked_at = s;
+	if (demote != c->paths[path].backup)
+		subflows_set_backup(watch->subflows, c, path, demote);
 }
 
 void watch_look(struct watch *watch, int64_t now, const struct survey_subflow *list, size_t count,
 	watch_change *change, void *context)
 {
-	for (size_t i = 0; i < count; i++) {
-		const struct survey_subflow *s = &list[i];
-		struct kibbutz_sample sample = {.busy = s->unacked,
-			.timeouts = s->timeouts,
-			.ssthresh = s->ssthresh,
-			.window = s->window};
-		if (s->backup_theirs)
-			continue; /* the device's own link, or its wish that all be equal */
-		struct record *record = record_of(watch, s);
-		record->seen = true;
-		/* The only path keeps its precedence: there is nothing to prefer. */
-		bool demote = kibbutz_watch(&watch->settings, &record->watch, now, &sample) &&
-			      has_another(list, count, s);
-		if (demote == record->demoted)
-			continue;
-		record->demoted = demote;
-		change(context, s, demote);
-	}
-	forget_unseen(watch);
+	const struct subflows_missed missed = {on_close, on_end, watch};
+
+	watch->change = change;
+	watch->context = context;
+	subflows_compare(watch->subflows, list, count, &missed);
+	for (size_t i = 0; i < count; i++)
+		enter(watch, now, &list[i]);
+	for (size_t i = 0; i < count; i++)
+		look_at(watch, now, &list[i]);
 }
 
 size_t watch_count(const struct watch *watch, size_t *poor)
 {
+	size_t count = 0;
+
 	*poor = 0;
-	for (size_t i = 0; i < watch->count; i++)
-		*poor += watch->records[i].watch.poor;
-	return watch->count;
+	for (const struct subflows_connection *c = subflows_first(watch->subflows); c; c = c->next)
+		for (unsigned i = 0; i < c->count; i++) {
+			count += watched_of(c, i)->counts;
+			*poor += watched_of(c, i)->watch.poor;
+		}
+	return count;
 }

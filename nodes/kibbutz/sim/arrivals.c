@@ -6,6 +6,7 @@
  * and less (1.1 %) are drawn again. */
 #include "nodes/kibbutz/sim/arrivals.h"
 
+#include "lib/base/draw.h"
 #include <math.h>
 
 #define NORMAL_SD 0.44
@@ -18,37 +19,22 @@ const struct traffic traffic_classes[TRAFFIC_CLASSES] = {
 	[TRAFFIC_BACKGROUND] = {"background", 30, GAPS_NORMAL, 35000},
 };
 
-/* splitmix64 (Steele, Lea, Flood 2014): one addition and three mixes, and any seed will do. */
-static uint64_t next(struct random *random)
-{
-	uint64_t z = random->state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-double random_uniform(struct random *random)
-{
-	return (double)(next(random) >> 11) * 0x1p-53;
-}
-
 /* Box and Muller. */
-static double normal(struct random *random)
+static double normal(uint64_t *random)
 {
-	double u = 1 - random_uniform(random), v = random_uniform(random);
+	double u = 1 - draw_uniform(random), v = draw_uniform(random);
 	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
 }
 
-static double draw(enum gaps gaps, struct random *random)
+static double gap_in_means(enum gaps gaps, uint64_t *random)
 {
 	double x;
 
 	switch (gaps) {
 	case GAPS_UNIFORM:
-		return 0.5 + random_uniform(random);
+		return 0.5 + draw_uniform(random);
 	case GAPS_EXPONENTIAL:
-		return -log(1 - random_uniform(random));
+		return -log(1 - draw_uniform(random));
 	case GAPS_CONSTANT:
 		return 1;
 	default:
@@ -59,11 +45,11 @@ static double draw(enum gaps gaps, struct random *random)
 	}
 }
 
-int64_t arrivals_gap_ns(const struct traffic *traffic, enum gaps gaps, struct random *random)
+int64_t arrivals_gap_ns(const struct traffic *traffic, enum gaps gaps, uint64_t *random)
 {
 	if (gaps == GAPS_CLASS || traffic->gaps == GAPS_CONSTANT)
 		gaps = traffic->gaps;
-	int64_t gap = (int64_t)(draw(gaps, random) * traffic->mean_s * 1e9);
+	int64_t gap = (int64_t)(gap_in_means(gaps, random) * traffic->mean_s * 1e9);
 	return gap > 0 ? gap : 1;
 }
 

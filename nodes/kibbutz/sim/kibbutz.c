@@ -3,6 +3,8 @@
  * advertisement is known to the neighbours at once, when the request asks for the radio: the simulator knows
  * high power and idle, no more. */
 #include "nodes/kibbutz/sim/kibbutz.h"
+
+#include "lib/base/draw.h"
 #include "nodes/kibbutz/policy.h"
 
 #include <math.h>
@@ -13,7 +15,7 @@ struct device {
 	const struct traffic *traffic;
 	struct kibbutz *policy; /* NULL: alone */
 	struct radio radio;
-	struct random random;
+	uint64_t random;
 	uint64_t requests, cold, over_neighbours;
 	int64_t rtt_sum_ns;
 };
@@ -124,12 +126,12 @@ static void set_up(struct world *world, uint64_t seed)
 	for (unsigned i = 0; i < s->count; i++) {
 		struct device *device = &world->devices[i];
 		device->traffic = &traffic_classes[s->classes[i]];
-		device->random.state = seed * 1000003 + i;
+		device->random = seed * 1000003 + i;
 		radio_init(&device->radio, &s->radio, 0);
-		settings.seed = device->random.state;
+		settings.seed = device->random;
 		if (!s->alone && s->count > 1)
 			device->policy = kibbutz_new(&settings, s->count - 1);
-		double phase = random_uniform(&device->random) * device->traffic->mean_s;
+		double phase = draw_uniform(&device->random) * device->traffic->mean_s;
 		world->turns[i] = (struct turn){.at = (int64_t)(phase * 1e9), .device = i};
 	}
 	for (unsigned i = s->count; i-- > 0;)

@@ -1,13 +1,12 @@
 /* The token map: even load, fewest moves, chains that keep the promise when a token moves again, and text
  * that reads back to the same map or is refused with its line. */
+#include "lib/base/draw.h"
 #include "nodes/balancer/map.h"
 #include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* cmocka needs the four above. */
 
 #define SERVERS_USED 16 /* no test has more */
 
@@ -127,15 +126,16 @@ static void check_step(const struct lb_map *before, const struct lb_map *after)
 static void test_random_changes(void **state)
 {
 	(void)state;
-	srand(8);
+	uint64_t random = 8;
 	for (int round = 0; round < 12; round++) {
 		struct lb_map *map = ring_of(round % 3 == 0 ? 1000 : 997, 3, (unsigned)round % LB_CHAIN_MAX);
 		for (int step = 0; step < 150; step++) {
 			char name[16];
-			unsigned i = (unsigned)rand() % 12;
+			unsigned i = (unsigned)draw_below(&random, 12);
 			struct lb_map *before = lb_map_copy(map);
 			snprintf(name, sizeof name, "s%u", i);
-			int what = rand() % 4, result;
+			uint64_t what = draw_below(&random, 4);
+			int result;
 			if (what == 0)
 				result = lb_map_add(map, name, dip(i), NULL);
 			else if (what == 1)

@@ -29,8 +29,6 @@
 #include "nodes/balancer/agent/agent.skel.h"
 #include "nodes/balancer/mux/mux.skel.h"
 
-/* cmocka needs the four above. */
-
 #define VIP "10.9.100.1"
 #define CLIENT "10.9.0.2"
 #define SERVER "10.9.21.2" /* the agent under test */

@@ -5,8 +5,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-/* cmocka needs the four above. */
-
 #define STATES 200000
 
 static uint64_t state = 6356;

@@ -81,7 +81,7 @@ static enum paths_verdict establish(struct paths *paths, int64_t now)
 
 static enum path_state state(const struct paths *paths, unsigned detour)
 {
-	const struct paths_connection *connection = paths_find(paths, TOKEN);
+	const struct subflows_connection *connection = paths_find(paths, TOKEN);
 	assert_non_null(connection);
 	return connection->paths[detour].state;
 }
@@ -710,7 +710,7 @@ static void whatever_happens_the_limit_holds(void **unused)
 		struct paths_action action;
 		while (paths_next_action(paths, &action))
 			assert_true(action.kind == PATHS_ASK || paths_find(paths, action.token));
-		for (const struct paths_connection *c = paths_first(paths); c; c = c->next)
+		for (const struct subflows_connection *c = paths_first(paths); c; c = c->next)
 			assert_true(used(paths, c) <= 2);
 	}
 	paths_free(paths);

@@ -3,8 +3,6 @@
 #include "nodes/kibbutz/policy.h"
 #include "tests/unit/check.h"
 
-/* cmocka needs the three above, and stdint. */
-
 #define MS 1000000LL
 #define S (1000 * MS)
 

@@ -7,8 +7,6 @@
 #include "nodes/kibbutz/wire.h"
 #include "tests/unit/check.h"
 
-/* cmocka needs the three above, and stdint. */
-
 static const struct in_addr alice = {0x0100090a}, bob = {0x0200090a};
 static const uint8_t key[WIRE_KEY_SIZE] = {1, 2, 3};
 
@@ -211,21 +209,22 @@ static void test_a_late_end_is_not_the_successors(void **state)
 	struct settings settings = {.count = 1, .neighbours = {{.name = "bob", .source = bob}}};
 	struct steer *steer = calloc(1, sizeof *steer);
 	steer->settings = &settings;
-	struct connection *c = add(steer, 7, (struct endpoint){.address = alice, .port = 80});
+	steer->subflows = keeper_of(steer, 2);
+	struct endpoint server = {.address = alice, .port = 80}, initial = {.address = alice, .port = 999};
+	struct subflows_connection *c = subflows_open(steer->subflows, 0, 7, initial, server);
 	struct endpoint old = {.address = bob, .port = 1000}, new = {.address = bob, .port = 2000};
 	for (int late = 0; late < 2; late++) {
-		c->paths[1] = (struct path){.state = JOINING, .left = 1000};
+		c->paths[1] = (struct subflow){.state = SUBFLOW_JOINING, .left = 1000};
 		if (late)
-			path_up(steer, c, new, c->remote, false);
-		path_down(steer, c, old, 0);
-		assert_int_equal(c->paths[1].state, late ? UP : JOINING);
+			path_up(steer, c, new, server, 2, false);
+		path_down(steer, c, old, server, 0);
+		assert_int_equal(c->paths[1].state, late ? SUBFLOW_UP : SUBFLOW_JOINING);
 		assert_int_equal(c->paths[1].failures, 0);
-		path_down(steer, c, new, 111);
-		assert_int_equal(c->paths[1].state, NONE);
+		path_down(steer, c, new, server, 111);
+		assert_int_equal(c->paths[1].state, SUBFLOW_WAITING);
 		assert_int_equal(c->paths[1].failures, 1);
 	}
-	forget(steer, 7);
-	free(steer);
+	steer_stop(steer);
 }
 
 /* The longest tail that may be written is the longest that is sent, and is believed whole. */

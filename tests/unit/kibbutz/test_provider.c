@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cmocka needs the three above, and stdint. */
-
 #define S 1000000000LL
 
 struct changes {

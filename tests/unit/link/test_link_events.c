@@ -6,7 +6,6 @@
 #include "tests/unit/check.h"
 
 #include <poll.h>
-/* cmocka needs the three above. */
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>

@@ -1,18 +1,11 @@
 /* Air that links share, without any network: who sends when, to the nanosecond; a radio that switches
  * channels; and the words that describe them. */
-#include "lib/link/codel.h"
-#include "lib/link/medium.h"
-#include "lib/link/model.h"
-#include "lib/link/ring.h"
+#include "lib/base/draw.h"
 #include "nodes/link/settings.h"
-#include "tests/unit/check.h"
+#include "tests/unit/link/link_model.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* cmocka needs the four above. */
-
-#define US 1000LL
-#define MS 1000000LL
 #define FRAME 1514
 
 static struct shape on_air(uint64_t phy_rate_bps, int64_t overhead_ns, uint32_t channel)
@@ -301,10 +294,10 @@ static size_t any_load(bool lazily, struct sent sent[OFFERS])
 	int64_t now = 0;
 	struct model_packet packet;
 	for (int i = 0; i <= OFFERS; i++) {
-		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		uint64_t drawn = draw_next(&random);
 		/* Spells of load and of none. */
-		now += (int64_t)(random >> 33) % (i / 100 % 2 ? 3 * MS : 500 * US);
-		int station = (int)(random >> 20 & 3);
+		now += (int64_t)(drawn >> 33) % (i / 100 % 2 ? 3 * MS : 500 * US);
+		int station = (int)(drawn >> 20 & 3);
 		if (i == OFFERS)
 			now += 100000 * MS;
 		for (int k = 0; k < STATIONS && (!lazily || i == OFFERS); k++)
@@ -318,7 +311,7 @@ static size_t any_load(bool lazily, struct sent sent[OFFERS])
 		if (i == OFFERS)
 			break;
 		arrivals[station][offered[station]++] = now;
-		offer(m[station], now, 60 + (uint32_t)(random >> 40) % 1400);
+		offer(m[station], now, 60 + (uint32_t)(drawn >> 40) % 1400);
 	}
 	for (int k = 0; k < STATIONS; k++)
 		model_free(m[k]);

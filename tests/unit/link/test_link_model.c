@@ -1,26 +1,10 @@
 /* The link model without a network: departure times to the nanosecond, what the queue holds, what is lost.
  * Settings and lateness, which need no network either, are tested here too. */
-#include "lib/link/codel.h"
-#include "lib/link/medium.h"
-#include "lib/link/model.h"
-#include "lib/link/ring.h"
 #include "nodes/link/lateness.h"
 #include "nodes/link/settings.h"
-#include "tests/unit/check.h"
-#include <string.h>
-
+#include "tests/unit/link/link_model.h"
 #include <math.h>
-/* cmocka needs the four above. */
-
-#define MS 1000000LL
-#define US 1000LL
-
-static struct model *make(struct shape settings)
-{
-	struct model *model = model_new(&settings, 0, NULL);
-	assert_non_null(model);
-	return model;
-}
+#include <string.h>
 
 /* Takes the next packet, due at `departure` and not a nanosecond before. */
 static void expect(struct model *model, int64_t departure, uintptr_t token)

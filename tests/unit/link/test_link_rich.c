@@ -1,27 +1,14 @@
-/* What a link does beyond a pipe, without any network: loss models, jitter, duplicates, corruption, queue disciplines
- * (CoDel beside an independent model), delivery opportunities, radio, marks; and the words that describe it. */
+/* What a link does beyond a pipe, without any network: loss models, jitter, duplicates, corruption, delivery opportunities,
+ * radio, marks. */
 #include "lib/base/draw.h"
-#include "lib/link/codel.h"
-#include "lib/link/medium.h"
-#include "lib/link/ring.h"
 #include "nodes/link/packet.c"
-#include "tests/unit/check.h"
+#include "tests/unit/link/link_model.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <math.h>
-/* cmocka needs the four above. */
 #include <unistd.h>
 
-#define MS 1000000LL
 #define N 200000
-
-static struct model *make(struct shape shape)
-{
-	struct model *m = model_new(&shape, 0, NULL);
-	assert_non_null(m);
-	return m;
-}
 
 /* Half a 99.9 % interval of a share p measured over n packets. */
 static double half(double p, double n)
@@ -197,176 +184,6 @@ static void duplicates_corruption_reordering(void **state)
 	assert_true(fabs(twice / N - 0.02) <= half(0.02, N));
 	assert_true(fabs(corrupted / N - 0.03) <= half(0.03, N));
 	assert_true(fabs(soon / N - 0.05) <= half(0.05, N));
-	model_free(m);
-}
-
-/* 8 Mbit/s: a byte a microsecond. */
-static void drop_head_makes_room(void **state)
-{
-	(void)state;
-	struct model *m =
-		make((struct shape){.rate_bps = 8000000, .queue = QUEUE_DROP_HEAD, .queue_packets = 3});
-	static int tokens[5];
-	struct model_packet packet = {0};
-	for (int i = 0; i < 5; i++) /* 0 is served, 1 and 2 give way to 3 and 4 */
-		assert_int_equal(model_offer(m, 10, 1000, false, &tokens[i]), MODEL_QUEUED);
-	const struct {
-		int token;
-		enum model_end end;
-		int64_t at;
-	} expected[] = {{1, MODEL_DROPPED_HEAD, 10}, {2, MODEL_DROPPED_HEAD, 10}, {0, MODEL_LEAVES, 10 + MS},
-		{3, MODEL_LEAVES, 10 + 2 * MS}, {4, MODEL_LEAVES, 10 + 3 * MS}};
-	for (int i = 0; i < 5; i++) {
-		assert_true(model_take(m, expected[i].at, &packet));
-		assert_ptr_equal(packet.token, &tokens[expected[i].token]);
-		assert_int_equal(packet.end, expected[i].end);
-		assert_int_equal(packet.departure_ns, expected[i].at);
-	}
-	assert_true(model_next(m) == MODEL_NEVER);
-	model_free(m);
-}
-
-/* RFC 8289's pseudocode as it stands, over a list of packets that are all there: what the model is compared with. */
-struct slow {
-	int64_t arrival[4000];
-	unsigned head, tail, count, last_count;
-	int64_t first_above, drop_next, target, interval;
-	bool dropping;
-	uint64_t bytes;
-};
-
-static bool slow_take(struct slow *q, int64_t now, unsigned *packet, bool *any)
-{
-	*any = q->head < q->tail && q->arrival[q->head] <= now;
-	if (!*any) {
-		q->first_above = 0;
-		return false;
-	}
-	*packet = q->head++;
-	unsigned behind = 0;
-	while (q->head + behind < q->tail && q->arrival[q->head + behind] <= now)
-		behind++;
-	if (now - q->arrival[*packet] < q->target || behind * 1000 <= 1000) {
-		q->first_above = 0;
-		return false;
-	}
-	if (q->first_above == 0) {
-		q->first_above = now + q->interval;
-		return false;
-	}
-	return now >= q->first_above;
-}
-
-static int64_t slow_law(const struct slow *q, int64_t from)
-{
-	return from + (int64_t)((double)q->interval / sqrt(q->count));
-}
-
-static bool slow_dequeue(struct slow *q, int64_t now, unsigned *packet, bool *dropped)
-{
-	bool any, ok = slow_take(q, now, packet, &any);
-	if (q->dropping) {
-		if (!ok)
-			q->dropping = false;
-		while (now >= q->drop_next && q->dropping) {
-			dropped[*packet] = true;
-			++q->count;
-			ok = slow_take(q, now, packet, &any);
-			if (!ok)
-				q->dropping = false;
-			else
-				q->drop_next = slow_law(q, q->drop_next);
-		}
-	} else if (ok) {
-		dropped[*packet] = true;
-		slow_take(q, now, packet, &any);
-		q->dropping = true;
-		unsigned delta = q->count - q->last_count;
-		q->count = 1;
-		if (delta > 1 && now - q->drop_next < 16 * q->interval)
-			q->count = delta;
-		q->drop_next = slow_law(q, now);
-		q->last_count = q->count;
-	}
-	return any;
-}
-
-static void codel_is_the_rfcs(void **state)
-{
-	(void)state;
-	static struct slow q;
-	static bool expected[4000], seen[4000];
-	static int tokens[4000];
-	for (uint64_t load = 0; load < 6; load++) {
-		memset(expected, 0, sizeof expected);
-		memset(seen, 0, sizeof seen);
-		memset(&q, 0, sizeof q);
-		q.target = 5 * MS;
-		q.interval = 100 * MS;
-		int64_t at = 0;
-		for (q.tail = 0; q.tail < 4000; q.tail++) { /* bursts and pauses around one packet a ms */
-			at += (int64_t)(draw_number(load + 1, q.tail) %
-					(q.tail / 400 % 2 ? 1600000 : 2600000 - 300000 * load));
-			q.arrival[q.tail] = at;
-		}
-		struct model *m = make((struct shape){.rate_bps = 8000000,
-			.queue = QUEUE_CODEL,
-			.codel_target_ns = 5 * MS,
-			.codel_interval_ns = 100 * MS,
-			.queue_packets = 100000});
-		struct model_packet packet = {0};
-		for (unsigned i = 0; i < 4000; i++) {
-			assert_int_equal(model_offer(m, q.arrival[i], 1000, false, &tokens[i]), MODEL_QUEUED);
-			while (model_take(m, q.arrival[i], &packet))
-				seen[(int *)packet.token - tokens] = packet.end == MODEL_DROPPED_CODEL;
-		}
-		while (model_take(m, INT64_MAX, &packet))
-			seen[(int *)packet.token - tokens] = packet.end == MODEL_DROPPED_CODEL;
-		unsigned packet_index, drops = 0;
-		for (int64_t now = 0; q.head < q.tail;) {
-			if (q.arrival[q.head] > now)
-				now = q.arrival[q.head];
-			if (slow_dequeue(&q, now, &packet_index, expected))
-				now += MS;
-		}
-		for (unsigned i = 0; i < 4000; i++)
-			drops += expected[i];
-		assert_memory_equal(expected, seen, sizeof seen);
-		assert_true(load == 0 || drops > 0);
-		model_free(m);
-	}
-}
-
-static void marks_instead_of_drops(void **state)
-{
-	(void)state;
-	for (int ecn = 0; ecn < 2; ecn++) {
-		struct model *m = make((struct shape){.rate_bps = 8000000,
-			.queue = QUEUE_CODEL,
-			.codel_target_ns = 5 * MS,
-			.codel_interval_ns = 100 * MS,
-			.queue_packets = 100000,
-			.ecn = true});
-		struct model_packet packet = {0};
-		unsigned dropped = 0, marked = 0;
-		for (int i = 0; i < 3000; i++)
-			model_offer(m, i * MS / 2, 1000, ecn, NULL);
-		while (model_take(m, INT64_MAX, &packet)) {
-			dropped += packet.end == MODEL_DROPPED_CODEL;
-			marked += packet.marked;
-		}
-		assert_int_equal(dropped == 0, ecn);
-		assert_int_equal(marked > 20, ecn);
-		model_free(m);
-	}
-	struct model *m = make((struct shape){.rate_bps = 8000000, .queue_packets = 10, .ecn_packets = 3});
-	struct model_packet packet = {0};
-	for (int i = 0; i < 6; i++)
-		assert_int_equal(model_offer(m, 0, 1000, i != 5, NULL), MODEL_QUEUED);
-	for (int i = 0; i < 6; i++) {
-		assert_true(model_take(m, (i + 1) * MS, &packet));
-		assert_int_equal(packet.marked, i == 3 || i == 4);
-	}
 	model_free(m);
 }
 
@@ -581,104 +398,6 @@ static void marks_keep_the_checksum(void **state)
 	}
 }
 
-static void read_text(const char *text, struct shape *shape, char **error)
-{
-	struct conf *conf = conf_parse("t.yaml", text, strlen(text), error);
-	assert_non_null(conf);
-	*error = NULL;
-	if (shape_read(conf_root(conf), shape, error) == 0)
-		shape_check(conf_root(conf), shape, error);
-	conf_free(conf);
-}
-
-static void words_go_round(void **state)
-{
-	(void)state;
-	static const char *const texts[] = {"{}", "{rate: 10Mbit/s, delay: 5ms, loss: 1%, queue: 100}",
-		"{delay: 20ms, jitter: {spread: 3ms, distribution: normal, reorder: true}}",
-		"{loss: {gilbert-elliott: {to_bad: 1%, to_good: 25%, good: 0.1%, bad: 60%}}}",
-		"{loss: {every: 50}}",
-		"{queue: {packets: 200, discipline: codel, target: 4ms, interval: 80ms, ecn: true}}",
-		"{queue: {bytes: 64KiB, discipline: drop-head, mark_beyond: 20}, duplicate: 1%, corrupt: 0.5%, reorder: 2%}",
-		"{cellular: 3g-simulation, rate: 2Mbit/s}"};
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		struct shape shape = {0}, again = {0};
-		char *error = NULL, *text = NULL;
-		size_t size;
-		read_text(texts[i], &shape, &error);
-		if (error)
-			fail_msg("%s: %s", texts[i], error);
-		FILE *out = open_memstream(&text, &size);
-		shape_write(out, &shape);
-		fclose(out);
-		read_text(text, &again, &error);
-		if (error)
-			fail_msg("%s: %s", text, error);
-		assert_true(shape_equal(&shape, &again));
-		free(text);
-	}
-}
-
-/* What is said later comes on top; what is not said stays, names and traces too. */
-static void words_on_top_of_others(void **state)
-{
-	(void)state;
-	struct shape shape = {0}, before;
-	char *error = NULL;
-	read_text("{cellular: lte, rate: 2Mbit/s, loss: {every: 7}, queue: {packets: 9, discipline: codel}}",
-		&shape, &error);
-	before = shape;
-	read_text("{}", &shape, &error);
-	assert_true(shape_equal(&shape, &before));
-	read_text("{delay: 3ms}", &shape, &error);
-	assert_null(error);
-	assert_int_equal(shape.delay_ns, 3 * MS);
-	shape.delay_ns = 0;
-	assert_true(shape_equal(&shape, &before));
-	/* A limit in bytes stays beside a new queue, unless that has its own. */
-	struct shape both = {0};
-	read_text("{queue_bytes: 64KiB, queue: {packets: 9, discipline: drop-head}}", &both, &error);
-	read_text("{queue: 50}", &both, &error);
-	assert_int_equal(both.queue_packets, 50);
-	assert_int_equal(both.queue, QUEUE_DROP_TAIL);
-	assert_int_equal(both.queue_bytes, 64 << 10);
-	read_text("{queue: {packets: 60}}", &both, &error);
-	assert_int_equal(both.queue_bytes, 64 << 10);
-	read_text("{queue: {bytes: 32KiB}}", &both, &error);
-	assert_int_equal(both.queue_packets, 0);
-	assert_int_equal(both.queue_bytes, 32 << 10);
-	assert_null(error);
-	struct shape air = {0};
-	read_text("{medium: {name: wifi, phy_rate: 54Mbit/s, channel: 6, radio: phone, idle: 5ms}}", &air,
-		&error);
-	before = air;
-	read_text("{medium: {phy_rate: 6Mbit/s}}", &air, &error);
-	assert_null(error);
-	assert_int_equal(air.medium.phy_rate_bps, 6000000);
-	assert_true(shape_same_place(&air, &before));
-}
-
-static void words_that_are_refused(void **state)
-{
-	(void)state;
-	static const char *const texts[] = {"{jitter: {spread: 1ms, distribution: cauchy}}",
-		"{loss: {every: 0}}", "{loss: {every: 3, random: 1%}}",
-		"{loss: {gilbert-elliott: {to_good: 1}}}", "{loss: {trace: /nonexistent}}",
-		"{queue: {discipline: red}}", "{queue: {discipline: drop-head, target: 5ms}}",
-		"{cellular: 9g}", "{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}",
-		"{opportunities: /dev/null}"};
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		struct shape shape = {0};
-		char *error = NULL;
-		read_text(texts[i], &shape, &error);
-		if (!error)
-			fail_msg("%s was accepted", texts[i]);
-		assert_int_equal(strncmp(error, "t.yaml:1: ", 10), 0);
-		assert_null(strchr(error, '\n'));
-		free(error);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -688,18 +407,12 @@ int main(void)
 		cmocka_unit_test(jitter_has_its_moments),
 		cmocka_unit_test(jitter_overtakes_only_where_it_may),
 		cmocka_unit_test(duplicates_corruption_reordering),
-		cmocka_unit_test(drop_head_makes_room),
-		cmocka_unit_test(codel_is_the_rfcs),
-		cmocka_unit_test(marks_instead_of_drops),
 		cmocka_unit_test(opportunities_are_mahimahis),
 		cmocka_unit_test(traces_go_on),
 		cmocka_unit_test(a_cellular_link_is_promoted_first),
 		cmocka_unit_test(a_radio_waits_for_opportunities),
 		cmocka_unit_test(directions_of_a_cellular_link_do_not_hold_each_other_up),
 		cmocka_unit_test(marks_keep_the_checksum),
-		cmocka_unit_test(words_go_round),
-		cmocka_unit_test(words_on_top_of_others),
-		cmocka_unit_test(words_that_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
