@@ -33,8 +33,9 @@ void stage_init(struct stage *stage, struct pool *pool, const struct stage_optio
 		.folder = o->folder,
 		.seed = o->seed,
 		.answers = json_object()};
-	stage->running = pool_alloc(pool,
-		e->daemons_count + e->workloads[o->procedure->workload].programs_count + 1, sizeof *stage->running);
+	stage->running =
+		pool_alloc(pool, e->daemons_count + e->workloads[o->procedure->workload].programs_count + 1,
+			sizeof *stage->running);
 	stage->prepared = pool_alloc(pool, e->preparations_count + 1, sizeof *stage->prepared);
 }
 
