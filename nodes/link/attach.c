@@ -95,6 +95,21 @@ static int learn_offloads(struct attachment *a, const char *name, uint32_t segme
 
 /* ---- the devices */
 
+/* The TAP is nobody's neighbour: with IPv6 the kernel would announce its groups on it (a router joins some without an
+ * address, too). A kernel without IPv6 has no such file. */
+static int keep_quiet(const char *tap)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", tap);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	ssize_t n = write(fd, "1", 1);
+	close(fd);
+	return n == 1 ? 0 : -1;
+}
+
 /* A TAP without offloads: the kernel completes checksums and cuts super-packets before they come here. */
 static int open_tap(struct attachment *a, const char *interface, char **error)
 {
@@ -112,7 +127,7 @@ static int open_tap(struct attachment *a, const char *interface, char **error)
 		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
 	}
 	a->tap_ifindex = (int)if_nametoindex(ifr.ifr_name);
-	if (a->tap_ifindex == 0 || rtnl_up_bare(a->tap_ifindex, TAP_FRAMES) < 0 ||
+	if (a->tap_ifindex == 0 || keep_quiet(ifr.ifr_name) < 0 || rtnl_up_bare(a->tap_ifindex, TAP_FRAMES) < 0 ||
 		rtnl_no_queue(a->tap_ifindex) < 0)
 		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
 	return 0;
@@ -202,6 +217,14 @@ int64_t attachment_arrival(unsigned char *read)
 		memcpy(read + 20, tag, sizeof tag);
 	}
 	return (int64_t)(stamp & ~1ULL);
+}
+
+bool attachment_passed(const unsigned char *read, int64_t since_ns, int64_t now_ns)
+{
+	uint64_t stamp;
+
+	memcpy(&stamp, read, sizeof stamp);
+	return stamp <= INT64_MAX && (int64_t)stamp >= since_ns && (int64_t)stamp <= now_ns;
 }
 
 /* Creating the hook is exclusive, and so tells whose it is. */

@@ -45,6 +45,10 @@ int attachment_hook(struct attachment *attachment, char **error);
  * this.
  */
 int64_t attachment_arrival(unsigned char *read);
+/* Whether what was read has passed the program on the hook: its time lies between `since_ns` and `now_ns`. Whatever
+ * else comes out of the TAP (the kernel, or somebody on this machine, sent it to the TAP itself) has no time in front,
+ * but an address, which reads as days ahead or as less than nothing. */
+bool attachment_passed(const unsigned char *read, int64_t since_ns, int64_t now_ns);
 /* Puts everything back that is ours, and closes. Nothing happens where the interface has gone. What fails is
  * logged, and stays in the alias. */
 void attachment_close(struct attachment *attachment);

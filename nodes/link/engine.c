@@ -204,6 +204,7 @@ static void discard(struct direction *d)
 static int64_t receive(struct engine *engine, uint32_t index)
 {
 	struct direction *d = &engine->directions[index];
+	int64_t latest = clock_now_ns() + NS_PER_S; /* that what is read in this turn may be of */
 
 	for (int i = 0; i < READ_BATCH; i++) {
 		void *buffer = buffers_get(&engine->buffers);
@@ -212,6 +213,11 @@ static int64_t receive(struct engine *engine, uint32_t index)
 			break;
 		}
 		ssize_t n = read(d->attachment.tap_fd, buffer, engine->buffers.size);
+		if (n >= ATTACHMENT_HEAD && !attachment_passed(buffer, engine->began_ns, latest)) {
+			d->counters.foreign++;
+			buffers_put(&engine->buffers, buffer);
+			continue;
+		}
 		if (n >= ATTACHMENT_HEAD + ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
 			offer(engine, d, buffer, (uint32_t)n - ATTACHMENT_HEAD);
 			if (i == 0)
@@ -412,6 +418,7 @@ static struct engine *engine_new(sd_event *loop, const struct settings *settings
 	if (!engine)
 		return NULL;
 	engine->settings = settings;
+	engine->began_ns = clock_now_ns();
 	engine->count = (uint32_t)(2 * settings->count);
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	engine->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);

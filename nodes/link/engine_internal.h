@@ -15,6 +15,7 @@ struct counters {
 	uint64_t lost, overflowed, codel;  /* by the model: what the link does */
 	uint64_t marked, corrupted, duplicated;
 	uint64_t unbuffered, unsent; /* by us: what it should not do */
+	uint64_t foreign;            /* came out of the TAP, and not from the interface */
 	uint64_t tap_dropped;        /* of the TAP's own count: where we began */
 	struct lateness lateness;
 };
@@ -37,6 +38,7 @@ struct engine {
 	struct medium *media;         /* that links share */
 	struct events *events;
 	uint32_t count;
+	int64_t began_ns; /* no packet is older */
 	struct buffers buffers;
 	int epoll_fd, timer_fd;
 	int64_t armed_ns;    /* 0: the timer is off */

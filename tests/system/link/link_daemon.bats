@@ -142,6 +142,29 @@ second_daemon() {
 	stop_link
 }
 
+# A router announces its groups on every interface, the daemon's TAP included; and anybody on the machine can send there.
+foreign() {
+	in_node b sysctl -qw net.ipv6.conf.all.forwarding=1
+	start_link "$(yaml ab a b 'delay: 2ms')"
+	tap=ln-$(in_node b cat /sys/class/net/b-a/ifindex)
+	[ "$(in_node b cat "/proc/sys/net/ipv6/conf/$tap/disable_ipv6")" = 1 ]
+	in_node b /usr/bin/python3 -I -c '
+import socket, sys
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+s.bind((sys.argv[1], 0))
+for frame in (b"\x33\x33" + bytes(70), b"\xff" * 70, bytes(70), b"\x01" * 14):
+    s.send(frame)' "$tap"
+	in_node a ping -q -c 20 -i 0.02 10.0.1.2 | grep -q ' 0% packet loss'
+	counted=$(control status)
+	[ "$(jq '.links[0].reverse.foreign' <<<"$counted")" = 4 ]
+	[ "$(jq '.links[0].forward.foreign' <<<"$counted")" = 0 ]
+	[ "$(jq '.links[0].reverse.packets' <<<"$counted")" -lt 40 ]
+}
+
+@test "what reaches the TAP without leaving the interface is no packet of the link" {
+	in_sandbox foreign
+}
+
 @test "a second daemon on the same interface is refused and disturbs nothing" {
 	in_sandbox second_daemon
 }

@@ -1,0 +1,2 @@
+# Hello: its rules, included by the Makefile.
+$(eval $(call program,liquidnet-hello,nodes/hello))
