@@ -19,10 +19,12 @@ setup() {
 	BUILD=build make --no-print-directory build >"$work/make.log" 2>&1
 	build/bin/liquidnet list | grep -q '^hello '
 	build/bin/liquidnet doctor hello | grep -q '^ok *liquidnet-hello *built'
-	build/bin/liquidnet run hello --results "$work/results" >"$work/table" || { cat "$work/table"; false; }
+	# On a busy machine trials do not count; none may fail.
+	build/bin/liquidnet run hello --results "$work/results" >"$work/table" || [ $? = 1 ]
 	cat "$work/table"
 	grep -q 'what waiting costs' "$work/table"
-	jq -se 'length == 8 and all(.status == "valid" or .status == "suspect")' "$work"/results/hello/latest/trials.jsonl
+	jq -se 'all(.status != "failed") and (map([.configuration, .procedure, .repeat]) | unique | length) == 8' \
+		"$work"/results/hello/latest/trials.jsonl
 	# Three askers of fifty in the larger network, and none of the slow ones is sooner than the server waits.
 	jq -se 'map(select(.configuration == "four").samples.rtt | length) | unique == [150]' "$work"/results/hello/latest/trials.jsonl
 	jq -se 'map(select(.procedure == "slow").samples.rtt[]) | min > 6' "$work"/results/hello/latest/trials.jsonl
