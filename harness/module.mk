@@ -1,7 +1,7 @@
 # Harness: its rules, included by the Makefile.
 
-# The report's style sheet becomes part of the program (.incbin).
-$(BUILD)/obj/harness/report/report.o: harness/report/report.css
+# The pages' templates and style sheet become part of the program (.incbin).
+$(BUILD)/obj/harness/report/pages.o $(BUILD)/fuzz/obj/harness/report/pages.o: $(wildcard harness/report/templates/*)
 
 # The harness's benches: what a trial costs, and what an overloaded machine does to it. Both want an idle machine.
 BENCH_TRIALS ?= 3

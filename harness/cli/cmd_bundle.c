@@ -1,4 +1,5 @@
 /* liquidnet bundle: packs a results folder for artifact evaluation. */
+#include "harness/cells/cells_load.h"
 #include "harness/cli/commands.h"
 #include "harness/machine/project.h"
 #include "harness/report/bundle.h"

@@ -1,4 +1,5 @@
 /* liquidnet compare: two results folders side by side. */
+#include "harness/cells/cells_load.h"
 #include "harness/cli/commands.h"
 #include "harness/machine/project.h"
 #include "harness/report/compare.h"

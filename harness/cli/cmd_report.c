@@ -1,5 +1,5 @@
 /* liquidnet report DIR: makes the summary of a results folder again, from its records and its own copy of the
- * experiment, and prints it. */
+ * experiment, and prints it: tables, or with --json the report as programs read it. */
 #include "harness/experiment/experiment.h"
 #include "harness/machine/project.h"
 #include "harness/report/summary.h"
@@ -12,10 +12,13 @@
 int cmd_report(int argc, char **argv);
 
 static const char usage[] =
-	"usage: liquidnet report DIR\n"
+	"usage: liquidnet report [--json] DIR\n"
 	"\n"
-	"Makes summary.csv, subflows.csv, scorecard.md and report.html of a results folder again\n"
-	"and prints the tables. DIR is results/EXPERIMENT/TIME, or results/EXPERIMENT/latest.\n";
+	"Makes the tables and pages of a results folder again (summary.csv, subflows.csv, trials.csv,\n"
+	"quantiles.csv and samples.csv where there are samples, scorecard.md, report.json, report.html)\n"
+	"and prints the tables. DIR is results/EXPERIMENT/TIME, or results/EXPERIMENT/latest.\n"
+	"\n"
+	"  --json                  print report.json instead (docs/results.md)\n";
 
 static int refuse(char *error)
 {
@@ -24,7 +27,7 @@ static int refuse(char *error)
 	return 2;
 }
 
-static int report(const char *directory)
+static int report(const char *directory, enum summary_form form)
 {
 	char *error = NULL, *path;
 	struct stat status;
@@ -40,8 +43,8 @@ static int report(const char *directory)
 	free(path);
 	if (!experiment)
 		return refuse(error);
-	int result =
-		summary_make(experiment, project_root(), directory, stdout, terminal_colors(stdout), &error);
+	int result = summary_print(
+		experiment, project_root(), directory, form, stdout, terminal_colors(stdout), &error);
 	experiment_free(experiment);
 	return result < 0 ? refuse(error) : 0;
 }
@@ -52,10 +55,11 @@ int cmd_report(int argc, char **argv)
 		fputs(usage, stdout);
 		return 0;
 	}
-	if (argc != 2 || *argv[1] == '-') {
+	bool json = argc > 1 && !strcmp(argv[1], "--json");
+	if (argc != 2 + json || *argv[argc - 1] == '-') {
 		fprintf(stderr,
 			"liquidnet report: one results folder is needed, as in `liquidnet report results/EXPERIMENT/latest`\n");
 		return 2;
 	}
-	return report(argv[1]);
+	return report(argv[argc - 1], json ? SUMMARY_JSON : SUMMARY_TABLES);
 }

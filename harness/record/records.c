@@ -130,6 +130,50 @@ static int read_measures(const struct place *place, const json_t *object, struct
 	return 0;
 }
 
+/* The samples of a measure of samples, one by one: a sample that is no number would be a hole in a quantile. */
+static int read_list(const struct place *place, const struct measure *measure, const json_t *list,
+	struct sample_list *samples, char **error)
+{
+	size_t count = json_array_size(list), i;
+	json_t *one;
+
+	if (list && !json_is_array(list))
+		return error_set(error, "%s:%u: the samples of `%s` are no list", place->path, place->line,
+			measure->name);
+	double *values = calloc(count + 1, sizeof *values);
+	samples->values = values;
+	if (!values)
+		return error_set(error, "out of memory");
+	json_array_foreach(list, i, one) {
+		if (!json_is_number(one))
+			return error_set(error, "%s:%u: sample %zu of `%s` is no number", place->path,
+				place->line, i + 1, measure->name);
+		values[samples->count++] = json_number_value(one);
+	}
+	return 0;
+}
+
+static int read_samples(const struct place *place, const json_t *object, struct record *record, char **error)
+{
+	const struct experiment *experiment = place->experiment;
+	const json_t *samples = json_object_get(object, "samples");
+
+	if (samples && !json_is_object(samples))
+		return error_set(
+			error, "%s:%u: `samples` is no mapping of measures", place->path, place->line);
+	record->samples = calloc(experiment->measures_count, sizeof *record->samples);
+	if (!record->samples)
+		return error_set(error, "out of memory");
+	for (size_t i = 0; i < experiment->measures_count; i++) {
+		const struct measure *measure = &experiment->measures[i];
+		if (measure->kind == MEASURE_SAMPLES &&
+			read_list(place, measure, json_object_get(samples, measure->name),
+				&record->samples[i], error) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* The lasting copy of a node's name. NULL: out of memory. */
 static const char *node_name(const struct place *place, const char *name)
 {
@@ -199,6 +243,18 @@ static int read_subflows(const struct place *place, const json_t *object, struct
 	return 0;
 }
 
+static void free_record(struct record *record, size_t measures)
+{
+	free(record->reasons);
+	free(record->measures);
+	for (size_t i = 0; record->samples && i < measures; i++)
+		free((void *)record->samples[i].values);
+	free(record->samples);
+	for (size_t i = 0; i < record->subflows_count; i++)
+		free(record->subflows[i].series);
+	free(record->subflows);
+}
+
 static int read_record(const struct place *place, const json_t *object, struct record *record, char **error)
 {
 	record->line = place->line;
@@ -208,6 +264,8 @@ static int read_record(const struct place *place, const json_t *object, struct r
 		return -1;
 	if (read_measures(place, object, record) < 0)
 		return error_set(error, "out of memory");
+	if (read_samples(place, object, record, error) < 0)
+		return -1;
 	return read_subflows(place, object, record, error);
 }
 
@@ -296,7 +354,7 @@ int records_load(struct records *records, const struct experiment *experiment, c
 	struct place place = {records, experiment, path, 0};
 	FILE *file = fopen(path, "re");
 
-	memset(records, 0, sizeof *records);
+	*records = (struct records){.measures_count = experiment->measures_count};
 	if (!file)
 		return error_set(error, "%s: %m; name a folder results/EXPERIMENT/TIME", path);
 	int result = read_lines(&place, file, error);
@@ -311,13 +369,8 @@ int records_load(struct records *records, const struct experiment *experiment, c
 
 void records_free(struct records *records)
 {
-	for (size_t i = 0; i < records->count; i++) {
-		free(records->items[i].reasons);
-		free(records->items[i].measures);
-		for (size_t j = 0; j < records->items[i].subflows_count; j++)
-			free(records->items[i].subflows[j].series);
-		free(records->items[i].subflows);
-	}
+	for (size_t i = 0; i < records->count; i++)
+		free_record(&records->items[i], records->measures_count);
 	free(records->items);
 	for (size_t i = 0; i < records->names_count; i++)
 		free(records->names[i]);

@@ -3,6 +3,7 @@
 #define LIQUIDNET_RECORDS_H
 
 #include "harness/experiment/experiment.h"
+#include "harness/record/quantiles.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ struct record {
 	bool last;                       /* of its repeat: the one that counts, if it is valid or suspect */
 	char *reasons;                   /* joined by "; " */
 	double *measures;                /* as many as the experiment has; NAN: not in the record */
+	struct sample_list *samples;     /* of each measure; of count 0 where it has none */
 	struct record_subflow *subflows; /* a node once, its subflows added up */
 	size_t subflows_count;
 	double series_step_s; /* NAN: no series */
@@ -34,13 +36,14 @@ struct records {
 	size_t count;
 	char **names; /* of nodes in the records that the topology does not have */
 	size_t names_count;
-	bool torn; /* the last line of the file was cut off, and is not in here */
+	size_t measures_count; /* of the experiment */
+	bool torn;             /* the last line of the file was cut off, and is not in here */
 };
 
 /* Reads a file of records. A last line that is cut off is left out (torn). A record that would count but
  * lacks the primary measure counts as failed, and says so. 0, or -1 with *error ("FILE:LINE: ..."): a line
- * that is no record; a configuration, procedure or status that is not known. records_free is due either way.
- */
+ * that is no record; a configuration, procedure or status that is not known; samples that are no numbers.
+ * records_free is due either way. */
 int records_load(
 	struct records *records, const struct experiment *experiment, const char *path, char **error);
 void records_free(struct records *records);

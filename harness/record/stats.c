@@ -50,10 +50,15 @@ double stats_quantile(const double *ascending, size_t n, double p)
 	return ascending[below] + (at - (double)below) * (ascending[below + 1] - ascending[below]);
 }
 
-double stats_median(double *values, size_t n)
+void stats_sort(double *values, size_t n)
 {
 	if (n)
 		qsort(values, n, sizeof *values, ascending_order);
+}
+
+double stats_median(double *values, size_t n)
+{
+	stats_sort(values, n);
 	return stats_quantile(values, n, 0.5);
 }
 
@@ -98,6 +103,9 @@ int stats_describe(const double *values, size_t n, uint64_t seed, struct stats *
 	return bootstrap(values, seed, out);
 }
 
+/* Near the middle of the distribution the fraction takes about sqrt(a + b) steps: enough for 10^8 samples. */
+enum { BETA_STEPS = 20000 };
+
 /* The continued fraction of the incomplete beta function (Abramowitz and Stegun, 26.5.8), by Lentz's method.
  */
 static double beta_fraction(double a, double b, double x)
@@ -107,7 +115,7 @@ static double beta_fraction(double a, double b, double x)
 
 	d = 1 / (fabs(d) < tiny ? tiny : d);
 	double f = d;
-	for (int m = 1; m < 1000; m++) {
+	for (int m = 1; m < BETA_STEPS; m++) {
 		double terms[2] = {m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
 			-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))};
 		double step = 1;
@@ -134,6 +142,14 @@ static double beta_regularized(double a, double b, double x)
 	if (x < (a + 1) / (a + b + 2)) /* where the fraction converges fast */
 		return front * beta_fraction(a, b, x) / a;
 	return 1 - front * beta_fraction(b, a, 1 - x) / b;
+}
+
+/* P(X >= r) = I_p(r, n - r + 1) (Abramowitz and Stegun, 26.5.24). */
+double stats_binomial_tail(double n, double p, double r)
+{
+	if (r <= 0)
+		return 1;
+	return r > n ? 0 : beta_regularized(r, n - r + 1, p);
 }
 
 /* P(T > t), t >= 0 (Abramowitz and Stegun, 26.7.1). */

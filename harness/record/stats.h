@@ -24,8 +24,13 @@ int stats_describe(const double *values, size_t n, uint64_t seed, struct stats *
 
 /* The p-quantile (0..1) of ascending values, type 7; NAN for none. */
 double stats_quantile(const double *ascending, size_t n, double p);
+/* Puts values (none of them NAN) in ascending order. */
+void stats_sort(double *values, size_t n);
 /* The median of n values, which are put in ascending order; NAN for none. */
 double stats_median(double *values, size_t n);
+
+/* P(X >= r) for X binomial: n tries that succeed with probability p. */
+double stats_binomial_tail(double n, double p, double r);
 
 /* The p-quantile (0.5 <= p < 1) of Student's t distribution with df (> 0, need not be whole) degrees of
  * freedom. */

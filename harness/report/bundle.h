@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_BUNDLE_H
 #define LIQUIDNET_BUNDLE_H
 
-#include "harness/report/cells.h"
+#include "harness/cells/cells.h"
 #include <stdbool.h>
 
 /* Writes `output` (a .tar.gz that does not exist yet) from a results folder. The same folder makes the same

@@ -3,20 +3,12 @@
 #include "harness/report/compare.h"
 #include "harness/experiment/companions.h"
 #include "harness/record/differences.h"
-#include "harness/report/html.h"
-#include "harness/report/report_internal.h"
-#include "harness/report/table.h"
 #include "lib/base/error.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SHOWN = 400 };
-
-static const struct measure *primary_of(const struct cells *cells)
-{
-	return &cells->experiment->measures[cells->experiment->primary];
-}
 
 static const char *network_of(const struct cells *cells)
 {
@@ -25,7 +17,7 @@ static const char *network_of(const struct cells *cells)
 
 static int check_comparable(const struct compared *c, char **error)
 {
-	const struct measure *a = primary_of(c->a), *b = primary_of(c->b);
+	const struct measure *a = cells_primary(c->a), *b = cells_primary(c->b);
 
 	if (strcmp(a->name, b->name) || strcmp(a->unit, b->unit))
 		return error_set(error,
@@ -251,172 +243,4 @@ void compared_free(struct compared *c)
 		free(c->differences[i]);
 	free(c->differences);
 	free(c->cells);
-}
-
-/* "higher", or why there is no judgement. */
-static const char *word(const struct compared_cell *cell, char text[560])
-{
-	if (cell->judgement == JUDGED_INCOMPARABLE)
-		snprintf(text, 560, "not comparable: %s", cell->why);
-	else if (!cell->a->stats.n || !cell->b->stats.n)
-		snprintf(text, 560, "not there (below)");
-	else
-		snprintf(text, 560, "%s", cell->judgement ? judgement_name(cell->judgement) : "-");
-	return text;
-}
-
-static void print_empty(const struct compared *c, FILE *out)
-{
-	char text[768];
-
-	for (size_t i = 0; i < c->count; i++) {
-		const struct compared_cell *cell = &c->cells[i];
-		if (cell->a->stats.n && cell->b->stats.n)
-			continue;
-		snprintf(text, sizeof text, "%s, %s: %s", cell->configuration, cell->procedure, cell->why);
-		table_text(out, "  ", text);
-	}
-}
-
-int compare_print(const struct compared *c, FILE *out, bool color)
-{
-	struct table *table = table_new();
-	int decimals = cells_decimals(c->a, c->a->experiment->primary);
-	const char *last = NULL;
-
-	fprintf(out, "\nA: %s\nB: %s\n\n%s, %s\n", c->folder_a, c->folder_b, primary_of(c->a)->name,
-		unit_text(primary_of(c->a)->unit));
-	static const char *const heads[] = {"n", "A", "n", "B", "B - A", "%", "+- %", "p", "g"};
-	table_column(table, "procedure", false, false);
-	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-		table_column(table, heads[i], true, false);
-	table_column(table, "B is", false, false);
-	for (size_t i = 0; i < c->count; i++) {
-		const struct compared_cell *cell = &c->cells[i];
-		char text[560];
-		if (!last || strcmp(last, cell->configuration))
-			table_group(table, last = cell->configuration);
-		table_row(table);
-		table_cell(table, "  %s", cell->procedure);
-		table_cell(table, "%zu", cell->a->stats.n);
-		table_number(table, cell->a->stats.mean, decimals, false);
-		table_cell(table, "%zu", cell->b->stats.n);
-		table_number(table, cell->b->stats.mean, decimals, false);
-		table_number(table, cell->difference, decimals, true);
-		table_number(table, cell->difference_percent, 2, true);
-		table_number(table, cell->half_width, 2, false);
-		if (cell->test.p < 0.001)
-			table_cell(table, "< 0.001");
-		else
-			table_number(table, cell->test.p, 3, false);
-		table_number(table, cell->hedges_g, 1, true);
-		table_cell(table, "%s", word(cell, text));
-	}
-	int result = table_print(table, out, color);
-	table_free(table);
-	print_empty(c, out);
-	if (c->only_a || c->only_b)
-		fprintf(out, "  %zu cells are only in A, %zu only in B\n", c->only_a, c->only_b);
-	table_text(out, "  ",
-		"+-: half the 95 % interval of the difference (Welch); p: two-sided; g: Hedges' effect size; same: not distinguishable at 95 %");
-	fprintf(out,
-		c->differences_count ? "\n%zu differences of environment, options and settings (A -> B)\n"
-				     : "\nEnvironment, options and settings are the same\n",
-		c->differences_count);
-	for (size_t i = 0; i < c->differences_count; i++)
-		table_text(out, "  ", c->differences[i] ? c->differences[i] : "?");
-	return result < 0 ? -1 : 0;
-}
-
-static void html_number(FILE *out, double value, int decimals, bool sign)
-{
-	fputs("<td class=\"n\">", out);
-	report_number(out, value, decimals, sign);
-	fputs("</td>", out);
-}
-
-static void html_rows(const struct compared *c, FILE *out)
-{
-	static const char *const classes[] = {"", "good", "warn", "warn", "none"};
-	int decimals = cells_decimals(c->a, c->a->experiment->primary);
-	const char *last = NULL;
-
-	for (size_t i = 0; i < c->count; i++) {
-		const struct compared_cell *cell = &c->cells[i];
-		char text[560];
-		if (!last || strcmp(last, cell->configuration)) {
-			fputs("<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"11\">", out);
-			html_text(out, last = cell->configuration);
-			fputs("</th></tr>\n", out);
-		}
-		fputs("<tr><th scope=\"row\">", out);
-		html_text(out, cell->procedure);
-		fprintf(out, "</th><td class=\"n\">%zu</td>", cell->a->stats.n);
-		html_number(out, cell->a->stats.mean, decimals, false);
-		fprintf(out, "<td class=\"n\">%zu</td>", cell->b->stats.n);
-		html_number(out, cell->b->stats.mean, decimals, false);
-		html_number(out, cell->difference, decimals, true);
-		html_number(out, cell->difference_percent, 2, true);
-		html_number(out, cell->half_width, 2, false);
-		if (cell->test.p < 0.001)
-			fputs("<td class=\"n\">&lt;&nbsp;0.001</td>", out);
-		else
-			html_number(out, cell->test.p, 3, false);
-		html_number(out, cell->hedges_g, 1, true);
-		fprintf(out, "<td class=\"%s\">", classes[cell->judgement]);
-		html_text(out, word(cell, text));
-		fputs("</td></tr>\n", out);
-	}
-}
-
-static void html_empty(const struct compared *c, FILE *out)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		const struct compared_cell *cell = &c->cells[i];
-		if (cell->a->stats.n && cell->b->stats.n)
-			continue;
-		fputs("<p>", out);
-		html_format(out, "%s, %s: %s", cell->configuration, cell->procedure, cell->why);
-		fputs("</p>\n", out);
-	}
-}
-
-static void html_differences(const struct compared *c, FILE *out)
-{
-	fputs("<section>\n<h2>What differs besides</h2>\n", out);
-	if (!c->differences_count)
-		fputs("<p>Nothing: environment, options and settings are the same.</p>\n", out);
-	else
-		fputs("<ul>\n", out);
-	for (size_t i = 0; i < c->differences_count; i++) {
-		fputs("<li><code>", out);
-		html_text(out, c->differences[i] ? c->differences[i] : "?");
-		fputs("</code></li>\n", out);
-	}
-	fputs(c->differences_count ? "</ul>\n</section>\n" : "</section>\n", out);
-}
-
-int compare_html(const struct compared *c, FILE *out)
-{
-	report_open(out, "Two runs side by side");
-	fputs("<header>\n<h1>Two runs side by side</h1>\n<p>A: <code>", out);
-	html_text(out, c->folder_a);
-	fputs("</code><br>B: <code>", out);
-	html_text(out, c->folder_b);
-	fputs("</code></p>\n</header>\n<main>\n<section>\n<h2>", out);
-	html_format(out, "%s, %s", primary_of(c->a)->name, unit_text(primary_of(c->a)->unit));
-	fputs("</h2>\n", out);
-	report_table(out, "compare", NULL);
-	fputs("<thead><tr><th>procedure</th><th class=\"n\">n</th><th class=\"n\">A</th><th class=\"n\">n</th><th class=\"n\">B</th><th class=\"n\">B \xe2\x88\x92 A</th><th class=\"n\">%</th><th class=\"n\">\xc2\xb1 %</th><th class=\"n\">p</th><th class=\"n\">g</th><th>B is</th></tr></thead><tbody>\n",
-		out);
-	html_rows(c, out);
-	report_table_end(out);
-	if (c->only_a || c->only_b)
-		fprintf(out, "<p>%zu cells are only in A, %zu only in B.</p>\n", c->only_a, c->only_b);
-	html_empty(c, out);
-	fputs("<p class=\"small\">\xc2\xb1: half the 95&nbsp;% interval of the difference (Welch). p: two-sided. g: Hedges&#39; effect size. Same: not distinguishable at 95&nbsp;%.</p>\n</section>\n",
-		out);
-	html_differences(c, out);
-	fputs("</main>\n</body>\n</html>\n", out);
-	return 0;
 }

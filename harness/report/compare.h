@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_COMPARE_H
 #define LIQUIDNET_COMPARE_H
 
-#include "harness/report/cells.h"
+#include "harness/cells/cells.h"
 #include <jansson.h>
 #include <stdio.h>
 

@@ -1,452 +1,190 @@
-/* Report: the page's frame: what it is about, whether all of it is there, the verdicts, the notes. The
- * sections between are in report_tables.c and report_about.c. */
+/* Report: what is said first (the verdicts, how many means agree, what is missing), and what stands around the tables:
+ * the notes, the attempts that do not count. */
 #include "harness/report/report.h"
 #include "harness/experiment/plan.h"
-#include "harness/report/drawings.h"
-#include "harness/report/html.h"
 #include "harness/report/report_internal.h"
+#include "lib/base/error.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The style sheet is a file of its own in the sources, and part of the program. */
-__asm__(".section .rodata\n"
-	".global report_css, report_css_end\n"
-	"report_css:\n"
-	".incbin \"harness/report/report.css\"\n"
-	"report_css_end:\n"
-	".previous\n");
-extern const char report_css[], report_css_end[];
+#define SCHEMA 1 /* of report.json; a field that changes its meaning makes another one */
 
-void report_open(FILE *out, const char *title)
+static json_t *experiment(const struct experiment *e)
 {
-	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	      "<meta name=\"generator\" content=\"liquidnet\">\n"
-	      "<link rel=\"icon\" href=\"data:,\">\n<title>",
-		out);
-	html_text(out, title);
-	fputs("</title>\n<style>\n", out);
-	fwrite(report_css, 1, (size_t)(report_css_end - report_css), out);
-	fputs("</style>\n</head>\n<body>\n", out);
+	json_t *object = json_object();
+
+	put_text(object, "name", e->name);
+	put_text(object, "title", e->title ? e->title : e->name);
+	put_text(object, "source", e->source);
+	return object;
 }
 
-void report_number(FILE *out, double value, int decimals, bool sign)
+static json_t *verdicts(const struct records *records)
 {
-	if (isnan(value)) {
-		fputs("\xe2\x80\x93", out);
-		return;
-	}
-	if (fabs(value) < 0.5 * pow(10, -decimals)) /* no "-0.00" */
-		value = 0;
-	/* A true minus sign is as wide as a plus. */
-	const char *mark = value < 0 ? "\xe2\x88\x92" : sign && value > 0 ? "+" : "";
-	fprintf(out, "%s%.*f", mark, decimals, fabs(value));
-}
-
-void report_figure(const struct report *report, size_t index, const char *caption)
-{
-	if (index == FIGURE_NONE || report->fault)
-		return;
-	fputs("<figure>\n", report->out);
-	if (caption) {
-		fputs("<figcaption>", report->out);
-		html_text(report->out, caption);
-		fputs("</figcaption>\n", report->out);
-	}
-	figures_put(report->figures, index, report->out);
-	fputs("</figure>\n", report->out);
-}
-
-void report_table(FILE *out, const char *class, const char *caption)
-{
-	fprintf(out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"%s\">\n", class);
-	if (caption)
-		fprintf(out, "<caption>%s</caption>\n", caption);
-}
-
-void report_table_end(FILE *out)
-{
-	fputs("</tbody></table></div>\n", out);
-}
-
-void report_marks(const struct report *report, uint64_t notes)
-{
-	for (size_t i = 0; i < report->cells->notes.count; i++)
-		if (notes >> i & 1) {
-			size_t number = cells_note_number(report->cells, i);
-			fprintf(report->out, " <a href=\"#note-%zu\">[%zu]</a>", number, number);
-		}
-}
-
-static void head(const struct report *report)
-{
-	const struct experiment *e = report->cells->experiment;
-	const char *title = e->title ? e->title : e->name;
-
-	report_open(report->out, title);
-	fputs("<header>\n<h1>", report->out);
-	html_text(report->out, title);
-	fputs("</h1>\n<p class=\"lead\">", report->out);
-	if (e->source)
-		html_format(report->out, "Published: %s.", e->source);
-	fputs("</p>\n", report->out);
-}
-
-static const char *text_at(const json_t *object, const char *a, const char *b, const char *c)
-{
-	const json_t *value = json_object_get(object, a);
-
-	value = b ? json_object_get(value, b) : value;
-	return json_string_value(c ? json_object_get(value, c) : value);
-}
-
-/* One line: when, on what, how many of each verdict. */
-static void facts(const struct report *report)
-{
-	const struct records *records = &report->cells->records;
-	const char *started = text_at(report->provenance, "started", NULL, NULL),
-		   *kernel = text_at(report->provenance, "environment", "kernel", "release"),
-		   *cpu = text_at(report->provenance, "environment", "machine", "cpu"),
-		   *version = text_at(report->provenance, "environment", "liquidnet", NULL);
+	json_t *object = json_object();
 	size_t counted[4] = {0};
 
 	for (size_t i = 0; i < records->count; i++)
 		counted[records->items[i].status]++;
-	fputs("<ul class=\"facts\">\n", report->out);
-	fprintf(report->out, "<li><b class=\"good\">%zu</b> valid</li>", counted[TRIAL_VALID]);
-	for (int s = TRIAL_SUSPECT; s <= TRIAL_FAILED; s++)
-		fprintf(report->out, "<li><b class=\"%s\">%zu</b> %s</li>",
-			!counted[s]          ? "none"
-			: s == TRIAL_SUSPECT ? "warn"
-					     : "bad",
-			counted[s], trial_status_name((enum trial_status)s));
-	if (started && strlen(started) > 16) {
-		fputs("<li>", report->out);
-		html_format(report->out, "%.10s %.5s UTC", started, started + 11);
-		fputs("</li>", report->out);
-	}
-	fputs("<li>", report->out);
-	html_format(report->out, "%s%s%s%s%s", kernel ? "Linux " : "", kernel ? kernel : "", cpu ? ", " : "",
-		cpu ? cpu : "", version ? ", liquidnet " : "");
-	html_text(report->out, version ? version : "");
-	fputs("</li>\n</ul>\n", report->out);
+	for (int s = TRIAL_VALID; s <= TRIAL_FAILED; s++)
+		put_count(object, trial_status_name((enum trial_status)s), counted[s]);
+	return object;
 }
 
-/* Trials planned for each cell; 0: not known. */
-static unsigned planned_trials(const struct report *report, const struct cell *cell)
+/* How many cells agree with what was published; null: none was published. */
+static json_t *agreement(const struct cells *cells)
 {
-	const json_t *run = json_object_get(report->provenance, "run");
-	struct selection selection = {.trials = (unsigned)json_integer_value(json_object_get(run, "trials"))};
-
-	return run ? plan_trials(report->cells->experiment, &selection, cell->configuration) : 0;
-}
-
-static void missing(const struct report *report)
-{
-	const struct cells *cells = report->cells;
-	const struct experiment *e = cells->experiment;
-	size_t lacking = 0, trials = 0;
-	double until =
-		json_number_value(json_object_get(json_object_get(report->provenance, "run"), "until"));
-
-	for (size_t i = 0; i < cells->count; i++) {
-		unsigned planned = planned_trials(report, &cells->cells[i]);
-		if (cells->cells[i].shown && cells->cells[i].stats.n < planned) {
-			lacking++;
-			trials += planned - cells->cells[i].stats.n;
-		}
-	}
-	if (!lacking && !cells->records.torn)
-		return;
-	fputs("<div class=\"box\" role=\"note\">\n", report->out);
-	if (lacking && until > 0)
-		fprintf(report->out,
-			"<p><b>%zu trials fewer than the plan's most</b>, in %zu cells. The run was to end a cell early when its mean was known to within %g %%.</p>\n",
-			trials, lacking, until * 100);
-	else if (lacking)
-		fprintf(report->out,
-			"<p><b>%zu planned trials are missing</b>, in %zu cell%s: the run was interrupted, or they did not count. <code>liquidnet run EXPERIMENT --resume=FOLDER</code> goes on with an interrupted run.</p>\n",
-			trials, lacking, lacking == 1 ? "" : "s");
-	if (lacking) {
-		fputs("<details><summary>Which cells</summary><ul>\n", report->out);
-		for (size_t i = 0; i < cells->count; i++) {
-			const struct cell *cell = &cells->cells[i];
-			unsigned planned = planned_trials(report, cell);
-			if (!cell->shown || cell->stats.n >= planned)
-				continue;
-			fputs("<li>", report->out);
-			html_format(report->out, "%s, %s: %zu of %u",
-				e->configurations[cell->configuration].name,
-				e->procedures[cell->procedure].name, cell->stats.n, planned);
-			fputs("</li>\n", report->out);
-		}
-		fputs("</ul></details>\n", report->out);
-	}
-	if (cells->records.torn)
-		fputs("<p>The last line of trials.jsonl was cut off; that trial is in none of the tables.</p>\n",
-			report->out);
-	fputs("</div>\n", report->out);
-}
-
-/* How many cells agree with what was published. */
-static void agreement(const struct report *report)
-{
-	const struct cells *cells = report->cells;
 	size_t judged[5] = {0}, explained = 0, near = 0, compared = 0;
-	double largest = 0;
+	double furthest = 0;
 
 	for (size_t i = 0; i < cells->count; i++) {
 		const struct cell *cell = &cells->cells[i];
-		if (!cell->judgement)
-			continue;
+		bool comparable = cell->judgement && cell->judgement != JUDGED_INCOMPARABLE;
 		judged[cell->judgement]++;
-		compared += cell->judgement != JUDGED_INCOMPARABLE;
-		explained += cell->judgement != JUDGED_INCOMPARABLE && cell->causes;
+		compared += comparable;
+		explained += comparable && cell->causes;
 		near += (cell->judgement == JUDGED_LOWER || cell->judgement == JUDGED_HIGHER) &&
 			fabs(cell->difference_percent) <= 1;
-		if (cell->judgement != JUDGED_INCOMPARABLE && !cell->causes &&
-			fabs(cell->difference_percent) > largest)
-			largest = fabs(cell->difference_percent);
+		if (comparable && !cell->causes && fabs(cell->difference_percent) > furthest)
+			furthest = fabs(cell->difference_percent);
 	}
 	if (!compared && !judged[JUDGED_INCOMPARABLE])
-		return;
-	fprintf(report->out,
-		"<p>Of %zu means that can be compared with a published one, <b>%zu</b> are not distinguishable from it at 95&nbsp;%%, %zu lie lower and %zu higher",
-		compared, judged[JUDGED_SAME], judged[JUDGED_LOWER], judged[JUDGED_HIGHER]);
-	if (near)
-		fprintf(report->out, ", %zu of these by no more than 1&nbsp;%%", near);
-	if (explained)
-		fprintf(report->out, ", %zu for a known cause", explained);
-	fprintf(report->out, "; %s, the furthest is %.1f&nbsp;%% away.",
-		explained ? "without a known cause" : "of all", largest);
-	if (judged[JUDGED_INCOMPARABLE])
-		fprintf(report->out,
-			" %zu published values are not what their place says, and are not compared.",
-			judged[JUDGED_INCOMPARABLE]);
-	fputs("</p>\n", report->out);
+		return json_null();
+	json_t *object = json_object();
+	put_count(object, "compared", compared);
+	put_count(object, "same", judged[JUDGED_SAME]);
+	put_count(object, "lower", judged[JUDGED_LOWER]);
+	put_count(object, "higher", judged[JUDGED_HIGHER]);
+	put_count(object, "within_1_percent", near);
+	put_count(object, "explained", explained);
+	put_count(object, "not_comparable", judged[JUDGED_INCOMPARABLE]);
+	put_number(object, "furthest_percent", furthest);
+	return object;
 }
 
-static void boxes(const struct report *report)
+/* Trials planned for each cell; 0: not known. */
+static unsigned planned_trials(const struct cells *cells, const json_t *provenance, const struct cell *cell)
 {
-	const size_t *drawn = report->boxes;
-	const struct experiment *e = report->cells->experiment;
-	bool some = false;
+	const json_t *run = json_object_get(provenance, "run");
+	struct selection selection = {.trials = (unsigned)json_integer_value(json_object_get(run, "trials"))};
 
-	for (size_t c = 0; c < e->configurations_count; c++)
-		some = some || drawn[c] != FIGURE_NONE;
-	if (!some || report->fault)
-		return;
-	fputs("<section id=\"distributions\">\n<h2>Every trial</h2>\n<p class=\"lead\">Box: the middle half; line: the median; whiskers: to 1.5 times the box's length; dots: trials. <span class=\"key\"></span> measured, <span class=\"key diamond\"></span> published mean and standard deviation. The axes do not begin at zero.</p>\n<div class=\"figures\">\n",
-		report->out);
-	for (size_t c = 0; c < e->configurations_count; c++) {
-		char caption[256];
-		const char *title = e->configurations[c].title;
-		snprintf(caption, sizeof caption, "%s%s%s", e->configurations[c].name, title ? ": " : "",
-			title ? title : "");
-		report_figure(report, drawn[c], caption);
-		snprintf(caption, sizeof caption,
-			"%s: difference from the published mean, with its 95 %% interval",
-			e->configurations[c].name);
-		report_figure(report, report->differences[c], caption);
+	return run ? plan_trials(cells->experiment, &selection, cell->configuration) : 0;
+}
+
+/* What lacks of the plan; null: nothing. */
+static json_t *missing(const struct cells *cells, const json_t *provenance)
+{
+	const struct experiment *e = cells->experiment;
+	double until = json_number_value(json_object_get(json_object_get(provenance, "run"), "until"));
+	json_t *list = json_array(), *object = json_object();
+	size_t trials = 0;
+
+	for (size_t i = 0; i < cells->count; i++) {
+		const struct cell *cell = &cells->cells[i];
+		unsigned planned = planned_trials(cells, provenance, cell);
+		if (!cell->shown || cell->stats.n >= planned)
+			continue;
+		json_t *one = json_object();
+		put_text(one, "configuration", e->configurations[cell->configuration].name);
+		put_text(one, "procedure", e->procedures[cell->procedure].name);
+		put_count(one, "n", cell->stats.n);
+		put_count(one, "planned", planned);
+		json_array_append_new(list, one);
+		trials += planned - cell->stats.n;
 	}
-	fputs("</div>\n</section>\n", report->out);
+	size_t count = json_array_size(list);
+	put_count(object, "trials", trials);
+	put(object, "one_cell", json_boolean(count == 1));
+	put_number(object, "until_percent", until > 0 ? until * 100 : NAN);
+	put(object, "cells", list);
+	json_t *result = count ? json_incref(object) : json_null();
+	json_decref(object);
+	return result;
 }
 
-static void series(const struct report *report)
+static json_t *verdicts_by_procedure(const struct cells *cells)
 {
-	const size_t *drawn = report->series;
-	const struct experiment *e = report->cells->experiment;
-	bool some = false;
-
-	for (size_t i = 0; i < report->cells->count; i++)
-		some = some || drawn[i] != FIGURE_NONE;
-	if (!some || report->fault)
-		return;
-	fputs("<section id=\"subflows\">\n<h2>Each subflow over time</h2>\n<p class=\"lead\">Unique payload at the capture, by the node that the subflow comes from. Line: the median over the trials; band: their middle half.</p>\n<div class=\"figures\">\n",
-		report->out);
-	for (size_t i = 0; i < report->cells->count; i++) {
-		const struct cell *cell = &report->cells->cells[i];
-		char caption[256];
-		snprintf(caption, sizeof caption, "%s, %s", e->configurations[cell->configuration].name,
-			e->procedures[cell->procedure].name);
-		report_figure(report, drawn[i], caption);
-	}
-	fputs("</div>\n</section>\n", report->out);
-}
-
-static void verdict_rows(const struct report *report)
-{
-	const struct experiment *e = report->cells->experiment;
-	const struct records *records = &report->cells->records;
+	const struct experiment *e = cells->experiment;
+	const struct records *records = &cells->records;
+	json_t *list = json_array();
 
 	for (size_t p = 0; p < e->procedures_count; p++) {
 		size_t n[4] = {0}, tries = 0, first = 0;
 		for (size_t i = 0; i < records->count; i++) {
-			if (records->items[i].procedure != p)
+			const struct record *record = &records->items[i];
+			if (record->procedure != p)
 				continue;
-			n[records->items[i].status]++;
-			tries += records->items[i].attempt == 1;
-			first += records->items[i].attempt == 1 && records->items[i].status == TRIAL_VALID;
+			n[record->status]++;
+			tries += record->attempt == 1;
+			first += record->attempt == 1 && record->status == TRIAL_VALID;
 		}
 		if (!tries)
 			continue;
-		fputs("<tr><th scope=\"row\">", report->out);
-		html_text(report->out, e->procedures[p].name);
-		fputs("</th>", report->out);
-		for (int s = 0; s < 4; s++)
-			fprintf(report->out, "<td class=\"n\">%zu</td>", n[s]);
-		fprintf(report->out, "<td class=\"n\">%.1f</td></tr>\n",
-			100.0 * (double)first / (double)tries);
+		json_t *row = json_object();
+		put_text(row, "procedure", e->procedures[p].name);
+		for (int s = TRIAL_VALID; s <= TRIAL_FAILED; s++)
+			put_count(row, trial_status_name((enum trial_status)s), n[s]);
+		put_number(row, "valid_first_percent", 100.0 * (double)first / (double)tries);
+		json_array_append_new(list, row);
 	}
+	return list;
 }
 
-static void attempts(const struct report *report)
+/* What is not valid, and why. */
+static json_t *attempts(const struct cells *cells)
 {
-	const struct experiment *e = report->cells->experiment;
-	const struct records *records = &report->cells->records;
-	size_t count = 0;
+	const struct experiment *e = cells->experiment;
+	const struct records *records = &cells->records;
+	json_t *list = json_array();
 
-	for (size_t i = 0; i < records->count; i++)
-		count += records->items[i].status != TRIAL_VALID;
-	if (!count)
-		return;
-	fprintf(report->out, "<details><summary>The %zu attempts that are not valid, and why</summary>\n",
-		count);
-	report_table(report->out, "remarks", NULL);
-	fputs("<thead><tr><th>trial</th><th>verdict</th><th>reasons</th></tr></thead><tbody>\n", report->out);
 	for (size_t i = 0; i < records->count; i++) {
 		const struct record *r = &records->items[i];
 		if (r->status == TRIAL_VALID)
 			continue;
-		fputs("<tr><td>", report->out);
-		html_format(report->out, "%s, %s, repeat %lld, attempt %lld",
-			e->configurations[r->configuration].name, e->procedures[r->procedure].name,
-			(long long)r->repeat, (long long)r->attempt);
-		fprintf(report->out, "</td><td class=\"%s\">%s%s</td><td class=\"wrap\">",
-			r->status == TRIAL_SUSPECT ? "warn" : "bad", trial_status_name(r->status),
-			!r->last                     ? ", replaced"
-			: r->status == TRIAL_SUSPECT ? ", counted"
-						     : "");
-		html_text(report->out, *r->reasons ? r->reasons : "no reason recorded");
-		fputs("</td></tr>\n", report->out);
+		json_t *one = json_object();
+		put_text(one, "configuration", e->configurations[r->configuration].name);
+		put_text(one, "procedure", e->procedures[r->procedure].name);
+		put(one, "repeat", json_integer(r->repeat));
+		put(one, "attempt", json_integer(r->attempt));
+		put_text(one, "status", trial_status_name(r->status));
+		put_text(one, "fate", !r->last ? "replaced" : r->status == TRIAL_SUSPECT ? "counted" : "");
+		put_text(one, "reasons", *r->reasons ? r->reasons : "no reason recorded");
+		json_array_append_new(list, one);
 	}
-	report_table_end(report->out);
-	fputs("</details>\n", report->out);
+	return list;
 }
 
-static void verdicts(const struct report *report)
+/* The files that a note is about, which it separates by bars. */
+static json_t *files_of(const char *patterns)
 {
-	if (!report->cells->records.count)
-		return;
-	fputs("<section id=\"verdicts\">\n<h2>Was the machine able to emulate this?</h2>\n"
-	      "<p>Each trial carries a verdict from what its machine and links did meanwhile. Valid and suspect trials count, invalid and failed ones were tried again and are kept.</p>\n",
-		report->out);
-	report_table(report->out, "verdicts", NULL);
-	fputs("<thead><tr><th>procedure</th><th class=\"n\">valid</th><th class=\"n\">suspect</th><th class=\"n\">invalid</th><th class=\"n\">failed</th><th class=\"n\">valid at first try, %</th></tr></thead><tbody>\n",
-		report->out);
-	verdict_rows(report);
-	report_table_end(report->out);
-	attempts(report);
-	fputs("</section>\n", report->out);
+	json_t *list = json_array();
+
+	for (const char *at = patterns; *at;) {
+		char one[256];
+		size_t length = strcspn(at, "|");
+		snprintf(one, sizeof one, "%.*s", (int)length, at);
+		json_array_append_new(list, text_json(one));
+		at += length + (at[length] == '|');
+	}
+	return list;
 }
 
-static void notes(const struct report *report)
+static json_t *notes(const struct cells *cells)
 {
-	const struct cells *cells = report->cells;
-	bool begun = false;
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < cells->notes.count; i++) {
 		size_t number = cells_note_number(cells, i);
 		if (!number)
 			continue;
-		if (!begun)
-			fputs("<section id=\"notes\">\n<h2>What is known about the published values</h2>\n"
-			      "<ol class=\"notes\">\n",
-				report->out);
-		begun = true;
-		fprintf(report->out, "<li id=\"note-%zu\">", number);
-		html_text(report->out, cells->notes.items[i].text);
-		fputs(" (", report->out);
-		for (const char *file = cells->notes.items[i].table; *file; file += *file == '|') {
-			int length = (int)strcspn(file, "|");
-			html_format(report->out, file[length] ? "%.*s, " : "%.*s", length, file);
-			file += length;
-		}
-		fputs(")</li>\n", report->out);
+		json_t *one = json_object();
+		put_count(one, "number", number);
+		put_text(one, "text", cells->notes.items[i].text);
+		put(one, "files", files_of(cells->notes.items[i].table));
+		json_array_append_new(list, one);
 	}
-	if (begun)
-		fputs("</ol>\n</section>\n", report->out);
-}
-
-static bool comparable(const struct cells *cells, size_t configuration)
-{
-	const struct experiment *e = cells->experiment;
-
-	for (size_t i = 0; i < e->comparisons_count; i++)
-		if (cells_comparable(cells, configuration, &e->comparisons[i]))
-			return true;
-	return false;
-}
-
-/* Few configurations: a figure each, of all comparisons; else a figure a comparison. */
-static void draw_all_overheads(struct report *report)
-{
-	const struct experiment *e = report->cells->experiment;
-	size_t configurations = 0;
-
-	for (size_t c = 0; c < e->configurations_count; c++)
-		configurations += comparable(report->cells, c);
-	if (configurations > 2)
-		for (size_t i = 0; i < e->comparisons_count; i++)
-			report->overheads[report->overheads_count++] =
-				draw_overheads(report->figures, report->cells, 0, &e->comparisons[i]);
-	else
-		for (size_t c = 0; c < e->configurations_count; c++)
-			report->overheads[report->overheads_count++] =
-				draw_overheads(report->figures, report->cells, c, NULL);
-	report->overheads_by_comparison = configurations > 2;
-}
-
-/* Draws everything before anything is written: one gnuplot for the page. */
-static void draw(struct report *report)
-{
-	const struct cells *cells = report->cells;
-
-	draw_all_overheads(report);
-	for (size_t c = 0; c < cells->experiment->configurations_count; c++) {
-		report->boxes[c] = draw_boxes(report->figures, cells, c);
-		report->differences[c] = draw_differences(report->figures, cells, c);
-	}
-	for (size_t i = 0; i < cells->count; i++)
-		report->series[i] = cells->cells[i].shown && cells->cells[i].subflows_count > 1
-					    ? draw_series(report->figures, cells, &cells->cells[i])
-					    : FIGURE_NONE;
-	if (figures_draw(report->figures, &report->fault) < 0 && !report->fault)
-		report->fault = strdup("out of memory");
-}
-
-static void page(struct report *report)
-{
-	head(report);
-	facts(report);
-	agreement(report);
-	fputs("</header>\n<main>\n", report->out);
-	missing(report);
-	if (report->fault) {
-		fputs("<p class=\"box\">There are no figures: ", report->out);
-		html_text(report->out, report->fault);
-		fputs("</p>\n", report->out);
-	}
-	report_overheads(report);
-	report_matrix(report);
-	boxes(report);
-	report_shares(report);
-	series(report);
-	notes(report);
-	verdicts(report);
-	report_about(report);
-	fputs("</main>\n</body>\n</html>\n", report->out);
+	return list;
 }
 
 static json_t *load_provenance(const char *folder)
@@ -458,31 +196,33 @@ static json_t *load_provenance(const char *folder)
 	return json_load_file(path, 0, NULL);
 }
 
-int report_html(const struct cells *cells, FILE *out)
+json_t *report_make(const struct cells *cells)
 {
-	const struct experiment *e = cells->experiment;
-	size_t overheads = e->comparisons_count + e->configurations_count;
-	struct report report = {.cells = cells,
-		.provenance = load_provenance(cells->folder),
-		.out = out,
-		.figures = figures_new(),
-		.boxes = calloc(e->configurations_count + 1, sizeof *report.boxes),
-		.differences = calloc(e->configurations_count + 1, sizeof *report.differences),
-		.series = calloc(cells->count + 1, sizeof *report.series),
-		.overheads = calloc(overheads + 1, sizeof *report.overheads)};
-	int result = -1;
+	json_t *report = json_object(), *provenance = load_provenance(cells->folder);
 
-	if (report.boxes && report.differences && report.series && report.overheads) {
-		draw(&report);
-		page(&report);
-		result = 0;
-	}
-	figures_free(report.figures);
-	json_decref(report.provenance);
-	free(report.fault);
-	free(report.boxes);
-	free(report.differences);
-	free(report.series);
-	free(report.overheads);
-	return result;
+	put_count(report, "schema", SCHEMA);
+	put(report, "experiment", experiment(cells->experiment));
+	put(report, "verdicts", verdicts(&cells->records));
+	put(report, "agreement", agreement(cells));
+	put(report, "missing", missing(cells, provenance));
+	put(report, "torn", json_boolean(cells->records.torn));
+	report_overheads(report, cells);
+	report_cells(report, cells);
+	report_samples(report, cells);
+	report_distributions(report, cells);
+	report_series(report, cells);
+	put(report, "notes", notes(cells));
+	put(report, "verdicts_by_procedure", verdicts_by_procedure(cells));
+	put(report, "attempts", attempts(cells));
+	report_about(report, cells, provenance);
+	json_decref(provenance);
+	return report;
+}
+
+int report_json(const json_t *report, FILE *out, char **error)
+{
+	if (json_dumpf(report, out, JSON_INDENT(1)) < 0)
+		return error_set(error, "out of memory");
+	fputc('\n', out);
+	return 0;
 }

@@ -1,13 +1,17 @@
-/* Report: the cells of a run as one page (HTML with its figures inside) that needs nothing else: no network,
- * no script, no font. */
+/* Report: a run as one object of JSON (report.json, described in docs/results.md) that holds everything that its page
+ * shows, and the page made of it: HTML with its figures inside that needs nothing else: no network, no script, no font. */
 #ifndef LIQUIDNET_REPORT_H
 #define LIQUIDNET_REPORT_H
 
-#include "harness/report/cells.h"
+#include "harness/cells/cells.h"
+#include <jansson.h>
 #include <stdio.h>
 
-/* Writes the page. What the folder lacks (a provenance, series of subflows) is left out; where gnuplot cannot
- * draw, a sentence stands in for the figures. 0, or -1: out of memory. */
-int report_html(const struct cells *cells, FILE *out);
+/* What the folder lacks (a provenance, series of subflows) is null or left out. The caller owns it; NULL: out of memory. */
+json_t *report_make(const struct cells *cells);
+/* Writes it as text. 0, or -1 with *error. */
+int report_json(const json_t *report, FILE *out, char **error);
+/* Writes the page; where gnuplot cannot draw, a sentence stands in for the figures. 0, or -1 with *error. */
+int report_html(const json_t *report, FILE *out, char **error);
 
 #endif

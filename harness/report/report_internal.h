@@ -1,36 +1,46 @@
-/* The parts of a report: each writes its section of the page, or nothing when there is nothing to say. */
+/* The parts of a report: each adds what it knows to the object. */
 #ifndef LIQUIDNET_REPORT_PARTS_H
 #define LIQUIDNET_REPORT_PARTS_H
 
-#include "harness/report/cells.h"
-#include "harness/report/figures.h"
+#include "harness/cells/cells.h"
+#include "harness/page/text.h"
 #include <jansson.h>
-#include <stdio.h>
 
-struct report {
-	const struct cells *cells;
-	json_t *provenance; /* NULL: the folder has none */
-	FILE *out;
-	struct figures *figures;
-	char *fault; /* why there are no figures, or NULL */
-	/* Indices of figures: by configuration, by cell, and as the overheads are shown. */
-	size_t *boxes, *differences, *series, *overheads, overheads_count;
-	bool overheads_by_comparison;
-};
+static inline void put(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new(object, key, value);
+}
 
-/* Page elements. */
-void report_open(FILE *out, const char *title);                       /* up to <body>, with the style sheet */
-void report_number(FILE *out, double value, int decimals, bool sign); /* an en dash for NAN */
-void report_figure(const struct report *report, size_t index, const char *caption); /* NULL: none */
-void report_table(FILE *out, const char *class, const char *caption); /* in a box that scrolls; NULL: none */
-void report_table_end(FILE *out);
-void report_marks(const struct report *report, uint64_t notes); /* links to notes */
+static inline void put_text(json_t *object, const char *key, const char *text)
+{
+	put(object, key, text_json(text));
+}
 
-/* report_tables.c: what was measured, beside what was published. */
-void report_overheads(const struct report *report);
-void report_matrix(const struct report *report);
-void report_shares(const struct report *report);
-/* report_about.c: where the numbers come from, and how to make them again. */
-void report_about(const struct report *report);
+static inline void put_number(json_t *object, const char *key, double value)
+{
+	put(object, key, text_json_number(value));
+}
+
+static inline void put_count(json_t *object, const char *key, size_t count)
+{
+	put(object, key, json_integer((json_int_t)count));
+}
+
+/* report_cells.c: {name, unit, better, less, decimals} of a measure. */
+json_t *report_measure(const struct cells *cells, size_t measure, int decimals);
+/* report_cells.c: what was measured, beside what was published. */
+void report_cells(json_t *report, const struct cells *cells);
+void report_overheads(json_t *report, const struct cells *cells);
+void report_samples(json_t *report, const struct cells *cells);
+/* Whether a procedure or a configuration has a cell that is shown. */
+bool report_procedure_shown(const struct cells *cells, size_t procedure);
+bool report_configuration_shown(const struct cells *cells, size_t configuration);
+/* report_figures.c: lists of figures (drawings.h). */
+json_t *report_overhead_figures(const struct cells *cells, bool *by_comparison);
+json_t *report_sample_figures(const struct cells *cells, size_t measure);
+void report_distributions(json_t *report, const struct cells *cells);
+void report_series(json_t *report, const struct cells *cells);
+/* report_about.c: where the numbers come from, and how to make them again. `provenance` may be NULL. */
+void report_about(json_t *report, const struct cells *cells, const json_t *provenance);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef LIQUIDNET_SCORECARD_H
 #define LIQUIDNET_SCORECARD_H
 
-#include "harness/report/cells.h"
+#include "harness/cells/cells.h"
 #include <stdio.h>
 
 /* Prints the three tables (results, comparisons, bytes a subflow) with their footnotes. 0, or -1: out of

@@ -31,6 +31,67 @@ records() {
 		 environment: {liquidnet: "v1", kernel: {release: "6.1.0"}, machine: {cpu: "a cpu", cpus: 2}}}' >"$folder/provenance.json"
 }
 
+# flows TRIALS SAMPLES: a results folder with samples at $folder: four configurations of two factors, one of them a parameter of a
+# topology beside the experiment, and three procedures. Sample number i of n is i ms, times 1, 2 and 3 by procedure; some more by trial.
+flows() {
+	mkdir -p "$folder"
+	cat >"$folder/bus.py" <<-'END'
+		from links import RoutedTopo
+		class BusTopo(RoutedTopo):
+		    def layout(self, hosts: int = 2) -> None:
+		        self.router('core')
+		        for i in range(1, hosts + 1):
+		            self.host(f'h{i}', f'default via 10.0.{i}.2')
+		            self.link(f'l{i}', (f'h{i}', f'10.0.{i}.1/24'), ('core', f'10.0.{i}.2/24'))
+		topos = {'bus': BusTopo}
+	END
+	cat >"$folder/experiment.yaml" <<-'END'
+		experiment: flows
+		title: Completion times of short flows
+		topology: {name: bus, hosts: 3}
+		factors:
+		  load: {low: {value: 0.2}, high: {value: 0.8}}
+		  size: {few: {topology: {hosts: 2}}, plain: {}}
+		workloads:
+		  w: [{name: send, node: h1, run: [x], main: true}]
+		measures:
+		  fct: {unit: ms, program: send, samples: flows, better: less}
+		  fct99: {unit: ms, quantile: 99%, of: fct, better: less}
+		procedures: {ecmp: {workload: w}, spray: {workload: w}, single: {workload: w}}
+		comparisons: [{name: spraying against ECMP, of: spray, against: [ecmp]}]
+	END
+	jq -cn --argjson trials "$1" --argjson samples "$2" '
+		("low-few", "low", "high-few", "high") as $c | (["ecmp", 1], ["spray", 2], ["single", 3]) as $p | range(1; $trials + 1) as $i |
+		{configuration: $c, procedure: $p[0], repeat: $i, attempt: 1, status: "valid", reasons: [],
+		 measures: {fct: ($p[1] * $samples / 2 + 0.5 * $i), fct99: ($p[1] * $samples)},
+		 samples: {fct: [range(1; $samples + 1) | . * $p[1] + 0.5 * $i]}}' >"$folder/trials.jsonl"
+	echo '{"run": {"trials": 1, "seed": 1}, "environment": {"liquidnet": "v1"}}' >"$folder/provenance.json"
+}
+
+# look PAGE: looks at a page in a frame as wide as a phone, and prints what it finds where --dump-dom shows it.
+look() {
+	cat >"$work/look.html" <<-END
+		<body><iframe id=page src="$1" style="width:390px;height:800px;border:0"></iframe><p id=found></p><script>
+	END
+	cat >>"$work/look.html" <<-'END'
+		page.onload = () => { const d = page.contentDocument, s = [...d.querySelectorAll('svg')];
+		const drawn = s.filter(x => x.getBoundingClientRect().height > 60 && x.getBoundingClientRect().width > 250 &&
+			x.getBBox().width > 100 && x.querySelectorAll('path').length > 2);
+		const wide = d.documentElement.scrollWidth;
+		const loads = page.contentWindow.performance.getEntriesByType('resource').length;
+		const named = s.filter(x => d.getElementById(x.getAttribute('aria-labelledby').split(' ')[0])?.textContent);
+		const coloured = [...d.querySelectorAll('svg [stroke^="var("]')].filter(x => getComputedStyle(x).stroke != 'none');
+		const bands = [...d.querySelectorAll('svg [fill^="var("]')].filter(x => x.getBBox().width > 5);
+		const empty = [...d.querySelectorAll('section')].filter(x => x.getBoundingClientRect().height < 40);
+		found.textContent = `drawn=${drawn.length} wide=${wide} loads=${loads} named=${named.length} coloured=${coloured.length > 20} ` +
+			`bands=${bands.length} empty=${empty.length}`; }
+		</script></body>
+	END
+	browse --enable-logging=stderr --virtual-time-budget=5000 --dump-dom "file://$work/look.html" >"$work/dom" 2>"$work/console"
+	grep -o 'id="found">[^<]*' "$work/dom"
+	run ! grep -E 'CONSOLE|Uncaught' "$work/console"
+}
+
 # browse ARGUMENT...: chromium without a screen, a network or a service of its own.
 browse() {
 	command -v chromium >/dev/null || skip "chromium is not installed (vm/packages-test.txt)"
@@ -44,23 +105,65 @@ browse() {
 	"$liquidnet" report "$folder" >/dev/null
 	figures=$(grep -c '<svg' "$folder/report.html")
 	[ "$figures" -ge 8 ] # overheads, boxes, differences, and the subflows of six procedures
-	# Looks at the page in a frame as wide as a phone, and writes what it finds where --dump-dom shows it.
-	cat >"$work/look.html" <<-'END'
-		<body><iframe id=page src="run/report.html" style="width:390px;height:800px;border:0"></iframe><p id=found></p><script>
-		page.onload = () => { const d = page.contentDocument, s = [...d.querySelectorAll('svg')];
-		const drawn = s.filter(x => x.getBoundingClientRect().height > 60 && x.getBoundingClientRect().width > 250 &&
-			x.getBBox().width > 100 && x.querySelectorAll('path').length > 2);
-		const wide = d.documentElement.scrollWidth;
-		const loads = page.contentWindow.performance.getEntriesByType('resource').length;
-		const named = s.filter(x => d.getElementById(x.getAttribute('aria-labelledby').split(' ')[0])?.textContent);
-		const coloured = [...d.querySelectorAll('svg [stroke^="var("]')].filter(x => getComputedStyle(x).stroke != 'none');
-		found.textContent = `drawn=${drawn.length} wide=${wide} loads=${loads} named=${named.length} coloured=${coloured.length > 20}`; }
-		</script></body>
+	look run/report.html
+	grep -q "drawn=$figures wide=390 loads=0 named=$figures coloured=true bands=[0-9]* empty=0" "$work/dom"
+}
+
+@test "samples: quantiles with intervals for people and for programs, and a figure with bands in the page" {
+	flows 4 500
+	"$liquidnet" report "$folder" >"$work/out"
+	grep -q '^fct, ms: quantiles of the samples (less is better)$' "$work/out"
+	# Of 2000 samples in a cell; each trial half a millisecond more than the one before.
+	grep -A 1 -E '^    ecmp +4 +2000 +251.5 +451.5 +496.5 +501.0$' "$work/out" | grep -Eq '^ +95 % +251.0..252.0 +451.0..452.0 +496.0..497.0 +500.5..$'
+	grep -q '^low-few,spray,fct,ms,4,2000,0.999,1001,1000.5,,bootstrap$' "$folder/quantiles.csv"
+	[ "$(wc -l <"$folder/quantiles.csv")" = $((1 + 12 * 4)) ]
+	# A spraying that takes twice as long: a loss, though it is more.
+	grep -Eq '^    spraying against ECMP +[+]?9[0-9][.]' "$work/out"
+	# Tidy: any program reads them by their columns.
+	python3 - "$folder" <<-'END'
+		import csv, sys
+		samples = list(csv.DictReader(open(sys.argv[1] + "/samples.csv")))
+		assert len(samples) == 12 * 4 * 500
+		one = [float(s["value"]) for s in samples if (s["load"], s["topology.hosts"], s["procedure"], s["repeat"]) == ("0.8", "2", "single", "3")]
+		assert sorted(one) == [3 * i + 1.5 for i in range(1, 501)]
+		for q in csv.DictReader(open(sys.argv[1] + "/quantiles.csv")):
+		    cell = sorted(float(s["value"]) for s in samples if all(s[k] == q[k] for k in ("configuration", "procedure", "measure")))
+		    # Whole numbers: 0.999 x 2000 is 1998.
+		    rank = -(-len(cell) * round(1000 * float(q["quantile"])) // 1000)
+		    assert float(q["value"]) == cell[rank - 1], q
+		trials = list(csv.DictReader(open(sys.argv[1] + "/trials.csv")))
+		assert len(trials) == 12 * 4 * 2 and {t["measure"] for t in trials} == {"fct", "fct99"}
+		assert {(t["load"], t["size"], t["topology.hosts"]) for t in trials} == {(a, b, c) for a in ("0.2", "0.8") for b, c in (("few", "2"), ("plain", "3"))}
 	END
-	browse --enable-logging=stderr --virtual-time-budget=5000 --dump-dom "file://$work/look.html" >"$work/dom" 2>"$work/console"
-	grep -o 'id="found">[^<]*' "$work/dom"
-	grep -q "drawn=$figures wide=390 loads=0 named=$figures coloured=true" "$work/dom"
-	run ! grep -E 'CONSOLE|Uncaught' "$work/console"
+	figures=$(grep -c '<svg' "$folder/report.html")
+	look run/report.html
+	grep -Eq "drawn=$figures wide=390 loads=0 named=$figures coloured=true bands=[1-9][0-9]+ empty=0" "$work/dom"
+}
+
+@test "report --json prints what the page shows and nothing else; spreadsheets and terminals get texts, no commands" {
+	records core-limited 3 tcp,nat 9.4
+	jq -c '.status = "suspect" | .reasons = ["=HYPERLINK(\"http://x.example\")", "\u001b[31mred\u001b]0;title\u0007"]' "$folder/trials.jsonl" >"$work/t"
+	mv "$work/t" "$folder/trials.jsonl"
+	"$liquidnet" report --json "$folder" >"$work/json"
+	cmp "$work/json" "$folder/report.json"
+	jq -e '.schema == 1 and .verdicts.suspect == 6 and (.configurations | length) == 1 and
+		([.configurations[].cells[] | select(.procedure == "nat").mean] | (.[0] - 9.42 | fabs) < 1e-9) and
+		(.distributions.figures[0].rows[0].values | length) == 3 and .samples == []' "$work/json"
+	"$liquidnet" report "$folder" >"$work/out"
+	cmp "$work/json" "$folder/report.json"
+	grep -q 'x1b\[31mred' "$work/out"
+	run ! grep -qP '\x1b|\x07' "$work/out" "$folder/scorecard.md" "$folder/report.html" "$folder/trials.csv"
+	python3 - "$folder/trials.csv" <<-'END'
+		import csv, sys
+		rows = list(csv.reader(open(sys.argv[1])))
+		assert len(rows) == 1 + 6 * 3
+		assert all(row[-1].startswith("'=HYPERLINK") for row in rows[1:])
+		assert not any(field[:1] in tuple("=+@") for row in rows for field in row)
+	END
+	run --separate-stderr "$liquidnet" report --json
+	[ "$status" = 2 ] && [ -z "$output" ] && [ "${#stderr_lines[@]}" = 1 ]
+	run --separate-stderr "$liquidnet" report --jason "$folder"
+	[ "$status" = 2 ] && [ "${#stderr_lines[@]}" = 1 ]
 }
 
 @test "the page says nothing that a browser would fetch or run" {
@@ -136,7 +239,7 @@ browse() {
 	# Every measure that both have, for programs: 9.43 beside 9.93, each with a spread of 0.0158 over five trials.
 	"$liquidnet" compare "$work/a" "$work/b" --csv "$work/out.csv" >/dev/null
 	head -n 1 "$work/out.csv" | grep -q '^configuration,procedure,measure,unit,n_a,mean_a,'
-	grep -Eq '^core-limited,nat,receiver,mbps,5,9.43,0.0158114,0,0,0,5,9.93,0.0158114,0,0,0,0.5,5.3022.,0.0230.*,higher,$' "$work/out.csv"
+	grep -Eq '^core-limited,nat,receiver,mbps,5,9.43,0.0158114,0,0,0,5,9.93,0.0158114,0,0,0,0.5,5.3022.,0.0230.*,higher,,more,$' "$work/out.csv"
 	grep -q '^core-limited,tcp,capture,mbps,5,9.4,0,0,0,0,5,9.9,0,0,0,0,0.5,' "$work/out.csv"
 	# A cell of which nothing counts is there, with the reason.
 	cp -R "$work/b" "$work/d"
@@ -146,7 +249,7 @@ browse() {
 	grep -q 'nat .* not there (below)$' "$work/out"
 	grep -q '  core-limited, nat: of B none of 5 trials counts: too late, by far$' "$work/out"
 	grep -q 'of B none of 5 trials counts: too late' "$work/compare.html"
-	grep -q '^core-limited,nat,receiver,mbps,5,.*,0,,,0,5,0,,,,,,,"of B none of 5 trials counts: too late, by far"$' "$work/out.csv"
+	grep -q '^core-limited,nat,receiver,mbps,5,.*,0,,,0,5,0,,,,,,,"of B none of 5 trials counts: too late, by far",more,$' "$work/out.csv"
 	# Another rate on a link: the cell is named, not judged.
 	sed -i 's/  all: {rate: 10Mbit\/s/  all: {rate: 11Mbit\/s/' "$work/b/experiment.yaml"
 	"$liquidnet" compare "$work/a" "$work/b" >"$work/out"
@@ -198,7 +301,7 @@ browse() {
 	[ "$status" = 0 ] && [ "${#lines[@]}" -gt 288 ]
 	run --separate-stderr liquidnet rerun . --dry-run
 	[ "$status" = 0 ] # as this version's
-	echo '        self.host("another")' >>topologies/detour.py
+	echo '# another' >>topologies/detour.py
 	run --separate-stderr liquidnet rerun . --dry-run
 	[ "$status" = 2 ] && [ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == *"./topologies/detour.py differs from "*"LIQUIDNET_ROOT=. to take the folder's"* ]]

@@ -3,8 +3,8 @@
 #ifndef LIQUIDNET_SUMMARY_FOLDER_H
 #define LIQUIDNET_SUMMARY_FOLDER_H
 
+#include "harness/cells/cells_load.h"
 #include "harness/experiment/experiment.h"
-#include "harness/report/cells.h"
 #include "harness/report/summary.h"
 #include "tests/unit/check.h"
 #include <dirent.h>
@@ -124,13 +124,13 @@ static inline void put(const struct folder *folder, const char *name, const char
 
 static inline char *get(const struct folder *folder, const char *name)
 {
-	char path[128], *text = calloc(1, 65536);
+	char path[128], *text = calloc(1, 1 << 20);
 
 	snprintf(path, sizeof path, "%s/%s", folder->path, name);
 	FILE *file = fopen(path, "r");
 	if (!file)
 		fail_msg("%s: not there", path);
-	assert_true(fread(text, 1, 65535, file) > 0);
+	assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
 	fclose(file);
 	return text;
 }

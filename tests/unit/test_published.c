@@ -1,5 +1,5 @@
 /* The reader of published tables, and the tables of data/ themselves (run from the project's folder). */
-#include "harness/report/published.c"
+#include "harness/cells/published.c"
 #include "tests/unit/check.h"
 
 static struct published_table *parse(const char *text, char **error)

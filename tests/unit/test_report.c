@@ -1,55 +1,17 @@
 /* The page of a results folder: nothing that comes from a file becomes markup, figures are whole, and what is
  * missing is said. Drawing needs gnuplot; the tests that do skip by name without it. */
-#include "harness/experiment/plan.h"
-#include "harness/record/records.h"
-#include "harness/record/stats.h"
-#include "harness/report/cells.h"
-#include "harness/report/cells_published.h"
-#include "harness/report/drawings.h"
-#include "harness/report/figures.h"
-#include "harness/report/html.h"
-#include "harness/report/published.h"
+#include "harness/cells/cells_load.h"
+#include "harness/report/pages.h"
 #include "harness/report/report.h"
 #include "tests/unit/check.h"
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define HOSTILE "<script>alert(1)</script>\"'&\x01\xff"
-
-static char *escaped(const char *text)
-{
-	char *out = NULL;
-	size_t size;
-	FILE *file = open_memstream(&out, &size);
-
-	html_text(file, text);
-	fclose(file);
-	return out;
-}
-
-static void texts_stay_texts(void **state)
-{
-	(void)state;
-	static const char *const cases[][2] = {
-		{"a < b & c > \"d\" 'e'", "a &lt; b &amp; c &gt; &quot;d&quot; &#39;e&#39;"},
-		{"tab\tline\nbell\a delete\x7f", "tab\tline\nbell  delete "},
-		{"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
-		/* RFC 3629: overlong, surrogate, beyond U+10FFFF, cut off, alone. */
-		{"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},
-		{"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
-		{"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
-		{"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"},
-		{"\x80x", "\xef\xbf\xbdx"},
-		{"", ""},
-	};
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		char *text = escaped(cases[i][0]);
-		assert_string_equal(text, cases[i][1]);
-		free(text);
-	}
-}
 
 static const char *nodes[] = {"client", "detour", HOSTILE};
 static struct topology topology = {.nodes = nodes, .nodes_count = 3, .name = "t"};
@@ -75,13 +37,25 @@ static struct experiment experiment = {.path = "x.yaml",
 	.comparisons = comparisons,
 	.comparisons_count = 1};
 
-/* A folder with records and a provenance; its page. */
-static char *page_of(const struct experiment *of, json_t *records, const char *provenance)
+static char *html_of(const json_t *report)
 {
-	char folder[] = "/tmp/test_report.XXXXXX", path[64], *page = NULL, *error = NULL;
+	char *page = NULL, *error = NULL;
+	size_t size;
+	FILE *out = open_memstream(&page, &size);
+
+	if (report_html(report, out, &error) < 0)
+		fail_msg("%s", error);
+	fclose(out);
+	return page;
+}
+
+/* The report of a folder with records and a provenance. */
+static json_t *report_of(const struct experiment *of, json_t *records, const char *provenance)
+{
+	char folder[] = "/tmp/test_report.XXXXXX", path[64], *error = NULL;
 	static const char *const names[] = {"trials.jsonl", "provenance.json", "experiment.yaml"};
-	size_t size, i;
 	json_t *record;
+	size_t i;
 
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof path, "%s/trials.jsonl", folder);
@@ -103,15 +77,23 @@ static char *page_of(const struct experiment *of, json_t *records, const char *p
 	struct cells *cells = cells_load(of, folder, folder, &error);
 	if (!cells)
 		fail_msg("%s", error);
-	out = open_memstream(&page, &size);
-	assert_int_equal(report_html(cells, out), 0);
-	fclose(out);
+	json_t *report = report_make(cells);
+	assert_non_null(report);
 	cells_free(cells);
 	for (i = 0; i < COUNT(names); i++) {
 		snprintf(path, sizeof path, "%s/%s", folder, names[i]);
 		unlink(path);
 	}
 	assert_int_equal(rmdir(folder), 0);
+	return report;
+}
+
+static char *page_of(const struct experiment *of, json_t *records, const char *provenance)
+{
+	json_t *report = report_of(of, records, provenance);
+	char *page = html_of(report);
+
+	json_decref(report);
 	return page;
 }
 
@@ -292,14 +274,168 @@ static void hundreds_of_configurations(void **state)
 	free(many);
 }
 
+/* Samples that end in some trials' p99.9 being open. */
+static json_t *sampled_record(const char *procedure, int repeat)
+{
+	json_t *one = record("a", procedure, "fct", repeat), *samples = json_array();
+
+	for (int i = 0; i < 500; i++)
+		json_array_append_new(samples, json_real(0.001 * ((i * 7919) % 500 + 10 * repeat + 1)));
+	json_object_set_new(one, "samples", json_pack("{s:o}", "fct", samples));
+	return one;
+}
+
+static json_t *sampled_report(struct measure measure[2])
+{
+	struct experiment plain = experiment;
+	struct configuration one[] = {{.name = "a"}};
+	struct procedure two[] = {
+		{.name = "tcp", .subflow_row = "tcp"}, {.name = NAME, .subflow_row = "nat"}};
+	json_t *records = json_array();
+
+	plain.configurations = one;
+	plain.procedures = two;
+	plain.measures = measure;
+	plain.measures_count = 2;
+	for (int i = 1; i <= 3; i++) {
+		json_array_append_new(records, sampled_record("tcp", i));
+		json_array_append_new(records, sampled_record(NAME, i));
+	}
+	return report_of(&plain, records, "{}");
+}
+
+static void samples_have_a_table_and_a_figure(void **state)
+{
+	(void)state;
+	struct measure measure[] = {{.name = "fct", .unit = "s", .kind = MEASURE_SAMPLES, .less = true},
+		{.name = "other", .unit = "x"}};
+	json_t *report = sampled_report(measure);
+	json_t *one = json_array_get(json_object_get(report, "samples"), 0), *group, *row, *median, *curve;
+	char *page = html_of(report);
+
+	group = json_array_get(json_object_get(one, "groups"), 0);
+	row = json_array_get(json_object_get(group, "rows"), 0);
+	assert_int_equal(json_integer_value(json_object_get(row, "samples")), 1500);
+	assert_int_equal(json_integer_value(json_object_get(row, "trials")), 3);
+	assert_string_equal(json_string_value(json_object_get(row, "interval")), "bootstrap");
+	median = json_array_get(json_object_get(row, "quantiles"), 0);
+	/* 0.001 x 1..500, shifted by 10, 20 and 30: sample 750 of 1500 in order. */
+	assert_true(fabs(json_number_value(json_object_get(median, "value")) - 0.270) < 1e-9);
+	assert_non_null(strstr(page, "<h2>Every sample: fct, s (less is better)</h2>"));
+	assert_non_null(strstr(page, "<th class=\"n\">p99.9</th>"));
+	assert_non_null(strstr(page, "<span class=\"measured\">0.270</span>"));
+	/* Nothing bounds the 99.9th percentile of 1500 samples from above. */
+	assert_non_null(strstr(page, " to \xe2\x80\x93</span></td><td>bootstrap</td>"));
+	assert_int_equal(count_of(page, "<script"), 0);
+	curve = json_array_get(
+		json_object_get(json_array_get(json_object_get(one, "figures"), 0), "curves"), 1);
+	assert_string_equal(json_string_value(json_object_get(curve, "name")), NAME);
+	assert_int_equal(json_array_size(json_object_get(curve, "points")), 200);
+	if (has_gnuplot()) {
+		assert_non_null(strstr(page, "part of the samples"));
+		assert_true(count_of(page, "<svg") >= 1);
+		check_identifiers(page);
+	}
+	json_decref(report);
+	free(page);
+}
+
+/* What the page shows is in report.json: a page made from the text of it is the same one. */
+static void the_page_is_of_report_json_alone(void **state)
+{
+	(void)state;
+	struct measure measure[] = {
+		{.name = "fct", .unit = "s", .kind = MEASURE_SAMPLES}, {.name = "other", .unit = "x"}};
+	json_t *report = sampled_report(measure);
+	char *text = NULL, *page = html_of(report);
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(report_json(report, out, NULL), 0);
+	fclose(out);
+	json_t *again = json_loads(text, 0, NULL);
+	assert_non_null(again);
+	char *page_again = html_of(again);
+	assert_string_equal(page, page_again);
+	json_decref(report);
+	json_decref(again);
+	free(page_again);
+	free(page);
+	free(text);
+}
+
+/* The second takes 0.01 s more than the first, of about 9.5: as an overhead a loss where less is better, else a gain. */
+static void less_is_better(void **state)
+{
+	(void)state;
+	struct experiment plain = experiment;
+	struct configuration one[] = {{.name = "a"}};
+	struct procedure two[] = {
+		{.name = "tcp", .subflow_row = "tcp"}, {.name = "nat", .subflow_row = "nat"}};
+	struct measure measure[] = {{.name = "time", .unit = "s"}};
+
+	plain.configurations = one;
+	plain.procedures = two;
+	plain.measures = measure;
+	for (int less = 0; less < 2; less++) {
+		json_t *records = json_array();
+		measure[0].less = less;
+		for (int i = 1; i <= 3; i++) {
+			json_array_append_new(records, record("a", "tcp", "time", i));
+			json_array_append_new(records, record("a", "nat", "time", i + 1));
+		}
+		json_t *report = report_of(&plain, records, "{}");
+		json_t *group =
+			json_array_get(json_object_get(json_object_get(report, "overheads"), "groups"), 0);
+		json_t *row = json_array_get(json_object_get(group, "rows"), 0);
+		double overhead = json_number_value(json_object_get(row, "measured"));
+		assert_true(fabs(overhead - (less ? 1 : -1) * 100 * 0.01 / 9.52) < 1e-9);
+		char *page = html_of(report);
+		assert_true((strstr(page, "how much more time there is") != NULL) == less);
+		assert_true((strstr(page, "how much less was carried") != NULL) == !less);
+		assert_true((strstr(page, "(less is better)") != NULL) == less);
+		json_decref(report);
+		free(page);
+	}
+}
+
+static void numbers_of_pages(void **state)
+{
+	(void)state;
+	static const char text[] =
+		"{{a|fixed 2}} {{a|signed 1}} {{b|signed 1}} {{z|fixed 1}} {{n|fixed 2}} {{s|p 3}} {{b|p 3}} {{h|effect 1}} {{l|effect 1}} {{a|effect 1}}";
+	const struct template_source source = {"page", text, sizeof text - 1};
+	struct templates *set = templates_parse(&source, 1, pages_formats, NULL);
+	json_t *values = json_pack("{s:f, s:f, s:f, s:n, s:f, s:f, s:f}", "a", -1.256, "b", 0.25, "z", -0.01,
+		"n", "s", 0.0002, "h", 1000.0, "l", -1000.0);
+	char *out = NULL;
+	size_t size;
+	FILE *file = open_memstream(&out, &size);
+
+	assert_non_null(set);
+	assert_int_equal(templates_write(set, "page", values, 100, file, NULL), 0);
+	fclose(file);
+	assert_string_equal(out,
+		"\xe2\x88\x92"
+		"1.26 \xe2\x88\x92"
+		"1.3 +0.2 0.0 \xe2\x80\x93 &lt;&nbsp;0.001 0.250 &gt;&nbsp;100 &lt;&nbsp;\xe2\x88\x92&nbsp;100 \xe2\x88\x92"
+		"1.3");
+	templates_free(set);
+	json_decref(values);
+	free(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(texts_stay_texts),
 		cmocka_unit_test(nothing_from_files_is_markup),
 		cmocka_unit_test(figures_are_whole),
 		cmocka_unit_test(what_is_missing_is_said),
 		cmocka_unit_test(hundreds_of_configurations),
+		cmocka_unit_test(samples_have_a_table_and_a_figure),
+		cmocka_unit_test(the_page_is_of_report_json_alone),
+		cmocka_unit_test(less_is_better),
+		cmocka_unit_test(numbers_of_pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

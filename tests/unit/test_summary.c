@@ -1,5 +1,5 @@
 /* Summaries of made-up results folders: what counts, what the files and the tables say, what is refused. */
-#include "harness/report/table.c"
+#include "harness/page/table.c"
 #include "tests/unit/summary_folder.h"
 
 static void only_last_attempts_count(void **state)
@@ -241,7 +241,7 @@ static void made_again(void **state)
 	while (readdir(directory))
 		count++;
 	closedir(directory);
-	assert_int_equal(count, 2 + 4 + 4); /* . and .., three tables and the records, four files */
+	assert_int_equal(count, 2 + 4 + 6); /* . and .., three tables and the records, six files */
 	free(first);
 	free(second);
 	remove_folder(&folder);

@@ -1,6 +1,6 @@
 /* Summaries of made-up results folders: beside published values, how far they differ, what notes explain of that, and
  * faults in either. */
-#include "harness/report/cells_published.c"
+#include "harness/cells/cells_published.c"
 #include "tests/unit/summary_folder.h"
 
 /* 100 (1 - 18.6 / 9.55); published 100 (1 - 18.81 / 9.55). Half an interval by hand: variances 0.2^2 / 3 and

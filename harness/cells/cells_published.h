@@ -1,0 +1,12 @@
+/* Cells, what was published beside them: the value, the notes about it, and the judgement of the difference. */
+#ifndef LIQUIDNET_CELLS_PUBLISHED_H
+#define LIQUIDNET_CELLS_PUBLISHED_H
+
+#include "harness/cells/cells.h"
+
+/* Fills in what a cell's published value says, once the cell's own statistics stand. */
+int cells_judge(struct cells *cells, struct cell *cell, char **error);
+/* Likewise the published bytes a subflow, of all cells, where the experiment names a file of them. */
+int cells_judge_subflows(struct cells *cells, char **error);
+
+#endif
