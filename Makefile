@@ -19,7 +19,8 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 $(shell mkdir -p $(BUILD); echo '$(VERSION)' | cmp -s - $(BUILD)/version || echo '$(VERSION)' >$(BUILD)/version)
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS  ?= -O2 -g
-STD     := -std=gnu17 -D_GNU_SOURCE -I. -I$(BUILD)/gen
+# Packets are read and written through the types of their headers, which strict aliasing lets a compiler reorder.
+STD     := -std=gnu17 -fno-strict-aliasing -D_GNU_SOURCE -I. -I$(BUILD)/gen
 ALL_CFLAGS := $(STD) $(WARN) -Werror=implicit-function-declaration -fno-omit-frame-pointer $(CFLAGS)
 ifneq ($(SANITIZE),)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined

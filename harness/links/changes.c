@@ -134,13 +134,9 @@ int changes_start(struct changer *changer, struct shaping *shaping, char **error
 
 /* ---- what happened */
 
-static json_t *shape_text(const struct shape *shape)
+static json_t *shape_json(const struct shape *shape)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	shape_write(out, shape);
-	fclose(out);
+	char *text = shape_text(shape);
 	json_t *json = json_string(text);
 	free(text);
 	return json;
@@ -149,8 +145,8 @@ static json_t *shape_text(const struct shape *shape)
 static json_t *change_json(const char *link, const struct link_change *change, int64_t made_ns)
 {
 	return json_pack("{s:f, s:f, s:s, s:o, s:o}", "at_s", (double)change->at_ns / 1e9, "made_s",
-		(double)made_ns / 1e9, "link", link, "forward", shape_text(&change->direction[0]), "reverse",
-		shape_text(&change->direction[1]));
+		(double)made_ns / 1e9, "link", link, "forward", shape_json(&change->direction[0]), "reverse",
+		shape_json(&change->direction[1]));
 }
 
 /* True when they came late. */

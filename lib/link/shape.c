@@ -377,6 +377,18 @@ void shape_write(FILE *out, const struct shape *s)
 	fprintf(out, ", seed: %" PRIu64 "}", s->seed);
 }
 
+char *shape_text(const struct shape *shape)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	shape_write(out, shape);
+	fclose(out);
+	return text;
+}
+
 bool shape_equal(const struct shape *a, const struct shape *b)
 {
 	return a->rate_bps == b->rate_bps && strcmp(a->opportunities, b->opportunities) == 0 &&

@@ -81,6 +81,8 @@ int shape_check_pair(const struct conf_node *map, const struct shape *a, const s
 bool shape_same_place(const struct shape *a, const struct shape *b);
 /* Writes it as a YAML flow mapping that shape_read takes back unchanged. */
 void shape_write(FILE *out, const struct shape *shape);
+/* The same as a text of its own, which is the caller's. NULL: no memory. */
+char *shape_text(const struct shape *shape);
 bool shape_equal(const struct shape *a, const struct shape *b);
 /* Whether it is no more than rate, delay, uniform jitter in order, random loss and a drop-tail queue in
  * packets, which every back end can do. If not, *what says what goes beyond. */

@@ -403,24 +403,6 @@ int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct mptcp_
 	return transact(pm, message, NULL, "changing a subflow's priority", error);
 }
 
-int mptcp_pm_announce(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_local *local, char **error)
-{
-	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
-	struct nlmsghdr *message = start_command(pm, buffer, MPTCP_PM_CMD_ANNOUNCE, token);
-	struct mptcp_pm_local signalled = *local;
-	signalled.flags |= MPTCP_PM_ADDR_FLAG_SIGNAL;
-	put_local(message, &signalled);
-	return transact(pm, message, NULL, "announcing an address", error);
-}
-
-int mptcp_pm_remove(struct mptcp_pm *pm, uint32_t token, uint8_t id, char **error)
-{
-	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
-	struct nlmsghdr *message = start_command(pm, buffer, MPTCP_PM_CMD_REMOVE, token);
-	mnl_attr_put_u8(message, MPTCP_PM_ATTR_LOC_ID, id);
-	return transact(pm, message, NULL, "withdrawing an address", error);
-}
-
 /* ---- the family ---- */
 
 struct group {

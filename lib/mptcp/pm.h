@@ -1,5 +1,5 @@
 /* The kernel's MPTCP path manager, seen from user space: generic netlink family "mptcp_pm", version 1.
- * Commands (subflows, announcements, priorities) are answered at once by the kernel; events arrive as an
+ * Commands (subflows, priorities) are answered at once by the kernel; events arrive as an
  * sd-event source. Acts on the network namespace in which it was opened. The commands need CAP_NET_ADMIN
  * there, and connections that began while net.mptcp.pm_type was 1.
  *
@@ -97,9 +97,6 @@ int mptcp_pm_subflow_destroy(struct mptcp_pm *pm, uint32_t token, const struct m
 /* Sends MP_PRIO on one subflow: backup or not (RFC 8684, section 3.3.8). */
 int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
 	const struct mptcp_pm_address *remote, bool backup, char **error);
-/* Sends ADD_ADDR (section 3.4.1) / REMOVE_ADDR (section 3.4.2). */
-int mptcp_pm_announce(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_local *local, char **error);
-int mptcp_pm_remove(struct mptcp_pm *pm, uint32_t token, uint8_t id, char **error);
 
 /* Reads one datagram of the event channel: calls event() for each event of family `family_id`. Returns how
  * many messages were not understood (malformed, unknown events, attributes of a wrong size). Any bytes may be

@@ -12,11 +12,7 @@ static json_t *integer(uint64_t value)
 /* As YAML: what the `set` command and the configuration take. */
 static json_t *settings_json(const struct shape *s)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	shape_write(out, s);
-	fclose(out);
+	char *text = shape_text(s);
 	json_t *json = json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:s}", "rate_bps", integer(s->rate_bps),
 		"delay_ns", integer((uint64_t)s->delay_ns), "jitter_ns", integer((uint64_t)s->jitter_ns),
 		"loss", s->loss, "queue_packets", integer(s->queue_packets), "queue_bytes",

@@ -155,13 +155,9 @@ void events_watch_medium(struct events *events, struct medium *medium)
 
 void events_settings(struct events *events, const char *link, int direction, const struct shape *shape)
 {
-	char *text = NULL;
-	size_t size;
 	if (!events->readers)
 		return;
-	FILE *out = open_memstream(&text, &size);
-	shape_write(out, shape);
-	fclose(out);
+	char *text = shape_text(shape);
 	tell(events, json_pack("{s:s, s:s, s:s, s:s, s:o}", "event", "settings", "link", link, "direction",
 			     direction ? "reverse" : "forward", "shape", text, "at_ns",
 			     time_json(clock_now_ns())));

@@ -76,3 +76,16 @@ cable() { # NODE INTERFACE ADDRESS NODE INTERFACE ADDRESS
 }
 
 inside() { ip netns exec "$@"; }
+
+# ask SOCKET COMMAND...: a daemon's answer on its control socket.
+ask() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$1"; }
+
+# shellcheck disable=SC2154 # `run` sets status and lines
+# refuses PROGRAM TEXT YAML: it does not begin with that configuration: exit status 2, one line with file, line and TEXT.
+refuses() {
+	printf '%s\n' "$3" >bad.yaml
+	run "$programs/$1" --config bad.yaml
+	[ "$status" = 2 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ ${lines[0]} == *": bad.yaml:"[0-9]*"$2"* ]] || { echo "${lines[0]}" >&2; return 1; }
+}

@@ -6,7 +6,7 @@
 #include "lib/base/log.h"
 #include "nodes/balancer/agent/config.h"
 #include "nodes/balancer/agent/programs.h"
-#include "nodes/balancer/source.h"
+#include "nodes/balancer/current.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 struct agent {
 	const struct agent_config *config;
 	struct lb_source *source;
-	struct lb_map *map;
+	struct lb_current current;
 	struct programs *programs;
 };
 
@@ -32,24 +32,13 @@ static void check_map(const struct agent *agent, const struct lb_map *map)
 			lb_map_load(map, self));
 }
 
-static int use_map(struct agent *agent, struct lb_map *map, char **error)
+static int use_map(void *context, const struct lb_map *map, char **error)
 {
-	if (programs_use(agent->programs, map, error) < 0) {
-		lb_map_free(map);
+	struct agent *agent = context;
+	if (programs_use(agent->programs, map, error) < 0)
 		return -1;
-	}
 	check_map(agent, map);
-	lb_map_free(agent->map);
-	agent->map = map;
 	return 0;
-}
-
-static void on_map(void *context, struct lb_map *map)
-{
-	char *error = NULL;
-	if (use_map(context, map, &error) < 0)
-		log_error("map", "problem=\"%s\" action=\"the old map stays\"", error);
-	free(error);
 }
 
 /* ---- the control socket */
@@ -84,7 +73,7 @@ static void command_status(void *context, struct control_request *request, int c
 	const struct agent *agent = context;
 	uint64_t counts[AGENT_COUNTS];
 	uint32_t live, expired;
-	unsigned self = lb_map_find_dip(agent->map, agent->config->address);
+	unsigned self = lb_map_find_dip(agent->current.map, agent->config->address);
 	(void)count, (void)words;
 	if (programs_read(agent->programs, counts) < 0) {
 		control_refuse(request, "the counters cannot be read");
@@ -93,9 +82,9 @@ static void command_status(void *context, struct control_request *request, int c
 	programs_chains(agent->programs, &live, &expired);
 	control_answer(
 		request, json_pack("{s:I s:s s:I s:b s:o s:{s:I s:I}}", "generation",
-				 (json_int_t)agent->map->generation, "server",
-				 self == LB_NO_SERVER ? "" : agent->map->servers[self].name, "tokens",
-				 (json_int_t)lb_map_load(agent->map, self), "adopted",
+				 (json_int_t)agent->current.map->generation, "server",
+				 self == LB_NO_SERVER ? "" : agent->current.map->servers[self].name, "tokens",
+				 (json_int_t)lb_map_load(agent->current.map, self), "adopted",
 				 programs_adopted(agent->programs), "packets", counts_report(counts),
 				 "former_owners", "live", (json_int_t)live, "expired", (json_int_t)expired));
 }
@@ -103,14 +92,8 @@ static void command_status(void *context, struct control_request *request, int c
 static void command_map(void *context, struct control_request *request, int count, char **words)
 {
 	struct agent *agent = context;
-	char *error = NULL;
 	(void)count;
-	struct lb_map *map = lb_source_read(words[0], &error);
-	if (map && use_map(agent, map, &error) == 0)
-		control_answer(request, json_pack("{s:I}", "generation", (json_int_t)agent->map->generation));
-	else
-		control_refuse(request, "%s", error);
-	free(error);
+	lb_current_command(&agent->current, request, words[0]);
 }
 
 static const struct control_command commands[] = {
@@ -123,14 +106,14 @@ static const struct control_command commands[] = {
 
 static int start(struct agent *agent, sd_event *loop, char **error)
 {
-	const struct lb_source_events events = {on_map, agent};
-	agent->source = lb_source_watch(loop, agent->config->map, &events, &agent->map, error);
+	agent->current = (struct lb_current){.use = use_map, .context = agent};
+	agent->source = lb_current_watch(&agent->current, loop, agent->config->map, error);
 	if (!agent->source)
 		return 2;
-	agent->programs = programs_start(agent->config, agent->map, error);
+	agent->programs = programs_start(agent->config, agent->current.map, error);
 	if (!agent->programs)
 		return 1;
-	check_map(agent, agent->map);
+	check_map(agent, agent->current.map);
 	log_info("serving", "interface=%s adopted=%s", agent->config->interface,
 		programs_adopted(agent->programs) ? "yes" : "no");
 	return 0;
@@ -147,7 +130,7 @@ static int serve(struct daemon *daemon, char **error)
 		status = daemon_run(daemon, commands, &agent);
 	lb_source_close(agent.source);
 	programs_stop(agent.programs);
-	lb_map_free(agent.map);
+	lb_map_free(agent.current.map);
 	return status;
 }
 

@@ -3,9 +3,9 @@
 #include "lib/base/daemon.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
+#include "nodes/balancer/current.h"
 #include "nodes/balancer/mux/config.h"
 #include "nodes/balancer/mux/path.h"
-#include "nodes/balancer/source.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 struct mux {
 	const struct mux_config *config;
 	struct lb_source *source;
-	struct lb_map *map;
+	struct lb_current current;
 	const struct mux_path *kind;
 	void *path;
 	const char *path_name;
@@ -29,7 +29,7 @@ static void *try_path(
 		error_set(error, "the packet socket has no flow table, which flow_table asks for");
 		return NULL;
 	}
-	return kind->open(loop, mux->config, mux->map, generic, error);
+	return kind->open(loop, mux->config, mux->current.map, generic, error);
 }
 
 /* Native XDP, generic XDP, packet socket: the first that can be had, or the one that was asked for. Each that
@@ -64,24 +64,13 @@ static int open_path(struct mux *mux, sd_event *loop, char **error)
 	return -1;
 }
 
-static int use_map(struct mux *mux, struct lb_map *map, char **error)
+static int use_map(void *context, const struct lb_map *map, char **error)
 {
-	if (mux->kind->use(mux->path, map, error) < 0) {
-		lb_map_free(map);
+	struct mux *mux = context;
+	if (mux->kind->use(mux->path, map, error) < 0)
 		return -1;
-	}
 	log_info("map", "generation=%u servers=%u", map->generation, lb_map_active(map));
-	lb_map_free(mux->map);
-	mux->map = map;
 	return 0;
-}
-
-static void on_map(void *context, struct lb_map *map)
-{
-	char *error = NULL;
-	if (use_map(context, map, &error) < 0)
-		log_error("map", "problem=\"%s\" action=\"the old map stays\"", error);
-	free(error);
 }
 
 /* ---- the control socket */
@@ -135,25 +124,20 @@ static void command_status(void *context, struct control_request *request, int c
 		control_refuse(request, "the counters cannot be read");
 		return;
 	}
-	inet_ntop(AF_INET, &mux->map->vip, vip, sizeof vip);
-	control_answer(request,
-		json_pack("{s:s s:s s:I s:I s:o s:o}", "path", mux->path_name, "vip", vip, "generation",
-			(json_int_t)mux->map->generation, "tokens", (json_int_t)mux->map->tokens, "packets",
-			counts_report(counters), "servers", servers_report(mux->map, counters)));
+	inet_ntop(AF_INET, &mux->current.map->vip, vip, sizeof vip);
+	control_answer(
+		request, json_pack("{s:s s:s s:I s:I s:o s:o}", "path", mux->path_name, "vip", vip,
+				 "generation", (json_int_t)mux->current.map->generation, "tokens",
+				 (json_int_t)mux->current.map->tokens, "packets", counts_report(counters),
+				 "servers", servers_report(mux->current.map, counters)));
 	free(counters);
 }
 
 static void command_map(void *context, struct control_request *request, int count, char **words)
 {
-	char *error = NULL;
+	struct mux *mux = context;
 	(void)count;
-	struct lb_map *map = lb_source_read(words[0], &error);
-	if (map && use_map(context, map, &error) == 0)
-		control_answer(request, json_pack("{s:I}", "generation",
-						(json_int_t)((struct mux *)context)->map->generation));
-	else
-		control_refuse(request, "%s", error);
-	free(error);
+	lb_current_command(&mux->current, request, words[0]);
 }
 
 static const struct control_command commands[] = {
@@ -166,13 +150,14 @@ static const struct control_command commands[] = {
 
 static int start(struct mux *mux, sd_event *loop, char **error)
 {
-	const struct lb_source_events events = {on_map, mux};
-	mux->source = lb_source_watch(loop, mux->config->map, &events, &mux->map, error);
+	mux->current = (struct lb_current){.use = use_map, .context = mux};
+	mux->source = lb_current_watch(&mux->current, loop, mux->config->map, error);
 	if (!mux->source)
 		return 2;
 	if (open_path(mux, loop, error) < 0)
 		return 1;
-	log_info("map", "generation=%u servers=%u", mux->map->generation, lb_map_active(mux->map));
+	log_info("map", "generation=%u servers=%u", mux->current.map->generation,
+		lb_map_active(mux->current.map));
 	return 0;
 }
 
@@ -188,7 +173,7 @@ static int serve(struct daemon *daemon, char **error)
 	lb_source_close(mux.source);
 	if (mux.path)
 		mux.kind->close(mux.path);
-	lb_map_free(mux.map);
+	lb_map_free(mux.current.map);
 	return status;
 }
 

@@ -32,7 +32,6 @@ struct steer {
 	const struct settings *settings;
 	struct in_addr cellular;
 	struct mptcp_pm *pm;
-	sd_event *loop;
 	sd_event_source *timer;
 	bool own_backup, open[SETTINGS_NEIGHBOURS], backup[SETTINGS_NEIGHBOURS];
 	struct subflows *subflows;
@@ -328,7 +327,6 @@ struct steer *steer_start(
 	steer->subflows = keeper_of(steer, settings->count + 1);
 	steer->settings = settings;
 	steer->cellular = cellular;
-	steer->loop = loop;
 	steer->own_backup = true;
 	steer->pm = mptcp_pm_open(error);
 	int result = sd_event_add_time(loop, &steer->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, steer);

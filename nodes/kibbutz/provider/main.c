@@ -6,23 +6,19 @@
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/mptcp/pm.h"
+#include "lib/net/sysctl.h"
 #include "nodes/kibbutz/provider/accounts.h"
 #include "nodes/kibbutz/provider/downlink.h"
 #include "nodes/kibbutz/provider/watch.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define PM_TYPE "/proc/sys/net/mptcp/pm_type"
 
 struct provider {
 	sd_event *loop;
 	const struct settings *settings;
-	char pm_type_before; /* 0: nothing to put back */
+	struct sysctl_switch pm_type;
 	struct mptcp_pm *pm;
 	struct watch *watch;
 	struct accounts *accounts;
@@ -84,23 +80,6 @@ static void on_overrun(void *context)
 
 /* ---- beginning and end ---- */
 
-static int set_pm_type(struct provider *p, char value, char **error)
-{
-	char before = 0;
-	int fd = open(PM_TYPE, O_RDWR | O_CLOEXEC);
-	int result = fd >= 0 && read(fd, &before, 1) == 1 ? 0 : -1;
-
-	if (result == 0 && before != value)
-		result = pwrite(fd, &value, 1, 0) == 1 ? 0 : -1;
-	if (result < 0)
-		error_set(error, PM_TYPE ": %s", strerror(errno));
-	else if (before != value && value == '1')
-		p->pm_type_before = before;
-	if (fd >= 0)
-		close(fd);
-	return result;
-}
-
 static int start(struct provider *p, char **error)
 {
 	struct mptcp_pm_handlers handlers = {.event = on_event, .overrun = on_overrun, .context = p};
@@ -109,7 +88,7 @@ static int start(struct provider *p, char **error)
 	p->pm = mptcp_pm_open(error);
 	if (!p->pm || mptcp_pm_subscribe(p->pm, p->loop, &handlers, error) < 0)
 		return -1;
-	if (p->settings->manage_sysctl && set_pm_type(p, '1', error) < 0)
+	if (p->settings->manage_sysctl && sysctl_need(&p->pm_type, '1', true, error) < 0)
 		return -1;
 	p->accounts = accounts_start(p->loop, p->settings, error);
 	if (!p->accounts || downlink_install(p->settings, error) < 0)
@@ -123,8 +102,6 @@ static int start(struct provider *p, char **error)
 
 static void stop(struct provider *p)
 {
-	char *error = NULL;
-
 	sd_event_source_disable_unref(p->poll);
 	if (p->shaped)
 		downlink_remove(p->settings);
@@ -134,9 +111,7 @@ static void stop(struct provider *p)
 		accounts_abandon(p->accounts);
 	mptcp_pm_close(p->pm);
 	watch_free(p->watch);
-	if (p->pm_type_before && set_pm_type(p, p->pm_type_before, &error) < 0)
-		log_warning("sysctl-not-restored", "error=\"%s\"", error);
-	free(error);
+	sysctl_put_back(&p->pm_type);
 }
 
 static void command_status(void *context, struct control_request *request, int count, char **words)
@@ -174,7 +149,8 @@ static const struct control_command commands[] = {
 
 static int serve(struct daemon *daemon, char **error)
 {
-	struct provider p = {.settings = daemon->config, .loop = daemon->loop};
+	struct provider p = {
+		.settings = daemon->config, .loop = daemon->loop, .pm_type.name = "net.mptcp.pm_type"};
 	int status = 1;
 
 	/* Table, queue and tunnels of another have the same names. */

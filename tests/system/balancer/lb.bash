@@ -27,11 +27,7 @@ network() {
 }
 
 pair() { # NODE ADDRESS ROUTER-ADDRESS
-	ip link add e0 netns "$1" type veth peer name "r-$1" netns router
-	ip -n "$1" addr add "$2" dev e0
-	ip -n router addr add "$3" dev "r-$1"
-	ip -n "$1" link set dev e0 up
-	ip -n router link set dev "r-$1" up
+	cable "$1" e0 "$2" router "r-$1" "$3"
 	ip -n "$1" route add default via "${3%/*}"
 }
 
@@ -75,12 +71,12 @@ lb() {
 	"$programs/liquidnet-balancer-ctl" --map "${map:-$work/lb.map}" --json "$@"
 }
 
-ask() { # NAME COMMAND...: the answer
-	printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/$1.control"
+control() { # NAME COMMAND...: the answer
+	ask "$work/$1.control" "${@:2}"
 }
 
 status() { # NAME JQ-FILTER
-	ask "$1" status | jq -r "$2"
+	control "$1" status | jq -r "$2"
 }
 
 

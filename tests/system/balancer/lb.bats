@@ -247,13 +247,13 @@ socket_keeps() {
 	start_daemon m1 m1 mux "$(printf '%s\n' "interface: e0" "map: $work/lb.map" "path: socket")" env "PATH=$work/bin:$PATH"
 	ecmp m1
 	sed "s/$vip/10.9.100.2/; s/^generation .*/generation 9/" lb.map >other.map
-	ask m1 map "$work/other.map" | jq -e '.ok == false and (.error | contains("refused"))'
+	control m1 map "$work/other.map" | jq -e '.ok == false and (.error | contains("refused"))'
 	ip -n m1 route show "$vip" | grep -q blackhole
 	[ "$(status m1 .vip) $(status m1 .generation)" = "$vip 2" ]
 	[ "$(fetch name)" = s1 ]
 	# One that can be had is taken, and the old one's route goes.
 	sed "s/$vip/10.9.100.3/; s/^generation .*/generation 10/" lb.map >other.map
-	ask m1 map "$work/other.map" | jq -e .ok
+	control m1 map "$work/other.map" | jq -e .ok
 	ip -n m1 route show 10.9.100.3 | grep -q blackhole
 	[ -z "$(ip -n m1 route show "$vip")" ]
 	stop_daemon m1
@@ -297,8 +297,8 @@ bad_configurations() {
 	cp good.map lb.map
 	lb add s2 10.9.22.2
 	until_is 3 status m1 .generation
-	ask m1 map "$work/good.map" | jq -e '.generation == 2'
-	ask m1 map "$work/none.map" | jq -e '.ok == false'
+	control m1 map "$work/good.map" | jq -e '.generation == 2'
+	control m1 map "$work/none.map" | jq -e '.ok == false'
 	for words in "add s1 10.9.21.9" "add x 10.9.100.1" "drain s9" "remove s9" "port 0 s1" "port 81 s9" "init"; do
 		# shellcheck disable=SC2086
 		fails lb $words 2>refused
@@ -376,11 +376,7 @@ in_s4_generation() {
 # A client with two addresses; servers that have the VIP themselves and announce it with a port of their own, which the
 # muxes give to that server whatever the token.
 second_address() {
-	ip link add e1 netns client type veth peer name r-client2 netns router
-	ip -n client addr add 10.9.3.2/24 dev e1
-	ip -n router addr add 10.9.3.1/24 dev r-client2
-	ip -n client link set dev e1 up
-	ip -n router link set dev r-client2 up
+	cable client e1 10.9.3.2/24 router r-client2 10.9.3.1/24
 	ip -n client route add default via 10.9.3.1 dev e1 metric 2
 	ip netns exec client sysctl -qw net.mptcp.enabled=1
 	ip -n client mptcp limits set subflows 4 add_addr_accepted 4

@@ -8,13 +8,7 @@ network() {
 	for name in a b; do
 		ip netns exec "$name" sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 	done
-	for i in 1 2; do
-		ip -n a link add "a$i" type veth peer name "b$i" netns b
-		ip -n a address add "10.0.$i.1/24" dev "a$i"
-		ip -n b address add "10.0.$i.2/24" dev "b$i"
-		ip -n a link set dev "a$i" up
-		ip -n b link set dev "b$i" up
-	done
+	for i in 1 2; do cable a "a$i" "10.0.$i.1/24" b "b$i" "10.0.$i.2/24"; done
 	ip -n a link set dev lo up
 	ip -n a mptcp endpoint add 10.0.2.1 dev a2 subflow
 	ip -n b mptcp limits set subflows 2
@@ -24,18 +18,8 @@ network() {
 bottleneck() {
 	ip netns add r
 	ip netns exec r sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
-	for i in 3 4; do
-		ip -n a link add "a$i" type veth peer name "r$i" netns r
-		ip -n a address add "10.0.$i.1/24" dev "a$i"
-		ip -n r address add "10.0.$i.2/24" dev "r$i"
-		ip -n a link set dev "a$i" up
-		ip -n r link set dev "r$i" up
-	done
-	ip -n r link add out type veth peer name in netns b
-	ip -n r address add 10.0.5.1/24 dev out
-	ip -n b address add 10.0.5.2/24 dev in
-	ip -n r link set dev out up
-	ip -n b link set dev in up
+	for i in 3 4; do cable a "a$i" "10.0.$i.1/24" r "r$i" "10.0.$i.2/24"; done
+	cable r out 10.0.5.1/24 b in 10.0.5.2/24
 	# A packet each, not sixty at once, into a queue this short.
 	ip netns exec a ethtool -K a3 tso off gso off >/dev/null
 	ip netns exec a ethtool -K a4 tso off gso off >/dev/null

@@ -95,7 +95,7 @@ start_phone() {
 	exec {ready}>&-
 }
 
-control() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/$1.control"; }
+control() { ask "$work/$1.control" "${@:2}"; }
 status() { control "p$1" status | jq -r "$2"; }
 is() { [ "$(status "$1" "$2")" = "$3" ]; }
 

@@ -389,14 +389,7 @@ only_one() {
 
 @test "kibbutz: one daemon a network namespace" { in_sandbox only_one; }
 
-# refused TEXT YAML: exit status 2, one line with file, line and text.
-refused() {
-	printf '%s\n' "$2" >bad.yaml
-	run "$programs/liquidnet-kibbutz" --config bad.yaml
-	[ "$status" = 2 ]
-	[ "${#lines[@]}" = 1 ]
-	[[ ${lines[0]} == *": bad.yaml:"[0-9]*"$1"* ]] || { echo "${lines[0]}" >&2; return 1; }
-}
+refused() { refuses liquidnet-kibbutz "$@"; } # TEXT YAML
 
 @test "kibbutz: a bad configuration is refused by file and line" {
 	cd "$work"

@@ -27,7 +27,7 @@ network() {
 	ip netns exec bob sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
 }
 
-control() { printf '%s\n' "$*" | timeout 20 socat -t 20 - UNIX-CONNECT:provider.control; }
+control() { ask provider.control "$@"; }
 is() { [ "$(control accounts | jq -c "$1")" = "$2" ]; }
 
 larger() { [ "$(stat -c %s "$1")" -gt "$2" ]; } # FILE BYTES
@@ -254,13 +254,7 @@ more_than() { [ "$(sent_to "$1")" -gt "$2" ]; }
 
 @test "provider: on the way down a device's own traffic goes before what it forwards" { in_sandbox own_first; }
 
-refused() {
-	printf '%s\n' "$2" >bad.yaml
-	run "$programs/liquidnet-kibbutz-provider" --config bad.yaml
-	[ "$status" = 2 ]
-	[ "${#lines[@]}" = 1 ]
-	[[ ${lines[0]} == *": bad.yaml:"[0-9]*"$1"* ]] || { echo "${lines[0]}" >&2; return 1; }
-}
+refused() { refuses liquidnet-kibbutz-provider "$@"; } # TEXT YAML
 
 @test "provider: a bad configuration is refused by file and line" {
 	cd "$work"

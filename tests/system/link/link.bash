@@ -23,15 +23,7 @@ network() {
 }
 
 pair() { # NODE ADDRESS NODE ADDRESS
-	ip link add "$1-$3" netns "$1" type veth peer name "$3-$1" netns "$3"
-	ip -n "$1" addr add "$2" dev "$1-$3"
-	ip -n "$3" addr add "$4" dev "$3-$1"
-	ip -n "$1" link set dev "$1-$3" up
-	ip -n "$3" link set dev "$3-$1" up
-}
-
-in_node() { # NODE COMMAND...
-	ip netns exec "$@"
+	cable "$1" "$1-$3" "$2" "$3" "$3-$1" "$4"
 }
 
 # --- the daemon ---------------------------------------------------------------------------------------------------
@@ -63,9 +55,7 @@ stop_link() {
 	wait "$daemon"
 }
 
-control() { # COMMAND...: the answer
-	printf '%s\n' "$*" | timeout 20 socat -t 20 - "UNIX-CONNECT:$work/control"
-}
+control() { ask "$work/control" "$@"; } # COMMAND...: the answer
 
 status() { # JQ-FILTER: one value of the status
 	control status | jq -r "$1"
@@ -76,11 +66,11 @@ appearance() { # NODE INTERFACE
 	ip -n "$1" -d -j link show | jq '[.[] | del(.stats, .stats64)]'
 	tc -n "$1" qdisc show
 	tc -n "$1" filter show dev "$2" egress | sed 's/\bid [0-9]*//'
-	in_node "$1" ethtool -k "$2" | grep -v fixed
+	inside "$1" ethtool -k "$2" | grep -v fixed
 }
 
 offloads() { # those of the first link's first end
-	in_node a ethtool -k a-b
+	inside a ethtool -k a-b
 	ip -n a -d -j link show dev a-b | jq '.[0].gso_max_segs'
 }
 
@@ -93,7 +83,7 @@ goodput() {
 	ip netns exec "$2" iperf3 -s -1 --forceflush >"$out.log" 2>&1 &
 	server=$!
 	await "$out.log" "Server listening"
-	in_node "$1" timeout 30 iperf3 -c "$3" -J "${@:4}" >"$out.json"
+	inside "$1" timeout 30 iperf3 -c "$3" -J "${@:4}" >"$out.json"
 	wait "$server"
 	jq -r '.end.sum_received.bits_per_second / 1e6' "$out.json"
 }
@@ -121,7 +111,7 @@ steady_within() {
 
 # round_trip NODE ADDRESS: in microseconds, median of 21 connections to a port where nobody listens: a SYN, a RST.
 round_trip() {
-	in_node "$1" timeout 20 python3 -c '
+	inside "$1" timeout 20 python3 -c '
 import socket, statistics, sys, time
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 times = []
@@ -138,8 +128,8 @@ print(int(statistics.median(times)))' "$2"
 # Datagrams alone on the link: neighbours known, IPv6 off, so that the n-th packet is the n-th datagram.
 quiet() {
 	local mac
-	in_node a sysctl -qw net.ipv6.conf.all.disable_ipv6=1
-	in_node b sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	inside a sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+	inside b sysctl -qw net.ipv6.conf.all.disable_ipv6=1
 	mac=$(ip -n b -j link show dev b-a | jq -r '.[0].address')
 	ip -n a neigh replace 10.0.1.2 lladdr "$mac" dev a-b nud permanent
 }
@@ -156,7 +146,7 @@ receive() {
 # send COUNT: numbered datagrams from a to b, as fast as it can
 send() {
 	# shellcheck disable=SC2016
-	in_node a bash -c 'exec 3>/dev/udp/10.0.1.2/9999; for ((i = 1; i <= $1; i++)); do echo "$i" >&3; done' - "$1"
+	inside a bash -c 'exec 3>/dev/udp/10.0.1.2/9999; for ((i = 1; i <= $1; i++)); do echo "$i" >&3; done' - "$1"
 }
 
 # received COUNT: waits until so many have come, and ends the receiver.

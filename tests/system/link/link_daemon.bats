@@ -9,7 +9,7 @@ load link
 
 restores() {
 	ip -n a link set dev a-b alias "the user's own"
-	in_node a ethtool -K a-b gso off
+	inside a ethtool -K a-b gso off
 	tc -n b qdisc add dev b-a clsact
 	tc -n b filter add dev b-a egress protocol ip prio 7 u32 match u32 0 0 classid 1:1
 	appearance a a-b >a.before
@@ -236,7 +236,7 @@ device_gone() {
 	start_link "$(yaml link1 a b 'delay: 1ms'
 		yaml link2 c b 'delay: 3ms')"
 	# The TAP's queue overflows; what counts from now on counts from there.
-	in_node a ping -q -c 1 -W 2 10.0.1.2
+	inside a ping -q -c 1 -W 2 10.0.1.2
 	kill -STOP "$daemon"
 	send 12000 || true
 	kill -CONT "$daemon"
@@ -262,12 +262,12 @@ device_gone() {
 # Packets that come while the daemon is not run are late by their arrival, not by the time it looks again; and it says so.
 stalled() {
 	start_link "$(yaml link1 a b 'delay: 1ms')"
-	in_node a ping -q -c 1 -W 2 10.0.1.2
+	inside a ping -q -c 1 -W 2 10.0.1.2
 	control reset
 	# The machine may keep it waiting too, for less.
 	[ "$(status '[.stalls.max_us, .links[0].forward.lateness.max_us] | max < 190000')" = true ]
 	kill -STOP "$daemon"
-	fails in_node a ping -q -c 1 -W 0.2 10.0.1.2
+	fails inside a ping -q -c 1 -W 0.2 10.0.1.2
 	kill -CONT "$daemon"
 	until_is true status '.stalls | .count > 0 and .max_us >= 190000'
 	until_is true status '.links[0].forward.lateness | .count > 0 and .max_us >= 190000'

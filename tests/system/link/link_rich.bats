@@ -8,12 +8,12 @@ load ../between
 load link
 
 counter() { # NODE NAME: of the kernel's
-	in_node "$1" nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'
+	inside "$1" nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'
 }
 
 ecn_marks() {
-	in_node a sysctl -qw net.ipv4.tcp_ecn=1
-	in_node b sysctl -qw net.ipv4.tcp_ecn=1
+	inside a sysctl -qw net.ipv4.tcp_ecn=1
+	inside b sysctl -qw net.ipv4.tcp_ecn=1
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 2ms' 'queue: {packets: 200, mark_beyond: 10}')"
 	goodput a b 10.0.1.2 -t 1 >/dev/null
 	# What was marked arrived so, and stood in for every drop.
@@ -29,8 +29,8 @@ ecn_marks() {
 }
 
 ecn_goodput() {
-	in_node a sysctl -qw net.ipv4.tcp_ecn=1
-	in_node b sysctl -qw net.ipv4.tcp_ecn=1
+	inside a sysctl -qw net.ipv4.tcp_ecn=1
+	inside b sysctl -qw net.ipv4.tcp_ecn=1
 	start_link "$(yaml link2 a b 'rate: 10Mbit/s' 'delay: 2ms' 'queue: {packets: 200, mark_beyond: 10}')"
 	between 8 "$(goodput a b 10.0.1.2 -t 1)" 9.7
 	stop_link
@@ -103,7 +103,7 @@ event_times() {
 }
 
 ping_ms() { # NODE ADDRESS
-	in_node "$1" ping -n -c 1 -W 5 "$2" | sed -n 's/.* time=\([0-9.]*\) ms$/\1/p'
+	inside "$1" ping -n -c 1 -W 5 "$2" | sed -n 's/.* time=\([0-9.]*\) ms$/\1/p'
 }
 
 # The first packet wakes the radio, which takes 750 ms; the next one finds it up.
@@ -194,9 +194,9 @@ one_radio() {
 	start_link "$(yaml first a b 'medium: {name: wifi, phy_rate: 12Mbit/s, channel: 1, radio: phone, dwell: 20ms}'
 		yaml second c b 'medium: {name: wifi, phy_rate: 12Mbit/s, channel: 6, radio: phone, dwell: 20ms}')"
 	listen
-	in_node a ping -q -n -c 20 -i 0.05 -W 10 10.0.1.2 >first.out &
+	inside a ping -q -n -c 20 -i 0.05 -W 10 10.0.1.2 >first.out &
 	local first=$!
-	in_node c ping -q -n -c 20 -i 0.05 -W 10 10.0.2.2 >second.out
+	inside c ping -q -n -c 20 -i 0.05 -W 10 10.0.2.2 >second.out
 	wait "$first"
 	grep -q '20 received' first.out
 	grep -q '20 received' second.out

@@ -27,14 +27,11 @@ static void words_go_round(void **state)
 		"{cellular: 3g-simulation, rate: 2Mbit/s}"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct shape shape = {0}, again = {0};
-		char *error = NULL, *text = NULL;
-		size_t size;
+		char *error = NULL;
 		read_text(texts[i], &shape, &error);
 		if (error)
 			fail_msg("%s: %s", texts[i], error);
-		FILE *out = open_memstream(&text, &size);
-		shape_write(out, &shape);
-		fclose(out);
+		char *text = shape_text(&shape);
 		read_text(text, &again, &error);
 		if (error)
 			fail_msg("%s: %s", text, error);
