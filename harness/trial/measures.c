@@ -1,6 +1,7 @@
 /* Measures: a table of kinds, as experiment/measures.c has one. What programs print is read once per program. */
 #include "harness/trial/measures.h"
 
+#include "harness/record/quantiles.h"
 #include "harness/trial/datagrams.h"
 #include "harness/trial/flows.h"
 #include "lib/base/error.h"
@@ -111,21 +112,17 @@ int measure_samples(const struct measure *m, json_t *document, json_t *samples, 
 		       : error_set(error, "more than %d samples", SAMPLES_MAX);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 double measure_quantile(const json_t *samples, double quantile)
 {
-	size_t count = json_array_size(samples);
-	double *values = calloc(count + 1, sizeof *values);
-	for (size_t i = 0; i < count; i++)
+	struct sample_list all = {.count = json_array_size(samples)};
+	double *values = calloc(all.count + 1, sizeof *values), value = NAN;
+	for (size_t i = 0; values && i < all.count; i++)
 		values[i] = json_number_value(json_array_get(samples, i));
-	qsort(values, count, sizeof *values, ascending);
-	size_t rank = (size_t)ceil(quantile * (double)count - 1e-9);
-	double value = count ? values[rank ? rank - 1 : 0] : NAN;
+	all.values = values;
+	struct quantiles *quantiles = values ? quantiles_new(&all, 1) : NULL;
+	if (quantiles)
+		value = quantiles_at(quantiles, quantile);
+	quantiles_free(quantiles);
 	free(values);
 	return value;
 }

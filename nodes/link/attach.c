@@ -127,8 +127,8 @@ static int open_tap(struct attachment *a, const char *interface, char **error)
 		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
 	}
 	a->tap_ifindex = (int)if_nametoindex(ifr.ifr_name);
-	if (a->tap_ifindex == 0 || keep_quiet(ifr.ifr_name) < 0 || rtnl_up_bare(a->tap_ifindex, TAP_FRAMES) < 0 ||
-		rtnl_no_queue(a->tap_ifindex) < 0)
+	if (a->tap_ifindex == 0 || keep_quiet(ifr.ifr_name) < 0 ||
+		rtnl_up_bare(a->tap_ifindex, TAP_FRAMES) < 0 || rtnl_no_queue(a->tap_ifindex) < 0)
 		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
 	return 0;
 }

@@ -78,12 +78,13 @@ static json_t *direction_json(struct direction *d)
 	json_t *queued = json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", integer(queue.packets), "bytes",
 		integer(queue.bytes), "high_packets", integer(queue.high_packets), "high_bytes",
 		integer(queue.high_bytes), "held", integer(queue.held));
-	json_t *json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "interface",
-		d->interface, "foreign", integer(c->foreign), "marked", integer(c->marked), "corrupted", integer(c->corrupted), "duplicated",
-		integer(c->duplicated), "settings", settings_json(model_shape(d->model)), "packets",
-		integer(c->packets + tap), "bytes", integer(c->bytes), "sent_packets",
-		integer(c->sent_packets), "sent_bytes", integer(c->sent_bytes), "drops", drops, "queue",
-		queued, "lateness", lateness_json(&c->lateness));
+	json_t *json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"interface", d->interface, "foreign", integer(c->foreign), "marked", integer(c->marked),
+		"corrupted", integer(c->corrupted), "duplicated", integer(c->duplicated), "settings",
+		settings_json(model_shape(d->model)), "packets", integer(c->packets + tap), "bytes",
+		integer(c->bytes), "sent_packets", integer(c->sent_packets), "sent_bytes",
+		integer(c->sent_bytes), "drops", drops, "queue", queued, "lateness",
+		lateness_json(&c->lateness));
 	if (model_station(d->model))
 		json_object_set_new(json, "air", air_json(model_station(d->model)));
 	return json;
