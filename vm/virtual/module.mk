@@ -1,0 +1,20 @@
+# Virtual time: user-mode Linux with a virtual clock, built from Debian's linux-source package. See vm/virtual/README.md.
+#   make virtual            builds the kernel, once for a source version and configuration, into VIRTUAL
+#   make virtual-package    the kernel as one file, to copy to another machine
+VIRTUAL ?= $(or $(LIQUIDNET_VIRTUAL),$(BUILD)/virtual)
+
+.PHONY: virtual virtual-package
+virtual:
+	@vm/install-packages vm/packages-virtual.txt
+	@vm/virtual/build $(VIRTUAL)
+
+virtual-package: virtual
+	@vm/virtual/package $(VIRTUAL) $(BUILD)
+
+# Static: as process 1 of a guest it would read its libraries from the host, which takes longer than all else that it does.
+PROGRAMS += $(BUILD)/bin/liquidnet-virtual
+VIRTUAL_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard vm/virtual/*.c)) $(BUILD)/obj/lib/base/error.o
+$(BUILD)/bin/liquidnet-virtual: $(VIRTUAL_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,LINK $@)
+	$(Q)$(CC) -static -o $@ $^
