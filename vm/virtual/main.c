@@ -110,8 +110,8 @@ static int write_result(const char *path, const struct virtual_result *result)
 		return VIRTUAL_BAD;
 	}
 	fprintf(file,
-		"{\"end\": \"%s\", \"status\": %d, \"wall_s\": %.3f, \"boot_s\": %.3f, \"virtual_s\": %.6f, \"cpu_s\": %.3f, \"spun\": \"", result->end,
-		result->status, result->wall_s, result->boot_s, result->virtual_s, result->cpu_s);
+		"{\"end\": \"%s\", \"status\": %d, \"wall_s\": %.3f, \"boot_s\": %.3f, \"virtual_s\": %.6f, \"cpu_s\": %.3f, \"entries\": %llu, \"spun\": \"", result->end,
+		result->status, result->wall_s, result->boot_s, result->virtual_s, result->cpu_s, (unsigned long long)result->entries);
 	for (const char *c = result->spun; *c; c++)
 		fputc(*c < ' ' || *c == '"' || *c == '\\' ? '?' : *c, file);
 	fputs("\"}\n", file);

@@ -73,7 +73,7 @@ static void make_private(const struct run *run)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		keeper_fails(run, "cannot make mounts private");
-	if (mount("tmpfs", VIRTUAL_PRIVATE, "tmpfs", 0, "size=100%,huge=always,mode=700") < 0 &&
+	if (mount("tmpfs", VIRTUAL_PRIVATE, "tmpfs", 0, getenv("VH") ? "size=100%,mode=700" : "size=100%,huge=always,mode=700") < 0 &&
 		mount("tmpfs", VIRTUAL_PRIVATE, "tmpfs", 0, "size=100%,mode=700") < 0)
 		keeper_fails(run, "cannot mount a tmpfs on " VIRTUAL_PRIVATE);
 	if (mkdir(VIRTUAL_JOB, 0700) < 0)
@@ -433,6 +433,7 @@ static int conclude(struct run *run, int failed, char **error)
 	pass_all(run);
 	run->result->wall_s = (double)(now_ns() - run->started_ns) / 1e9;
 	run->result->virtual_s = (double)run->progress->now_ns / 1e9;
+	run->result->entries = run->progress->entries;
 	run->result->cpu_s = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 	if (run->terminal_known)
 		tcsetattr(0, TCSADRAIN, &run->terminal);

@@ -47,6 +47,7 @@ struct virtual_result {
 	const char *end;   /* exited, signal, watchdog, died */
 	int status;        /* the exit status for the caller */
 	double wall_s, boot_s, virtual_s, cpu_s; /* all of it; to the command's start; of the guest's clock; of processor */
+	uint64_t entries;  /* how often programs were let run: system calls and page faults */
 	char spun[64];     /* watchdog: "NAME[PID]" of the program */
 };
 

@@ -5,6 +5,7 @@
  *   seed=NUMBER      everything that is drawn at random comes from this number
  *   progress=FD      an inherited descriptor of at least a page (a memfd): struct liquidnet_progress is kept in it
  *   cpu=PERCENT      with time-travel=inf-cpu: processor time spent counts as virtual time, times PERCENT / 100
+ *   tsc              programs read virtual time from the time-stamp counter, not the host's (dear: each of their calls pays for it)
  *   pace             with time-travel=inf-cpu: virtual time passes no faster than the host's, for a person at a terminal
  */
 #ifndef _UM_LIQUIDNET_H_
@@ -21,7 +22,7 @@ struct liquidnet_progress {
 };
 
 extern struct liquidnet_progress *liquidnet_progress; /* NULL: nobody watches */
-extern int liquidnet_seeded, liquidnet_pace;
+extern int liquidnet_seeded, liquidnet_pace, liquidnet_trap_tsc;
 extern unsigned int liquidnet_cpu; /* per cent; 0: computing takes no time */
 
 /* os-Linux/liquidnet.c: the host's side */
@@ -32,7 +33,8 @@ void liquidnet_interrupt_programs(void);
 
 /* kernel/liquidnet.c */
 void liquidnet_enter_user(int host_pid);
-void liquidnet_leave_user(int host_pid);
+void liquidnet_leave_user(int host_pid, int system_call);
+void liquidnet_idle(void);
 int liquidnet_rdtsc(void *regs);
 void liquidnet_now(unsigned long long ns);
 

@@ -15,7 +15,7 @@
 #include <os.h>
 
 struct liquidnet_progress *liquidnet_progress;
-int liquidnet_seeded, liquidnet_pace;
+int liquidnet_seeded, liquidnet_pace, liquidnet_trap_tsc;
 unsigned int liquidnet_cpu;
 static unsigned long long seed_state;
 
@@ -45,6 +45,14 @@ static int __init cpu_setup(char *text, int *add)
 	return 0;
 }
 __uml_setup("cpu=", cpu_setup, "cpu=<per cent>\n    Processor time counts as virtual time, times this.\n\n");
+
+static int __init tsc_setup(char *text, int *add)
+{
+	*add = 0;
+	liquidnet_trap_tsc = 1;
+	return 0;
+}
+__uml_setup("tsc", tsc_setup, "tsc\n    Programs read virtual time from the time-stamp counter.\n\n");
 
 static int __init pace_setup(char *text, int *add)
 {
