@@ -19,6 +19,7 @@ static const char help[] =
 	"  --memory MIB           of the guest, 128 to 65536 (1024)\n"
 	"  --processor N          runs on this processor only\n"
 	"  --seed N               of all that is drawn at random; without: the host's random numbers\n"
+	"  --tsc                  programs read virtual time from the processor's time-stamp counter too; slower\n"
 	"  --watchdog SECONDS     of wall time in which virtual time must move (60; 0: no limit)\n"
 	"  --date SECONDS         the guest's date at boot, since 1970 (1767225600)\n"
 	"  --out FOLDER           that the command may write; up to 8. All else it writes is lost\n"
@@ -86,6 +87,9 @@ static const char *take(struct virtual_options *o, int option, char *text)
 	case 'd':
 		o->directory = realpath(text, NULL);
 		return o->directory ? NULL : "no folder ";
+	case 'T':
+		o->trap_tsc = true;
+		return NULL;
 	case 'i':
 		o->interactive = true;
 		return NULL;
@@ -123,7 +127,7 @@ static int run(int argc, char **argv)
 	static const struct option known[] = {{"clock", 1, NULL, 'c'}, {"cpu", 1, NULL, 'f'}, {"kernel", 1, NULL, 'k'}, {"memory", 1, NULL, 'm'},
 		{"processor", 1, NULL, 'p'}, {"seed", 1, NULL, 's'}, {"watchdog", 1, NULL, 'w'}, {"date", 1, NULL, 't'}, {"out", 1, NULL, 'o'},
 		{"directory", 1, NULL, 'd'}, {"interactive", 0, NULL, 'i'}, {"result", 1, NULL, 'r'}, {"console", 1, NULL, 'l'},
-		{"intercept", 1, NULL, 'x'}, {0}};
+		{"intercept", 1, NULL, 'x'}, {"tsc", 0, NULL, 'T'}, {0}};
 	struct virtual_options o = {
 		.kernel = virtual_kernel(), .cpu = 1, .memory_mib = 1024, .processor = -1, .watchdog_s = 60, .start_s = 1767225600, .seccomp = "auto"};
 	opterr = 0;

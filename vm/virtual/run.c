@@ -68,13 +68,12 @@ static void keeper_fails(const struct run *run, const char *what)
 	_exit(VIRTUAL_BAD);
 }
 
-/* The tmpfs: huge pages where the host has them, since the guest's memory is a file on it. */
+/* The guest's memory is a file there, too. */
 static void make_private(const struct run *run)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		keeper_fails(run, "cannot make mounts private");
-	if (mount("tmpfs", VIRTUAL_PRIVATE, "tmpfs", 0, getenv("VH") ? "size=100%,mode=700" : "size=100%,huge=always,mode=700") < 0 &&
-		mount("tmpfs", VIRTUAL_PRIVATE, "tmpfs", 0, "size=100%,mode=700") < 0)
+	if (mount("tmpfs", VIRTUAL_PRIVATE, "tmpfs", 0, "size=100%,mode=700") < 0)
 		keeper_fails(run, "cannot mount a tmpfs on " VIRTUAL_PRIVATE);
 	if (mkdir(VIRTUAL_JOB, 0700) < 0)
 		keeper_fails(run, "cannot make " VIRTUAL_JOB);
@@ -140,6 +139,8 @@ static void kernel_arguments(const struct run *run, struct arguments *a)
 	add(a, "time-travel-start=%lld", (long long)o->start_s * 1000000000LL);
 	if (o->clock == CLOCK_VIRTUAL_CPU)
 		add(a, "cpu=%u", (unsigned)(o->cpu * 100 + 0.5));
+	if (o->trap_tsc)
+		add(a, "tsc");
 	if (o->seeded)
 		add(a, "seed=%llu", (unsigned long long)o->seed);
 	add(a, "progress=%d", run->progress_fd);

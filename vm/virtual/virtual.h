@@ -39,6 +39,7 @@ struct virtual_options {
 	const char *result;        /* a JSON file about the run, written at its end; NULL: none */
 	const char *console;       /* the kernel's messages go there too; NULL: shown when it dies */
 	bool interactive;          /* the command has this terminal; virtual time passes no faster than time */
+	bool trap_tsc;             /* rdtsc gives virtual time: for programs that draw random numbers from it */
 	const char *seccomp;       /* on, auto, off: how the kernel intercepts its programs' calls */
 	char *const *command;      /* NULL-ended */
 };
