@@ -171,3 +171,21 @@ family() {
 	[ "$status" = 1 ]
 	[ "$(grep -c '^no ' <<<"$output")" = 1 ]
 }
+
+@test "with --tsc programs read virtual time from the time-stamp counter, however calls are intercepted" {
+	printf '#include <stdio.h>\n#include <x86intrin.h>\nint main(void) { unsigned a; unsigned long long x = __rdtsc(); printf("%%llu %%llu\\n", x, __rdtscp(&a)); }\n' |
+		${CC:-gcc} -x c -o "$work/counter" -
+	for intercept in seccomp ptrace; do
+		guest --tsc --intercept $intercept "$work/counter" | awk '{ print; exit !($1 > 0 && $1 < 1e9 && $2 > $1 && $2 - $1 < 10000) }'
+	done
+}
+
+@test "a person at a terminal has it, and virtual time does not run away" {
+	start=$(date +%s%N)
+	run script -qec "liquidnet-virtual run --interactive -- sh -c 'tty; sleep 1; exit 5'" /dev/null </dev/null
+	[ "$status" = 5 ]
+	[[ $output == /dev/tty0* ]]
+	[ $(($(date +%s%N) - start)) -ge 1000000000 ]
+	run --separate-stderr liquidnet-virtual run --interactive -- true </dev/null
+	[ "$status" = 2 ]
+}

@@ -1,14 +1,20 @@
 /* What a guest of virtual time is told: it comes out as it went in, and damaged files are refused. */
-#include "vm/virtual/job.c" // what it tests: the program is no library
 #include "tests/unit/check.h"
+#include "vm/virtual/job.c" // what it tests: the program is no library
 
 static char path[] = "/tmp/liquidnet-job-XXXXXX";
 
 static void comes_back(void **state)
 {
 	(void)state;
-	char *outs[] = {"/a folder", NULL}, *command[] = {"sh", "-c", "", "line\nbreak", NULL}, *environment[] = {"A=1", "EMPTY=", NULL};
-	struct virtual_job job = {.directory = "/", .outs = outs, .command = command, .environment = environment, .interactive = true}, back;
+	char *outs[] = {"/a folder", NULL}, *command[] = {"sh", "-c", "", "line\nbreak", NULL},
+	     *environment[] = {"A=1", "EMPTY=", NULL};
+	struct virtual_job job = {.directory = "/",
+				   .outs = outs,
+				   .command = command,
+				   .environment = environment,
+				   .interactive = true},
+			   back;
 	assert_int_equal(virtual_job_write(path, &job), 0);
 	assert_int_equal(virtual_job_read(path, &back), 0);
 	assert_true(back.interactive);
@@ -27,7 +33,11 @@ static void damage_is_refused(void **state)
 {
 	(void)state;
 	char *none[] = {NULL}, *command[] = {"true", NULL}, *environment[] = {"A=1", NULL};
-	struct virtual_job job = {.directory = "/tmp", .outs = none, .command = command, .environment = environment}, back;
+	struct virtual_job job = {.directory = "/tmp",
+				   .outs = none,
+				   .command = command,
+				   .environment = environment},
+			   back;
 	assert_int_equal(virtual_job_write(path, &job), 0);
 	struct stat about;
 	assert_int_equal(stat(path, &about), 0);
@@ -35,7 +45,8 @@ static void damage_is_refused(void **state)
 		assert_int_equal(truncate(path, size), 0);
 		assert_int_equal(virtual_job_read(path, &back), -1);
 	}
-	static const char huge[] = "0\0/\0" "99999999999999999999\0";
+	static const char huge[] = "0\0/\0"
+				   "99999999999999999999\0";
 	int fd = open(path, O_WRONLY | O_TRUNC);
 	assert_int_equal(write(fd, huge, sizeof(huge)), (ssize_t)sizeof(huge));
 	close(fd);

@@ -1,6 +1,6 @@
 /* The seed in a netem qdisc's parameters: put to what is there, in place of an earlier one, and nothing else changes. */
-#include "vm/virtual/netem.c" // what it tests: the program is no library
 #include "tests/unit/check.h"
+#include "vm/virtual/netem.c" // what it tests: the program is no library
 
 /* As the kernel says it: kind, then options of the fixed part, a rate, padding and, when `old`, a seed. */
 static void netem_message(struct request *message, const char *kind, bool old, size_t fixed)
@@ -16,7 +16,8 @@ static void netem_message(struct request *message, const char *kind, bool old, s
 	append(&options, TCA_NETEM_PAD, "", 0);
 	if (old)
 		append(&options, NETEM_PRNG_SEED, &seed, sizeof(seed));
-	*message = (struct request){.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct tcmsg)), .nlmsg_type = RTM_NEWQDISC},
+	*message = (struct request){
+		.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct tcmsg)), .nlmsg_type = RTM_NEWQDISC},
 		.tc = {.tcm_ifindex = 3, .tcm_parent = TC_H_ROOT, .tcm_handle = 0x80010000}};
 	append(message, TCA_KIND, kind, strlen(kind) + 1);
 	append(message, TCA_OPTIONS, start, options.head.nlmsg_len - NLMSG_LENGTH(sizeof(struct tcmsg)));
@@ -26,13 +27,15 @@ static void netem_message(struct request *message, const char *kind, bool old, s
 static int read_back(const struct request *request, uint64_t *seed, uint32_t *rate, uint32_t *limit)
 {
 	int count = 0, left = (int)(request->head.nlmsg_len - NLMSG_LENGTH(sizeof(struct tcmsg)));
-	for (const struct rtattr *at = (const struct rtattr *)request->attributes; RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+	for (const struct rtattr *at = (const struct rtattr *)request->attributes; RTA_OK(at, left);
+		at = RTA_NEXT(at, left)) {
 		if (at->rta_type != TCA_OPTIONS)
 			continue;
 		*limit = ((const struct tc_netem_qopt *)RTA_DATA(at))->limit;
 		int inner = (int)(RTA_PAYLOAD(at) - sizeof(struct tc_netem_qopt));
-		for (const struct rtattr *one = (const struct rtattr *)((const char *)RTA_DATA(at) + sizeof(struct tc_netem_qopt)); RTA_OK(one, inner);
-			one = RTA_NEXT(one, inner)) {
+		for (const struct rtattr *one = (const struct rtattr *)((const char *)RTA_DATA(at) +
+									sizeof(struct tc_netem_qopt));
+			RTA_OK(one, inner); one = RTA_NEXT(one, inner)) {
 			count++;
 			if (one->rta_type == NETEM_PRNG_SEED)
 				memcpy(seed, RTA_DATA(one), sizeof(*seed));
@@ -77,6 +80,7 @@ static void leaves_others_alone(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(takes_the_seed), cmocka_unit_test(leaves_others_alone)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(takes_the_seed), cmocka_unit_test(leaves_others_alone)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,8 @@ static void find_kernel(const char *kernel, struct virtual_finding *finding)
 	if (file)
 		fclose(file);
 	line[strcspn(line, "\n")] = 0;
-	snprintf(finding->text, sizeof(finding->text), "%.110s, %.80s", kernel, strncmp(line, "source ", 7) ? "no manifest" : line + 7);
+	snprintf(finding->text, sizeof(finding->text), "%.110s, %.80s", kernel,
+		strncmp(line, "source ", 7) ? "no manifest" : line + 7);
 }
 
 static bool wait_for_stop(pid_t pid)
@@ -77,7 +78,8 @@ static bool can_trace(void)
 		raise(SIGSTOP);
 		_exit(0);
 	}
-	bool can = pid > 0 && wait_for_stop(pid) && ptrace(PTRACE_SYSEMU, pid, NULL, NULL) == 0 && wait_for_stop(pid);
+	bool can = pid > 0 && wait_for_stop(pid) && ptrace(PTRACE_SYSEMU, pid, NULL, NULL) == 0 &&
+		   wait_for_stop(pid);
 	if (pid > 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -92,7 +94,8 @@ static bool can_filter(void)
 	int status = 1;
 	pid_t pid = fork();
 	if (!pid)
-		_exit(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0);
+		_exit(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+			prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0);
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
@@ -102,7 +105,7 @@ static void find_intercept(struct virtual_finding *finding)
 	finding->name = "intercept";
 	finding->ok = trace || filter;
 	snprintf(finding->text, sizeof(finding->text), "%s",
-		filter ? "seccomp filters: fast"
+		filter  ? "seccomp filters: fast"
 		: trace ? "ptrace only: seccomp filters are refused, each system call costs twice as much"
 			: "neither ptrace nor seccomp filters are allowed here (a container's rule, or kernel.yama.ptrace_scope=3)");
 }
@@ -117,7 +120,8 @@ static void find_namespaces(struct virtual_finding *finding)
 		waitpid(pid, &status, 0);
 	finding->name = "namespaces";
 	finding->ok = pid > 0 && status == 0;
-	snprintf(finding->text, sizeof(finding->text), "%s", finding->ok ? "pid and mount" : "none to be had; run as root");
+	snprintf(finding->text, sizeof(finding->text), "%s",
+		finding->ok ? "pid and mount" : "none to be had; run as root");
 }
 
 static void find_memory(unsigned need_mib, struct virtual_finding *finding)
@@ -131,7 +135,8 @@ static void find_memory(unsigned need_mib, struct virtual_finding *finding)
 		fclose(file);
 	finding->name = "memory";
 	finding->ok = kib / 1024 >= need_mib;
-	snprintf(finding->text, sizeof(finding->text), "%lu MiB available, %u needed for one kernel", kib / 1024, need_mib);
+	snprintf(finding->text, sizeof(finding->text), "%lu MiB available, %u needed for one kernel",
+		kib / 1024, need_mib);
 }
 
 static void find_disk(bool built, const char *folder, struct virtual_finding *finding)
@@ -149,10 +154,12 @@ static void find_disk(bool built, const char *folder, struct virtual_finding *fi
 	}
 	unsigned long long mib = (unsigned long long)about.f_bavail * about.f_frsize >> 20;
 	finding->ok = mib >= BUILD_MIB;
-	snprintf(finding->text, sizeof(finding->text), "%llu MiB free in %.100s, %d needed to build", mib, folder, BUILD_MIB);
+	snprintf(finding->text, sizeof(finding->text), "%llu MiB free in %.100s, %d needed to build", mib,
+		folder, BUILD_MIB);
 }
 
-bool virtual_check(const char *kernel, unsigned memory_mib, const char *build_folder, struct virtual_finding findings[VIRTUAL_FINDINGS])
+bool virtual_check(const char *kernel, unsigned memory_mib, const char *build_folder,
+	struct virtual_finding findings[VIRTUAL_FINDINGS])
 {
 	find_kernel(kernel, &findings[0]);
 	find_intercept(&findings[1]);

@@ -59,7 +59,8 @@ static void make_folder(const char *path)
 	}
 }
 
-static void mount_on(const char *type, const char *source, const char *target, unsigned long flags, const char *data)
+static void mount_on(
+	const char *type, const char *source, const char *target, unsigned long flags, const char *data)
 {
 	if (mount(source, target, type, flags, data) < 0)
 		give_up("cannot mount", target);
@@ -88,7 +89,8 @@ static void mount_usual(void)
 	mkdir("/dev/net", 0755);
 	mknod("/dev/net/tun", S_IFCHR | 0666, makedev(10, 200));
 	if (symlink("/proc/self/fd", "/dev/fd") < 0 || symlink("/proc/self/fd/0", "/dev/stdin") < 0 ||
-		symlink("/proc/self/fd/1", "/dev/stdout") < 0 || symlink("/proc/self/fd/2", "/dev/stderr") < 0)
+		symlink("/proc/self/fd/1", "/dev/stdout") < 0 ||
+		symlink("/proc/self/fd/2", "/dev/stderr") < 0)
 		give_up("cannot link in", "/dev");
 }
 
@@ -98,8 +100,10 @@ static void change_root(const struct virtual_job *job)
 	mkdir(SCRATCH "/upper", 0755);
 	mkdir(SCRATCH "/work", 0755);
 	mkdir(SCRATCH "/root", 0755);
-	mount_on("overlay", "overlay", SCRATCH "/root", 0, "lowerdir=/,upperdir=" SCRATCH "/upper,workdir=" SCRATCH "/work");
-	if (chdir(SCRATCH "/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
+	mount_on("overlay", "overlay", SCRATCH "/root", 0,
+		"lowerdir=/,upperdir=" SCRATCH "/upper,workdir=" SCRATCH "/work");
+	if (chdir(SCRATCH "/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 ||
+		chdir("/") < 0)
 		give_up("cannot change to", "the new root");
 	mount_on("tmpfs", "tmpfs", "/run", 0, "mode=755");
 	mkdir("/run/lock", 0777);
@@ -172,7 +176,8 @@ void virtual_guest(void)
 		pid_t ended = wait(&status);
 		if (ended != command)
 			continue;
-		say(WIFSIGNALED(status) ? "signal" : "exited", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		say(WIFSIGNALED(status) ? "signal" : "exited",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		break;
 	}
 	/* What is left dies now, so that the processor time it took is counted. */

@@ -48,7 +48,8 @@ struct reader {
 /* NULL at the end. */
 static char *take(struct reader *reader)
 {
-	char *text = reader->at, *nul = text < reader->end ? memchr(text, 0, (size_t)(reader->end - text)) : NULL;
+	char *text = reader->at,
+	     *nul = text < reader->end ? memchr(text, 0, (size_t)(reader->end - text)) : NULL;
 	if (!nul)
 		return NULL;
 	reader->at = nul + 1;
@@ -81,14 +82,16 @@ int virtual_job_read(const char *path, struct virtual_job *job)
 	}
 	char *text = malloc((size_t)about.st_size);
 	size_t size = 0;
-	for (ssize_t n; text && size < (size_t)about.st_size && (n = read(fd, text + size, (size_t)about.st_size - size)) > 0;)
+	for (ssize_t n; text && size < (size_t)about.st_size &&
+			(n = read(fd, text + size, (size_t)about.st_size - size)) > 0;)
 		size += (size_t)n;
 	close(fd);
 	struct reader reader = {text, text + size};
 	const char *interactive = text ? take(&reader) : NULL;
 	job->interactive = interactive && *interactive == '1';
-	if (!interactive || !(job->directory = take(&reader)) || !(job->outs = take_all(&reader)) || !(job->command = take_all(&reader)) ||
-		!(job->environment = take_all(&reader)) || !job->command[0])
+	if (!interactive || !(job->directory = take(&reader)) || !(job->outs = take_all(&reader)) ||
+		!(job->command = take_all(&reader)) || !(job->environment = take_all(&reader)) ||
+		!job->command[0])
 		return -1;
 	return 0;
 }

@@ -100,7 +100,10 @@ static const char *take(struct virtual_options *o, int option, char *text)
 		o->console = text;
 		return NULL;
 	case 'x':
-		o->seccomp = !strcmp(text, "seccomp") ? "on" : !strcmp(text, "ptrace") ? "off" : !strcmp(text, "auto") ? "auto" : NULL;
+		o->seccomp = !strcmp(text, "seccomp")  ? "on"
+			     : !strcmp(text, "ptrace") ? "off"
+			     : !strcmp(text, "auto")   ? "auto"
+						       : NULL;
 		return o->seccomp ? NULL : "not seccomp, ptrace or auto: ";
 	}
 	return "unknown option ";
@@ -114,8 +117,9 @@ static int write_result(const char *path, const struct virtual_result *result)
 		return VIRTUAL_BAD;
 	}
 	fprintf(file,
-		"{\"end\": \"%s\", \"status\": %d, \"wall_s\": %.3f, \"boot_s\": %.3f, \"virtual_s\": %.6f, \"cpu_s\": %.3f, \"entries\": %llu, \"spun\": \"", result->end,
-		result->status, result->wall_s, result->boot_s, result->virtual_s, result->cpu_s, (unsigned long long)result->entries);
+		"{\"end\": \"%s\", \"status\": %d, \"wall_s\": %.3f, \"boot_s\": %.3f, \"virtual_s\": %.6f, \"cpu_s\": %.3f, \"entries\": %llu, \"spun\": \"",
+		result->end, result->status, result->wall_s, result->boot_s, result->virtual_s, result->cpu_s,
+		(unsigned long long)result->entries);
 	for (const char *c = result->spun; *c; c++)
 		fputc(*c < ' ' || *c == '"' || *c == '\\' ? '?' : *c, file);
 	fputs("\"}\n", file);
@@ -124,12 +128,19 @@ static int write_result(const char *path, const struct virtual_result *result)
 
 static int run(int argc, char **argv)
 {
-	static const struct option known[] = {{"clock", 1, NULL, 'c'}, {"cpu", 1, NULL, 'f'}, {"kernel", 1, NULL, 'k'}, {"memory", 1, NULL, 'm'},
-		{"processor", 1, NULL, 'p'}, {"seed", 1, NULL, 's'}, {"watchdog", 1, NULL, 'w'}, {"date", 1, NULL, 't'}, {"out", 1, NULL, 'o'},
-		{"directory", 1, NULL, 'd'}, {"interactive", 0, NULL, 'i'}, {"result", 1, NULL, 'r'}, {"console", 1, NULL, 'l'},
-		{"intercept", 1, NULL, 'x'}, {"tsc", 0, NULL, 'T'}, {0}};
-	struct virtual_options o = {
-		.kernel = virtual_kernel(), .cpu = 1, .memory_mib = 1024, .processor = -1, .watchdog_s = 60, .start_s = 1767225600, .seccomp = "auto"};
+	static const struct option known[] = {{"clock", 1, NULL, 'c'}, {"cpu", 1, NULL, 'f'},
+		{"kernel", 1, NULL, 'k'}, {"memory", 1, NULL, 'm'}, {"processor", 1, NULL, 'p'},
+		{"seed", 1, NULL, 's'}, {"watchdog", 1, NULL, 'w'}, {"date", 1, NULL, 't'},
+		{"out", 1, NULL, 'o'}, {"directory", 1, NULL, 'd'}, {"interactive", 0, NULL, 'i'},
+		{"result", 1, NULL, 'r'}, {"console", 1, NULL, 'l'}, {"intercept", 1, NULL, 'x'},
+		{"tsc", 0, NULL, 'T'}, {0}};
+	struct virtual_options o = {.kernel = virtual_kernel(),
+		.cpu = 1,
+		.memory_mib = 1024,
+		.processor = -1,
+		.watchdog_s = 60,
+		.start_s = 1767225600,
+		.seccomp = "auto"};
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "+", known, NULL)) != -1;) {
 		const char *wrong = take(&o, c, optarg);

@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define NETEM_PRNG_SEED 14 /* TCA_NETEM_PRNG_SEED of linux/pkt_sched.h, since 6.6: Debian 12's headers have none */
+#define NETEM_PRNG_SEED                                                                                      \
+	14 /* TCA_NETEM_PRNG_SEED of linux/pkt_sched.h, since 6.6: Debian 12's headers have none */
 
 struct request {
 	struct nlmsghdr head;
@@ -24,7 +25,8 @@ static void append(struct request *request, unsigned short type, const void *dat
 	attribute->rta_type = type;
 	attribute->rta_len = (unsigned short)RTA_LENGTH(size);
 	memcpy(RTA_DATA(attribute), data, size);
-	request->head.nlmsg_len = (unsigned)(NLMSG_ALIGN(request->head.nlmsg_len) + RTA_ALIGN(RTA_LENGTH(size)));
+	request->head.nlmsg_len =
+		(unsigned)(NLMSG_ALIGN(request->head.nlmsg_len) + RTA_ALIGN(RTA_LENGTH(size)));
 }
 
 /* What netem said of itself, with the seed instead of its own. Returns its size, 0 when it does not fit. */
@@ -35,7 +37,8 @@ static size_t with_seed(const struct rtattr *options, uint64_t seed, char *to, s
 		return 0;
 	memcpy(to, RTA_DATA(options), size);
 	int left = (int)(RTA_PAYLOAD(options) - size);
-	for (const struct rtattr *at = (const struct rtattr *)((const char *)RTA_DATA(options) + size); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+	for (const struct rtattr *at = (const struct rtattr *)((const char *)RTA_DATA(options) + size);
+		RTA_OK(at, left); at = RTA_NEXT(at, left)) {
 		if (at->rta_type == NETEM_PRNG_SEED || at->rta_type == TCA_NETEM_PAD)
 			continue;
 		if (size + RTA_ALIGN(at->rta_len) > room)
@@ -52,7 +55,8 @@ static size_t with_seed(const struct rtattr *options, uint64_t seed, char *to, s
 }
 
 /* One message of a dump: 1 when it is the qdisc, and *answer then what changes it. */
-static int consider(const struct nlmsghdr *head, int index, uint32_t parent, uint64_t seed, struct request *answer)
+static int consider(
+	const struct nlmsghdr *head, int index, uint32_t parent, uint64_t seed, struct request *answer)
 {
 	const struct tcmsg *tc = NLMSG_DATA(head);
 	char options[4096] = {0};
@@ -61,7 +65,8 @@ static int consider(const struct nlmsghdr *head, int index, uint32_t parent, uin
 	if (head->nlmsg_type != RTM_NEWQDISC || tc->tcm_ifindex != index || tc->tcm_parent != parent)
 		return 0;
 	int left = (int)(head->nlmsg_len - NLMSG_LENGTH(sizeof(*tc)));
-	for (const struct rtattr *at = (const struct rtattr *)((const char *)tc + NLMSG_ALIGN(sizeof(*tc))); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+	for (const struct rtattr *at = (const struct rtattr *)((const char *)tc + NLMSG_ALIGN(sizeof(*tc)));
+		RTA_OK(at, left); at = RTA_NEXT(at, left)) {
 		if (at->rta_type == TCA_KIND)
 			netem = !strcmp(RTA_DATA(at), "netem");
 		else if (at->rta_type == TCA_OPTIONS)
@@ -69,8 +74,10 @@ static int consider(const struct nlmsghdr *head, int index, uint32_t parent, uin
 	}
 	if (!netem || !size)
 		return 0;
-	*answer = (struct request){.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(*tc)), .nlmsg_type = RTM_NEWQDISC,
-					   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE, .nlmsg_seq = 2},
+	*answer = (struct request){.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(*tc)),
+					   .nlmsg_type = RTM_NEWQDISC,
+					   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE,
+					   .nlmsg_seq = 2},
 		.tc = {.tcm_ifindex = index, .tcm_parent = parent, .tcm_handle = tc->tcm_handle}};
 	append(answer, TCA_KIND, "netem", 6);
 	append(answer, TCA_OPTIONS, options, size);
@@ -80,8 +87,10 @@ static int consider(const struct nlmsghdr *head, int index, uint32_t parent, uin
 /* All of a dump is read, whatever is found in it. */
 static int find(int fd, int index, uint32_t parent, uint64_t seed, struct request *answer, char **error)
 {
-	struct request ask = {.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct tcmsg)), .nlmsg_type = RTM_GETQDISC,
-				      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = 1},
+	struct request ask = {.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct tcmsg)),
+				      .nlmsg_type = RTM_GETQDISC,
+				      .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+				      .nlmsg_seq = 1},
 		.tc = {.tcm_ifindex = index}};
 	char buffer[32768];
 	int found = 0;
@@ -92,7 +101,8 @@ static int find(int fd, int index, uint32_t parent, uint64_t seed, struct reques
 		if (size <= 0)
 			return error_set(error, "netlink: %s", size ? strerror(errno) : "no answer");
 		unsigned left = (unsigned)size;
-		for (const struct nlmsghdr *head = (struct nlmsghdr *)buffer; NLMSG_OK(head, left); head = NLMSG_NEXT(head, left)) {
+		for (const struct nlmsghdr *head = (struct nlmsghdr *)buffer; NLMSG_OK(head, left);
+			head = NLMSG_NEXT(head, left)) {
 			if (head->nlmsg_type == NLMSG_DONE)
 				return found;
 			if (head->nlmsg_type == NLMSG_ERROR)
@@ -120,10 +130,12 @@ int virtual_netem_seed(const char *interface, uint32_t parent, uint64_t seed, ch
 	int found = find(fd, index, parent, seed, &change, error);
 	if (found == 0)
 		found = error_set(error, "%s: no netem with that parent", interface);
-	if (found > 0 && (send(fd, &change, change.head.nlmsg_len, 0) < 0 || recv(fd, &reply, sizeof(reply), 0) < (ssize_t)sizeof(reply.head)))
+	if (found > 0 && (send(fd, &change, change.head.nlmsg_len, 0) < 0 ||
+				 recv(fd, &reply, sizeof(reply), 0) < (ssize_t)sizeof(reply.head)))
 		found = error_set(error, "netlink: %s", strerror(errno));
 	else if (found > 0 && (reply.head.nlmsg_type != NLMSG_ERROR || reply.error.error))
-		found = error_set(error, "%s: the kernel refuses the seed: %s", interface, strerror(-reply.error.error));
+		found = error_set(error, "%s: the kernel refuses the seed: %s", interface,
+			strerror(-reply.error.error));
 	close(fd);
 	return found < 0 ? -1 : 0;
 }

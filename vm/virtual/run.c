@@ -47,7 +47,8 @@ struct run {
 	struct channel channels[CHANNELS];
 	pid_t keeper;
 	int64_t started_ns;
-	uint64_t last_now, last_entries, entries_then; /* the watchdog's: as seen last, and when time stopped */
+	uint64_t last_now, last_entries,
+		entries_then; /* the watchdog's: as seen last, and when time stopped */
 	int64_t moved_ns;
 	struct termios terminal;
 	bool terminal_known;
@@ -77,7 +78,8 @@ static void make_private(const struct run *run)
 		keeper_fails(run, "cannot mount a tmpfs on " VIRTUAL_PRIVATE);
 	if (mkdir(VIRTUAL_JOB, 0700) < 0)
 		keeper_fails(run, "cannot make " VIRTUAL_JOB);
-	static const char *const files[] = {VIRTUAL_JOB "/stdout", VIRTUAL_JOB "/stderr", VIRTUAL_JOB "/state"};
+	static const char *const files[] = {
+		VIRTUAL_JOB "/stdout", VIRTUAL_JOB "/stderr", VIRTUAL_JOB "/state"};
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		int fd = open(files[i], O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 		if (fd < 0)
@@ -115,7 +117,8 @@ static void add(struct arguments *arguments, const char *format, ...)
 {
 	va_list values;
 	va_start(values, format);
-	if (arguments->count + 1 < ARGUMENTS && vasprintf(&arguments->list[arguments->count], format, values) >= 0)
+	if (arguments->count + 1 < ARGUMENTS &&
+		vasprintf(&arguments->list[arguments->count], format, values) >= 0)
 		arguments->count++;
 	va_end(values);
 }
@@ -161,7 +164,8 @@ static void kernel_arguments(const struct run *run, struct arguments *a)
 
 static void become_kernel(const struct run *run, const struct arguments *arguments)
 {
-	static char *environment[] = {"TMPDIR=" VIRTUAL_PRIVATE, "HOME=" VIRTUAL_PRIVATE, "PATH=/usr/bin:/bin", NULL};
+	static char *environment[] = {
+		"TMPDIR=" VIRTUAL_PRIVATE, "HOME=" VIRTUAL_PRIVATE, "PATH=/usr/bin:/bin", NULL};
 	int in = run->options->interactive ? open("/dev/tty", O_RDWR) : open("/dev/null", O_RDONLY);
 	dup2(in, 0);
 	dup2(run->options->interactive ? in : run->console_fd, 1);
@@ -235,7 +239,11 @@ static int open_channels(struct run *run, char **error)
 	for (int i = 0; i < CHANNELS; i++) {
 		char path[128];
 		snprintf(path, sizeof(path), "/proc/%d/root" VIRTUAL_JOB "/%s", (int)run->keeper, names[i]);
-		run->channels[i] = (struct channel){.name = names[i], .fd = open(path, O_RDONLY | O_CLOEXEC), .to = i == OUTPUT ? 1 : i == ERRORS ? 2 : -1};
+		run->channels[i] = (struct channel){.name = names[i],
+			.fd = open(path, O_RDONLY | O_CLOEXEC),
+			.to = i == OUTPUT   ? 1
+			      : i == ERRORS ? 2
+					    : -1};
 		if (run->channels[i].fd < 0)
 			return error_set(error, "%s: %s", path, strerror(errno));
 	}
@@ -247,7 +255,8 @@ static int watch_channels(const struct run *run)
 	int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	for (int i = 0; watch >= 0 && i < CHANNELS; i++) {
 		char path[128];
-		snprintf(path, sizeof(path), "/proc/%d/root" VIRTUAL_JOB "/%s", (int)run->keeper, run->channels[i].name);
+		snprintf(path, sizeof(path), "/proc/%d/root" VIRTUAL_JOB "/%s", (int)run->keeper,
+			run->channels[i].name);
 		if (inotify_add_watch(watch, path, IN_MODIFY) < 0) {
 			close(watch);
 			return -1;
@@ -272,7 +281,8 @@ static void write_all(int fd, const char *text, size_t size)
 static void pass_on(struct channel *channel)
 {
 	char buffer[65536];
-	for (ssize_t n; (n = pread(channel->fd, buffer, sizeof(buffer), channel->passed)) > 0; channel->passed += n)
+	for (ssize_t n; (n = pread(channel->fd, buffer, sizeof(buffer), channel->passed)) > 0;
+		channel->passed += n)
 		write_all(channel->to, buffer, (size_t)n);
 }
 
@@ -284,7 +294,7 @@ static void read_state(struct run *run)
 	text[size < 0 ? 0 : size] = 0;
 	int value;
 	const char *at;
-	if (!run->result->boot_s && strstr(text, "started"))
+	if (run->result->boot_s <= 0 && strstr(text, "started"))
 		run->result->boot_s = (double)(now_ns() - run->started_ns) / 1e9;
 	if ((at = strstr(text, "exited ")) && sscanf(at, "exited %d\n", &value) == 1) {
 		run->result->end = "exited";
@@ -319,7 +329,8 @@ static bool stands_still(struct run *run)
 		return false;
 	seen.comm[sizeof(seen.comm) - 1] = 0;
 	if (!seen.entries)
-		snprintf(run->result->spun, sizeof(run->result->spun), "the kernel, before its first program");
+		snprintf(
+			run->result->spun, sizeof(run->result->spun), "the kernel, before its first program");
 	else
 		snprintf(run->result->spun, sizeof(run->result->spun), "%s[%d]", seen.comm, seen.pid);
 	return true;
@@ -332,9 +343,11 @@ static int watchdog_error(const struct run *run, char **error)
 	run->result->end = "watchdog";
 	run->result->status = VIRTUAL_WATCHDOG;
 	if (seen.in_user && !calls)
-		return error_set(error, "%s spins: it ran %.0f s of wall time without a system call, and virtual time cannot pass; ended", run->result->spun,
-			run->options->watchdog_s);
-	return error_set(error, "virtual time stood still for %.0f s of wall time: last to run was %s, after %llu system calls and page faults; ended",
+		return error_set(error,
+			"%s spins: it ran %.0f s of wall time without a system call, and virtual time cannot pass; ended",
+			run->result->spun, run->options->watchdog_s);
+	return error_set(error,
+		"virtual time stood still for %.0f s of wall time: last to run was %s, after %llu system calls and page faults; ended",
 		run->options->watchdog_s, run->result->spun, (unsigned long long)calls);
 }
 
@@ -344,13 +357,15 @@ static int prepare(struct run *run, char **error)
 {
 	const struct virtual_options *o = run->options;
 	if (access(o->kernel, X_OK) < 0)
-		return error_set(error, "no kernel of virtual time (%s: %s); run `make virtual`", o->kernel, strerror(errno));
+		return error_set(error, "no kernel of virtual time (%s: %s); run `make virtual`", o->kernel,
+			strerror(errno));
 	if (o->interactive && (!isatty(0) || tcgetattr(0, &run->terminal) < 0))
 		return error_set(error, "standard input is no terminal: an interactive guest needs one");
 	run->terminal_known = o->interactive;
 	for (int i = 0; i < o->out_count; i++)
 		if (o->outs[i][0] != '/' || access(o->outs[i], W_OK) < 0)
-			return error_set(error, "%s: not a folder that can be written, by its full name", o->outs[i]);
+			return error_set(
+				error, "%s: not a folder that can be written, by its full name", o->outs[i]);
 	long page = sysconf(_SC_PAGESIZE);
 	run->progress_fd = memfd_create("progress", MFD_CLOEXEC);
 	run->console_fd = memfd_create("console", MFD_CLOEXEC);
@@ -366,7 +381,8 @@ static int prepare(struct run *run, char **error)
 static void show_console(const struct run *run)
 {
 	char text[4096];
-	off_t size = lseek(run->console_fd, 0, SEEK_END), from = size > (off_t)sizeof(text) - 1 ? size - (off_t)sizeof(text) + 1 : 0;
+	off_t size = lseek(run->console_fd, 0, SEEK_END),
+	      from = size > (off_t)sizeof(text) - 1 ? size - (off_t)sizeof(text) + 1 : 0;
 	ssize_t n = pread(run->console_fd, text, sizeof(text) - 1, from);
 	if (n <= 0)
 		return;
@@ -391,7 +407,8 @@ static int keep_console(const struct run *run, char **error)
 /* Until the keeper is gone: 0; -1 with *error when it had to be killed. */
 static int attend(struct run *run, const sigset_t *signals, char **error)
 {
-	int failed = 0, child = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK), watch = watch_channels(run);
+	int failed = 0, child = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK),
+	    watch = watch_channels(run);
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	struct itimerspec often = {.it_interval.tv_nsec = 250000000, .it_value.tv_nsec = 250000000};
 	if (child < 0 || watch < 0 || timer < 0 || timerfd_settime(timer, 0, &often, NULL) < 0)
@@ -435,7 +452,8 @@ static int conclude(struct run *run, int failed, char **error)
 	run->result->wall_s = (double)(now_ns() - run->started_ns) / 1e9;
 	run->result->virtual_s = (double)run->progress->now_ns / 1e9;
 	run->result->entries = run->progress->entries;
-	run->result->cpu_s = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+	run->result->cpu_s = (double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec +
+			     (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 	if (run->terminal_known)
 		tcsetattr(0, TCSADRAIN, &run->terminal);
 	if (!failed && !run->result->end) {
@@ -453,7 +471,8 @@ static int conclude(struct run *run, int failed, char **error)
 int virtual_run(const struct virtual_options *options, struct virtual_result *result, char **error)
 {
 	struct virtual_result unused;
-	struct run run = {.options = options, .result = result ? result : &unused, .progress_fd = -1, .console_fd = -1};
+	struct run run = {
+		.options = options, .result = result ? result : &unused, .progress_fd = -1, .console_fd = -1};
 	sigset_t signals, before;
 	*run.result = (struct virtual_result){.status = VIRTUAL_BAD};
 	run.started_ns = run.moved_ns = now_ns();

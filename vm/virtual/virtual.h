@@ -24,32 +24,34 @@ enum virtual_status {
 enum virtual_clock { CLOCK_VIRTUAL, CLOCK_VIRTUAL_CPU };
 
 struct virtual_options {
-	const char *kernel;        /* the program that vm/virtual/build made */
-	enum virtual_clock clock;  /* computing takes no time; or the processor's time counts */
-	double cpu;                /* with the second: times this, 0.01 to 1000 */
-	unsigned memory_mib;       /* of the guest */
-	int processor;             /* run on this one only; -1: any */
-	uint64_t seed;             /* of everything drawn at random */
-	bool seeded;               /* false: the host's random numbers */
-	double watchdog_s;         /* wall time in which virtual time must move; 0: no limit */
-	int64_t start_s;           /* the guest's date at boot, seconds since 1970 */
-	const char *outs[VIRTUAL_OUTS]; /* folders of the host that the guest may write, under their own names */
+	const char *kernel;       /* the program that vm/virtual/build made */
+	enum virtual_clock clock; /* computing takes no time; or the processor's time counts */
+	double cpu;               /* with the second: times this, 0.01 to 1000 */
+	unsigned memory_mib;      /* of the guest */
+	int processor;            /* run on this one only; -1: any */
+	uint64_t seed;            /* of everything drawn at random */
+	bool seeded;              /* false: the host's random numbers */
+	double watchdog_s;        /* wall time in which virtual time must move; 0: no limit */
+	int64_t start_s;          /* the guest's date at boot, seconds since 1970 */
+	const char
+		*outs[VIRTUAL_OUTS]; /* folders of the host that the guest may write, under their own names */
 	int out_count;
-	const char *directory;     /* where the command starts; NULL: here */
-	const char *result;        /* a JSON file about the run, written at its end; NULL: none */
-	const char *console;       /* the kernel's messages go there too; NULL: shown when it dies */
-	bool interactive;          /* the command has this terminal; virtual time passes no faster than time */
-	bool trap_tsc;             /* rdtsc gives virtual time: for programs that draw random numbers from it */
-	const char *seccomp;       /* on, auto, off: how the kernel intercepts its programs' calls */
-	char *const *command;      /* NULL-ended */
+	const char *directory; /* where the command starts; NULL: here */
+	const char *result;    /* a JSON file about the run, written at its end; NULL: none */
+	const char *console;   /* the kernel's messages go there too; NULL: shown when it dies */
+	bool interactive;      /* the command has this terminal; virtual time passes no faster than time */
+	bool trap_tsc;         /* rdtsc gives virtual time: for programs that draw random numbers from it */
+	const char *seccomp;   /* on, auto, off: how the kernel intercepts its programs' calls */
+	char *const *command;  /* NULL-ended */
 };
 
 struct virtual_result {
-	const char *end;   /* exited, signal, watchdog, died */
-	int status;        /* the exit status for the caller */
-	double wall_s, boot_s, virtual_s, cpu_s; /* all of it; to the command's start; of the guest's clock; of processor */
-	uint64_t entries;  /* how often programs were let run: system calls and page faults */
-	char spun[64];     /* watchdog: "NAME[PID]" of the program */
+	const char *end; /* exited, signal, watchdog, died */
+	int status;      /* the exit status for the caller */
+	double wall_s, boot_s, virtual_s,
+		cpu_s;    /* all of it; to the command's start; of the guest's clock; of processor */
+	uint64_t entries; /* how often programs were let run: system calls and page faults */
+	char spun[64];    /* watchdog: "NAME[PID]" of the program */
 };
 
 /* Runs the command. Returns the exit status for the caller (result may be NULL); with *error when it is one of virtual_status. */
@@ -76,7 +78,8 @@ struct virtual_finding {
 };
 #define VIRTUAL_FINDINGS 6
 /* Looks at this machine; starts nothing that stays. Returns whether all are ok. */
-bool virtual_check(const char *kernel, unsigned memory_mib, const char *build_folder, struct virtual_finding findings[VIRTUAL_FINDINGS]);
+bool virtual_check(const char *kernel, unsigned memory_mib, const char *build_folder,
+	struct virtual_finding findings[VIRTUAL_FINDINGS]);
 
 /* The kernel's file: LIQUIDNET_VIRTUAL (a folder or the file itself), else virtual/ beside this program's folder. In a static buffer. */
 const char *virtual_kernel(void);

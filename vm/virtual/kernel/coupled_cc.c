@@ -67,8 +67,10 @@ static bool coupled_paths(struct sock *sk, struct coupled_walk *walk)
 	head = &mptcp_sk(subflow->conn)->conn_list;
 	node = head->next;
 	for (u32 i = 0; i < COUPLED_PATHS && node && node != head; i++, node = node->next) {
-		struct sock *other = mptcp_subflow_tcp_sock(list_entry(node, struct mptcp_subflow_context, node));
-		if (other && (1 << other->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT) && tcp_sk(other)->srtt_us >> 3)
+		struct sock *other =
+			mptcp_subflow_tcp_sock(list_entry(node, struct mptcp_subflow_context, node));
+		if (other && (1 << other->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT) &&
+			tcp_sk(other)->srtt_us >> 3)
 			walk->paths[walk->count++] = coupled_path_of(other, own);
 	}
 	return walk->count > 1;
@@ -98,7 +100,8 @@ static void lia_avoid(struct sock *sk, u32 ack, u32 acked)
 	acked = after_slow_start(sk, acked);
 	if (!acked)
 		return;
-	every = coupled_paths(sk, &walk) ? lia_every(walk.paths, walk.count, tcp_snd_cwnd(tp)) : tcp_snd_cwnd(tp);
+	every = coupled_paths(sk, &walk) ? lia_every(walk.paths, walk.count, tcp_snd_cwnd(tp))
+					 : tcp_snd_cwnd(tp);
 	tcp_cong_avoid_ai(tp, every, acked);
 }
 
@@ -163,7 +166,8 @@ static void olia_avoid(struct sock *sk, u32 ack, u32 acked)
 static u32 olia_ssthresh(struct sock *sk)
 {
 	struct coupled_walk walk;
-	return coupled_paths(sk, &walk) ? max(tcp_snd_cwnd(tcp_sk(sk)) >> 1, 1U) : reno_after_loss(tcp_sk(sk));
+	return coupled_paths(sk, &walk) ? max(tcp_snd_cwnd(tcp_sk(sk)) >> 1, 1U)
+					: reno_after_loss(tcp_sk(sk));
 }
 
 /* A loss ends a run. Several signs of one loss do not: nothing new was acknowledged between them. */

@@ -3,12 +3,12 @@
  * time-stamp counter of programs. */
 #include <asm/ptrace.h>
 #include <asm/unistd.h>
-#include <liquidnet.h>
 #include <linux/init.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
+#include <liquidnet.h>
 #include <timetravel.h>
 
 /* A program that only asks for the time and whether something has come, over and over, spins: iperf3 does, from its first message to the
@@ -84,7 +84,8 @@ void liquidnet_leave_user(int host_pid, int system_call)
 	if (liquidnet_progress)
 		WRITE_ONCE(liquidnet_progress->in_user, 0);
 	if (liquidnet_cpu) {
-		unsigned long long program = liquidnet_cpu_ns(host_pid), kernel = liquidnet_cpu_ns(0), spent = 0;
+		unsigned long long program = liquidnet_cpu_ns(host_pid), kernel = liquidnet_cpu_ns(0),
+				   spent = 0;
 		if (program > program_spent)
 			spent += program - program_spent;
 		if (kernel_spent && kernel > kernel_spent)

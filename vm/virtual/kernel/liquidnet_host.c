@@ -26,7 +26,8 @@ static int __init seed_setup(char *text, int *add)
 	liquidnet_seeded = 1;
 	return 0;
 }
-__uml_setup("seed=", seed_setup, "seed=<number>\n    Everything that is drawn at random comes from this number.\n\n");
+__uml_setup("seed=", seed_setup,
+	"seed=<number>\n    Everything that is drawn at random comes from this number.\n\n");
 
 static int __init progress_setup(char *text, int *add)
 {
@@ -36,7 +37,8 @@ static int __init progress_setup(char *text, int *add)
 		liquidnet_progress = page;
 	return 0;
 }
-__uml_setup("progress=", progress_setup, "progress=<descriptor>\n    Virtual time and the running program are written there.\n\n");
+__uml_setup("progress=", progress_setup,
+	"progress=<descriptor>\n    Virtual time and the running program are written there.\n\n");
 
 static int __init cpu_setup(char *text, int *add)
 {
@@ -92,7 +94,8 @@ unsigned long long liquidnet_cpu_ns(int pid)
 /* Sleeps until that much has passed or the host has something for the kernel (a key). Returns what passed. */
 unsigned long long liquidnet_sleep(unsigned long long ns)
 {
-	struct timespec from, to, wait = {.tv_sec = (time_t)(ns / 1000000000ULL), .tv_nsec = (long)(ns % 1000000000ULL)};
+	struct timespec from, to,
+		wait = {.tv_sec = (time_t)(ns / 1000000000ULL), .tv_nsec = (long)(ns % 1000000000ULL)};
 	unsigned long long passed;
 	sigset_t block, before;
 	if (ns > 3600000000000ULL)
@@ -107,7 +110,8 @@ unsigned long long liquidnet_sleep(unsigned long long ns)
 		ppoll(NULL, 0, &wait, &before);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	passed = (unsigned long long)(to.tv_sec - from.tv_sec) * 1000000000ULL + (unsigned long long)(to.tv_nsec - from.tv_nsec);
+	passed = (unsigned long long)(to.tv_sec - from.tv_sec) * 1000000000ULL +
+		 (unsigned long long)(to.tv_nsec - from.tv_nsec);
 	return passed < ns ? passed : ns;
 }
 
