@@ -16,8 +16,8 @@
 struct liquidnet_progress {
 	unsigned long long now_ns;  /* virtual time since boot */
 	unsigned long long entries; /* how often programs were let run */
-	int in_user;		    /* one runs now: */
-	int pid;		    /* its id in the kernel's first pid namespace */
+	int in_user;                /* one runs now: */
+	int pid;                    /* its id in the kernel's first pid namespace */
 	char comm[16];
 };
 
