@@ -77,7 +77,7 @@ $(BUILD)/bin/$(1): $(BUILD)/bin/$(2)
 	$(Q)ln -sfn $(2) $$@
 endef
 
--include $(wildcard */module.mk nodes/*/module.mk)
+-include $(wildcard */module.mk nodes/*/module.mk) vm/virtual/module.mk
 
 build: $(PROGRAMS) $(OLD_NAMES)
 

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kernel of virtual time, the half that knows tasks and time: who runs (for a watcher outside), processor time as virtual time, and the
+ * time-stamp counter of programs. */
+#include <asm/ptrace.h>
+#include <asm/unistd.h>
+#include <linux/init.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+#include <linux/uaccess.h>
+#include <liquidnet.h>
+#include <timetravel.h>
+
+/* A program that only asks for the time and whether something has come, over and over, spins: iperf3 does, from its first message to the
+ * answer. As computing takes no time, a millisecond of that would be thousands of calls. After SPIN_CALLS of them each takes a part of the
+ * time that it has spun already, so that what it waits for is seen at most that much later. */
+#define SPIN_CALLS 32
+#define SPIN_PART 64
+#define SPIN_MOST_NS 20000
+
+static unsigned long long kernel_spent, program_spent, now_ns, spin_since;
+static int spinner;
+static unsigned int spins;
+
+/* Virtual time moved. */
+void liquidnet_now(unsigned long long ns)
+{
+	now_ns = ns;
+	if (liquidnet_progress)
+		WRITE_ONCE(liquidnet_progress->now_ns, ns);
+}
+
+/* A program, process host_pid of the host, is let run. */
+void liquidnet_enter_user(int host_pid)
+{
+	struct liquidnet_progress *progress = liquidnet_progress;
+	if (liquidnet_cpu)
+		program_spent = liquidnet_cpu_ns(host_pid);
+	if (!progress)
+		return;
+	progress->pid = current->pid;
+	memcpy(progress->comm, current->comm, sizeof(progress->comm));
+	WRITE_ONCE(progress->in_user, 1);
+	WRITE_ONCE(progress->entries, progress->entries + 1);
+}
+
+/* Nothing had anything to do: nothing spins. */
+void liquidnet_idle(void)
+{
+	spins = 0;
+}
+
+static bool only_asks(int system_call)
+{
+	switch (system_call) {
+	case __NR_clock_gettime:
+	case __NR_gettimeofday:
+	case __NR_time:
+	case __NR_select:
+	case __NR_pselect6:
+	case __NR_poll:
+	case __NR_ppoll:
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case __NR_sched_yield:
+		return true;
+	}
+	return false;
+}
+
+static void count_spins(int system_call)
+{
+	if (!only_asks(system_call) || current->pid != spinner || !spins) {
+		spins = only_asks(system_call);
+		spinner = current->pid;
+		spin_since = now_ns;
+	} else if (++spins > SPIN_CALLS)
+		liquidnet_pass_time(min((now_ns - spin_since) / SPIN_PART, SPIN_MOST_NS));
+}
+
+/* It came back, with a system call or with -1: what it and the kernel have spent since the last time passes now. */
+void liquidnet_leave_user(int host_pid, int system_call)
+{
+	if (liquidnet_progress)
+		WRITE_ONCE(liquidnet_progress->in_user, 0);
+	if (liquidnet_cpu) {
+		unsigned long long program = liquidnet_cpu_ns(host_pid), kernel = liquidnet_cpu_ns(0),
+				   spent = 0;
+		if (program > program_spent)
+			spent += program - program_spent;
+		if (kernel_spent && kernel > kernel_spent)
+			spent += kernel - kernel_spent;
+		kernel_spent = kernel;
+		liquidnet_pass_time(spent * liquidnet_cpu / 100);
+	} else if (time_travel_mode == TT_MODE_INFCPU && system_call >= 0)
+		count_spins(system_call);
+}
+
+/* A program read the time-stamp counter, which it is not let (PR_SET_TSC): it is virtual time in nanoseconds. False: it did something else. */
+int liquidnet_rdtsc(void *of)
+{
+	struct uml_pt_regs *regs = of;
+	unsigned char code[3] = {};
+	unsigned long long now;
+	int size = 0;
+	if (copy_from_user(code, (void __user *)UPT_IP(regs), sizeof(code)))
+		return 0;
+	if (code[0] == 0x0f && code[1] == 0x31)
+		size = 2; /* rdtsc */
+	else if (code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf9)
+		size = 3; /* rdtscp: the processor's number too */
+	if (!size)
+		return 0;
+	now = ktime_get_raw_ns();
+	UPT_AX(regs) = (unsigned int)now;
+	UPT_DX(regs) = now >> 32;
+	if (size == 3)
+		UPT_CX(regs) = 0;
+	UPT_IP(regs) += size;
+	return 1;
+}
+
+static int __init liquidnet_start(void)
+{
+	if (liquidnet_cpu)
+		liquidnet_interrupt_programs();
+	return 0;
+}
+late_initcall(liquidnet_start);
