@@ -22,7 +22,7 @@
 struct seat { /* one sandbox that runs */
 	bool taken;
 	struct trial trial;
-	struct sandbox sandbox;
+	struct execution execution;
 	char label[128];
 	char *text; /* what was reported so far */
 	size_t size;
@@ -113,12 +113,12 @@ static int seat_trial(
 		return -1;
 	int cgroup_fd = host_cgroup(crew->host, seat->label);
 	int result = crew->options->executor->start(
-		&seat->trial, crew->results->folder, cgroup_fd, &seat->sandbox, error);
+		&seat->trial, crew->results->folder, (unsigned)(seat - crew->seats), cgroup_fd, &seat->execution, error);
 	if (cgroup_fd >= 0)
 		close(cgroup_fd);
 	if (result < 0)
 		return -1;
-	host_sandbox_started(crew->host, seat->sandbox.pid);
+	host_sandbox_started(crew->host, seat->execution.sandbox.pid);
 	seat->deadline_ns = clock_now_ns() + e->trial_limit_ns + GRACE_NS;
 	show(crew, seat->label);
 	return 0;
@@ -135,19 +135,19 @@ static void add_usage(struct crew *crew, const struct seat *seat, json_t *record
 
 static json_t *take_record(struct crew *crew, struct seat *seat)
 {
-	char reason[128];
+	char reason[256] = "";
 	json_t *record = seat->text ? json_loads(seat->text, 0, NULL) : NULL;
 	bool late = clock_now_ns() >= seat->deadline_ns;
-	add_usage(crew, seat, record);
-	int status = crew->options->executor->end(&seat->sandbox);
+	if (!late || record || crew->options->executor->here)
+		add_usage(crew, seat, record);
+	crew->options->executor->end(&seat->execution, record, reason);
+	if (!crew->options->executor->here)
+		host_cgroup_remove(crew->host, seat->label);
 	if (record)
 		return record;
 	if (late)
 		snprintf(reason, sizeof reason, "it outlived its limit of %.0f s and was killed",
-			(double)crew->experiment->trial_limit_ns / 1e9);
-	else
-		snprintf(reason, sizeof reason,
-			"its sandbox ended without a record (wait status %#x); see trial.log", status);
+			(double)limit_ns(crew) / 1e9);
 	record = verdict_record(
 		crew->experiment, seat->trial.planned, seat->trial.number, seat->trial.attempt);
 	verdict_judge(record, "failed", "%s", reason);
@@ -228,7 +228,7 @@ static int finish(struct crew *crew, struct seat *seat, char **error)
 static int read_report(struct crew *crew, struct seat *seat, char **error)
 {
 	char buffer[65536];
-	ssize_t n = read(seat->sandbox.report_fd, buffer, sizeof buffer);
+	ssize_t n = read(seat->execution.sandbox.report_fd, buffer, sizeof buffer);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : finish(crew, seat, error);
 	if (n == 0)
@@ -321,7 +321,7 @@ static int serve(struct crew *crew, char **error)
 		if (crew->seats[i].taken) {
 			of[count] = i;
 			p[count++] =
-				(struct pollfd){.fd = crew->seats[i].sandbox.report_fd, .events = POLLIN};
+				(struct pollfd){.fd = crew->seats[i].execution.sandbox.report_fd, .events = POLLIN};
 		}
 	int64_t began = clock_now_ns();
 	int n = poll(p, count, 1000);
@@ -345,7 +345,7 @@ static void abandon(struct crew *crew)
 {
 	for (size_t i = 0; i < crew->seats_count; i++)
 		if (crew->seats[i].taken) {
-			crew->options->executor->end(&crew->seats[i].sandbox);
+			crew->options->executor->end(&crew->seats[i].execution, NULL, (char[256]){""});
 			host_cgroup_remove(crew->host, crew->seats[i].label);
 			free(crew->seats[i].text);
 			crew->seats[i].taken = false;

@@ -1,5 +1,7 @@
 /* liquidnet-virtual: a command in a Linux kernel of its own whose clock is virtual. See vm/virtual/README.md. */
 #include "vm/virtual/virtual.h"
+
+#include "lib/net/netem.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,7 +182,7 @@ static int check(int argc, char **argv)
 	return all ? 0 : 1;
 }
 
-static int netem_seed(int argc, char **argv)
+static int seed_netem(int argc, char **argv)
 {
 	char *end = "", *error = NULL;
 	if (argc < 3 || argc > 4)
@@ -191,9 +193,10 @@ static int netem_seed(int argc, char **argv)
 	unsigned major = 0xffff, minor = 0xffff;
 	if (argc == 4 && sscanf(argv[3], "%x:%x", &major, &minor) != 2)
 		return bad("not a parent (MAJOR:MINOR, hexadecimal): ", argv[3]);
-	if (virtual_netem_seed(argv[1], (uint32_t)major << 16 | (minor & 0xffff), seed, &error) == 0)
+	int result = netem_seed(argv[1], (uint32_t)major << 16 | (minor & 0xffff), seed, &error);
+	if (result == 1)
 		return 0;
-	fprintf(stderr, "liquidnet-virtual: %s\n", error);
+	fprintf(stderr, "liquidnet-virtual: %s\n", result < 0 ? error : "this kernel's netem takes no seed (Linux 6.6 does)");
 	free(error);
 	return 1;
 }
@@ -211,6 +214,6 @@ int main(int argc, char **argv)
 	if (!strcmp(command, "check"))
 		return check(argc - 1, argv + 1);
 	if (!strcmp(command, "netem-seed"))
-		return netem_seed(argc - 1, argv + 1);
+		return seed_netem(argc - 1, argv + 1);
 	return bad("no such command: ", command);
 }

@@ -14,7 +14,7 @@ virtual-package: virtual
 # Static: as process 1 of a guest it would read its libraries from the host, which takes longer than all else that it does. And without
 # sanitizers, whose shadow memory no guest has room for: so it has objects of its own.
 PROGRAMS += $(BUILD)/bin/liquidnet-virtual
-VIRTUAL_OBJECTS := $(patsubst %.c,$(BUILD)/static/%.o,$(wildcard vm/virtual/*.c) lib/base/error.c)
+VIRTUAL_OBJECTS := $(patsubst %.c,$(BUILD)/static/%.o,$(wildcard vm/virtual/*.c) lib/base/error.c lib/net/netem.c)
 $(BUILD)/bin/liquidnet-virtual: $(VIRTUAL_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LINK $@)

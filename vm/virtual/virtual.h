@@ -84,8 +84,4 @@ bool virtual_check(const char *kernel, unsigned memory_mib, const char *build_fo
 /* The kernel's file: LIQUIDNET_VIRTUAL (a folder or the file itself), else virtual/ beside this program's folder. In a static buffer. */
 const char *virtual_kernel(void);
 
-/* Sets the seed of a netem qdisc's random numbers (TCA_NETEM_PRNG_SEED, Linux 6.6 and later), all else of it as it is. `parent` as in
- * rtnetlink(7), TC_H_ROOT for the root. In the caller's network namespace. */
-int virtual_netem_seed(const char *interface, uint32_t parent, uint64_t seed, char **error);
-
 #endif

@@ -1,8 +1,10 @@
 /* The seed of a netem qdisc, which Debian 12's tc cannot set. The kernel takes all of a qdisc's parameters at once: they are read, the seed
  * is put to them, and they are written back. */
+#include "lib/net/netem.h"
+
 #include "lib/base/error.h"
-#include "vm/virtual/virtual.h"
 #include <errno.h>
+#include <stdbool.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -29,7 +31,8 @@ static void append(struct request *request, unsigned short type, const void *dat
 		(unsigned)(NLMSG_ALIGN(request->head.nlmsg_len) + RTA_ALIGN(RTA_LENGTH(size)));
 }
 
-/* What netem said of itself, with the seed instead of its own. Returns its size, 0 when it does not fit. */
+/* What netem said of itself, with the seed instead of its own. Returns its size, 0 when it does not fit, or when it has
+ * none: a kernel before 6.6. */
 static size_t with_seed(const struct rtattr *options, uint64_t seed, char *to, size_t room)
 {
 	size_t size = RTA_ALIGN(sizeof(struct tc_netem_qopt));
@@ -37,8 +40,10 @@ static size_t with_seed(const struct rtattr *options, uint64_t seed, char *to, s
 		return 0;
 	memcpy(to, RTA_DATA(options), size);
 	int left = (int)(RTA_PAYLOAD(options) - size);
+	bool takes = false;
 	for (const struct rtattr *at = (const struct rtattr *)((const char *)RTA_DATA(options) + size);
 		RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+		takes |= at->rta_type == NETEM_PRNG_SEED;
 		if (at->rta_type == NETEM_PRNG_SEED || at->rta_type == TCA_NETEM_PAD)
 			continue;
 		if (size + RTA_ALIGN(at->rta_len) > room)
@@ -47,14 +52,14 @@ static size_t with_seed(const struct rtattr *options, uint64_t seed, char *to, s
 		size += RTA_ALIGN(at->rta_len);
 	}
 	struct rtattr head = {.rta_len = RTA_LENGTH(sizeof(seed)), .rta_type = NETEM_PRNG_SEED};
-	if (size + RTA_SPACE(sizeof(seed)) > room)
+	if (!takes || size + RTA_SPACE(sizeof(seed)) > room)
 		return 0;
 	memcpy(to + size, &head, sizeof(head));
 	memcpy(to + size + RTA_LENGTH(0), &seed, sizeof(seed));
 	return size + RTA_SPACE(sizeof(seed));
 }
 
-/* One message of a dump: 1 when it is the qdisc, and *answer then what changes it. */
+/* One message of a dump: 1 when it is the qdisc, and *answer then what changes it; 2 when it is, and takes no seed. */
 static int consider(
 	const struct nlmsghdr *head, int index, uint32_t parent, uint64_t seed, struct request *answer)
 {
@@ -73,7 +78,7 @@ static int consider(
 			size = with_seed(at, seed, options, sizeof(options));
 	}
 	if (!netem || !size)
-		return 0;
+		return netem ? 2 : 0;
 	*answer = (struct request){.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(*tc)),
 					   .nlmsg_type = RTM_NEWQDISC,
 					   .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE,
@@ -113,7 +118,7 @@ static int find(int fd, int index, uint32_t parent, uint64_t seed, struct reques
 	}
 }
 
-int virtual_netem_seed(const char *interface, uint32_t parent, uint64_t seed, char **error)
+int netem_seed(const char *interface, uint32_t parent, uint64_t seed, char **error)
 {
 	struct request change;
 	struct {
@@ -130,12 +135,12 @@ int virtual_netem_seed(const char *interface, uint32_t parent, uint64_t seed, ch
 	int found = find(fd, index, parent, seed, &change, error);
 	if (found == 0)
 		found = error_set(error, "%s: no netem with that parent", interface);
-	if (found > 0 && (send(fd, &change, change.head.nlmsg_len, 0) < 0 ||
+	if (found == 1 && (send(fd, &change, change.head.nlmsg_len, 0) < 0 ||
 				 recv(fd, &reply, sizeof(reply), 0) < (ssize_t)sizeof(reply.head)))
 		found = error_set(error, "netlink: %s", strerror(errno));
-	else if (found > 0 && (reply.head.nlmsg_type != NLMSG_ERROR || reply.error.error))
+	else if (found == 1 && (reply.head.nlmsg_type != NLMSG_ERROR || reply.error.error))
 		found = error_set(error, "%s: the kernel refuses the seed: %s", interface,
 			strerror(-reply.error.error));
 	close(fd);
-	return found < 0 ? -1 : 0;
+	return found < 0 ? -1 : found == 1;
 }
