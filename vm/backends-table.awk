@@ -21,6 +21,15 @@ function signed(value, unit) {
 	return value == "" ? "-" : sprintf(unit == "%" ? "%+.3f" : "%+.2f", value)
 }
 
+# The value that begins in field i: in quotes if it has commas.
+function quoted(i,   value) {
+	value = $i
+	while (value ~ /^"/ && (value !~ /"$/ || length(value) == 1) && i < NF)
+		value = value "," $(++i)
+	gsub(/^"|"$/, "", value)
+	return value
+}
+
 $4 == "receiver" || ($4 in label) {
 	row = $2 SUBSEP ($4 == "receiver" ? $3 : label[$4])
 	if (!($2 in seen_configuration)) {
@@ -39,10 +48,7 @@ $4 == "receiver" || ($4 in label) {
 	half = $20 == "" ? "-" : sprintf($5 == "%" ? "%.3f" : "%.2f", $20)
 	cell[row, $1] = sprintf("%4s %9s %8s %7s  %-8s", $12, mean($13, $15, $5), signed($18, $5), half, $23 == "" ? "-" : $23)
 	if ($4 == "receiver" || $4 == "rtt") {
-		why = $24
-		for (i = 25; i <= NF; i++)
-			why = why "," $i
-		gsub(/^"|"$/, "", why)
+		why = quoted(24)
 		gsub(/of A none/, "of " first " none", why)
 		gsub(/of B none/, "of " $1 " none", why)
 		count = split(why, parts, /; of /)

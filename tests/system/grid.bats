@@ -148,7 +148,7 @@ complete() {
 	run liquidnet run "$quick" --results "$work/results" --resume
 	echo "$output"
 	[ "$status" -eq 1 ]
-	jq -es 'length == 4 and (map(select(.status == "failed")) | length == 1)' "$latest/trials.jsonl"
+	jq -es '[.[] | select(.status != "invalid")] | length >= 3 and (map(select(.status == "failed")) | length == 1)' "$latest/trials.jsonl"
 	first=$(readlink -f "$latest")
 	rm -r "$work/data"
 	liquidnet rerun "$first" --results "$work/results" >/dev/null 2>&1

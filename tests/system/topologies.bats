@@ -99,7 +99,7 @@ same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 @test "--list names the topologies" {
 	run driver --list
 	[ "$status" = 0 ]
-	[ "$output" = $'bottleneck\ndatacenter\ndetour\nkibbutz\nrelay\nring' ]
+	[ "$output" = $'bottleneck\ndatacenter\ndetour\nkibbutz\nrelay\nring\ntwopaths' ]
 }
 
 table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | map("\(.node) \(.interface)") | join(" "))"),
@@ -369,7 +369,7 @@ star_paths() {
 
 @test "the documentation's example: described, built with a parameter" {
 	star
-	[ "$(driver --list)" = $'bottleneck\ndatacenter\ndetour\nkibbutz\nrelay\nring\nstar' ]
+	[ "$(driver --list)" = $'bottleneck\ndatacenter\ndetour\nkibbutz\nrelay\nring\nstar\ntwopaths' ]
 	[ "$(driver --describe star | jq '.nodes | length')" = 4 ]
 	[ "$(driver --describe star --parameters '{"leaves": 2}' | jq -c '.links | keys')" = '["spoke1","spoke2"]' ]
 	refused "no parameter \`leafs\`; the topology's own are: leaves;" --describe star --parameters '{"leafs": 2}'

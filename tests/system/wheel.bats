@@ -181,7 +181,8 @@ lost_by() { in_network '{delay: 1ms, loss: 5%}' lost "$1" >"$work/$1"; }
 # as late as what came before. (An account that forgets what is beyond a credit of 20 ms was 235 ms late each way then.)
 stands_still() {
 	ping -q -c 1 -W 5 10.1.1.2 >first.log
-	ping -n -c 500 -i 0.008 -W 5 10.1.1.2 >ping.log &
+	: >ping.log
+	ping -n -c 500 -i 0.008 -W 5 10.1.1.2 >>ping.log &
 	local pinging=$! stall
 	for stall in 1 2 3; do
 		timeout 20 grep -q -m 1 "icmp_seq=$((stall * 80)) " <(exec tail -n +1 -f ping.log)
