@@ -3,7 +3,9 @@
  * settings of the host and its services are brought in here. */
 #include "harness/cli/commands.h"
 #include "harness/experiment/experiment.h"
+#include "harness/machine/capabilities.h"
 #include "harness/machine/host.h"
+#include "harness/record/provenance.h"
 #include "harness/run/service.h"
 #include "harness/trial/trial.h"
 #include "lib/base/error.h"
@@ -22,7 +24,8 @@ static const char *word(const json_t *what, const char *key)
 static int find(const struct experiment *e, const json_t *what, struct planned *planned, char **error)
 {
 	size_t c = 0, p = 0;
-	while (c < e->configurations_count && strcmp(e->configurations[c].name, word(what, "configuration")) != 0)
+	while (c < e->configurations_count &&
+		strcmp(e->configurations[c].name, word(what, "configuration")) != 0)
 		c++;
 	while (p < e->procedures_count && strcmp(e->procedures[p].name, word(what, "procedure")) != 0)
 		p++;
@@ -64,8 +67,7 @@ static int run(const json_t *what, char **error)
 		.attempt = (unsigned)json_integer_value(json_object_get(what, "attempt")),
 		.backend = word(what, "backend"),
 		.root = word(what, "root"),
-		.files = word(what, "results"),
-		.cpu = e->cpu};
+		.files = word(what, "results")};
 	if (experiment_clock(word(what, "clock"), &trial.clock) < 0)
 		return error_set(error, "no clock `%s`", word(what, "clock"));
 	snprintf(trial.folder, sizeof trial.folder, "%s", word(what, "folder"));
@@ -78,12 +80,37 @@ static int run(const json_t *what, char **error)
 	return status;
 }
 
+/* What this kernel has of {"needs": [CAPABILITY...], "settings": [KEY...]}, and what it is. */
+static int survey(const char *text)
+{
+	json_t *what = json_loads(text, 0, NULL), *one;
+	json_t *lacks = json_object(), *unknown = json_array();
+	size_t i;
+	json_array_foreach(json_object_get(what, "needs"), i, one) {
+		enum capability c = capability_named(json_string_value(one));
+		if (c == CAPABILITIES || !capability_has(c))
+			json_object_set(lacks, json_string_value(one), json_true());
+	}
+	json_array_foreach(json_object_get(what, "settings"), i, one)
+		if (!host_knows(json_string_value(one)))
+			json_array_append(unknown, one);
+	json_t *found = json_pack(
+		"{s:o, s:o, s:o}", "kernel", provenance_kernel(), "lacks", lacks, "unknown", unknown);
+	int result = json_dumpf(found, stdout, JSON_COMPACT);
+	json_decref(found);
+	json_decref(what);
+	return result < 0 ? 1 : 0;
+}
+
 int cmd_trial(int argc, char **argv)
 {
 	char *error = NULL;
 	json_error_t fault;
+	if (argc == 3 && strcmp(argv[1], "--survey") == 0)
+		return survey(argv[2]);
 	if (argc != 2) {
-		fprintf(stderr, "liquidnet trial: takes the file that describes a trial; `liquidnet run` writes it\n");
+		fprintf(stderr,
+			"liquidnet trial: takes the file that describes a trial; `liquidnet run` writes it\n");
 		return 2;
 	}
 	json_t *what = json_load_file(argv[1], 0, &fault);

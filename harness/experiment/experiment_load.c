@@ -158,10 +158,10 @@ static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
 
 static int read_head(struct experiment *e, const struct conf_node *root, char **error)
 {
-	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend", "clock", "cpu",
-		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "requires", "files",
-		"setup", "settings", "congestion", "links", "changes", "configurations", "factors",
-		"captures", "preparations", "daemons", "workloads", "measures", "primary", "agree",
+	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
+		"clock", "cpu", "trials", "jobs", "retries", "seed", "trial_limit", "host", "services",
+		"requires", "files", "setup", "settings", "congestion", "links", "changes", "configurations",
+		"factors", "captures", "preparations", "daemons", "workloads", "measures", "primary", "agree",
 		"procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *clock;

@@ -192,7 +192,8 @@ static int seed_inside(void *context)
 static int seed_end(const struct shaping *shaping, size_t link, int k, char **error)
 {
 	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
-	struct seeding s = {end->interface, shape_seed(shaping->seed, 2 * link + (size_t)k + 65536 * shaping->changed), 0, error};
+	struct seeding s = {end->interface,
+		shape_seed(shaping->seed, 2 * link + (size_t)k + 65536 * shaping->changed), 0, error};
 	if (place_call(&shaping->network->places[end->node], seed_inside, &s) < 0)
 		return error_set(error, "netem's seed: %s", strerror(errno));
 	return s.result;

@@ -206,7 +206,8 @@ static void look_virtual(const struct check *c, struct finding *f)
 		missing(c, f);
 	for (char *line = status > 0 ? strtok(output, "\n") : NULL; line; line = strtok(NULL, "\n"))
 		if (strncmp(line, "no", 2) == 0 || strncmp(line, "missing", 7) == 0) {
-			snprintf(f->text, sizeof f->text, "%s", line + strcspn(line, " ") + strspn(line + strcspn(line, " "), " "));
+			snprintf(f->text, sizeof f->text, "%s",
+				line + strcspn(line, " ") + strspn(line + strcspn(line, " "), " "));
 			break;
 		}
 	free(output);
@@ -329,6 +330,21 @@ enum capability capability_named(const char *id)
 	while (i < CAPABILITIES && strcmp(checks[i].id, id) != 0)
 		i++;
 	return (enum capability)i;
+}
+
+bool capability_of_kernel(enum capability c)
+{
+	switch (c) {
+	case CAN_ROOT:
+	case CAN_MININET:
+	case CAN_IMPORT_MININET:
+	case CAN_MPTCPIZE:
+	case CAN_VIRTUAL:
+	case CAN_DISK:
+		return false;
+	default:
+		return true;
+	}
 }
 
 bool capability_always(enum capability capability)

@@ -11,7 +11,6 @@ struct trial {
 	const struct planned *planned;
 	unsigned number, attempt;
 	enum trial_clock clock;
-	double cpu;                  /* of the clock virtual-cpu */
 	const char *backend;         /* "auto" or a name */
 	const struct proofs *proofs; /* of back ends, prove.h */
 	const char *root;            /* project folder */

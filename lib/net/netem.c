@@ -4,10 +4,10 @@
 
 #include "lib/base/error.h"
 #include <errno.h>
-#include <stdbool.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -136,7 +136,7 @@ int netem_seed(const char *interface, uint32_t parent, uint64_t seed, char **err
 	if (found == 0)
 		found = error_set(error, "%s: no netem with that parent", interface);
 	if (found == 1 && (send(fd, &change, change.head.nlmsg_len, 0) < 0 ||
-				 recv(fd, &reply, sizeof(reply), 0) < (ssize_t)sizeof(reply.head)))
+				  recv(fd, &reply, sizeof(reply), 0) < (ssize_t)sizeof(reply.head)))
 		found = error_set(error, "netlink: %s", strerror(errno));
 	else if (found == 1 && (reply.head.nlmsg_type != NLMSG_ERROR || reply.error.error))
 		found = error_set(error, "%s: the kernel refuses the seed: %s", interface,

@@ -100,7 +100,8 @@ static void observe(void)
 	assert_non_null(mkdtemp(folder));
 	strcpy(status, "valid");
 	*reason = 0;
-	assert_int_equal(observe_start(&observer, &experiment, NULL, NULL, NULL, folder, &error), 0);
+	assert_int_equal(
+		observe_start(&observer, &experiment, TRIAL_REAL, NULL, NULL, NULL, folder, &error), 0);
 	assert_int_equal(observe_stop(&observer, record, &error), 0);
 	observe_judge(record);
 	observe_abandon(&observer);

@@ -1,6 +1,6 @@
 /* The seed in a netem qdisc's parameters: put to what is there, in place of an earlier one, and nothing else changes. */
-#include "tests/unit/check.h"
 #include "lib/net/netem.c" // its statics
+#include "tests/unit/check.h"
 
 /* As the kernel says it: kind, then options of the fixed part, a rate, padding and, when `old`, a seed. */
 static void netem_message(struct request *message, const char *kind, bool old, size_t fixed)

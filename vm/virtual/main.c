@@ -12,6 +12,7 @@
 static const char help[] =
 	"Usage: liquidnet-virtual run [OPTION...] -- COMMAND [ARGUMENT...]\n"
 	"       liquidnet-virtual check [--memory MIB] [--build FOLDER]\n"
+	"       liquidnet-virtual manifest\n"
 	"       liquidnet-virtual netem-seed INTERFACE SEED [PARENT]\n"
 	"A command in a Linux kernel of its own whose clock is virtual.\n\n"
 	"  --clock virtual        computing takes no time (default)\n"
@@ -182,6 +183,22 @@ static int check(int argc, char **argv)
 	return all ? 0 : 1;
 }
 
+/* What the kernel was made of. */
+static int manifest(void)
+{
+	char path[4300], line[400];
+	snprintf(path, sizeof path, "%s.manifest", virtual_kernel());
+	FILE *file = fopen(path, "re");
+	if (!file) {
+		fprintf(stderr, "liquidnet-virtual: no kernel (%s); run `make virtual`\n", path);
+		return VIRTUAL_BAD;
+	}
+	while (fgets(line, sizeof line, file))
+		fputs(line, stdout);
+	fclose(file);
+	return 0;
+}
+
 static int seed_netem(int argc, char **argv)
 {
 	char *end = "", *error = NULL;
@@ -196,7 +213,8 @@ static int seed_netem(int argc, char **argv)
 	int result = netem_seed(argv[1], (uint32_t)major << 16 | (minor & 0xffff), seed, &error);
 	if (result == 1)
 		return 0;
-	fprintf(stderr, "liquidnet-virtual: %s\n", result < 0 ? error : "this kernel's netem takes no seed (Linux 6.6 does)");
+	fprintf(stderr, "liquidnet-virtual: %s\n",
+		result < 0 ? error : "this kernel's netem takes no seed (Linux 6.6 does)");
 	free(error);
 	return 1;
 }
@@ -213,6 +231,8 @@ int main(int argc, char **argv)
 		return run(argc - 1, argv + 1);
 	if (!strcmp(command, "check"))
 		return check(argc - 1, argv + 1);
+	if (!strcmp(command, "manifest"))
+		return manifest();
 	if (!strcmp(command, "netem-seed"))
 		return seed_netem(argc - 1, argv + 1);
 	return bad("no such command: ", command);

@@ -3,6 +3,7 @@
  * time-stamp counter of programs. */
 #include <asm/ptrace.h>
 #include <asm/unistd.h>
+#include <linux/hrtimer.h>
 #include <linux/init.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
@@ -12,15 +13,23 @@
 #include <timetravel.h>
 
 /* A program that only asks for the time and whether something has come, over and over, spins: iperf3 does, from its first message to the
- * answer. As computing takes no time, a millisecond of that would be thousands of calls. After SPIN_CALLS of them each takes a part of the
- * time that it has spun already, so that what it waits for is seen at most that much later. */
+ * answer. As computing takes no time, a millisecond of that would be thousands of calls. After SPIN_CALLS of them it rests before each, for a
+ * part of the time that it has spun already: what it waits for is seen at most that much later. It sleeps in that time, so that nobody else
+ * waits for it. Another call, or one that took longer than asking does, ends the row. */
 #define SPIN_CALLS 32
 #define SPIN_PART 64
 #define SPIN_MOST_NS 20000
+#define SPIN_PAUSE_NS 2000
 
-static unsigned long long kernel_spent, program_spent, now_ns, spin_since;
-static int spinner;
-static unsigned int spins;
+/* By process number; one that takes another's place begins anew. */
+#define SPINNERS 64
+static struct spinner {
+	pid_t pid;
+	unsigned int calls;
+	unsigned long long since, last;
+} spinners[SPINNERS];
+
+static unsigned long long kernel_spent, program_spent, now_ns;
 
 /* Virtual time moved. */
 void liquidnet_now(unsigned long long ns)
@@ -44,12 +53,6 @@ void liquidnet_enter_user(int host_pid)
 	WRITE_ONCE(progress->entries, progress->entries + 1);
 }
 
-/* Nothing had anything to do: nothing spins. */
-void liquidnet_idle(void)
-{
-	spins = 0;
-}
-
 static bool only_asks(int system_call)
 {
 	switch (system_call) {
@@ -68,14 +71,21 @@ static bool only_asks(int system_call)
 	return false;
 }
 
+static void rest(unsigned long long ns)
+{
+	ktime_t time = ns_to_ktime(ns);
+	set_current_state(TASK_UNINTERRUPTIBLE);
+	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+}
+
 static void count_spins(int system_call)
 {
-	if (!only_asks(system_call) || current->pid != spinner || !spins) {
-		spins = only_asks(system_call);
-		spinner = current->pid;
-		spin_since = now_ns;
-	} else if (++spins > SPIN_CALLS)
-		liquidnet_pass_time(min((now_ns - spin_since) / SPIN_PART, SPIN_MOST_NS));
+	struct spinner *s = &spinners[current->pid % SPINNERS];
+	if (s->pid != current->pid || !only_asks(system_call) || now_ns - s->last > SPIN_PAUSE_NS)
+		*s = (struct spinner){.pid = current->pid, .calls = only_asks(system_call), .since = now_ns};
+	else if (++s->calls > SPIN_CALLS)
+		rest(min((now_ns - s->since) / SPIN_PART, SPIN_MOST_NS));
+	s->last = now_ns;
 }
 
 /* It came back, with a system call or with -1: what it and the kernel have spent since the last time passes now. */

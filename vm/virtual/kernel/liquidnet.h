@@ -34,7 +34,6 @@ void liquidnet_interrupt_programs(void);
 /* kernel/liquidnet.c */
 void liquidnet_enter_user(int host_pid);
 void liquidnet_leave_user(int host_pid, int system_call);
-void liquidnet_idle(void);
 int liquidnet_rdtsc(void *regs);
 void liquidnet_now(unsigned long long ns);
 
