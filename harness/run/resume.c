@@ -127,25 +127,22 @@ static json_t *what_binds(const json_t *environment)
 	return copy;
 }
 
-static int check_environment(const struct experiment *e, const char *clock, const json_t *provenance,
-	const char *folder, char **error)
+static int check_environment(const struct experiment *e, const struct run_options *then,
+	const json_t *provenance, char **error)
 {
-	enum trial_clock kind = e->clock;
-	if (clock)
-		experiment_clock(clock, &kind);
-	json_t *environment = executor_of(kind)->environment(e, NULL, error);
+	json_t *environment = executor_of(run_clock(then, e))->environment(e, NULL, error);
 	if (!environment)
 		return -1;
-	json_t *now = what_binds(environment), *then = what_binds(json_object_get(provenance, "environment"));
+	json_t *now = what_binds(environment), *was = what_binds(json_object_get(provenance, "environment"));
 	char *first = NULL;
-	size_t count = differences_list(then, now, &first, 1);
+	size_t count = differences_list(was, now, &first, 1);
 	json_decref(environment);
-	json_decref(then);
+	json_decref(was);
 	json_decref(now);
 	int result =
 		count ? error_set(error,
 				"%s: that run had another environment (%s); start a new run, and compare the two",
-				folder, first)
+				then->folder, first)
 		      : 0;
 	free(first);
 	return result;
@@ -157,7 +154,7 @@ int resume_check(const struct experiment *e, struct run_options *o, json_t **pro
 	*provenance = load_provenance(o->folder, error);
 	if (!*provenance || resume_options(&then, *provenance, o->folder, error) < 0 ||
 		check_options(o, &then, error) < 0 || check_inputs(e, o->folder, error) < 0 ||
-		check_environment(e, then.clock, *provenance, o->folder, error) < 0)
+		check_environment(e, &then, *provenance, error) < 0)
 		return -1;
 	o->selection = then.selection;
 	o->seed = then.seed;

@@ -37,6 +37,14 @@ int run_jobs(const char *text, int64_t *jobs)
 	return 0;
 }
 
+enum trial_clock run_clock(const struct run_options *o, const struct experiment *e)
+{
+	enum trial_clock clock = e->clock;
+	if (o->clock)
+		experiment_clock(o->clock, &clock);
+	return clock;
+}
+
 /* Every link of every configuration that the plan uses must find a back end, given what was proved so far. */
 static int check_links(const struct experiment *e, const struct plan *plan, const char *backend,
 	struct proofs *proofs, char **error)
@@ -172,7 +180,7 @@ static int summarize(const struct experiment *e, const struct results *results, 
 }
 
 /* Runs a checked plan. Returns the exit status. */
-static int carry_out(const struct experiment *e, const struct plan *plan, const struct run_options *o,
+static int carry_out(const struct experiment *e, const struct plan *plan, struct run_options *o,
 	const struct records *done, const struct proofs *proofs, const struct executor *executor,
 	json_t *environment, char **error)
 {
@@ -180,11 +188,11 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 	struct crew_tally tally = {0};
 	struct crew_options options = {.executor = executor,
 		.root = project_root(),
+		.clock = run_clock(o, e),
 		.backend = o->backend,
 		.proofs = proofs,
 		.jobs = o->jobs == RUN_JOBS_AUTO ? executor->jobs() : (unsigned)o->jobs,
 		.retries = e->retries};
-	experiment_clock(o->clock, &options.clock);
 	struct host *host = host_open(error);
 	if (!host)
 		return 2;
@@ -198,6 +206,7 @@ static int carry_out(const struct experiment *e, const struct plan *plan, const 
 		host_close(host);
 		return 2;
 	}
+	snprintf(o->made, sizeof o->made, "%s", results.folder);
 	options.stop_fd = signals();
 	options.until = stopping_rule(e, o, done);
 	struct progress *progress = progress_open(
@@ -244,14 +253,12 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	struct records done = {0};
 	struct proofs *proofs = NULL;
 	json_t *environment = NULL;
-	enum trial_clock clock = TRIAL_REAL;
 	int status = 2, awake = -1;
 	o->seed = o->seed >= 0 ? o->seed : (int64_t)e->seed;
 	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->backend = o->backend ? o->backend : e->backend;
 	o->clock = o->clock ? o->clock : experiment_clock_name(e->clock);
-	experiment_clock(o->clock, &clock);
-	const struct executor *executor = executor_of(clock);
+	const struct executor *executor = executor_of(run_clock(o, e));
 	o->selection.seed = (uint64_t)o->seed;
 	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_of(&needs, e, &plan, error) < 0 ||
 		needs_check_programs(&needs, error) < 0 || recall(&plan, e, o, &done, error) < 0) {

@@ -151,6 +151,7 @@ static void kernel_arguments(const struct run *run, struct arguments *a)
 	add(a, "norandmaps");
 	add(a, "noreboot");
 	add(a, "panic=-1");
+	add(a, "fb_tunnels=none"); /* no tunl0, gre0, sit0 in every namespace */
 	add(a, "con=null");
 	add(a, "ssl=null");
 	if (o->interactive) {
