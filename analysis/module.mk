@@ -14,4 +14,4 @@ BENCH += $(BUILD)/bench/bench_analysis
 $(BUILD)/bench/bench_analysis: tests/bench/analysis/bench_analysis.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC $<)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lpcap -lcrypto $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.a,$^) $(HARNESS_LIBS) $(LIB_LIBS)
