@@ -4,6 +4,7 @@
 #include "lib/base/error.h"
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Below this two threads gain nothing that their start does not cost. */
 #define TWO_THREADS_BYTES ((uint64_t)16 << 20)
@@ -119,45 +120,61 @@ static inline void prefetch_state(const struct flow *flow, const struct segment 
 	}
 }
 
-static inline void prefetch_samples(const struct flow *flow, const struct segment *segment)
+static inline const struct samples *samples_of(const struct flow *flow, const struct segment *segment)
 {
 	unsigned side = segment->from_second != flow->client_is_second;
-	const struct samples *samples = flow->direction[segment->payload ? side : !side].samples;
+	return flow->direction[segment->payload ? side : !side].samples;
+}
+
+static inline void prefetch_ring(const struct flow *flow, const struct segment *segment)
+{
+	const struct samples *samples = samples_of(flow, segment);
 	if (samples)
-		prefetch(samples, 64);
+		__builtin_prefetch(
+			&samples->ring[(segment->payload ? samples->head : samples->tail) & samples->mask], 1);
+}
+
+static void take_batch(struct tracker *tracker, const struct segment *segments, size_t count)
+{
+	struct flow *flows[PASS_BATCH];
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(&tracker->slots[segments[i].hash & tracker->slot_mask]);
+	for (size_t i = 0; i < count; i++) {
+		flows[i] = guess(tracker, &segments[i]);
+		if (flows[i])
+			__builtin_prefetch(flows[i]);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (flows[i])
+			prefetch_state(flows[i], &segments[i]);
+	for (size_t i = 0; i < count; i++) {
+		const struct samples *samples = flows[i] ? samples_of(flows[i], &segments[i]) : NULL;
+		if (samples)
+			prefetch(samples, segments[i].payload ? 64 : 128);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (flows[i])
+			prefetch_ring(flows[i], &segments[i]);
+	bool opened = false;
+	for (size_t i = 0; i < count; i++) {
+		struct flow *flow = flows[i];
+		/* The guess is right nearly always; a SYN may open a new flow, for the rest of the batch too. */
+		opened |= (segments[i].flags & TCP_SYN) != 0;
+		if (!flow || opened || memcmp(&flow->key, &segments[i].key, sizeof flow->key) != 0)
+			flow = tracker_find(tracker, &segments[i]);
+		if (!flow)
+			continue;
+		if (__builtin_expect(tracker->watcher != NULL, 0))
+			tracker->watcher->segment(tracker->watcher, tracker, flow, &segments[i]);
+		else
+			tcp_segment(tracker, flow, &segments[i]);
+	}
 }
 
 void pass_take(struct tracker *tracker, const struct segment *segments, size_t count)
 {
-	for (size_t from = 0; from < count; from += PASS_BATCH) {
-		size_t end = from + PASS_BATCH < count ? from + PASS_BATCH : count;
-		for (size_t i = from; i < end; i++)
-			__builtin_prefetch(&tracker->slots[segments[i].hash & tracker->slot_mask]);
-		for (size_t i = from; i < end; i++) {
-			const struct flow *flow = guess(tracker, &segments[i]);
-			if (flow)
-				prefetch(flow, 128);
-		}
-		for (size_t i = from; i < end; i++) {
-			const struct flow *flow = guess(tracker, &segments[i]);
-			if (flow)
-				prefetch_state(flow, &segments[i]);
-		}
-		for (size_t i = from; i < end; i++) {
-			const struct flow *flow = guess(tracker, &segments[i]);
-			if (flow)
-				prefetch_samples(flow, &segments[i]);
-		}
-		for (size_t i = from; i < end; i++) {
-			struct flow *flow = tracker_find(tracker, &segments[i]);
-			if (!flow)
-				continue;
-			if (__builtin_expect(tracker->watcher != NULL, 0))
-				tracker->watcher->segment(tracker->watcher, tracker, flow, &segments[i]);
-			else
-				tcp_segment(tracker, flow, &segments[i]);
-		}
-	}
+	for (size_t from = 0; from < count; from += PASS_BATCH)
+		take_batch(tracker, segments + from, from + PASS_BATCH < count ? PASS_BATCH : count - from);
 }
 
 static void run_alone(struct pass *pass)

@@ -108,13 +108,8 @@ bool handshake_accepts(
 		return !(segment->flags & TCP_RST) && side == REVERSE && (segment->flags & TCP_ACK) &&
 		       is_near(flow, side, segment, WINDOW_MOST) && is_second(tracker, from, segment);
 	}
-	if (__builtin_expect(is_near(flow, side, segment, WINDOW_MOST), 1)) {
-		/* What the connection before may have sent is taken for its own only when it fits better. */
-		return !flow->previous || is_near(flow, side, segment, WINDOW_SLACK * 16) ||
-		       !is_near(flow->previous,
-			       side ^ (flow->client_is_second != flow->previous->client_is_second), segment,
-			       WINDOW_SLACK * 16);
-	}
+	if (__builtin_expect(is_near(flow, side, segment, WINDOW_MOST), 1))
+		return true;
 	if ((segment->flags & TCP_RST) || !is_second(tracker, from, segment))
 		return false;
 	direction_reset(tracker, flow, side, segment->sequence);
@@ -125,6 +120,19 @@ bool handshake_accepts(
 			direction_reset(tracker, flow, !side, segment->acknowledgement);
 	}
 	return true;
+}
+
+struct flow *handshake_owner(struct flow *flow, const struct segment *segment)
+{
+	struct flow *previous = flow->previous;
+	unsigned side = segment->from_second != flow->client_is_second;
+	if (!previous || (segment->flags & TCP_SYN))
+		return flow;
+	bool begins = flow->syn_seen && !flow->syn_ack_seen && !flow->direction[REVERSE].started;
+	bool fits =
+		begins ? answers_syn(flow, side, segment) : is_near(flow, side, segment, WINDOW_SLACK * 16);
+	unsigned old_side = segment->from_second != previous->client_is_second;
+	return !fits && is_near(previous, old_side, segment, WINDOW_SLACK * 16) ? previous : flow;
 }
 
 bool handshake_opens_new_flow(const struct flow *flow, const struct segment *segment)
@@ -180,6 +188,7 @@ static bool syn_ack(struct tracker *tracker, struct flow *flow, unsigned side, c
 	from->syn = true;
 	from->mapping_base = 1;
 	flow->syn_ack_seen = true;
+	flow->settled = false;
 	if (flow->syn_ack_ns == NEVER)
 		flow->syn_ack_ns = segment->time_ns;
 	/* A refusal before it, or a stray reset, did not end the connection. */

@@ -57,6 +57,7 @@ static void mark_copy(struct tracker *tracker, struct connection *connection, st
 			struct join *join = join_of(tracker, flow);
 			if (join)
 				join->copy_of = other;
+			flow->copied = join != NULL;
 			return;
 		}
 	}

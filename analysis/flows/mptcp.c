@@ -169,10 +169,12 @@ static void rare_options(
 void mptcp_options(
 	struct tracker *tracker, struct flow *flow, unsigned direction, const struct segment *segment)
 {
-	flow->has_mptcp[direction] = true;
+	if (__builtin_expect(!flow->has_mptcp[direction], 0))
+		flow->has_mptcp[direction] = true;
 	if (__builtin_expect(!flow->connection, 0) && !connection_of(tracker, flow))
 		return;
-	flow->connection->option_seen = true;
+	if (__builtin_expect(!flow->connection->option_seen, 0))
+		flow->connection->option_seen = true;
 	if (__builtin_expect(segment->parsed.rare_count != 0, 0))
 		rare_options(tracker, flow, direction, segment);
 	if (segment->parsed.present & OPTION_DSS)

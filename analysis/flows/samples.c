@@ -1,13 +1,16 @@
 /* Samples: see the header. */
 #include "analysis/flows/samples.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct samples *samples_new(int64_t first_data_ns)
 {
 	/* The first ring lies behind: one allocation for most flows. */
-	struct samples *samples = calloc(1, sizeof *samples + SAMPLES_FIRST * sizeof *samples->ring);
+	size_t size = sizeof(struct samples) + SAMPLES_FIRST * sizeof(struct sample);
+	struct samples *samples = aligned_alloc(64, size);
 	if (!samples)
 		return NULL;
+	memset(samples, 0, size);
 	samples->ring = (struct sample *)(samples + 1);
 	samples->mask = SAMPLES_FIRST - 1;
 	samples->first_data_ns = first_data_ns;

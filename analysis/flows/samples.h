@@ -18,13 +18,16 @@ struct sample {
 };
 
 struct samples {
+	/* With each segment. */
 	uint32_t head, tail, mask; /* of the ring: [tail, head) */
-	uint32_t stamped;          /* acknowledgements that echo a timestamp under way */
 	uint32_t first_bytes;      /* of the first payload: they took no time that the capture shows */
 	struct sample *ring;
 	int64_t smoothed_ns, least_ns; /* 0: no sample yet */
 	int64_t first_data_ns;         /* of the direction's payload */
-	struct delays rtt;
+	uint32_t stamped;              /* acknowledgements that echo a timestamp under way */
+
+	/* With each acknowledgement. */
+	struct delays rtt __attribute__((aligned(64)));
 };
 
 struct samples *samples_new(int64_t first_data_ns);

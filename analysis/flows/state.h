@@ -132,23 +132,27 @@ struct join {
 };
 
 struct flow {
+	/* With every packet. */
 	struct flow_key key;
 	struct connection *connection; /* NULL: no data, no MPTCP option so far */
 	uint32_t index;                /* in the file, by first packet */
-	uint32_t hash;
-	uint32_t syn_sequence;
-	uint16_t syn_data;     /* bytes of payload in the SYN that the other side has not taken */
-	bool client_is_second; /* the client is the key's second endpoint */
-	bool flipped;          /* the client is the connection's server: a subflow opened by the server */
+	bool client_is_second;         /* the client is the key's second endpoint */
+	bool flipped; /* the client is the connection's server: a subflow opened by the server */
+	bool copied;  /* its join says of which flow it is a copy */
+	bool settled; /* the handshake is over and nothing else was on these endpoints: numbers decide alone */
+	bool has_mptcp[2];
+	uint16_t syn_data; /* bytes of payload in the SYN that the other side has not taken */
+
 	struct join *join;     /* by MP_JOIN, or a copy */
 	struct flow *previous; /* on the same endpoints, before; packets may still be its own */
 	int64_t syn_ns, syn_ack_ns, established_ns, ended_ns; /* NEVER: not seen */
+	uint32_t syn_sequence;
+	uint32_t other_base; /* of the SYN/ACK before the last, when they differ */
 	bool joined;
-	bool has_mptcp[2];
 	bool closed_by_server; /* who ended it first */
 	bool syn_seen, syn_ack_seen, syn_ack_changed;
-	uint8_t ecn_setup;   /* bits: 1 asked for by the client's SYN, 2 agreed by the server's */
-	uint32_t other_base; /* of the SYN/ACK before the last, when they differ */
+	uint8_t ecn_setup; /* bits: 1 asked for by the client's SYN, 2 agreed by the server's */
+
 	struct flow_direction direction[2]; /* FORWARD: from the flow's client */
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct flow) == FLOW_BYTES, "what a flow of one packet costs, but for its slot");
@@ -306,6 +310,8 @@ bool handshake_accepts(
 	struct tracker *tracker, struct flow *flow, unsigned side, const struct segment *segment);
 void handshake_ending(
 	struct tracker *tracker, struct flow *flow, unsigned side, const struct segment *segment);
+/* The flow itself, or the one before on its endpoints where the segment fits that better. */
+struct flow *handshake_owner(struct flow *flow, const struct segment *segment);
 bool handshake_opens_new_flow(const struct flow *flow, const struct segment *segment);
 void direction_start(struct flow_direction *direction, uint32_t base);
 void direction_reset(struct tracker *tracker, struct flow *flow, unsigned side, uint32_t base);
@@ -359,7 +365,7 @@ static inline unsigned connection_direction(const struct flow *flow, unsigned di
 
 static inline bool flow_is_copy(const struct flow *flow)
 {
-	return __builtin_expect(flow->join != NULL, 0) && flow->join->copy_of;
+	return __builtin_expect(flow->copied, 0);
 }
 
 /* Whether subflow bytes become the connection's by DSS mappings, and not as they are. */

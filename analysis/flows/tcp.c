@@ -314,6 +314,24 @@ static void established(struct tracker *tracker, struct flow *flow, const struct
 	flow->established_ns = segment->time_ns;
 }
 
+/* Numbers that lie within the largest window of what is known: nearly always. */
+static inline bool is_plain(const struct flow *flow, unsigned side, const struct segment *segment)
+{
+	const struct flow_direction *from = &flow->direction[side], *peer = &flow->direction[!side];
+	const uint32_t reach = 1u << 30;
+	uint32_t sent = segment->sequence - from->base - (uint32_t)from->seen.edge;
+	uint32_t acked = segment->acknowledgement - peer->base - (uint32_t)peer->acked;
+	return flow->settled && !(segment->flags & TCP_SYN) && (segment->flags & TCP_ACK) &&
+	       !from->seen.list && sent + reach <= 2 * reach && acked + reach <= 2 * reach;
+}
+
+/* From now on the numbers decide alone. */
+static void settle(struct flow *flow)
+{
+	flow->settled = flow->direction[0].started && flow->direction[1].started && !flow->previous &&
+			(flow->established_ns != NEVER || (!flow->syn_seen && !flow->syn_ack_seen));
+}
+
 /* Whether the segment changes more than counters of packets. */
 static bool belongs(struct tracker *tracker, struct flow *flow, unsigned side, const struct segment *segment)
 {
@@ -369,6 +387,8 @@ static void take_payload(
 
 void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segment *segment)
 {
+	if (__builtin_expect(!flow->settled, 0))
+		flow = handshake_owner(flow, segment);
 	unsigned side = segment->from_second != flow->client_is_second;
 	struct flow_direction *from = &flow->direction[side];
 	if (__builtin_expect(is_duplicate(from, segment), 0)) {
@@ -387,7 +407,7 @@ void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segmen
 				     (segment->flags & (TCP_ECE | TCP_CWR)),
 		    0))
 		rare(tracker, flow, side, segment);
-	if (__builtin_expect(!belongs(tracker, flow, side, segment), 0)) {
+	if (__builtin_expect(!is_plain(flow, side, segment), 0) && !belongs(tracker, flow, side, segment)) {
 		discard(tracker, from, segment);
 		return;
 	}
@@ -400,9 +420,12 @@ void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segmen
 	if (segment->parsed.present & OPTION_MPTCP)
 		mptcp_options(tracker, flow, side, segment);
 	if (segment->flags & TCP_ACK) {
-		if (__builtin_expect(flow->established_ns == NEVER, 0) && side == FORWARD &&
-			flow->syn_ack_seen && !(segment->flags & (TCP_SYN | TCP_RST)))
-			established(tracker, flow, segment);
+		if (__builtin_expect(!flow->settled, 0)) {
+			if (flow->established_ns == NEVER && side == FORWARD && flow->syn_ack_seen &&
+				!(segment->flags & (TCP_SYN | TCP_RST)))
+				established(tracker, flow, segment);
+			settle(flow);
+		}
 		if (__builtin_expect(is_empty_keepalive(from, segment), 0))
 			cold_of(tracker, from)->empty_keepalives++;
 		acknowledge(tracker, flow, side, segment);

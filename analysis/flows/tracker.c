@@ -248,7 +248,6 @@ static struct flow *new_flow(struct tracker *tracker, const struct segment *segm
 		return NULL;
 	}
 	flow->key = segment->key;
-	flow->hash = segment->hash;
 	flow->syn_ns = flow->syn_ack_ns = flow->established_ns = flow->ended_ns = NEVER;
 	if ((segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		flow->client_is_second = segment->from_second;

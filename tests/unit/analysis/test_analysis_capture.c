@@ -1,8 +1,8 @@
 /* Unit: the capture reader and the link and network headers: formats, byte orders, time units, link types,
  * tags, extension headers, fragments, snap lengths. */
+#include "analysis/flows/ranges.h"
 #include "analysis/input/capture.h"
 #include "analysis/input/decode.h"
-#include "analysis/flows/ranges.h"
 #include "tests/unit/check.h"
 #include <stdbool.h>
 #include <stdio.h>
