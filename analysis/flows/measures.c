@@ -94,8 +94,15 @@ uint64_t *series_at(struct series *series, int64_t index, struct series_budget *
 		budget->dropped++;
 		return NULL;
 	}
-	if (!series->count)
+	if (!series->count) {
+		/* Zeros before the first cost no memory here, but in every report. */
+		if (budget->entries + at > SERIES_BUDGET) {
+			budget->dropped++;
+			return NULL;
+		}
+		budget->entries += at;
 		series->first = (uint32_t)at;
+	}
 	if (at < series->first) {
 		/* Earlier than the first: a clock that stepped back. Room before it is made exactly. */
 		size_t more = series->first - at;
