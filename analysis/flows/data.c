@@ -164,21 +164,6 @@ static bool has_joined(const struct connection *connection)
 	return false;
 }
 
-/* Whether bytes from `position` on, which no mapping covers, mean that MPTCP ended (RFC 8684, section 3.7): they are
- * next in order, their segment has no MPTCP option at all, and where mappings count from is known. */
-static bool ends_mappings(const struct flow *flow, const struct flow_direction *from, uint64_t position,
-	const struct segment *segment)
-{
-	const struct connection *connection = flow->connection;
-	if (connection->fallback)
-		return true;
-	if (!segment || flow->joined || segment->options_cut ||
-		(segment->parsed.present & (OPTION_MPTCP | OPTION_MALFORMED)) || !from->mapping_base ||
-		ranges_count(&from->seen) || from->seen.edge <= position)
-		return false;
-	return !has_joined(connection);
-}
-
 void data_fall_back(struct flow *flow, unsigned direction, enum fallback reason, int64_t now_ns)
 {
 	struct connection *connection = flow->connection;
@@ -192,17 +177,38 @@ void data_fall_back(struct flow *flow, unsigned direction, enum fallback reason,
 	mptcp_event(connection, &event);
 }
 
-/* Of a connection that fell back the bytes are numbered on from the last mapping; without any from the first. */
+/* Of a connection that fell back the receiver appends what comes: the first byte without a mapping follows the
+ * highest one that had one. */
 static void go_on(struct tracker *tracker, struct flow *flow, unsigned direction, int64_t now_ns)
 {
 	struct flow_direction *from = &flow->direction[direction];
-	struct mapping on = {ORIGIN, UINT64_MAX, ORIGIN};
-	if (from->mapping.end) {
-		on.start = from->mapping.end;
-		on.data = from->mapping.data + (from->mapping.end - from->mapping.start);
+	const struct data_direction *data = &flow->connection->data[connection_direction(flow, direction)];
+	const struct ranges *kept = from->cold ? from->cold->unmapped : NULL;
+	if (!kept || !ranges_count(kept))
+		return;
+	const struct mapping on = {
+		kept->list->beyond[0].start, UINT64_MAX, data->started ? ranges_high(&data->seen) : ORIGIN};
+	data_map(tracker, flow, direction, &on, now_ns);
+}
+
+/* MPTCP has ended when bytes without a mapping are next in order, their segment has no MPTCP option at all, and
+ * where mappings count from is known (RFC 8684, section 3.7). */
+void data_check_mappings(
+	struct tracker *tracker, struct flow *flow, unsigned direction, const struct segment *segment)
+{
+	struct flow_direction *from = &flow->direction[direction];
+	struct connection *connection = flow->connection;
+	if (!connection || !connection->mptcp || !from->cold->unmapped || !ranges_count(from->cold->unmapped))
+		return;
+	if (!connection->fallback) {
+		if (flow->joined || segment->options_cut ||
+			(segment->parsed.present & (OPTION_MPTCP | OPTION_MALFORMED)) ||
+			!from->mapping_base || ranges_count(&from->seen) || has_joined(connection))
+			return;
+		data_fall_back(flow, direction,
+			from->mapping.end ? FALLBACK_OPTIONS_STOPPED : FALLBACK_NO_MAPPING, segment->time_ns);
 	}
-	if (on.start != UINT64_MAX)
-		data_map(tracker, flow, direction, &on, now_ns);
+	go_on(tracker, flow, direction, segment->time_ns);
 }
 
 void data_syn(struct tracker *tracker, struct flow *flow, uint64_t taken, int64_t now_ns)
@@ -223,7 +229,7 @@ void data_syn(struct tracker *tracker, struct flow *flow, uint64_t taken, int64_
 }
 
 static void fresh_mapped(struct tracker *tracker, struct flow *flow, unsigned direction, uint64_t start,
-	uint64_t end, const struct segment *segment, int64_t now_ns)
+	uint64_t end, int64_t now_ns)
 {
 	struct flow_direction *from = &flow->direction[direction];
 	while (start < end) {
@@ -234,14 +240,6 @@ static void fresh_mapped(struct tracker *tracker, struct flow *flow, unsigned di
 		} else {
 			until = next_mapping(from, start, end);
 			keep_unmapped(tracker, from, start, until, now_ns);
-			if (from->mapping.end != UINT64_MAX && ends_mappings(flow, from, start, segment)) {
-				if (!flow->connection->fallback)
-					data_fall_back(flow, direction,
-						from->mapping.end ? FALLBACK_OPTIONS_STOPPED
-								  : FALLBACK_NO_MAPPING,
-						now_ns);
-				go_on(tracker, flow, direction, now_ns);
-			}
 		}
 		start = until;
 	}
@@ -267,7 +265,7 @@ void data_fresh(struct tracker *tracker, struct flow *flow, unsigned direction, 
 	if (flow_is_copy(flow))
 		return;
 	if (connection_is_mapped(connection)) {
-		fresh_mapped(tracker, flow, direction, start, end, segment, now_ns);
+		fresh_mapped(tracker, flow, direction, start, end, now_ns);
 		return;
 	}
 	struct data_direction *data = &connection->data[connection_direction(flow, direction)];

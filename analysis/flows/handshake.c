@@ -22,8 +22,13 @@ void direction_reset(struct tracker *tracker, struct flow *flow, unsigned side, 
 	struct flow_direction *direction = &flow->direction[side];
 	struct cold *cold = cold_of(tracker, direction);
 	cold->discarded_bytes = direction->payload_bytes - cold->retransmitted_bytes - cold->keepalives;
-	cold->below_bytes = 0;
-	cold->sacked = cold->floor = cold->mapped_high = ORIGIN;
+	cold->below_bytes = cold->unmapped_bytes = cold->probe = 0;
+	if (cold->unmapped)
+		ranges_free(cold->unmapped);
+	free(cold->unmapped);
+	cold->unmapped = NULL;
+	cold->sacked = 0;
+	cold->floor = cold->mapped_high = ORIGIN;
 	cold->older_next = 0;
 	free(cold->older);
 	cold->older = NULL;

@@ -51,7 +51,7 @@ struct again {
 
 /* What most directions of most flows never have. */
 struct cold {
-	uint64_t sacked; /* highest position that the other side's SACK blocks named */
+	uint64_t sacked; /* highest position that the other side's SACK blocks named; 0: none */
 	uint64_t retransmitted_bytes, reinjected_bytes, discarded_bytes, below_bytes;
 	uint64_t recovery_end;
 	uint64_t floor; /* lowest position seen, when the capture began in mid-connection */
@@ -349,6 +349,9 @@ void data_acknowledged(
 void data_reset(struct data_direction *data);
 /* The SYN's payload was taken (TCP Fast Open, RFC 7413): `taken` bytes of it. */
 void data_syn(struct tracker *tracker, struct flow *flow, uint64_t taken, int64_t now_ns);
+/* After a segment's payload: whether bytes that wait for a mapping will ever have one. */
+void data_check_mappings(
+	struct tracker *tracker, struct flow *flow, unsigned direction, const struct segment *segment);
 /* The connection goes on as plain TCP from now on, in both directions. */
 void data_fall_back(struct flow *flow, unsigned direction, enum fallback reason, int64_t now_ns);
 

@@ -17,6 +17,10 @@ struct fresh_context {
 static void fresh(void *context, uint64_t start, uint64_t end)
 {
 	const struct fresh_context *to = context;
+	/* Sent before the first byte that this capture showed. */
+	if (start < ORIGIN)
+		cold_of(to->tracker, &to->flow->direction[to->direction])->below_bytes +=
+			(end < ORIGIN ? end : ORIGIN) - start;
 	data_fresh(to->tracker, to->flow, to->direction, start, end, to->segment, to->segment->time_ns);
 }
 
@@ -121,7 +125,7 @@ static void advance(struct tracker *tracker, struct flow *flow, unsigned directi
 	bool waited = data->duplicate_run >= 3;
 	if (__builtin_expect(data->cold != NULL, 0)) {
 		struct cold *cold = data->cold;
-		waited |= cold->sacked > before && cold->sacked > ORIGIN;
+		waited |= cold->sacked > before;
 		if (cold->probe && ack > cold->probe)
 			take_probe(tracker, flow, !direction, segment);
 		if (data->reset && ack > cold->reset_high)
@@ -194,13 +198,11 @@ static bool is_window_probe(const struct flow_direction *from, const struct flow
 }
 
 /* Below the first byte that this capture showed: new here, though sent before. */
-static void below_first(
-	struct tracker *tracker, struct flow_direction *from, uint64_t start, uint64_t end, int64_t now_ns)
+static void below_first(struct tracker *tracker, struct flow_direction *from, uint64_t start, int64_t now_ns)
 {
 	struct cold *cold = cold_of(tracker, from);
 	if (start >= cold->floor)
 		return;
-	cold->below_bytes += (end < cold->floor ? end : cold->floor) - start;
 	ranges_lower(&from->seen, start, cold->floor, now_ns);
 	cold->floor = start;
 }
@@ -234,10 +236,12 @@ static void payload(
 			return;
 		}
 		if (start < ORIGIN && !from->syn)
-			below_first(tracker, from, start, end, now_ns);
+			below_first(tracker, from, start, now_ns);
 		struct fresh_context context = {tracker, flow, direction, segment};
 		fresh_bytes = ranges_add_anywhere(&from->seen, start, end, now_ns, fresh, &context);
 	}
+	if (__builtin_expect(from->cold != NULL, 0) && from->cold->unmapped)
+		data_check_mappings(tracker, flow, direction, segment);
 	if (start >= high) {
 		from->newest_ns = now_ns;
 		from->newest_stamp =
@@ -260,8 +264,8 @@ static void first_payload(
 		uint64_t shift = unwrap(from->base, segment->sequence, from->acked) - ORIGIN;
 		from->base = segment->sequence;
 		from->acked -= shift;
-		if (from->cold)
-			from->cold->sacked = ORIGIN;
+		if (from->cold && from->cold->sacked)
+			from->cold->sacked -= shift;
 	}
 	(void)tracker;
 }

@@ -97,7 +97,7 @@ struct cold *cold_of(struct tracker *tracker, struct flow_direction *direction)
 		memset(&nobody, 0, sizeof nobody);
 		return &nobody;
 	}
-	cold->sacked = cold->mapped_high = cold->floor = ORIGIN;
+	cold->mapped_high = cold->floor = ORIGIN;
 	return direction->cold = cold;
 }
 
