@@ -210,7 +210,10 @@ bool handshake_syn(struct tracker *tracker, struct flow *flow, unsigned side, co
 {
 	struct flow_direction *from = &flow->direction[side];
 	uint32_t base = segment->sequence + 1;
-	cold_of(tracker, from)->syn_packets++;
+	if (from->syn_packets < UINT8_MAX)
+		from->syn_packets++;
+	else
+		cold_of(tracker, from)->syn_packets++;
 	if (segment->flags & TCP_ACK)
 		return syn_ack(tracker, flow, side, segment);
 	if (!from->started)

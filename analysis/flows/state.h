@@ -67,7 +67,8 @@ struct cold {
 	uint64_t spurious_acked, spurious_dsack, spurious_timestamp;
 	uint64_t kind[RECOVERY_KINDS]; /* retransmitted and recovered packets by kind */
 	uint64_t duplicate_acks, sack_packets, dsack_packets, zero_windows, keepalives, empty_keepalives;
-	uint64_t zero_window_probes, syn_packets, fin_packets, reset_packets, resets_ignored;
+	uint64_t syn_packets; /* beyond 255 */
+	uint64_t zero_window_probes, fin_packets, reset_packets, resets_ignored;
 	uint64_t stray_packets, duplicate_packets;
 	uint64_t malformed_options, cut_options, join_packets, malformed_mappings;
 	uint64_t ect_packets, ce_packets, ece_packets, cwr_packets;
@@ -75,8 +76,7 @@ struct cold {
 	uint64_t reset_high; /* beyond what had been sent when a reset came */
 	uint32_t older_next, again_next;
 	uint32_t suspect; /* a wire number far from all others, seen once */
-	uint16_t mss;     /* 0: none sent */
-	bool sack_permitted, timestamps, suspected, acked_unseen;
+	bool suspected;
 };
 
 /* One direction of a flow: what its sender sent, and how the other side acknowledged it. Ordered by who
@@ -113,6 +113,9 @@ struct flow_direction {
 	int64_t newest_ns; /* time of the segment with the highest position */
 	int64_t last_data_ns;
 	uint32_t payload_packets;
+	uint16_t mss;        /* 0: none sent */
+	uint8_t syn_packets; /* up to 255; more are counted in cold */
+	uint8_t sack_permitted : 1, timestamps : 1;
 	int64_t first_ns;
 };
 _Static_assert(sizeof(struct flow_direction) == 192, "three cache lines");

@@ -51,18 +51,16 @@ static inline bool is_duplicate(struct flow_direction *from, const struct segmen
 	return false;
 }
 
-static void learn_options(
-	struct tracker *tracker, struct flow *flow, unsigned side, const struct segment *segment)
+static void learn_options(struct flow *flow, unsigned side, const struct segment *segment)
 {
 	struct flow_direction *from = &flow->direction[side];
 	const struct tcp_options *options = &segment->parsed;
-	struct cold *cold = cold_of(tracker, from);
 	if (options->present & OPTION_MSS)
-		cold->mss = options->mss;
+		from->mss = options->mss;
 	if (options->present & OPTION_WINDOW_SCALE)
 		from->window_scale = options->window_scale;
-	cold->sack_permitted |= (options->present & OPTION_SACK_PERMITTED) != 0;
-	cold->timestamps |= (options->present & OPTION_TIMESTAMP) != 0;
+	from->sack_permitted |= (options->present & OPTION_SACK_PERMITTED) != 0;
+	from->timestamps |= (options->present & OPTION_TIMESTAMP) != 0;
 	/* RFC 3168, section 6.1.1. */
 	if (side == FORWARD && (segment->flags & (TCP_ACK | TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
 		flow->ecn_setup |= 1;
@@ -255,8 +253,7 @@ static void payload(
 }
 
 /* The first payload of a direction. */
-static void first_payload(
-	struct tracker *tracker, struct flow *flow, unsigned side, const struct segment *segment)
+static void first_payload(struct flow *flow, unsigned side, const struct segment *segment)
 {
 	struct flow_direction *from = &flow->direction[side];
 	/* Without a SYN the first byte captured is ORIGIN: what an ACK named before was sent before. */
@@ -267,7 +264,6 @@ static void first_payload(
 		if (from->cold && from->cold->sacked)
 			from->cold->sacked -= shift;
 	}
-	(void)tracker;
 }
 
 static inline void window(struct tracker *tracker, struct flow_direction *from, const struct segment *segment)
@@ -416,11 +412,11 @@ void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segmen
 		return;
 	}
 	if (__builtin_expect(segment->flags & TCP_SYN, 0))
-		learn_options(tracker, flow, side, segment);
+		learn_options(flow, side, segment);
 	else if (__builtin_expect(!from->started, 0) && !(segment->flags & TCP_RST))
 		direction_start(from, segment->sequence);
 	if (segment->payload && __builtin_expect(from->samples == NULL, 0))
-		first_payload(tracker, flow, side, segment);
+		first_payload(flow, side, segment);
 	if (segment->parsed.present & OPTION_MPTCP)
 		mptcp_options(tracker, flow, side, segment);
 	if (segment->flags & TCP_ACK) {

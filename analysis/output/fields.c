@@ -59,8 +59,7 @@ static struct value missing(struct subject *s)
 /* RFC 7323, section 2.2: scaled when both SYNs said so; a SYN/ACK says so only to a SYN that did. */
 static struct value window_max(struct subject *s)
 {
-	bool own = s->from->cold && s->from->cold->syn_packets,
-	     other = s->peer->cold && s->peer->cold->syn_packets;
+	bool own = s->from->syn_packets, other = s->peer->syn_packets;
 	unsigned scale = s->from->window_scale;
 	if (own && other)
 		scale = scale != NO_SCALE && s->peer->window_scale != NO_SCALE ? scale : 0;
@@ -102,7 +101,7 @@ COLD_COUNT(zero_windows, zero_windows)
 COLD_COUNT(keepalives, keepalives)
 COLD_COUNT(empty_keepalives, empty_keepalives)
 COLD_COUNT(window_probes, zero_window_probes)
-COLD_COUNT(syn_packets, syn_packets)
+FIELD(syn_packets, value_count(s->from->syn_packets + cold(s)->syn_packets))
 COLD_COUNT(fin_packets, fin_packets)
 FIELD(fin_again, value_count(cold(s)->fin_packets ? cold(s)->fin_packets - 1 : 0))
 COLD_COUNT(reset_packets, reset_packets)
@@ -118,10 +117,10 @@ FIELD(option_bytes, value_count(s->from->option_bytes))
 FIELD(mptcp_bytes, value_count(s->from->mptcp_bytes))
 COLD_COUNT(direction_malformed_options, malformed_options)
 COLD_COUNT(direction_cut_options, cut_options)
-FIELD(mss, cold(s)->mss ? value_count(cold(s)->mss) : value_null())
+FIELD(mss, s->from->mss ? value_count(s->from->mss) : value_null())
 FIELD(window_scale, s->from->window_scale != NO_SCALE ? value_count(s->from->window_scale) : value_null())
-FIELD(sack_permitted, value_bool(cold(s)->sack_permitted))
-FIELD(timestamps, value_bool(cold(s)->timestamps))
+FIELD(sack_permitted, value_bool(s->from->sack_permitted))
+FIELD(timestamps, value_bool(s->from->timestamps))
 FIELD(direction_mptcp_seen, value_bool(s->flow->has_mptcp[s->side]))
 FIELD(direction_fin, value_bool(s->from->fin))
 FIELD(reset_seen, value_bool(cold(s)->reset_packets > 0))
