@@ -221,9 +221,12 @@ void data_syn(struct tracker *tracker, struct flow *flow, uint64_t taken, int64_
 	}
 	/* RFC 8684, appendix B: they have no mapping, and come before the connection's first byte. */
 	struct data_direction *data = &flow->connection->data[connection_direction(flow, FORWARD)];
-	if (data->started || !data->based)
+	if (data->started)
 		return;
+	data->based = true; /* though the number of its first byte may come later, with the client's key */
 	data->seen.edge = data->floor = ORIGIN - taken;
+	/* Mappings count from behind them (Linux: ssn_offset). */
+	flow->direction[FORWARD].mapping_base = 1 - (uint32_t)taken;
 	const struct mapping syn = {ORIGIN, ORIGIN + taken, ORIGIN - taken};
 	map_bytes(tracker, flow, FORWARD, &syn, ORIGIN, ORIGIN + taken, now_ns);
 }

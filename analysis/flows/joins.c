@@ -128,7 +128,7 @@ static void learn_key(struct tracker *tracker, struct flow *flow, unsigned side,
 	connection->token[side] = number;
 	token_set(tracker, &tracker->tokens, number, connection, (uint8_t)side);
 	struct data_direction *data = &connection->data[side];
-	if (!data->started) {
+	if (!data->started || !data->numbered) {
 		data->base = initial + 1;
 		data->numbered = data->based = true;
 	}
