@@ -189,11 +189,11 @@ static int draw(struct graph *graph, const char *path, char **error)
 	gnuplot_panels(&gnuplot, PANELS);
 	fprintf(gnuplot.script,
 		"set title 'sequence numbers, %s'\nset ylabel 'MB'\n"
-		"plot $acked with steps linecolor rgb 'gray50' title 'acknowledged', "
+		"plot $acked with points pointtype 7 pointsize 0.15 linecolor rgb 'gray50' title 'acknowledged', "
 		"$sent with points pointtype 7 pointsize 0.25 linecolor rgb 'blue' title 'sent', "
 		"$again with points pointtype 7 pointsize 0.5 linecolor rgb 'red' title 'sent again'\n"
 		"set title 'outstanding bytes and window'\nset ylabel 'kB'\nset yrange [0:*]\n"
-		"plot $window with steps linecolor rgb 'gray50' title 'window', $outstanding with steps linecolor rgb 'blue' title 'outstanding'\n"
+		"plot $window with steps linecolor rgb 'gray50' title 'window', $outstanding with points pointtype 7 pointsize 0.2 linecolor rgb 'blue' title 'outstanding'\n"
 		"set title 'round trips'\nset ylabel 'ms'\n"
 		"plot $rtt with points pointtype 7 pointsize 0.3 linecolor rgb 'dark-green' title 'RTT'\n",
 		graph->direction ? "reverse" : "forward");

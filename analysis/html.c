@@ -12,7 +12,7 @@ enum { CONNECTIONS_MOST = 500 };
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>TCP and MPTCP flows</title>\n<style>\n"
 	"body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#222;background:#fff}\n"
-	"table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-size:13px}th,td{border-bottom:1px solid #ddd;padding:.2rem .6rem;text-align:right}\n"
+	"table{display:block;overflow-x:auto;border-collapse:collapse;margin:.5rem 0 1.5rem;font-size:13px}th,td{border-bottom:1px solid #ddd;padding:.2rem .6rem;text-align:right}\n"
 	"th{background:#f5f5f5}td.l,th.l{text-align:left}.warn{color:#a40000}svg{max-width:100%;height:auto}\n"
 	"@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}th{background:#282828}th,td{border-color:#444}.warn{color:#ff8a80}}\n"
 	"</style></head><body>\n";
@@ -184,7 +184,8 @@ static void file(struct emitter *emitter, const struct pass *pass)
 		(unsigned long long)pass->decoded[DECODE_TCP]);
 	for (size_t i = 0; i < SIZE(remarks); i++) {
 		struct value value = field_value(&subject, file_fields, remarks[i]);
-		if (value.count)
+		bool of_clock = strcmp(remarks[i], "clock_back_packets") == 0;
+		if (value.count && (!of_clock || pass->backwards_most_ns >= CLOCK_BACK_REMARKED_NS))
 			emit_printf(emitter, "<p class=\"warn\">%s: %llu</p>\n", remarks[i],
 				(unsigned long long)value.count);
 	}

@@ -131,7 +131,8 @@ static inline void prefetch_ring(const struct flow *flow, const struct segment *
 	const struct samples *samples = samples_of(flow, segment);
 	if (samples)
 		__builtin_prefetch(
-			&samples->ring[(segment->payload ? samples->head : samples->tail) & samples->mask], 1);
+			&samples->ring[(segment->payload ? samples->head : samples->tail) & samples->mask],
+			1);
 }
 
 static void take_batch(struct tracker *tracker, const struct segment *segments, size_t count)

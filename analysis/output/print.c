@@ -241,7 +241,6 @@ static void print_remarks(struct emitter *emitter, struct subject *subject)
 			"packets captured twice (a mirror port, several interfaces): counted apart"},
 		{"stray_packets",
 			"packets that do not belong to the connection on their ports: counted apart"},
-		{"clock_back_packets", "packets earlier than the one before them: the clock went back"},
 		{"left_out_packets", "packets left out by the filter or the span"},
 		{"series_dropped", "series entries beyond the memory for them"},
 	};
@@ -253,8 +252,10 @@ static void print_remarks(struct emitter *emitter, struct subject *subject)
 		if (subject->pass->decoder.tunnels[i])
 			emit_printf(emitter, "  %llu TCP packets within %s\n",
 				(unsigned long long)subject->pass->decoder.tunnels[i], tunnel_name(i));
-	if (subject->pass->backwards)
-		emit_printf(emitter, "  the clock went back by up to %.6f s\n",
+	if (subject->pass->backwards_most_ns >= CLOCK_BACK_REMARKED_NS)
+		emit_printf(emitter,
+			"  %llu packets earlier than the one before them: the clock went back, by up to %.6f s\n",
+			(unsigned long long)subject->pass->backwards,
 			(double)subject->pass->backwards_most_ns / 1e9);
 }
 

@@ -6,6 +6,9 @@
 #include "analysis/output/emit.h"
 #include "analysis/pass.h"
 
+/* Packets of several interfaces are a little out of order; a clock that went back is worth a remark from here on. */
+#define CLOCK_BACK_REMARKED_NS ((int64_t)1000000)
+
 /* What a field is of. */
 struct subject {
 	const struct pass *pass;
