@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct samples *samples_new(int64_t first_data_ns)
+struct samples *samples_new(void)
 {
 	/* The first ring lies behind: one allocation for most flows. */
 	size_t size = sizeof(struct samples) + SAMPLES_FIRST * sizeof(struct sample);
@@ -13,7 +13,6 @@ struct samples *samples_new(int64_t first_data_ns)
 	memset(samples, 0, size);
 	samples->ring = (struct sample *)(samples + 1);
 	samples->mask = SAMPLES_FIRST - 1;
-	samples->first_data_ns = first_data_ns;
 	return samples;
 }
 

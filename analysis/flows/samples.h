@@ -23,14 +23,14 @@ struct samples {
 	uint32_t first_bytes;      /* of the first payload: they took no time that the capture shows */
 	struct sample *ring;
 	int64_t smoothed_ns, least_ns; /* 0: no sample yet */
-	int64_t first_data_ns;         /* of the direction's payload */
+	int64_t first_data_ns;         /* of the direction's payload, when first_bytes is not 0 */
 	uint32_t stamped;              /* acknowledgements that echo a timestamp under way */
 
 	/* With each acknowledgement. */
 	struct delays rtt __attribute__((aligned(64)));
 };
 
-struct samples *samples_new(int64_t first_data_ns);
+struct samples *samples_new(void);
 void samples_free(struct samples *samples);
 
 /* The ring is full: larger, or thinner. */

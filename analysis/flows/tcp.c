@@ -205,6 +205,13 @@ static void below_first(struct tracker *tracker, struct flow_direction *from, ui
 	cold->floor = start;
 }
 
+static inline bool has_samples(struct tracker *tracker, struct flow_direction *from)
+{
+	if (__builtin_expect(!from->samples, 0) && !(from->samples = samples_new()))
+		tracker->out_of_memory = true;
+	return from->samples != NULL;
+}
+
 static void payload(
 	struct tracker *tracker, struct flow *flow, unsigned direction, const struct segment *segment)
 {
@@ -213,12 +220,12 @@ static void payload(
 	uint32_t sequence = segment->sequence + ((segment->flags & TCP_SYN) != 0);
 	uint64_t high = ranges_high(&from->seen);
 	uint64_t start = unwrap(from->base, sequence, high), end = start + segment->payload;
-	if (__builtin_expect(!from->samples, 0) && !(from->samples = samples_new(now_ns))) {
-		tracker->out_of_memory = true;
+	if (!has_samples(tracker, from))
 		return;
-	}
-	if (__builtin_expect(!from->samples->first_bytes, 0))
+	if (__builtin_expect(!from->samples->first_bytes, 0)) {
 		from->samples->first_bytes = segment->payload;
+		from->samples->first_data_ns = now_ns;
+	}
 	uint64_t fresh_bytes = segment->payload;
 	if (__builtin_expect(
 		    start == from->seen.edge && !ranges_count(&from->seen) && segment->payload > 1, 1)) {
@@ -245,7 +252,8 @@ static void payload(
 		from->newest_stamp =
 			segment->parsed.present & OPTION_TIMESTAMP ? segment->parsed.timestamp : 0;
 		if (!(segment->flags & TCP_SYN))
-			samples_sent(from->samples, end, from->newest_stamp, now_ns);
+			samples_sent(from->samples, end + ((segment->flags & TCP_FIN) != 0),
+				from->newest_stamp, now_ns);
 	} else {
 		again_below_highest(tracker, flow, direction, segment, start, end, high, fresh_bytes);
 	}
@@ -312,6 +320,28 @@ static void established(struct tracker *tracker, struct flow *flow, const struct
 		segment->acknowledgement == flow->other_base)
 		direction_reset(tracker, flow, REVERSE, flow->other_base);
 	flow->established_ns = segment->time_ns;
+	/* The handshake's own round trips, where nothing was sent twice. */
+	if (segment->acknowledgement != server->base || server->syn_packets != 1 ||
+		!has_samples(tracker, server))
+		return;
+	samples_measured(server->samples, segment->time_ns - flow->syn_ack_ns);
+	struct flow_direction *client = &flow->direction[FORWARD];
+	if (client->syn_packets == 1 && flow->syn_ns != NEVER && has_samples(tracker, client))
+		samples_measured(client->samples, flow->syn_ack_ns - flow->syn_ns);
+}
+
+/* A FIN has a number of its own, and an acknowledgement of it. */
+static void lone_fin(struct tracker *tracker, struct flow_direction *from, const struct segment *segment)
+{
+	uint64_t high = ranges_high(&from->seen), position = unwrap(from->base, segment->sequence, high);
+	if (!from->started || !has_samples(tracker, from))
+		return;
+	if (from->fin || position < high)
+		samples_forget(from->samples);
+	else
+		samples_sent(from->samples, position + 1,
+			segment->parsed.present & OPTION_TIMESTAMP ? segment->parsed.timestamp : 0,
+			segment->time_ns);
 }
 
 /* Numbers that lie within the largest window of what is known: nearly always. */
@@ -415,7 +445,7 @@ void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segmen
 		learn_options(flow, side, segment);
 	else if (__builtin_expect(!from->started, 0) && !(segment->flags & TCP_RST))
 		direction_start(from, segment->sequence);
-	if (segment->payload && __builtin_expect(from->samples == NULL, 0))
+	if (segment->payload && __builtin_expect(!from->samples || !from->samples->first_bytes, 0))
 		first_payload(flow, side, segment);
 	if (segment->parsed.present & OPTION_MPTCP)
 		mptcp_options(tracker, flow, side, segment);
@@ -433,6 +463,9 @@ void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segmen
 	if (segment->payload)
 		take_payload(tracker, flow, side, segment);
 	window(tracker, from, segment);
-	if (__builtin_expect(segment->flags & (TCP_FIN | TCP_RST), 0))
+	if (__builtin_expect(segment->flags & (TCP_FIN | TCP_RST), 0)) {
+		if ((segment->flags & TCP_FIN) && !segment->payload)
+			lone_fin(tracker, from, segment);
 		handshake_ending(tracker, flow, side, segment);
+	}
 }

@@ -33,9 +33,14 @@ static double rate_mbps(uint64_t bytes, int64_t duration_ns)
 	return (double)bytes * 8e3 / (double)duration_ns;
 }
 
+static bool has_data(const struct flow_direction *from)
+{
+	return from->samples && from->samples->first_bytes;
+}
+
 static int64_t first_data_ns(const struct flow_direction *from)
 {
-	return from->samples ? from->samples->first_data_ns : NEVER;
+	return has_data(from) ? from->samples->first_data_ns : NEVER;
 }
 
 /* Bytes over the time between the first and the last payload: the first segment's took none of it. */
@@ -43,7 +48,8 @@ static struct value throughput(struct subject *s)
 {
 	const struct samples *samples = s->from->samples;
 	uint64_t unique = unique_of(s->from);
-	if (!samples || s->from->last_data_ns <= samples->first_data_ns || unique < samples->first_bytes)
+	if (!has_data(s->from) || s->from->last_data_ns <= samples->first_data_ns ||
+		unique < samples->first_bytes)
 		return value_null();
 	return value_real(
 		rate_mbps(unique - samples->first_bytes, s->from->last_data_ns - samples->first_data_ns));
@@ -53,7 +59,7 @@ static struct value missing(struct subject *s)
 {
 	uint64_t span = ranges_high(&s->from->seen) - ORIGIN,
 		 seen = unique_of(s->from) - cold(s)->below_bytes;
-	return value_count(s->from->samples && seen && span > seen ? span - seen : 0);
+	return value_count(has_data(s->from) && seen && span > seen ? span - seen : 0);
 }
 
 /* RFC 7323, section 2.2: scaled when both SYNs said so; a SYN/ACK says so only to a SYN that did. */
@@ -127,7 +133,7 @@ FIELD(reset_seen, value_bool(cold(s)->reset_packets > 0))
 FIELD(first, s->from->packets ? value_time(s->from->first_ns) : value_null())
 FIELD(last, s->from->packets ? value_time(s->from->last_ns) : value_null())
 FIELD(first_data, value_time(first_data_ns(s->from)))
-FIELD(last_data, s->from->samples ? value_time(s->from->last_data_ns) : value_null())
+FIELD(last_data, has_data(s->from) ? value_time(s->from->last_data_ns) : value_null())
 FIELD(mapped, value_count(flow_is_copy(s->flow) ? 0 : unique_of(s->from) - cold(s)->unmapped_bytes))
 COLD_COUNT(unmapped, unmapped_bytes)
 COLD_COUNT(reinjected, reinjected_bytes)

@@ -325,6 +325,14 @@ static bool oracle_is_duplicate_ack(const struct oracle *o, unsigned at)
 	return (w->ack == acked || acked < 0) && outstanding;
 }
 
+static void oracle_sample(struct oracle_direction *x, int64_t rtt)
+{
+	x->rtt_min = !x->rtt_samples || rtt < x->rtt_min ? rtt : x->rtt_min;
+	x->rtt_max = !x->rtt_samples || rtt > x->rtt_max ? rtt : x->rtt_max;
+	x->rtt_samples++;
+	x->rtt_sum += (double)rtt;
+}
+
 static void oracle_round_trip(struct oracle *o, unsigned at)
 {
 	const struct wire *w = &o->wire[at];
@@ -352,15 +360,26 @@ static void oracle_round_trip(struct oracle *o, unsigned at)
 		if (sent->sequence + (int)sent->payload != w->ack ||
 			sent->sequence < oracle_high(o, i, w->flow, !w->reverse))
 			continue;
-		int64_t rtt = w->time_us - sent->time_us;
-		if (!x->rtt_samples || rtt < x->rtt_min)
-			x->rtt_min = rtt;
-		if (!x->rtt_samples || rtt > x->rtt_max)
-			x->rtt_max = rtt;
-		x->rtt_samples++;
-		x->rtt_sum += (double)rtt;
+		oracle_sample(x, w->time_us - sent->time_us);
 		return;
 	}
+}
+
+/* A handshake that was captured whole: SYN to SYN/ACK, SYN/ACK to the client's first ACK. */
+static void oracle_handshake(struct oracle *o, unsigned flow)
+{
+	const struct wire *part[3] = {NULL};
+	for (unsigned i = 0; i < o->count; i++) {
+		const struct wire *w = &o->wire[i];
+		unsigned which = w->flags & W_SYN ? w->flags & W_ACK ? 1 : 0 : 2;
+		if (w->flow == flow && !w->copied && (which < 2 || !w->reverse) && !part[which])
+			part[which] = w;
+	}
+	if (!part[1] || !part[2] || part[2]->ack != ZERO)
+		return;
+	oracle_sample(&o->direction[flow][1], part[2]->time_us - part[1]->time_us);
+	if (part[0])
+		oracle_sample(&o->direction[flow][0], part[1]->time_us - part[0]->time_us);
 }
 
 static void oracle_ack(struct oracle *o, unsigned at)
@@ -421,7 +440,8 @@ static void oracle_run(struct oracle *o)
 		if (w->payload)
 			oracle_payload(o, i);
 	}
-	for (unsigned flow = 0; flow < FLOWS_MOST; flow++)
+	for (unsigned flow = 0; flow < FLOWS_MOST; flow++) {
+		oracle_handshake(o, flow);
 		for (unsigned reverse = 0; reverse < 2; reverse++) {
 			struct wire w = {.flow = flow, .reverse = reverse};
 			int high = oracle_high(o, o->count, flow, reverse);
@@ -430,6 +450,7 @@ static void oracle_run(struct oracle *o)
 			if (!o->direction[flow][reverse].unique_bytes)
 				o->direction[flow][reverse].missing = 0;
 		}
+	}
 }
 
 #endif
