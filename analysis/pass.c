@@ -4,7 +4,6 @@
 #include "lib/base/error.h"
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Below this two threads gain nothing that their start does not cost. */
 #define TWO_THREADS_BYTES ((uint64_t)16 << 20)
@@ -161,7 +160,7 @@ static void take_batch(struct tracker *tracker, const struct segment *segments, 
 		struct flow *flow = flows[i];
 		/* The guess is right nearly always; a SYN may open a new flow, for the rest of the batch too. */
 		opened |= (segments[i].flags & TCP_SYN) != 0;
-		if (!flow || opened || memcmp(&flow->key, &segments[i].key, sizeof flow->key) != 0)
+		if (!flow || opened || !flow_key_equal(&flow->key, &segments[i].key))
 			flow = tracker_find(tracker, &segments[i]);
 		if (!flow)
 			continue;

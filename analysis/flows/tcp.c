@@ -382,12 +382,12 @@ static bool belongs(struct tracker *tracker, struct flow *flow, unsigned side, c
 }
 
 /* Alive, and nothing to say: one byte before what comes next (RFC 9293, section 3.8.4), here without any. */
-static bool is_empty_keepalive(const struct flow_direction *from, const struct segment *segment)
+static inline bool is_empty_keepalive(const struct flow_direction *from, const struct segment *segment)
 {
-	if (segment->payload || (segment->flags & (TCP_SYN | TCP_FIN | TCP_RST)) || !from->started)
-		return false;
-	uint64_t high = ranges_high(&from->seen);
-	return from->acked == high && high > ORIGIN && segment->sequence == from->base + (uint32_t)high - 1;
+	uint64_t high = from->seen.edge;
+	return __builtin_expect(segment->sequence + 1 == from->base + (uint32_t)high, 0) &&
+	       !segment->payload && !(segment->flags & (TCP_SYN | TCP_FIN | TCP_RST)) && from->started &&
+	       high > ORIGIN && from->acked == high && !ranges_count(&from->seen);
 }
 
 static void take_payload(

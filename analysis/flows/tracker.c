@@ -272,7 +272,7 @@ struct flow *tracker_find(struct tracker *tracker, const struct segment *segment
 		if (slot->hash != segment->hash)
 			continue;
 		struct flow *flow = tracker_flow(tracker, slot->number - 1);
-		if (memcmp(&flow->key, &segment->key, sizeof flow->key) != 0)
+		if (!flow_key_equal(&flow->key, &segment->key))
 			continue;
 		if (__builtin_expect(
 			    (segment->flags & TCP_SYN) && handshake_opens_new_flow(flow, segment), 0)) {

@@ -137,7 +137,7 @@ static enum decode_result fragment4(struct decoder *decoder, const struct networ
 	return decode_fragment(decoder, network, &fragment, header, segment);
 }
 
-static inline enum decode_result decode_ipv4(
+static enum decode_result decode_ipv4(
 	struct decoder *decoder, const struct network *network, struct segment *segment, unsigned depth)
 {
 	const uint8_t *ip = network->data;
@@ -289,20 +289,37 @@ static enum decode_result decode_ip(
 	return DECODE_MALFORMED;
 }
 
+/* By far the most: a whole TCP segment in IPv4 on Ethernet. False: it is something else, and nothing was done. */
+static inline bool decode_plain(struct decoder *decoder, const struct capture_packet *packet,
+	struct segment *segment, enum decode_result *result)
+{
+	const uint8_t *ip = packet->data + 14;
+	if (packet->link_type != LINK_ETHERNET || packet->captured < 14 + 20 + TCP_HEADER ||
+		wire16(packet->data + 12) != ETHER_IPV4 || ip[0] != 0x45 || ip[9] != PROTOCOL_TCP ||
+		(wire16(ip + 6) & 0x3fff))
+		return false;
+	uint32_t captured = packet->captured - 14, length = wire16(ip + 2);
+	if (length < 20 || length > packet->original - 14)
+		return false;
+	segment->ip_id = wire16(ip + 4);
+	segment->ecn = ip[1] & 3;
+	*result = decode_tcp(ip + 20, (captured < length ? captured : length) - 20, length - 20, 20, segment);
+	if (__builtin_expect(*result == DECODE_TCP, 1)) {
+		make_key4(segment, ip, ip + 20, 0);
+		decoder->tunnels[TUNNEL_NONE]++;
+	}
+	return true;
+}
+
 enum decode_result decode_packet(
 	struct decoder *decoder, const struct capture_packet *packet, struct segment *segment)
 {
 	struct network network;
+	enum decode_result result;
 	segment->time_ns = packet->time_ns;
-	/* By far the most: IPv4 on Ethernet. */
-	if (packet->link_type == LINK_ETHERNET && packet->captured > 14 &&
-		wire16(packet->data + 12) == ETHER_IPV4 && packet->data[14] >> 4 == 4) {
-		network = (struct network){.data = packet->data + 14,
-			.captured = packet->captured - 14,
-			.original = packet->original - 14};
-		return decode_ipv4(decoder, &network, segment, 0);
-	}
-	enum decode_result result = decode_link(packet, &network);
+	if (__builtin_expect(decode_plain(decoder, packet, segment, &result), 1))
+		return result;
+	result = decode_link(packet, &network);
 	return result == DECODE_TCP ? decode_ip(decoder, &network, segment, 0) : result;
 }
 

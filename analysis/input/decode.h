@@ -16,6 +16,12 @@ struct flow_key {
 	uint64_t word[5];
 };
 
+static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+		       (a->word[3] ^ b->word[3]) | (a->word[4] ^ b->word[4])) == 0;
+}
+
 #define KEY_SIX ((uint64_t)1 << 32)
 #define KEY_TUNNEL_SHIFT 33 /* 4 bits: of enum tunnel */
 #define KEY_NUMBER_SHIFT 37 /* 24 bits: the virtual network's number (VXLAN, Geneve) */

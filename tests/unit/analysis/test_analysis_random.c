@@ -128,6 +128,11 @@ static void keep_alive(struct scene *s, unsigned flow)
 	struct sent_segment x = {flow, false, s->sent[flow][0] - 1, 1, s->data_sent - 1};
 	if (s->sent[flow][0] == ZERO || s->mptcp)
 		return;
+	/* Into a closed window it would be a probe. */
+	for (unsigned i = 0; i < s->count; i++)
+		x.length = s->wire[i].reverse ? s->wire[i].window > 0 : x.length;
+	if (!x.length)
+		return;
 	send_segment(s, &x, false);
 }
 
