@@ -191,8 +191,8 @@ static inline void acknowledge(
 static bool is_window_probe(const struct flow_direction *from, const struct flow_direction *peer,
 	const struct segment *segment, uint64_t start, uint64_t high)
 {
-	return segment->payload == 1 && peer->packets && peer->last_window == 0 && start == from->acked &&
-	       start >= high;
+	return segment->payload == 1 && !(segment->flags & TCP_SYN) && peer->packets &&
+	       peer->last_window == 0 && start == from->acked && start >= high;
 }
 
 /* Below the first byte that this capture showed: new here, though sent before. */
