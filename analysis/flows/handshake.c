@@ -40,6 +40,8 @@ void direction_reset(struct tracker *tracker, struct flow *flow, unsigned side, 
 	direction->fin = false;
 	if (direction->samples)
 		samples_forget(direction->samples);
+	if (side == FORWARD)
+		flow->syn_data = 0;
 	if (flow->connection && !flow->connection->mptcp)
 		data_reset(&flow->connection->data[side]);
 	direction_start(direction, base);
@@ -56,6 +58,11 @@ static uint64_t window_of(const struct flow_direction *direction, const struct f
 	return window > 65535 ? window : 65535;
 }
 
+static bool is_within(uint64_t position, uint64_t known, uint64_t reach)
+{
+	return position <= known + reach && position + reach >= known;
+}
+
 /* Whether a segment's numbers lie within `reach` of what is known of both directions. */
 static bool is_near(const struct flow *flow, unsigned side, const struct segment *segment, uint64_t reach)
 {
@@ -64,12 +71,12 @@ static bool is_near(const struct flow *flow, unsigned side, const struct segment
 		uint64_t high = ranges_high(&from->seen);
 		high = from->acked > high ? from->acked : high;
 		uint64_t position = unwrap(from->base, segment->sequence, high);
-		if (position > high + reach || position + reach < high)
+		if (!is_within(position, high, reach))
 			return false;
 	}
 	if (peer->started && (segment->flags & TCP_ACK)) {
 		uint64_t position = unwrap(peer->base, segment->acknowledgement, peer->acked);
-		if (position > peer->acked + reach || position + reach < peer->acked)
+		if (!is_within(position, peer->acked, reach))
 			return false;
 	}
 	return true;
@@ -117,13 +124,15 @@ bool handshake_accepts(
 		return true;
 	if ((segment->flags & TCP_RST) || !is_second(tracker, from, segment))
 		return false;
-	direction_reset(tracker, flow, side, segment->sequence);
-	if (segment->flags & TCP_ACK) {
-		struct flow_direction *peer = &flow->direction[!side];
-		uint64_t position = unwrap(peer->base, segment->acknowledgement, peer->acked);
-		if (position > peer->acked + WINDOW_MOST || position + WINDOW_MOST < peer->acked)
-			direction_reset(tracker, flow, !side, segment->acknowledgement);
-	}
+	/* Whichever of the two numbers is far begins anew. */
+	uint64_t high = ranges_high(&from->seen);
+	if (!is_within(unwrap(from->base, segment->sequence, high), high, WINDOW_MOST))
+		direction_reset(tracker, flow, side, segment->sequence);
+	const struct flow_direction *peer = &flow->direction[!side];
+	if ((segment->flags & TCP_ACK) &&
+		!is_within(
+			unwrap(peer->base, segment->acknowledgement, peer->acked), peer->acked, WINDOW_MOST))
+		direction_reset(tracker, flow, !side, segment->acknowledgement);
 	return true;
 }
 
