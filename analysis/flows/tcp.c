@@ -47,7 +47,9 @@ static inline bool is_duplicate(struct flow_direction *from, const struct segmen
 		if (__builtin_expect(from->signature[i] == signature, 0))
 			return segment->time_ns - from->last_ns <=
 			       (segment->ip_id ? DUPLICATE_NS : DUPLICATE_UNNUMBERED_NS);
-	from->signature[from->packets % SIGNATURES] = signature;
+	for (unsigned i = SIGNATURES - 1; i > 0; i--)
+		from->signature[i] = from->signature[i - 1];
+	from->signature[0] = signature;
 	return false;
 }
 
