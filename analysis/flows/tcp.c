@@ -30,11 +30,14 @@ static inline uint32_t signature_of(const struct segment *segment)
 {
 	if (!segment->ip_id && (!segment->payload || !(segment->parsed.present & OPTION_TIMESTAMP)))
 		return 0;
-	uint64_t sum = (uint64_t)segment->sequence << 32 | segment->acknowledgement;
-	sum ^= ((uint64_t)segment->payload << 24 ^ (uint64_t)segment->window << 8 ^ segment->flags) *
-	       0x9e3779b97f4a7c15u;
-	sum ^= (uint64_t)segment->parsed.timestamp << 16 | segment->ip_id;
+	/* Each word is spread before the next comes in: an identification and an acknowledgement that both grow by one
+	 * must not cancel out. */
+	uint64_t sum = ((uint64_t)segment->sequence << 32 | segment->acknowledgement) * 0x9e3779b97f4a7c15u;
+	sum = (sum ^ sum >> 32) + ((uint64_t)segment->parsed.timestamp << 16 | segment->ip_id);
 	sum *= 0xff51afd7ed558ccdu;
+	sum = (sum ^ sum >> 29) +
+	      ((uint64_t)segment->payload << 24 | (uint64_t)segment->window << 8 | segment->flags);
+	sum *= 0xc4ceb9fe1a85ec53u;
 	return (uint32_t)(sum >> 32) | 1;
 }
 

@@ -393,6 +393,24 @@ static void test_captured_twice(void **state)
 	json_decref(result);
 }
 
+/* Packets that differ by one in acknowledgement and identification are two, whatever both are. */
+static void test_neighbours_are_no_duplicates(void **state)
+{
+	(void)state;
+	struct maker *maker = maker_new(101);
+	handshake(maker, 1, 0, NULL, 0);
+	for (unsigned i = 0; i < 4000; i++)
+		add(maker, (struct packet){.host = 1,
+				   .flags = ACK,
+				   .sequence = 101,
+				   .ack = 501 + i,
+				   .id = (uint16_t)(500 + i),
+				   .at_us = 20000 + i});
+	json_t *result = run(maker, NULL);
+	assert_int_equal(number(file_of(result), "duplicate_packets"), 0);
+	json_decref(result);
+}
+
 /* Three packets a millisecond apart took two milliseconds, not three. */
 static void test_goodput_of_three_packets(void **state)
 {
@@ -519,6 +537,7 @@ int main(void)
 		cmocka_unit_test(test_clock_goes_back),
 		cmocka_unit_test(test_duplicate_acks_seen_alone),
 		cmocka_unit_test(test_captured_twice),
+		cmocka_unit_test(test_neighbours_are_no_duplicates),
 		cmocka_unit_test(test_goodput_of_three_packets),
 		cmocka_unit_test(test_spurious_retransmissions),
 		cmocka_unit_test(test_ecn_and_fin_again),
