@@ -29,7 +29,7 @@ endif
 
 # Libraries of others: what lib/ needs, and what libharness.a needs besides.
 LIB_LIBS     := -lsystemd -ljansson -lyaml -lmnl -lnftables -lm
-HARNESS_LIBS := -lpcap -lcrypto -lbpf
+HARNESS_LIBS := -lpcap -lcrypto -lbpf -lz -lzstd
 
 # The C files of folders, but for a program's main and for BPF; and what they become.
 sources = $(filter-out %.bpf.c %/main.c,$(wildcard $(addsuffix /*.c,$(1))))
@@ -37,6 +37,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
 
 LIB_FOLDERS     := $(patsubst %/,%,$(wildcard lib/*/))
 HARNESS_FOLDERS := $(patsubst %/,%,$(wildcard harness/*/))
+ANALYSIS_FOLDERS := analysis $(patsubst %/,%,$(wildcard analysis/*/))
 NODE_FOLDERS    := $(patsubst %/,%,$(wildcard nodes/*/ nodes/*/*/))
 
 LIB      := $(BUILD)/libliquidnet.a
@@ -95,7 +96,7 @@ $(1): $(call objects,$(2))
 	@mkdir -p $$(@D); rm -f $$@; $(AR) rcs $$@ $$^
 endef
 $(eval $(call archive,$(LIB),$(LIB_FOLDERS)))
-$(eval $(call archive,$(ANALYSIS),analysis))
+$(eval $(call archive,$(ANALYSIS),$(ANALYSIS_FOLDERS)))
 $(eval $(call archive,$(HARNESS),$(HARNESS_FOLDERS)))
 $(foreach f,$(NODE_FOLDERS),$(eval $(call archive,$(BUILD)/$(f).a,$(f))))
 
@@ -143,7 +144,7 @@ $(foreach t,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c),$(eval $(call 
 
 # Fuzz targets, by clang: one source each, with a corpus in corpus/NAME/ beside it.
 FUZZ_CFLAGS := $(STD) -O1 -g -fno-sanitize-recover=undefined
-FUZZED      := $(LIB_FOLDERS) analysis $(HARNESS_FOLDERS) $(NODE_FOLDERS)
+FUZZED      := $(LIB_FOLDERS) $(ANALYSIS_FOLDERS) $(HARNESS_FOLDERS) $(NODE_FOLDERS)
 $(BUILD)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -DLIQUIDNET_VERSION='"fuzz"' -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
@@ -153,7 +154,7 @@ $(BUILD)/fuzz/$(1).a: $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(call sources,$(2)))
 	@mkdir -p $$(@D); rm -f $$@; $(AR) rcs $$@ $$^
 endef
 $(eval $(call fuzz_archive,lib,$(LIB_FOLDERS)))
-$(eval $(call fuzz_archive,analysis,analysis))
+$(eval $(call fuzz_archive,analysis,$(ANALYSIS_FOLDERS)))
 $(eval $(call fuzz_archive,harness,$(HARNESS_FOLDERS)))
 $(foreach f,$(NODE_FOLDERS),$(eval $(call fuzz_archive,$(f),$(f))))
 define fuzz_target

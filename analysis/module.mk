@@ -6,12 +6,16 @@ $(BUILD)/obj/analysis/%.o: ALL_CFLAGS += $(if $(SANITIZE),,-O3 -fomit-frame-poin
 # Packets a second beside tcptrace and tshark on one generated capture (1.2 GB in /tmp, removed; several minutes, nearly all
 # of them tshark's). BENCH_PACKETS makes it smaller.
 BENCH_PACKETS ?= 10000000
-.PHONY: bench-analysis
+# And a million flows of one SYN each.
+.PHONY: bench-analysis bench-analysis-flows
 bench-analysis: $(BUILD)/bench/bench_analysis
 	$< --packets $(BENCH_PACKETS)
+BENCH_FLOWS ?= 1000000
+bench-analysis-flows: $(BUILD)/bench/bench_analysis
+	$< --flows $(BENCH_FLOWS)
 
 BENCH += $(BUILD)/bench/bench_analysis
 $(BUILD)/bench/bench_analysis: tests/bench/analysis/bench_analysis.c $(ANALYSIS) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,CC $<)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.a,$^) -lpcap -lcrypto $(LIB_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.a,$^) $(HARNESS_LIBS) $(LIB_LIBS)

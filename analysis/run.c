@@ -1,98 +1,8 @@
-/* Run: the single pass. Packets go through in batches: all of a batch are decoded, then the places of their
- * flows are asked of the memory, and only then is each taken in; so the waits for memory overlap. */
-#include "analysis/capture.h"
-#include "analysis/state.h"
+/* Run: files through passes into reports. */
+#include "analysis/output/report.h"
+#include "analysis/pass.h"
 #include "lib/base/error.h"
 #include <stdlib.h>
-
-enum { BATCH = 32 };
-
-static void prefetch(const void *from, size_t bytes)
-{
-	for (size_t i = 0; i < bytes; i += 64)
-		__builtin_prefetch((const char *)from + i, 1);
-}
-
-/* The flow that a segment most likely belongs to, by its hash alone: a wrong guess costs nothing but time. */
-static const struct flow *guess(const struct tracker *tracker, const struct segment *segment)
-{
-	return tracker->slots[segment->hash & tracker->slot_mask].flow;
-}
-
-/* Asks for the cache lines that tcp_segment will touch, and no more: what does not fit in the first-level
- * cache together would push out the rest of the batch. */
-static void prefetch_state(const struct flow *flow, const struct segment *segment)
-{
-	unsigned direction = segment->from_second != flow->client_is_second;
-	const struct flow_direction *from = &flow->direction[direction], *peer = &flow->direction[!direction];
-	const struct connection *connection = flow->connection;
-	prefetch(peer, 64);
-	prefetch(&connection->mptcp, 1);
-	prefetch(&connection->data[connection_direction(flow, !direction)], DATA_HOT_BYTES);
-	if (segment->payload) {
-		prefetch(from, DIRECTION_HOT_BYTES);
-		prefetch(&connection->data[connection_direction(flow, direction)], DATA_HOT_BYTES);
-	} else {
-		prefetch(from, 128);
-	}
-}
-
-static void take_batch(struct tracker *tracker, const struct capture_packet *packets, size_t size)
-{
-	struct segment segments[BATCH];
-	size_t found = 0;
-	enum { LINKS = sizeof tracker->counters.link_packets / sizeof *tracker->counters.link_packets };
-	for (size_t i = 0; i < size; i++) {
-		uint16_t link = packets[i].link_type;
-		tracker->counters.link_packets[link < LINKS ? link : LINKS - 1]++;
-		if (packets[i].time_ns > tracker->end_ns)
-			tracker->end_ns = packets[i].time_ns;
-		enum decode_result result = decode_packet(&packets[i], &segments[found]);
-		tracker->counters.decoded[result]++;
-		if (result == DECODE_TCP) {
-			/* Times of several interfaces may be out of order; none is before the first. */
-			if (segments[found].time_ns < tracker->start_ns)
-				segments[found].time_ns = tracker->start_ns;
-			__builtin_prefetch(&tracker->slots[segments[found].hash & tracker->slot_mask]);
-			found++;
-		}
-	}
-	for (size_t i = 0; i < found; i++)
-		__builtin_prefetch(guess(tracker, &segments[i]));
-	for (size_t i = 0; i < found; i++) {
-		const struct flow *flow = guess(tracker, &segments[i]);
-		if (flow)
-			prefetch_state(flow, &segments[i]);
-	}
-	for (size_t i = 0; i < found; i++) {
-		struct flow *flow = tracker_find(tracker, &segments[i]);
-		if (flow)
-			tcp_segment(tracker, flow, &segments[i]);
-	}
-}
-
-/* Closes the capture. */
-static json_t *analyse(
-	struct capture *capture, const char *name, const struct analysis_options *options, char **error)
-{
-	struct tracker *tracker = tracker_new(options);
-	json_t *report = NULL;
-	if (tracker) {
-		struct capture_packet packets[BATCH];
-		size_t size = capture_next(capture, packets, BATCH);
-		if (size)
-			tracker->start_ns = tracker->end_ns = packets[0].time_ns;
-		for (; size && !tracker->out_of_memory; size = capture_next(capture, packets, BATCH))
-			take_batch(tracker, packets, size);
-		if (!tracker->out_of_memory)
-			report = report_file(tracker, capture, name);
-	}
-	if (!report)
-		error_set(error, "%s: out of memory; cut the capture by time or by flows", name);
-	tracker_free(tracker);
-	capture_close(capture);
-	return report;
-}
 
 static int check(const struct analysis_options *options, char **error)
 {
@@ -101,6 +11,10 @@ static int check(const struct analysis_options *options, char **error)
 	if (options->step_s < 0 || (options->step_s > 0 && options->step_s < 1e-6) || options->step_s > 1e6)
 		return error_set(
 			error, "a step of %g s is impossible; give 0.000001 to 1000000", options->step_s);
+	if (options->from_s < 0 || options->to_s < 0 || options->from_s > 1e9 || options->to_s > 1e9 ||
+		(options->to_s > 0 && options->to_s <= options->from_s))
+		return error_set(
+			error, "a span from %g to %g s is impossible", options->from_s, options->to_s);
 	for (size_t i = 0; i < options->window_count; i++) {
 		const struct analysis_window *window = &options->windows[i];
 		if (!(window->from_s >= 0 && window->to_s > window->from_s && window->to_s < 1e9))
@@ -110,6 +24,33 @@ static int check(const struct analysis_options *options, char **error)
 	return 0;
 }
 
+/* An open capture, read to its end; it is the pass's then. */
+static struct pass *run(
+	const char *name, struct capture *capture, const struct analysis_options *options, char **error)
+{
+	struct pass *pass = capture ? pass_new(name, capture, options, error) : NULL;
+	if (pass && pass_run(pass, error) < 0) {
+		pass_free(pass);
+		return NULL;
+	}
+	return pass;
+}
+
+/* The report as a tree; ends the pass. */
+static json_t *tree(struct pass *pass, char **error)
+{
+	struct emitter emitter;
+	json_t *json = NULL;
+	if (!pass)
+		return NULL;
+	emit_start(&emitter, NULL);
+	report_file(&emitter, pass);
+	if (emit_end(&emitter, &json) < 0)
+		error_set(error, "%s: out of memory", pass->path);
+	pass_free(pass);
+	return json;
+}
+
 json_t *analysis_run(
 	const char *const *paths, size_t paths_count, const struct analysis_options *options, char **error)
 {
@@ -117,8 +58,7 @@ json_t *analysis_run(
 		return NULL;
 	json_t *files = json_array();
 	for (size_t i = 0; i < paths_count; i++) {
-		struct capture *capture = capture_open(paths[i], error);
-		json_t *report = capture ? analyse(capture, paths[i], options, error) : NULL;
+		json_t *report = tree(run(paths[i], capture_open(paths[i], error), options, error), error);
 		if (!report || json_array_append_new(files, report) < 0) {
 			json_decref(files);
 			return NULL;
@@ -132,7 +72,93 @@ json_t *analysis_run_memory(
 {
 	if (check(options, error) < 0)
 		return NULL;
-	struct capture *capture = capture_open_memory(data, size, name, error);
-	json_t *report = capture ? analyse(capture, name, options, error) : NULL;
+	json_t *report = tree(run(name, capture_open_memory(data, size, name, error), options, error), error);
 	return report ? json_pack("{s:[o]}", "files", report) : NULL;
+}
+
+static int64_t count(struct pass *pass)
+{
+	struct pass_connection next;
+	uint32_t at = 0;
+	int64_t connections = 0;
+	if (!pass)
+		return -1;
+	while (pass_next_connection(pass, &at, &next))
+		connections++;
+	pass_free(pass);
+	return connections;
+}
+
+int64_t analysis_count_memory(
+	const void *data, size_t size, const struct analysis_options *options, char **error)
+{
+	if (check(options, error) < 0)
+		return -1;
+	return count(run("capture", capture_open_memory(data, size, "capture", error), options, error));
+}
+
+int64_t analysis_count(const char *path, const struct analysis_options *options, char **error)
+{
+	if (check(options, error) < 0)
+		return -1;
+	return count(run(path, capture_open(path, error), options, error));
+}
+
+/* What stands before the first file: nothing is printed when none can be read. */
+static void print_start(struct emitter *emitter, enum analysis_format format)
+{
+	if (format == ANALYSIS_CSV)
+		csv_header(emitter);
+	if (format != ANALYSIS_JSON)
+		return;
+	emit_open(emitter, NULL, false);
+	emit_open(emitter, "files", true);
+}
+
+static void print_pass(struct emitter *emitter, enum analysis_format format, const struct pass *pass)
+{
+	if (format == ANALYSIS_CSV)
+		csv_file(emitter, pass);
+	else if (format == ANALYSIS_JSON)
+		report_file(emitter, pass);
+	else
+		print_file(emitter, pass);
+}
+
+int analysis_print(const char *const *paths, size_t paths_count, const struct analysis_options *options,
+	enum analysis_format format, FILE *out, const struct analysis_listener *listener, char **error)
+{
+	struct emitter emitter;
+	int failed = 0;
+	bool any = false;
+	if (check(options, error) < 0)
+		return -1;
+	if (emit_start(&emitter, out) < 0)
+		return error_set(error, "out of memory");
+	for (size_t i = 0; i < paths_count; i++) {
+		char *problem = NULL;
+		struct pass *pass = run(paths[i], capture_open(paths[i], &problem), options, &problem);
+		if (!pass) {
+			failed++;
+			if (listener && listener->failed)
+				listener->failed(listener->context, problem ? problem : "out of memory");
+			free(problem);
+			continue;
+		}
+		if (!any)
+			print_start(&emitter, format);
+		any = true;
+		print_pass(&emitter, format, pass);
+		if (listener && listener->figures)
+			figures_collect(listener->figures, pass);
+		pass_free(pass);
+	}
+	if (any && format == ANALYSIS_JSON) {
+		emit_close(&emitter);
+		emit_close(&emitter);
+		emit_raw(&emitter, "\n", 1);
+	}
+	if (emit_end(&emitter, NULL) < 0)
+		return error_set(error, "the output cannot be written");
+	return failed;
 }

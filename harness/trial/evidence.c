@@ -1,14 +1,16 @@
-/* Evidence: see the header. Several captures are looked at as one by merging them in the order of time, in memory of
- * their own: the analyser reads files. */
+/* Evidence: see the header. Several captures are looked at as one: a child merges them in the order of time, and the
+ * analyser reads what it writes, from a pipe. */
 #include "harness/trial/evidence.h"
 
 #include "analysis/analysis.h"
 #include "lib/base/error.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct source { /* of a merger */
@@ -70,27 +72,46 @@ static int merge_into(struct source *sources, size_t count, FILE *out, char **er
 	return result;
 }
 
-/* A file of ours that holds the packets of all; -1 with *error. */
-static int merged(const struct evidence *e, const int *captures, size_t count, char **error)
+/* In the child: writes the packets of all into a pipe. */
+static int pour(const struct evidence *e, const int *captures, size_t count, int fd)
 {
 	struct source *sources = calloc(count, sizeof *sources);
-	int fd = memfd_create("captures", MFD_CLOEXEC), copy = fd < 0 ? -1 : dup(fd);
-	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
-	int result = !sources || !out ? error_set(error, "captures could not be merged: %m")
-				      : open_sources(e, captures, count, sources, error);
-	if (result == 0)
-		result = merge_into(sources, count, out, error);
-	else if (out)
-		fclose(out);
-	for (size_t i = 0; sources && i < count; i++)
-		if (sources[i].pcap)
-			pcap_close(sources[i].pcap);
-	free(sources);
-	if (result == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	FILE *out = fdopen(fd, "w");
+	char *error = NULL;
+	if (!sources || !out || open_sources(e, captures, count, sources, &error) < 0 ||
+		merge_into(sources, count, out, &error) < 0) {
+		fprintf(stderr, "captures could not be merged: %s\n", error ? error : strerror(errno));
+		return 1;
+	}
+	return 0;
+}
+
+/* The reading end of a pipe through which the packets of all come; -1 with *error. */
+static int merged(const struct evidence *e, const int *captures, size_t count, pid_t *merger, char **error)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(error, "pipe: %s", strerror(errno));
+	*merger = fork();
+	if (*merger == 0) {
+		close(ends[0]);
+		_exit(pour(e, captures, count, ends[1]));
+	}
+	close(ends[1]);
+	if (*merger > 0)
+		return ends[0];
+	close(ends[0]);
+	return error_set(error, "fork: %s", strerror(errno));
+}
+
+/* Nothing reads from it any more. */
+static int end_merger(pid_t merger, int fd, char **error)
+{
+	int status = 0;
+	close(fd);
+	while (waitpid(merger, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0 ? 0 : error_set(error, "captures could not be merged; see trial.log");
 }
 
 /* The windows of that capture's measures; more than fit were refused with the experiment. */
@@ -131,19 +152,22 @@ static json_t *analyse(struct evidence *e, const int *captures, size_t count, bo
 	char merged_path[64];
 	const char *path = merged_path;
 	int fd = -1;
+	pid_t merger = 0;
 	if (count == 1) {
 		path = e->captures[captures[0]];
 		set_windows(e->experiment, captures[0], windows, &options);
 		series |= must_agree(e->experiment, captures[0]) || drawn(e->procedure, captures[0]);
 	} else {
-		if ((fd = merged(e, captures, count, error)) < 0)
+		if ((fd = merged(e, captures, count, &merger, error)) < 0)
 			return NULL;
 		snprintf(merged_path, sizeof merged_path, "/proc/self/fd/%d", fd);
 	}
 	options.step_s = series ? EVIDENCE_STEP_S : 0;
 	json_t *result = analysis_run(&path, 1, &options, error);
-	if (fd >= 0)
-		close(fd);
+	if (fd >= 0 && end_merger(merger, fd, result ? error : NULL) < 0 && result) {
+		json_decref(result);
+		result = NULL;
+	}
 	return result;
 }
 

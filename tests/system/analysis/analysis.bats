@@ -241,11 +241,50 @@ formats() {
 	in_sandbox formats
 }
 
+outputs() {
+	capture client path1 one.pcap tcp
+	transfer 1M
+	end_capture "$capture" one.pcap
+	gzip -k one.pcap
+	# Compressed, the same numbers; on two threads, the same bytes.
+	"$liquidnet" analyze --csv one.pcap | cut -d, -f2- >plain.csv
+	"$liquidnet" analyze --csv one.pcap.gz | cut -d, -f2- | diff plain.csv -
+	"$liquidnet" analyze --threads 2 --csv one.pcap | cut -d, -f2- | diff plain.csv -
+	# A bad file costs only the exit status.
+	local status=0
+	"$liquidnet" analyze --json nothere.pcap one.pcap >some.json 2>some.err || status=$?
+	[ "$status" = 2 ]
+	[ "$(wc -l <some.err)" = 1 ]
+	jq -e '.files | length == 1 and .[0].path == "one.pcap"' some.json
+	# Selections.
+	"$liquidnet" analyze --json --filter 'src host 10.0.1.1' one.pcap |
+		jq -e '.files[0] | .left_out_packets > 0 and ([.connections[].subflows[] | .reverse.packets] | add) == 0'
+	"$liquidnet" analyze --json --connection 1 one.pcap | jq -e '.files[0].connections | length == 1 and .[0].index == 1'
+	"$liquidnet" analyze --json --span 0:0.001 one.pcap | jq -e '.files[0].left_out_packets > 0'
+	# Every packet of a connection; its figure; a page.
+	"$liquidnet" analyze --connection 1 --graph one.csv one.pcap >/dev/null
+	head -n 1 one.csv | grep -q '^time_s,subflow,direction,sequence'
+	[ "$(($(wc -l <one.csv) - 1))" = "$("$liquidnet" analyze --json --connection 1 one.pcap |
+		jq '[.files[0].connections[0].subflows[] | .forward.packets, .reverse.packets] | add')" ]
+	"$liquidnet" analyze --graph one.svg one.pcap >/dev/null
+	grep -q '</svg>' one.svg
+	"$liquidnet" analyze --html one.html one.pcap
+	grep -q '</svg>' one.html
+	grep -q '</html>' one.html
+	fails "$liquidnet" analyze --plot /nonexistent/x.svg one.pcap >/dev/null
+	fails "$liquidnet" analyze --graph x.svg - <one.pcap >/dev/null
+}
+
+@test "compressed files, selections, graphs, a page; a bad file does not cost the others" {
+	in_sandbox outputs
+}
+
 @test "bad input is one line and exit status 2" {
 	cd "$work"
 	echo "no capture" >text
 	local arguments
-	for arguments in "" "nonexistent.pcap" "text" "--json --csv text" "--step 5 text" "--window 3:1 text" "--match text" "--nonsense"; do
+	for arguments in "" "nonexistent.pcap" "text" "--json --csv text" "--step 5 text" "--window 3:1 text" "--match text" "--nonsense" \
+		"--span 2:1 text" "--threads 3 text" "--connection x text" "--filter nonsense text"; do
 		# shellcheck disable=SC2086 # words are wanted
 		run --separate-stderr "$liquidnet" analyze $arguments
 		[ "$status" = 2 ]

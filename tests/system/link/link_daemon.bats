@@ -144,17 +144,17 @@ second_daemon() {
 
 # A router announces its groups on every interface, the daemon's TAP included; and anybody on the machine can send there.
 foreign() {
-	in_node b sysctl -qw net.ipv6.conf.all.forwarding=1
+	inside b sysctl -qw net.ipv6.conf.all.forwarding=1
 	start_link "$(yaml ab a b 'delay: 2ms')"
-	tap=ln-$(in_node b cat /sys/class/net/b-a/ifindex)
-	[ "$(in_node b cat "/proc/sys/net/ipv6/conf/$tap/disable_ipv6")" = 1 ]
-	in_node b /usr/bin/python3 -I -c '
+	tap=ln-$(inside b cat /sys/class/net/b-a/ifindex)
+	[ "$(inside b cat "/proc/sys/net/ipv6/conf/$tap/disable_ipv6")" = 1 ]
+	inside b /usr/bin/python3 -I -c '
 import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind((sys.argv[1], 0))
 for frame in (b"\x33\x33" + bytes(70), b"\xff" * 70, bytes(70), b"\x01" * 14):
     s.send(frame)' "$tap"
-	in_node a ping -q -c 20 -i 0.02 10.0.1.2 | grep -q ' 0% packet loss'
+	inside a ping -q -c 20 -i 0.02 10.0.1.2 | grep -q ' 0% packet loss'
 	counted=$(control status)
 	[ "$(jq '.links[0].reverse.foreign' <<<"$counted")" = 4 ]
 	[ "$(jq '.links[0].forward.foreign' <<<"$counted")" = 0 ]

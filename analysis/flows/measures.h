@@ -1,0 +1,60 @@
+/* Measures: distributions of times in bounded memory, and series of bytes over time. */
+#ifndef LIQUIDNET_ANALYSIS_MEASURES_H
+#define LIQUIDNET_ANALYSIS_MEASURES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Buckets: 16 to a power of two, so a percentile is right within 3.2 %; count, mean, least and greatest are
+ * exact. */
+enum { DELAYS_BUCKETS = 16 * 44 };
+
+struct delays {
+	uint64_t count;
+	int64_t min_ns, max_ns;
+	double sum_ns, square_sum; /* of ns, of ns^2 */
+	uint32_t *buckets;         /* from `first` on, `size` of them: as wide as the samples are */
+	uint16_t first, size;
+};
+
+void delays_add(struct delays *delays, int64_t delay_ns);
+/* `fraction` of the samples are no longer; 0 without samples. */
+double delays_percentile_s(const struct delays *delays, double fraction);
+void delays_free(struct delays *delays);
+
+/* Entries all series of one analysis may have together; what would lie beyond is dropped and counted. */
+struct series_budget {
+	size_t entries;
+	uint64_t dropped;
+};
+
+enum { SERIES_BUDGET = 2 << 20 };
+
+/* `first` entries of 0 stand before the values, and cost nothing. */
+struct series {
+	uint64_t *values;
+	uint32_t first, count, capacity;
+};
+
+/* The value at `index` for writing; NULL when the budget is spent, or the index negative (a clock that stepped
+ * back). */
+uint64_t *series_at(struct series *series, int64_t index, struct series_budget *budget);
+void series_free(struct series *series);
+
+/* A curve fits itself to what it shows: it starts with the first value, in steps of 100 us, and twice as wide
+ * each time it would have more points; so one of a millisecond and one of a month have a thousand. */
+enum { CURVE_POINTS = 1024 };
+
+struct curve {
+	int64_t start_ns, step_ns;
+	uint32_t count;
+	uint64_t values[CURVE_POINTS];
+};
+
+/* Adds to the step that now_ns lies in; makes the curve when there is none. Earlier than its start counts as
+ * its start. */
+void curve_add(struct curve **curve, int64_t now_ns, uint64_t value);
+/* The highest value of each step. */
+void curve_raise(struct curve **curve, int64_t now_ns, uint64_t value);
+
+#endif
