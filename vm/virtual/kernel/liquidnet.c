@@ -29,8 +29,10 @@ static struct spinner {
 	unsigned long long since, last;
 } spinners[SPINNERS];
 
-/* To read the clock takes time for a program (user-mode Linux has it so: loops that wait for the clock must end) and none for the kernel,
- * whose TCP reads it for every segment: at 40 Gbit/s that would be most of the time that there is. But where it waits for the clock, too. */
+/* To read the clock takes time, as user-mode Linux has it: loops that wait for the clock must end. A program's reading takes as long as on
+ * hardware. The kernel's takes none: TCP reads it for every segment, which would be most of the time that there is at 40 Gbit/s. But where
+ * the kernel waits for the clock, it does, too. */
+#define PROGRAM_READ_NS 32
 #define KERNEL_READS 4096
 static unsigned int reads;
 static bool program_reads;
@@ -46,9 +48,12 @@ void liquidnet_now(unsigned long long ns)
 		WRITE_ONCE(liquidnet_progress->now_ns, ns);
 }
 
-int liquidnet_clock_takes_time(void)
+void liquidnet_clock_read(unsigned long long usual_ns)
 {
-	return program_reads || time_travel_mode != TT_MODE_INFCPU || ++reads > KERNEL_READS;
+	if (program_reads)
+		liquidnet_pass_time(PROGRAM_READ_NS);
+	else if (time_travel_mode != TT_MODE_INFCPU || ++reads > KERNEL_READS)
+		liquidnet_pass_time(usual_ns);
 }
 
 /* A program, process host_pid of the host, is let run. */
