@@ -63,7 +63,7 @@ start_client() {
 }
 
 start_detour() { # [YAML]
-	printf '%s\n' "${1-nat: {enabled: true\}}" >detour.yaml
+	printf '%s\nreach: {allow: [10.0.0.0/8]}\n' "${1-nat: {allow: [10.0.1.0/24]\}}" >detour.yaml
 	start detour ip netns exec detour "$programs/liquidnet-detour" --config detour.yaml
 }
 
@@ -368,7 +368,7 @@ start_vpn_detour() { # [ENCRYPTION]
 		[ -e "$side.crt" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
 			-subj "/CN=$side" -keyout "$side.key" -out "$side.crt" 2>>openssl.log
 	done
-	start_detour "nat: {enabled: true}
+	start_detour "nat: {allow: [10.0.1.0/24]}
 vpn: {enabled: true, subnet: 10.8.0.0/24, certificate: $work/server.crt, key: $work/server.key, peers: [$work/client.crt], encryption: ${1-none}, directory: $work/vpn}"
 }
 
