@@ -70,9 +70,12 @@ static int choose_path_manager(const struct settings *settings, bool *changed, c
 
 static int serve(struct daemon *daemon, char **error)
 {
-	const struct settings *settings = daemon->config;
-	bool changed;
+	struct settings *settings = daemon->config;
+	bool changed = false;
 	int status = 1;
+
+	if (seal_init(error) < 0)
+		return 1;
 
 	/* Two would both add subflows to each connection. */
 	if (daemon_alone(daemon, 0, error) < 0)
