@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/common.h>
+#include <libnftnl/object.h>
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
@@ -336,4 +337,55 @@ size_t elements_read(
 	for (int family = 0; family < 2; family++)
 		read_map(elements, family, &reading);
 	return reading.count;
+}
+
+/* --- counters
+ * ---------------------------------------------------------------------------------------------------- */
+
+struct counting {
+	void (*found)(void *context, const char *name, uint64_t packets);
+	void *context;
+	bool any;
+};
+
+static int on_object(const struct nlmsghdr *message, void *context)
+{
+	struct counting *counting = context;
+	struct nftnl_obj *object = nftnl_obj_alloc();
+	if (!object)
+		return MNL_CB_ERROR;
+	if (nftnl_obj_nlmsg_parse(message, object) == 0 &&
+		nftnl_obj_get_u32(object, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER) {
+		counting->any = true;
+		counting->found(counting->context, nftnl_obj_get_str(object, NFTNL_OBJ_NAME),
+			nftnl_obj_get_u64(object, NFTNL_OBJ_CTR_PKTS));
+	}
+	nftnl_obj_free(object);
+	return MNL_CB_OK;
+}
+
+bool elements_counters(struct elements *elements,
+	void (*found)(void *context, const char *name, uint64_t packets), void *context)
+{
+	_Alignas(struct nlmsghdr) uint8_t bytes[65536];
+	struct counting counting = {found, context, false};
+	struct nftnl_obj *object = nftnl_obj_alloc();
+	uint32_t sequence = elements->sequence++;
+	if (!object)
+		return false;
+	nftnl_obj_set_str(object, NFTNL_OBJ_TABLE, elements->table);
+	nftnl_obj_set_u32(object, NFTNL_OBJ_TYPE, NFT_OBJECT_COUNTER);
+	struct nlmsghdr *message =
+		nftnl_nlmsg_build_hdr((char *)bytes, NFT_MSG_GETOBJ, NFPROTO_INET, NLM_F_DUMP, sequence);
+	nftnl_obj_nlmsg_build_payload(message, object);
+	nftnl_obj_free(object);
+	int more = mnl_socket_sendto(elements->socket, message, message->nlmsg_len) < 0 ? MNL_CB_ERROR
+											: MNL_CB_OK;
+	while (more > MNL_CB_STOP) {
+		ssize_t size = mnl_socket_recvfrom(elements->socket, bytes, sizeof bytes);
+		more = size < 0 ? MNL_CB_ERROR
+				: mnl_cb_run(bytes, (size_t)size, sequence,
+					  mnl_socket_get_portid(elements->socket), on_object, &counting);
+	}
+	return counting.any;
 }

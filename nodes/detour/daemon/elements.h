@@ -26,4 +26,9 @@ int elements_commit(struct elements *elements, const struct elements_change *cha
 size_t elements_read(struct elements *elements, void (*found)(void *context, const struct mapping *mapping),
 	void *context);
 
+/* Calls `found` with each named counter of the table. False when there is none. (libnftables' list of counters reads every
+ * element of the table first: two seconds and 170 MB with 100,000.) */
+bool elements_counters(struct elements *elements,
+	void (*found)(void *context, const char *name, uint64_t packets), void *context);
+
 #endif

@@ -10,6 +10,7 @@
 #include "nodes/detour/daemon/config.h"
 #include "nodes/detour/daemon/service.h"
 #include "nodes/detour/daemon/vpn.h"
+#include "nodes/detour/sysctls.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,9 @@
  * killed. */
 #define VPN_START_US (15 * 1000 * 1000ULL)
 #define WAITERS 64
-#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
+#define FORWARDING "net/ipv4/ip_forward"
+#define FORWARDING_V6 "net/ipv6/conf/all/forwarding"
+#define ACCOUNTING "net/netfilter/nf_conntrack_acct"
 
 struct detour {
 	struct daemon *daemon;
@@ -33,7 +36,7 @@ struct detour {
 	struct in_addr vpn_local;
 	struct control_request *waiters[WAITERS]; /* for `wait vpn` */
 	size_t waiting;
-	bool forwarding_set; /* by us, to be put back */
+	struct sysctls *sysctls; /* set by us, to be put back */
 	bool vpn_late;
 };
 
@@ -169,34 +172,38 @@ static void on_vpn(void *context, enum openvpn_state state, struct in_addr local
 /* --- forwarding
  * -------------------------------------------------------------------------------------------------- */
 
-static int write_forwarding(const char *value)
-{
-	int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, value, 1) == 1;
-	if (fd >= 0)
-		close(fd);
-	return done ? 0 : -1;
-}
-
-/* Without forwarding nothing passes the detour: that is the host's business unless we were told to see to it.
- */
+/* Without forwarding nothing passes the detour: that is the host's business unless we were told to see to it. */
 static void check_forwarding(struct detour *detour)
 {
-	char value = 0;
-	int fd = open(FORWARDING, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, &value, 1) != 1)
-		value = 0;
-	if (fd >= 0)
-		close(fd);
-	if (value == '1')
-		return;
-	if (detour->config->manage_forwarding && write_forwarding("1") == 0) {
-		detour->forwarding_set = true;
-		log_info("forwarding", "sysctl=net.ipv4.ip_forward value=1");
-		return;
+	char value[64], *error = NULL;
+	if (detour->config->manage_forwarding) {
+		if (sysctls_set(detour->sysctls, FORWARDING, "1", &error) < 0 ||
+			(sysctls_get(FORWARDING_V6, value) &&
+				sysctls_set(detour->sysctls, FORWARDING_V6, "1", &error) < 0))
+			log_error("forwarding", "problem=\"%s\"", error);
+	} else if (!sysctls_get(FORWARDING, value) || strcmp(value, "1") != 0) {
+		log_error("forwarding",
+			"problem=\"net.ipv4.ip_forward is not 1, nothing will pass\" remedy=\"sysctl net.ipv4.ip_forward=1, or manage_forwarding: true\"");
 	}
-	log_error("forwarding",
-		"problem=\"net.ipv4.ip_forward is not 1, nothing will pass\" remedy=\"sysctl net.ipv4.ip_forward=1, or manage_forwarding: true\"");
+	free(error);
+}
+
+/* The trail counts bytes; the kernel does when it is told to. */
+static void count_bytes(struct detour *detour)
+{
+	char *error = NULL;
+	if (detour->config->log_directory && sysctls_set(detour->sysctls, ACCOUNTING, "1", &error) < 0)
+		log_warning("accounting", "problem=\"%s\" effect=\"the trail counts no bytes\"", error);
+	free(error);
+}
+
+static void warn_of_rules(struct detour *detour)
+{
+	json_t *warnings = detour->service ? service_warnings(detour->service) : json_array(), *warning;
+	size_t i;
+	json_array_foreach(warnings, i, warning)
+		log_warning("host-rules", "problem=\"%s\"", json_string_value(warning));
+	json_decref(warnings);
 }
 
 /* --- the daemon's life
@@ -308,13 +315,18 @@ static int start(struct detour *detour, char **error)
 {
 	const struct openvpn_events events = {on_vpn, detour};
 	sd_event *loop = detour->daemon->loop;
+	detour->sysctls = sysctls_open("detour");
+	if (!detour->sysctls)
+		return error_set(error, "out of memory");
 	check_forwarding(detour);
 	detour->nft = nft_open(error);
 	if (!detour->nft)
 		return -1;
+	count_bytes(detour);
 	if (detour->config->nat &&
 		!(detour->service = service_start(loop, detour->nft, detour->config, error)))
 		return -1;
+	warn_of_rules(detour);
 	if (!detour->config->vpn)
 		return 0;
 	detour->vpn = detour_vpn_start(loop, detour->nft, detour->config, &events, error);
@@ -329,8 +341,7 @@ static void stop(struct detour *detour)
 	detour_vpn_stop(detour->vpn);
 	service_stop(detour->service);
 	nft_close(detour->nft);
-	if (detour->forwarding_set)
-		write_forwarding("0");
+	sysctls_close(detour->sysctls);
 	if (detour->started != detour->config)
 		detour_config_free(detour->started);
 }

@@ -6,7 +6,6 @@
 #include "lib/net/nft.h"
 #include "nodes/detour/daemon/ruleset_watch.h"
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #define CHUNK 1024                      /* elements in a transaction when all are put back */
@@ -323,30 +322,22 @@ uint64_t nat_repairs(const struct nat *nat)
 /* --- the kernel's counters
  * --------------------------------------------------------------------------------------- */
 
-int nat_count(struct nat *nat, struct nat_counters *counters)
+static void take_counter(void *context, const char *name, uint64_t packets)
 {
+	struct nat_counters *c = context;
 	const struct {
 		const char *name;
 		uint64_t *value;
-	} list[] = {{"translated", &counters->translated}, {"departed", &counters->departed},
-		{"to-self", &counters->to_self}, {"unreachable", &counters->unreachable},
-		{"too-many", &counters->too_many}, {"too-fast", &counters->too_fast},
-		{"hops", &counters->hops}};
-	const char *text;
-	size_t i;
-	json_t *item;
+	} list[] = {{"translated", &c->translated}, {"departed", &c->departed}, {"to-self", &c->to_self},
+		{"unreachable", &c->unreachable}, {"too-many", &c->too_many}, {"too-fast", &c->too_fast},
+		{"hops", &c->hops}};
+	for (size_t i = 0; name && i < sizeof list / sizeof *list; i++)
+		if (strcmp(name, list[i].name) == 0)
+			*list[i].value = packets;
+}
+
+int nat_count(struct nat *nat, struct nat_counters *counters)
+{
 	*counters = (struct nat_counters){0};
-	if (nft_list(nat->nft, "list counters table inet " NAT_TABLE, &text, NULL) < 0)
-		return -1;
-	json_t *root = json_loads(text, 0, NULL);
-	json_array_foreach(json_object_get(root, "nftables"), i, item) {
-		json_t *counter = json_object_get(item, "counter");
-		const char *name = json_string_value(json_object_get(counter, "name"));
-		for (size_t k = 0; name && k < sizeof list / sizeof *list; k++)
-			if (strcmp(name, list[k].name) == 0)
-				*list[k].value =
-					(uint64_t)json_integer_value(json_object_get(counter, "packets"));
-	}
-	json_decref(root);
-	return 0;
+	return elements_counters(nat->elements, take_counter, counters) ? 0 : -1;
 }

@@ -189,3 +189,18 @@ vpn_port_taken() {
 @test "VPN: a server that cannot start says why and is tried again; READY waits for it" {
 	in_sandbox vpn_port_taken
 }
+
+# The NAT on the way out is watched, too.
+vpn_flushed() {
+	local name
+	for name in detour client1 client2; do certificate "$name"; done
+	start_detour "$(vpn_yaml none false)"
+	serve server 5201
+	vpn_client client1 10.0.1.9 "$plain_options"
+	ip netns exec detour nft flush ruleset
+	[ "$(timeout "$slow" grep -m 1 'event=vpn-table action="put back"' <(exec tail -n +1 -f detour.log) | wc -l)" = 1 ]
+	open_flow client1 client1 10.0.5.1 5201
+	[ "$peer" = from=10.0.5.9 ]
+	say client1 hello
+}
+@test "VPN: its NAT is put back within a second after somebody flushed it" { in_sandbox vpn_flushed; }
