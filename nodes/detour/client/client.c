@@ -298,6 +298,15 @@ static int open_channels(struct client *client, char **error)
 	return mptcp_pm_subscribe(client->pm, client->loop, &handlers, error);
 }
 
+static void on_routes(void *context)
+{
+	struct client *client = context;
+
+	for (unsigned i = 0; i < client->settings->count; i++)
+		client_vpn_check(client->vpns[i]);
+	client_settle(client);
+}
+
 static int start_tunnels(struct client *client, char **error)
 {
 	struct vpn_handlers handlers = {.up = on_tunnel_up, .down = on_tunnel_down, .context = client};
@@ -308,7 +317,10 @@ static int start_tunnels(struct client *client, char **error)
 	for (unsigned i = 0; i < client->settings->count; i++) {
 		if (client->settings->detours[i].kind != DETOUR_VPN)
 			continue;
-		client->vpns[i] = client_vpn_start(client->loop, client->settings, i, &handlers, error);
+		if (!client->guard && !(client->guard = guard_new(client->loop, on_routes, client, error)))
+			return -1;
+		client->vpns[i] =
+			client_vpn_start(client->loop, client->settings, i, client->guard, &handlers, error);
 		if (!client->vpns[i])
 			return -1;
 	}
@@ -342,6 +354,7 @@ void client_free(struct client *client)
 		return;
 	for (unsigned i = 0; i < client->settings->count; i++)
 		client_vpn_stop(client->vpns[i]);
+	guard_free(client->guard);
 	mptcp_pm_close(client->pm);
 	sd_event_source_disable_unref(client->exit);
 	sd_event_source_disable_unref(client->timer);

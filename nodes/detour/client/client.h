@@ -33,8 +33,9 @@ struct client {
 	struct mptcp_pm *pm;
 	struct paths *paths;
 	struct requests *requests;
-	struct vpn **vpns; /* one a detour; NULL: not a VPN */
-	bool *answered;    /* one a detour: NAT, its last question was answered */
+	struct vpn **vpns;   /* one a detour; NULL: not a VPN */
+	struct guard *guard; /* of tunnels; NULL: there are none */
+	bool *answered;      /* one a detour: NAT, its last question was answered */
 	struct channels *channels;
 	struct favourites *favourites;
 	struct collective *list; /* NULL: none, or none that is current */

@@ -38,6 +38,20 @@ static int choose_path_manager(const struct settings *settings, struct sysctls *
 	return sysctls_set(sysctls, PM_TYPE, "1", error);
 }
 
+/* A path that drops what is too long and does not say so (tunnels have them): TCP finds out by itself when it may. */
+static void probe_mtu(const struct settings *settings, struct sysctls *sysctls)
+{
+	char *error = NULL;
+	bool tunnels = false;
+
+	for (unsigned i = 0; i < settings->count; i++)
+		tunnels |= settings->detours[i].kind == DETOUR_VPN;
+	if (tunnels && settings->manage_sysctl &&
+		sysctls_set(sysctls, "net/ipv4/tcp_mtu_probing", "1", &error) < 0)
+		log_warning("settings", "problem=\"%s\"", error);
+	free(error);
+}
+
 static int serve(struct daemon *daemon, char **error)
 {
 	struct settings *settings = daemon->config;
@@ -54,6 +68,7 @@ static int serve(struct daemon *daemon, char **error)
 		return 1;
 	if (choose_path_manager(settings, sysctls, error) == 0 &&
 		folders_make(settings->directory, 0700, error) == 0) {
+		probe_mtu(settings, sysctls);
 		struct client *client = client_new(daemon->loop, settings, error);
 		if (client)
 			status = daemon_run(daemon, client_commands, client);

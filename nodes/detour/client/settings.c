@@ -51,12 +51,13 @@ static int read_nat(const struct conf_node *map, const struct settings *settings
 static int read_vpn(const struct conf_node *map, unsigned index, struct settings_detour *detour, char **error)
 {
 	static const char *const keys[] = {"name", "kind", "address", "port", "certificate", "key", "peer",
-		"encryption", "device", "table", NULL};
-	int64_t port, table;
+		"encryption", "device", "table", "mtu", NULL};
+	int64_t port, table, mtu;
 	int encryption;
 
 	if (conf_only(map, keys, error) < 0 ||
 		conf_integer(map, "port", 1, 65535, OPENVPN_PORT, &port, error) < 0 ||
+		conf_integer(map, "mtu", 576, 9000, 0, &mtu, error) < 0 ||
 		conf_integer(map, "table", 1, UINT32_MAX, FIRST_TABLE + index, &table, error) < 0 ||
 		conf_need_file(map, "certificate", &detour->certificate, error) < 0 ||
 		conf_need_file(map, "key", &detour->key, error) < 0 ||
@@ -75,6 +76,7 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 	detour->encryption = (enum openvpn_encryption)encryption;
 	detour->at.port = (uint16_t)port;
 	detour->table = (uint32_t)table;
+	detour->mtu = (unsigned)mtu;
 	return 0;
 }
 

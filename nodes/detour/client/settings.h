@@ -21,6 +21,7 @@ struct settings_detour {
 	enum openvpn_encryption encryption;
 	const char *device;
 	uint32_t table; /* routing table of the tunnel's own traffic */
+	unsigned mtu;   /* of the path to the server; 0: not known to be less than 1500 */
 };
 
 struct settings {

@@ -4,7 +4,7 @@
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/net/nft.h"
-#include "nodes/detour/daemon/ruleset_watch.h"
+#include "nodes/detour/ruleset_watch.h"
 #include <errno.h>
 #include <stdlib.h>
 
