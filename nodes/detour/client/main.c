@@ -5,6 +5,7 @@
 #include "lib/base/folders.h"
 #include "lib/base/log.h"
 #include "nodes/detour/client/client.h"
+#include "nodes/detour/confine.h"
 #include "nodes/detour/sysctls.h"
 
 #include <errno.h>
@@ -38,15 +39,20 @@ static int choose_path_manager(const struct settings *settings, struct sysctls *
 	return sysctls_set(sysctls, PM_TYPE, "1", error);
 }
 
+static bool has_tunnels(const struct settings *settings)
+{
+	for (unsigned i = 0; i < settings->count; i++)
+		if (settings->detours[i].kind == DETOUR_VPN)
+			return true;
+	return false;
+}
+
 /* A path that drops what is too long and does not say so (tunnels have them): TCP finds out by itself when it may. */
 static void probe_mtu(const struct settings *settings, struct sysctls *sysctls)
 {
 	char *error = NULL;
-	bool tunnels = false;
 
-	for (unsigned i = 0; i < settings->count; i++)
-		tunnels |= settings->detours[i].kind == DETOUR_VPN;
-	if (tunnels && settings->manage_sysctl &&
+	if (has_tunnels(settings) && settings->manage_sysctl &&
 		sysctls_set(sysctls, "net/ipv4/tcp_mtu_probing", "1", &error) < 0)
 		log_warning("settings", "problem=\"%s\"", error);
 	free(error);
@@ -66,11 +72,12 @@ static int serve(struct daemon *daemon, char **error)
 	struct sysctls *sysctls = sysctls_open("detour-client");
 	if (!sysctls)
 		return 1;
+	sd_event_set_watchdog(daemon->loop, true); /* where systemd asks for it */
 	if (choose_path_manager(settings, sysctls, error) == 0 &&
 		folders_make(settings->directory, 0700, error) == 0) {
 		probe_mtu(settings, sysctls);
 		struct client *client = client_new(daemon->loop, settings, error);
-		if (client)
+		if (client && confine(has_tunnels(settings), error) == 0)
 			status = daemon_run(daemon, client_commands, client);
 		client_free(client);
 	}

@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/base/units.h"
 #include "lib/net/nft.h"
+#include "nodes/detour/confine.h"
 #include "nodes/detour/daemon/config.h"
 #include "nodes/detour/daemon/service.h"
 #include "nodes/detour/daemon/vpn.h"
@@ -353,9 +354,10 @@ static int serve(struct daemon *daemon, char **error)
 	/* Tables and OpenVPN's files of another have the same names. */
 	if (daemon_alone(daemon, 0, error) < 0)
 		return 1;
+	sd_event_set_watchdog(daemon->loop, true); /* where systemd asks for it */
 	daemon->reload = reload;
 	daemon->context = &detour;
-	if (start(&detour, error) == 0)
+	if (start(&detour, error) == 0 && confine(detour.config->vpn, error) == 0)
 		status = daemon_run(daemon, commands, &detour);
 	else /* without an error a signal ended it */
 		status = *error ? 1 : 0;
