@@ -5,7 +5,7 @@
 
 #define SMOOTH_NS 600000000.0   /* time constant of rates */
 #define FORGET_NS 10000000000.0 /* half of what was known of an unused route is forgotten in this time */
-#define HOPE 1.7                /* of the average: what a route that was never tried is worth */
+#define HOPE 1.5                /* of the average: what a route that was never tried is worth */
 #define RTTS 10
 #define CAUTION 0.92 /* the best of many observations is better than what it observed */
 
