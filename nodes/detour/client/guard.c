@@ -3,7 +3,7 @@
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/net/nft.h"
-#include "nodes/detour/ruleset_watch.h"
+#include "nodes/detour/kernel/ruleset_watch.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
 #include "lib/base/folders.h"
 #include "lib/base/log.h"
 #include "nodes/detour/client/client.h"
-#include "nodes/detour/confine.h"
-#include "nodes/detour/sysctls.h"
+#include "nodes/detour/kernel/confine.h"
+#include "nodes/detour/kernel/sysctls.h"
 
 #include <errno.h>
 #include <stdlib.h>

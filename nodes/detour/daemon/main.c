@@ -7,11 +7,11 @@
 #include "lib/base/log.h"
 #include "lib/base/units.h"
 #include "lib/net/nft.h"
-#include "nodes/detour/confine.h"
 #include "nodes/detour/daemon/config.h"
 #include "nodes/detour/daemon/service.h"
 #include "nodes/detour/daemon/vpn.h"
-#include "nodes/detour/sysctls.h"
+#include "nodes/detour/kernel/confine.h"
+#include "nodes/detour/kernel/sysctls.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -4,12 +4,12 @@
 
 #include "nodes/detour/daemon/config.h"
 #include "nodes/detour/daemon/desk.h"
-#include "nodes/detour/daemon/flows.h"
-#include "nodes/detour/daemon/host_ports.h"
 #include "nodes/detour/daemon/mailbox.h"
-#include "nodes/detour/daemon/nat.h"
-#include "nodes/detour/daemon/neighbourhood.h"
 #include "nodes/detour/daemon/service.h"
+#include "nodes/detour/kernel/flows.h"
+#include "nodes/detour/kernel/host_ports.h"
+#include "nodes/detour/kernel/nat.h"
+#include "nodes/detour/kernel/neighbourhood.h"
 #include "nodes/detour/trail.h"
 
 struct service_counters {

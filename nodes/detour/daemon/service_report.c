@@ -1,7 +1,7 @@
 /* What the NAT service says of itself. */
 #include "lib/base/clock.h"
-#include "nodes/detour/daemon/host_rules.h"
 #include "nodes/detour/daemon/service_internal.h"
+#include "nodes/detour/kernel/host_rules.h"
 
 static void put(json_t *out, const char *name, uint64_t value)
 {

@@ -5,7 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/net/nft.h"
 #include "nodes/detour/daemon/config.h"
-#include "nodes/detour/ruleset_watch.h"
+#include "nodes/detour/kernel/ruleset_watch.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The host's listeners, one question each. */
-#include "nodes/detour/daemon/host_ports.h"
+#include "nodes/detour/kernel/host_ports.h"
 #include "lib/base/error.h"
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Settings that are put back: a note a setting, NAME BEFORE SET, in a file that bears the namespace's cookie. */
-#include "nodes/detour/sysctls.h"
+#include "nodes/detour/kernel/sysctls.h"
 #include "lib/base/error.h"
 #include "lib/base/folders.h"
 #include "lib/base/log.h"

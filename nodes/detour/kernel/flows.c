@@ -1,6 +1,6 @@
 /* Our flows, by libnetfilter_conntrack. Its events do not say what changed, and some states are told of twice: so the flows that
  * live are remembered, a number each. */
-#include "nodes/detour/daemon/flows.h"
+#include "nodes/detour/kernel/flows.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>

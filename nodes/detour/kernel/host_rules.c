@@ -1,7 +1,7 @@
 /* The host's base chains, as nft lists them. */
-#include "nodes/detour/daemon/host_rules.h"
+#include "nodes/detour/kernel/host_rules.h"
 #include "lib/net/nft.h"
-#include "nodes/detour/daemon/nat.h"
+#include "nodes/detour/kernel/nat.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

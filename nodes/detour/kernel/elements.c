@@ -1,5 +1,5 @@
 /* Elements, by libnftnl. A concatenation's fields are padded to four bytes each. */
-#include "nodes/detour/daemon/elements.h"
+#include "nodes/detour/kernel/elements.h"
 #include "lib/base/error.h"
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* The NAT detour's table: installed, watched, put back. */
-#include "nodes/detour/daemon/nat.h"
+#include "nodes/detour/kernel/nat.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/net/nft.h"
-#include "nodes/detour/ruleset_watch.h"
+#include "nodes/detour/kernel/ruleset_watch.h"
 #include <errno.h>
 #include <stdlib.h>
 

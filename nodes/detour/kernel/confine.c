@@ -1,5 +1,5 @@
 /* Capabilities by libcap, system calls by libseccomp. */
-#include "nodes/detour/confine.h"
+#include "nodes/detour/kernel/confine.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <seccomp.h>

@@ -1,5 +1,5 @@
 /* The kernel's nftables events, a transaction at a time: what it changed, then NEWGEN with the number of the generation. */
-#include "nodes/detour/ruleset_watch.h"
+#include "nodes/detour/kernel/ruleset_watch.h"
 #include "lib/base/error.h"
 #include "lib/net/nft.h"
 #include <arpa/inet.h>

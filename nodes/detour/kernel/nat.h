@@ -7,7 +7,7 @@
 #ifndef LIQUIDNET_DETOUR_NAT_H
 #define LIQUIDNET_DETOUR_NAT_H
 
-#include "nodes/detour/daemon/elements.h"
+#include "nodes/detour/kernel/elements.h"
 #include "nodes/detour/reach.h"
 #include <stdio.h>
 #include <systemd/sd-event.h>

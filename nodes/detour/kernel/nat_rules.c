@@ -14,7 +14,7 @@
  * until its hop limit was used up, 254 times, with a new tracked flow each time. So each detour lowers a first packet's hop
  * limit to the next lower of 64, 48, 32 and 16, and drops what is not above 16: a circle ends after five. */
 #include "lib/base/error.h"
-#include "nodes/detour/daemon/nat.h"
+#include "nodes/detour/kernel/nat.h"
 #include <stdlib.h>
 
 struct family {

@@ -1,5 +1,5 @@
 /* Own addresses and attached networks, by a dump of rtnetlink after each of its events. */
-#include "nodes/detour/daemon/neighbourhood.h"
+#include "nodes/detour/kernel/neighbourhood.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include <errno.h>
