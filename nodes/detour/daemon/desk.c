@@ -5,6 +5,8 @@
 /* Of proofs to one member: whoever replays its questions from forged addresses makes us send them. */
 #define PROOFS_RATE 100
 #define PROOFS_BURST 200
+/* Of "you ask too often", to one member. */
+#define REFUSALS_RATE 50
 
 bool desk_allows(const struct desk_rules *rules, const struct address *client)
 {
@@ -296,8 +298,12 @@ static void take_content(struct desk *desk, int64_t now, bool up, const struct d
 		refuse(desk, outcome, MESSAGE_TOO_OLD);
 		return;
 	}
-	bool paced = bucket_take(&member->questions, now, member->rights.rate, member->rights.rate);
-	refuse(desk, outcome, paced ? decide(desk, now, up, letter, &q, outcome) : MESSAGE_RATE);
+	if (bucket_take(&member->questions, now, member->rights.rate, member->rights.rate))
+		refuse(desk, outcome, decide(desk, now, up, letter, &q, outcome));
+	else if (bucket_take(&member->refusals, now, REFUSALS_RATE, REFUSALS_RATE))
+		refuse(desk, outcome, MESSAGE_RATE);
+	else /* who does not hear it asks less often than who does; and the others wait behind fewer answers */
+		desk->counters.silenced++;
 }
 
 static void take_version2(struct desk *desk, int64_t now, bool up, const struct desk_letter *letter,

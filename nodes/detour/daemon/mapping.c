@@ -13,6 +13,7 @@
 #define PORT_COUNT (PORT_HIGHEST - PORT_LOWEST + 1)
 /* Of the host's own ports, as many as one search may meet: each is a question to the kernel. */
 #define HOST_PORTS_MOST 256
+#define LOOKS_MOST 4096 /* ports that one search passes: the next one goes on there */
 #define VICTIMS_LOOKED_AT 64
 
 struct holder {
@@ -378,7 +379,9 @@ static bool find_other_port(struct mapping_table *table, const struct mapping_wi
 {
 	struct holder *known = find_holder(table, MAPPING_NOBODY, &wish->client);
 	unsigned start = known ? known->search : PORT_FIRST, of_host = 0;
-	for (unsigned i = 0; i < PORT_COUNT && of_host < HOST_PORTS_MOST; i++) {
+	if (known && known->count >= PORT_COUNT)
+		return false;
+	for (unsigned i = 0; i < LOOKS_MOST && of_host < HOST_PORTS_MOST; i++) {
 		uint16_t candidate = (uint16_t)(PORT_LOWEST + (start - PORT_LOWEST + i) % PORT_COUNT);
 		if (mapping_find_port(table, &wish->client, candidate))
 			continue;
@@ -391,7 +394,9 @@ static bool find_other_port(struct mapping_table *table, const struct mapping_wi
 		*port = candidate;
 		return true;
 	}
-	return false; /* nothing of the client's is known, or all of its ports are mapped, or the host has very many */
+	if (known) /* very many are mapped, or the host's: another request goes on from here */
+		known->search = (uint16_t)(PORT_LOWEST + (start - PORT_LOWEST + LOOKS_MOST) % PORT_COUNT);
+	return false;
 }
 
 enum mapping_choice mapping_choose(

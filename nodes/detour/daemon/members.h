@@ -29,7 +29,7 @@ struct member {
 	struct seal_keys keys;
 	bool keyed, bad_key;
 	struct member_rights rights;
-	struct bucket questions, proofs;
+	struct bucket questions, proofs, refusals;
 	struct replay replay;
 	struct member_counters counters;
 	uint8_t option_key[MESSAGE_KEY_SIZE]; /* for destinations in the SYN */

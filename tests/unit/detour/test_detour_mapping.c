@@ -198,7 +198,11 @@ static void without_any_free_port_the_request_is_refused(void **state)
 	most = SIZE_MAX;
 	struct mapping_limits large = {.max_mappings = 100000};
 	mapping_table_limit(*state, &large);
-	assert_int_equal(ask(*state, "10.0.1.1", "10.0.5.1", 80, 80, &port), MAPPING_OTHER_PORT);
+	/* The only one that is left: found after some tries, each of which looks at few. */
+	int tries = 1;
+	while (ask(*state, "10.0.1.1", "10.0.5.1", 80, 80, &port) != MAPPING_OTHER_PORT && tries < 100)
+		tries++;
+	assert_in_range(tries, 1, PORT_COUNT / LOOKS_MOST + 2);
 	assert_int_equal(port, 2000);
 }
 
