@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +37,19 @@ static bool decode32(const char *text, size_t length, uint8_t out[32])
 bool public_parse(const char *text, uint8_t key[SEAL_PUBLIC])
 {
 	return decode32(text, strlen(text), key);
+}
+
+bool public_find(const char *text, uint8_t key[SEAL_PUBLIC])
+{
+	char line[SEAL_KEY_TEXT + 2] = "";
+	if (*text != '@')
+		return public_parse(text, key);
+	FILE *in = fopen(text + 1, "re");
+	bool read = in && fgets(line, sizeof line, in);
+	if (in)
+		fclose(in);
+	line[strcspn(line, "\n")] = '\0';
+	return read && public_parse(line, key);
 }
 
 const char *public_text(const uint8_t key[SEAL_PUBLIC], char text[SEAL_KEY_TEXT])

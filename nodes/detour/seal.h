@@ -39,6 +39,8 @@ int identity_load(const char *path, struct identity *identity, char **error);
 
 /* A public key's text: base64 (RFC 4648), 44 characters. False when it is none. */
 bool public_parse(const char *text, uint8_t key[SEAL_PUBLIC]);
+/* The same, or "@FILE": the first line of that file. */
+bool public_find(const char *text, uint8_t key[SEAL_PUBLIC]);
 const char *public_text(const uint8_t key[SEAL_PUBLIC], char text[SEAL_KEY_TEXT]);
 /* The name of a member on the wire. */
 uint64_t member_id(const uint8_t key[SEAL_PUBLIC]);

@@ -176,7 +176,7 @@ static int change_add(const struct options *options, struct collective *list, ch
 	struct collective_detour detour = {0};
 	if (!collective_is_name(words[1]) || (options->region && !collective_is_name(options->region)))
 		error_set(error, "names and regions are 1 to 32 letters, digits, '-', '_' or '.'");
-	else if (!public_parse(words[2], key))
+	else if (!public_find(words[2], key))
 		error_set(error,
 			"'%s' is no public key; its owner's `liquidnet-collective public FILE` says one",
 			words[2]);
@@ -219,7 +219,7 @@ static bool keeper_key(const struct options *options, uint8_t key[SEAL_PUBLIC], 
 {
 	struct identity keeper;
 	if (options->public) {
-		if (public_parse(options->public, key))
+		if (public_find(options->public, key))
 			return true;
 		error_set(error, "'%s' is no public key", options->public);
 		return false;

@@ -160,7 +160,7 @@ static int read_key(const struct conf_node *map, uint8_t key[SEAL_PUBLIC], char 
 	const char *text;
 	if (conf_need_string(map, "key", &text, error) < 0)
 		return -1;
-	if (!public_parse(text, key))
+	if (!public_find(text, key))
 		return conf_error(conf_child(map, "key"), error,
 			"'%s' is no public key; `liquidnet-collective public FILE` says one", text);
 	return 0;
