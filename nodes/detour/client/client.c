@@ -327,6 +327,22 @@ static int start_tunnels(struct client *client, char **error)
 	return 0;
 }
 
+static void on_rerouted(void *context)
+{
+	client_settle(context);
+}
+
+static int start_rerouting(struct client *client, char **error)
+{
+	const struct settings *settings = client->settings;
+
+	if (!settings->dynamic)
+		return 0;
+	client->rerouting = rerouting_new(client->loop, client->paths, settings->count, settings->paths.limit,
+		on_rerouted, client, error);
+	return client->rerouting ? 0 : -1;
+}
+
 struct client *client_new(sd_event *loop, struct settings *settings, char **error)
 {
 	struct client *client = calloc(1, sizeof *client);
@@ -337,7 +353,7 @@ struct client *client_new(sd_event *loop, struct settings *settings, char **erro
 	client->settings = settings;
 	client_make_detours(client);
 	if (open_channels(client, error) < 0 || start_tunnels(client, error) < 0 ||
-		client_watch_list(client, error) < 0) {
+		client_watch_list(client, error) < 0 || start_rerouting(client, error) < 0) {
 		client_free(client);
 		return NULL;
 	}
@@ -358,6 +374,7 @@ void client_free(struct client *client)
 	mptcp_pm_close(client->pm);
 	sd_event_source_disable_unref(client->exit);
 	sd_event_source_disable_unref(client->timer);
+	rerouting_free(client->rerouting);
 	client_free_detours(client);
 	free(client);
 }

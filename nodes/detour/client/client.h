@@ -7,6 +7,7 @@
 #include "nodes/detour/client/channels.h"
 #include "nodes/detour/client/favourites.h"
 #include "nodes/detour/client/request.h"
+#include "nodes/detour/client/rerouting.h"
 #include "nodes/detour/client/settings.h"
 #include "nodes/detour/client/vpn.h"
 
@@ -41,6 +42,7 @@ struct client {
 	struct collective *list; /* NULL: none, or none that is current */
 	uint64_t list_version;   /* the highest seen */
 	sd_event_source *list_source;
+	struct rerouting *rerouting; /* NULL: routes stay as they are */
 	sd_event_source *timer, *exit;
 	bool lost; /* events were lost: a survey is due */
 	struct waiter *waiters;

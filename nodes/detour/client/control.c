@@ -170,6 +170,12 @@ static json_t *counters_json(const struct client *client)
 			verdicts, paths_verdict_name(i), json_integer((json_int_t)c->verdicts[i]));
 	json_object_set_new(verdicts, "other-family", json_integer((json_int_t)c->other_family));
 	json_object_set_new(json, "connections", verdicts);
+	if (client->rerouting) {
+		const struct rerouting_counters *r = rerouting_counters(client->rerouting);
+		json_object_set_new(json, "routing",
+			json_pack("{s:I,s:I,s:I}", "looks", (json_int_t)r->looks, "dead", (json_int_t)r->dead,
+				"better", (json_int_t)r->better));
+	}
 	return json;
 }
 

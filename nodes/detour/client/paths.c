@@ -467,6 +467,22 @@ void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, uns
 	serve(paths, now, connection);
 }
 
+void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+
+	if (!connection || connection->paths[from].state != PATH_UP)
+		return;
+	subflows_destroy(paths->subflows, connection, from);
+	if (dead)
+		subflows_failed(paths->subflows, now, connection, from);
+	if (to >= 0 && connection->paths[to].state == PATH_READY)
+		join(paths, now, connection, (unsigned)to);
+	if (!dead)
+		connection->paths[from].state = PATH_READY;
+	serve(paths, now, connection);
+}
+
 /* ---- time ---- */
 
 int64_t paths_deadline(const struct paths *paths)

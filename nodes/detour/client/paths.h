@@ -114,6 +114,10 @@ void paths_unmapped(
 void paths_tunnel_up(struct paths *paths, int64_t now, unsigned detour, struct in_addr local, int if_index);
 void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
 
+/* Another route is taken (client/routing.h): the subflow across `from` is taken away, and its place is for `to` (-1: for whichever is
+ * best). `dead`: `from` has failed, and is tried again after a back-off. Nothing happens where `from` carries none. */
+void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead);
+
 /* Whether a living connection from `local` uses, or could use, the mapping to `remote`: it is worth renewing. */
 bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote);
 /* Their paths: one a detour, in their order. */

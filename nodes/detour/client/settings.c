@@ -222,7 +222,7 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 {
 	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_after",
 		"join_deadline", "retry_first", "retry_last", "attempts", "identity", "collective",
-		"prefetch", NULL};
+		"prefetch", "routing", NULL};
 	struct paths_settings *paths = &settings->paths;
 	int64_t limit, attempts;
 
@@ -249,6 +249,11 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 	paths->limit = (unsigned)limit;
 	paths->attempts = (unsigned)attempts;
 	paths->stable_ns = 10 * NS_PER_S;
+	static const char *const routings[] = {"static", "dynamic", NULL};
+	int routing;
+	if (conf_word(root, "routing", routings, 0, &routing, error) < 0)
+		return -1;
+	settings->dynamic = routing == 1;
 	if (conf_string(root, "identity", NULL, &settings->identity_path, error) < 0)
 		return -1;
 	if (settings->identity_path && identity_load(settings->identity_path, &settings->identity, error) < 0)

@@ -39,6 +39,7 @@ struct settings {
 	struct endpoint *prefetch; /* destinations whose mappings are kept ready */
 	unsigned prefetch_count;
 	unsigned favourites; /* and so many that were used most */
+	bool dynamic;        /* routing: dynamic */
 	struct conf *conf;   /* owns the strings */
 };
 

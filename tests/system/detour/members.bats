@@ -164,3 +164,36 @@ second_address() {
 	[ "$(control detour mappings | jq -r '.mappings[].client')" = 10.0.1.77 ]
 	[ "$(status client '.counters.failed')" = 0 ]
 }
+
+# A detour that vanishes without a word: the kernel says nothing of it for 12 s and more, the client sees that nothing is delivered.
+@test "dynamic routing: a dead detour is replaced within two seconds" { in_sandbox dead_detour; }
+dead_detour() {
+	keys member detour detour2
+	start_detour detour
+	start_detour detour2
+	start_client "limit: 1
+routing: dynamic
+detours:
+  - {name: one, kind: nat, address: 10.0.6.1, key: $detour_public}
+  - {name: two, kind: nat, address: 10.0.7.1, key: $detour2_public}"
+	ip netns exec server mptcpize run iperf3 -s -1 -p 5201 --forceflush >iperf-server.out 2>&1 &
+	await iperf-server.out listening
+	ip netns exec client mptcpize run iperf3 -c 10.0.3.1 -p 5201 -t 8 -b 50M -J >iperf.json 2>iperf.log &
+	local transfer=$!
+	await client.log "$(across '10.0.[67].1')" 2
+	until_true sends
+	local busy other began ended
+	busy=$(status client '[.connections[].paths[] | select(.state == "up")][-1].detour')
+	case $busy in one) busy=6 other=7 ;; *) busy=7 other=6 ;; esac
+	: >client.log
+	began=${EPOCHREALTIME/./}
+	ip -n router link set "to-detour$([ $busy = 6 ] || echo 2)" down
+	await client.log "$(across "10.0.$other.1")"
+	ended=${EPOCHREALTIME/./}
+	echo "# from the detour's end to a subflow across another: $(((ended - began) / 1000)) ms" >&3
+	[ $((ended - began)) -lt $((2500000 * slow)) ]
+	grep -q 'event=reroute ' client.log # for dead, or for worth less than the other
+	wait "$transfer"
+	[ "$(jq '.end.sum_received.bytes > 20000000' iperf.json)" = true ]
+}
+sends() { [ "$(ip netns exec client ss -Htni state established dst 10.0.3.1 | grep -c bytes_acked)" -ge 1 ]; }
