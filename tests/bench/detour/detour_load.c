@@ -3,6 +3,7 @@
  * by itself.
  *
  *   detour_load map    DETOUR:PORT KEYFILE PUBLIC COUNT WINDOW [FIRST]   COUNT new remotes (11.x.y.z from number FIRST), WINDOW questions open
+ *   detour_load one    DETOUR:PORT KEYFILE PUBLIC REMOTE:PORT            one mapping; says its port
  *   detour_load pace   DETOUR:PORT KEYFILE PUBLIC RATE SECONDS           RATE questions a second for one mapping or another
  * FROM in the environment: the address to ask from.
  *   detour_load flood  DETOUR:PORT KIND RATE SECONDS [PUBLIC]            KIND: garbage, stranger, member (its name, another's key), replay FILE */
@@ -180,6 +181,27 @@ static int do_map(char **words, int count)
 	return done == wanted ? 0 : 1;
 }
 
+/* One mapping; says its port. */
+static int do_one(char **words, int count)
+{
+	struct member m = member_open(words[0], words[1], words[2]);
+	uint8_t content[MESSAGE_SIZE], bytes[SEAL_SIZE];
+	struct message_answer a;
+	(void)count;
+	prove(&m);
+	struct message_question q = {
+		.operation = MESSAGE_MAP, .newest = 2, .session = m.session, .sequence = ++m.sequence};
+	memcpy(q.cookie, m.cookie, sizeof q.cookie);
+	if (!place_parse(words[3], &q.remote))
+		fail(words[3]);
+	message_write_question(&q, content);
+	seal(SEAL_QUESTION, m.id, m.keys.ask, content, bytes);
+	if (send(m.fd, bytes, sizeof bytes, 0) < 0 || !answer(&m, &a, 1000) || a.result != MESSAGE_GRANTED)
+		fail("no mapping");
+	printf("%u\n", a.port);
+	return 0;
+}
+
 static int by_size(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
@@ -281,7 +303,7 @@ int main(int argc, char **argv)
 		const char *name;
 		int words;
 		int (*run)(char **words, int count);
-	} commands[] = {{"map", 5, do_map}, {"pace", 5, do_pace}, {"flood", 4, do_flood}};
+	} commands[] = {{"map", 5, do_map}, {"one", 4, do_one}, {"pace", 5, do_pace}, {"flood", 4, do_flood}};
 	char *error = NULL;
 	if (seal_init(&error) < 0)
 		return 1;
