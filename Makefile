@@ -202,6 +202,15 @@ install: build
 	rm -rf $(DESTDIR)$(PREFIX)/share/liquidnet/topologies/__pycache__
 	install -m 644 $(wildcard nodes/*/*.example.yaml nodes/*/*/*.example.yaml) $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
 
+# Debian packages, from a clean export of what is committed, into $(BUILD)/deb; checked by lintian.
+.PHONY: deb
+deb:
+	@vm/install-packages vm/packages-deb.txt
+	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/tree
+	git archive HEAD | tar -x -C $(BUILD)/deb/tree
+	cd $(BUILD)/deb/tree && dpkg-buildpackage -b -us -uc -d
+	lintian --fail-on error,warning $(BUILD)/deb/*.changes
+
 format:
 	clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
 

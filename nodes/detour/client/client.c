@@ -19,8 +19,7 @@ static const char *name_of(const struct client *client, unsigned detour)
 	return client->settings->detours[detour].name;
 }
 
-/* "10.0.6.1:5201" in one of a few buffers, for one log line. */
-static const char *endpoint_text(struct endpoint endpoint, char text[32])
+const char *client_endpoint_text(struct endpoint endpoint, char text[32])
 {
 	char address[INET_ADDRSTRLEN];
 
@@ -39,8 +38,8 @@ static void create(struct client *client, const struct paths_action *action)
 	struct mptcp_pm_address remote = mptcp_pm_address_of(action->remote);
 	char from[32], to[32], *error = NULL;
 
-	endpoint_text(action->local, from);
-	endpoint_text(action->remote, to);
+	client_endpoint_text(action->local, from);
+	client_endpoint_text(action->remote, to);
 	if (mptcp_pm_subflow_create(client->pm, action->token, &local, &remote, &error) == 0) {
 		client->counters.created++;
 		log_info("subflow-create", "token=%08x detour=%s local=%s remote=%s id=%u", action->token,
@@ -63,8 +62,8 @@ static void destroy(struct client *client, const struct paths_action *action)
 
 	client->counters.destroyed++;
 	log_info("subflow-destroy", "token=%08x detour=%s local=%s remote=%s result=\"%s\"", action->token,
-		name_of(client, action->detour), endpoint_text(action->local, from),
-		endpoint_text(action->remote, to), result == 0 ? "done" : error);
+		name_of(client, action->detour), client_endpoint_text(action->local, from),
+		client_endpoint_text(action->remote, to), result == 0 ? "done" : error);
 	free(error);
 }
 
@@ -75,8 +74,7 @@ static void perform(struct client *client)
 	while (paths_next_action(client->paths, &action)) {
 		switch (action.kind) {
 		case PATHS_ASK:
-			requests_ask(
-				client->requests, clock_now_ns(), action.detour, action.remote, action.fresh);
+			client_ask(client, &action);
 			break;
 		case PATHS_CREATE:
 			create(client, &action);
@@ -117,7 +115,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 	(void)source;
 	(void)usec;
 
-	requests_tick(client->requests, now);
+	client_tick_detours(client, now);
 	paths_tick(client->paths, now);
 	client_settle(client);
 	return 0;
@@ -133,8 +131,11 @@ static void on_established(struct client *client, const struct mptcp_pm_event *e
 		client->paths, clock_now_ns(), event->token, local, remote, event->server_side);
 
 	client->counters.verdicts[verdict]++;
+	if (verdict == PATHS_TAKEN)
+		favourites_use(client->favourites, clock_now_ns(), local.address, remote);
 	log_info("connection", "token=%08x local=%s remote=%s verdict=%s", event->token,
-		endpoint_text(local, from), endpoint_text(remote, to), paths_verdict_name(verdict));
+		client_endpoint_text(local, from), client_endpoint_text(remote, to),
+		paths_verdict_name(verdict));
 }
 
 static void on_subflow(struct client *client, const struct mptcp_pm_event *event, struct endpoint local,
@@ -146,8 +147,9 @@ static void on_subflow(struct client *client, const struct mptcp_pm_event *event
 	if (event->server_side)
 		return;
 	log_info(up ? "subflow-established" : "subflow-closed",
-		"token=%08x local=%s remote=%s id=%u error=%d", event->token, endpoint_text(local, from),
-		endpoint_text(remote, to), event->local_id, event->error);
+		"token=%08x local=%s remote=%s id=%u error=%d", event->token,
+		client_endpoint_text(local, from), client_endpoint_text(remote, to), event->local_id,
+		event->error);
 	if (up) {
 		client->counters.established++;
 		paths_subflow_established(
@@ -250,76 +252,7 @@ static void survey(struct client *client)
 	free(list);
 }
 
-/* ---- detours ---- */
-
-static void send_request(void *context, struct endpoint to, const uint8_t bytes[DETOUR_WIRE_SIZE])
-{
-	struct client *client = context;
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr = to.address, .sin_port = htons(to.port)};
-
-	if (sendto(client->socket, bytes, DETOUR_WIRE_SIZE, MSG_DONTWAIT, (struct sockaddr *)&address,
-		    sizeof address) == DETOUR_WIRE_SIZE)
-		return;
-	client->counters.send_errors++;
-	log_debug("request-send", "error=\"%s\"", strerror(errno));
-}
-
-static void on_mapped(
-	void *context, int64_t now, unsigned detour, struct endpoint remote, uint16_t port, int64_t since)
-{
-	struct client *client = context;
-	char to[32];
-
-	client->answered[detour] = true;
-	log_info("mapped", "detour=%s remote=%s port=%u", name_of(client, detour), endpoint_text(remote, to),
-		port);
-	paths_mapped(client->paths, now, detour, remote, port, since);
-	waiters_mapped(client, detour, remote, port);
-	waiters_up(client, detour);
-}
-
-static void on_unmapped(void *context, int64_t now, unsigned detour, struct endpoint remote)
-{
-	struct client *client = context;
-	char to[32];
-
-	client->answered[detour] = false;
-	log_warning(
-		"detour-silent", "detour=%s remote=%s", name_of(client, detour), endpoint_text(remote, to));
-	paths_unmapped(client->paths, now, detour, remote);
-	waiters_unmapped(client, detour, remote);
-}
-
-static bool is_wanted(void *context, unsigned detour, struct endpoint remote)
-{
-	const struct client *client = context;
-
-	return paths_wants(client->paths, detour, remote);
-}
-
-static int on_datagram(sd_event_source *source, int fd, uint32_t events, void *context)
-{
-	struct client *client = context;
-	(void)source;
-	(void)events;
-
-	for (int i = 0; i < 64; i++) {
-		/* One byte more than a message has: a longer one is seen to be longer. */
-		uint8_t bytes[DETOUR_WIRE_SIZE + 1];
-		struct sockaddr_in from = {0};
-		socklen_t length = sizeof from;
-		ssize_t size =
-			recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
-		if (size < 0)
-			break;
-		requests_receive(client->requests, clock_now_ns(),
-			(struct endpoint){.address = from.sin_addr, .port = ntohs(from.sin_port)}, bytes,
-			(size_t)size);
-	}
-	client_settle(client);
-	return 0;
-}
+/* ---- tunnels ---- */
 
 static void on_tunnel_up(void *context, unsigned detour, struct in_addr local, int if_index)
 {
@@ -348,45 +281,12 @@ static int on_exit_loop(sd_event_source *source, void *context)
 	return 0;
 }
 
-static void make_parts(struct client *client)
-{
-	const struct settings *settings = client->settings;
-	struct paths_detour detours[64];
-	struct request_detour requests[64];
-	struct request_handlers handlers = {.send = send_request,
-		.mapped = on_mapped,
-		.unmapped = on_unmapped,
-		.wanted = is_wanted,
-		.context = client};
-
-	for (unsigned i = 0; i < settings->count; i++) {
-		const struct settings_detour *detour = &settings->detours[i];
-		detours[i] = (struct paths_detour){.kind = detour->kind, .at = detour->at};
-		requests[i] = (struct request_detour){.at = detour->at,
-			.asked = detour->kind == DETOUR_NAT,
-			.deadline_ns = detour->deadline_ns,
-			.renew_ns = detour->renew_ns};
-	}
-	client->paths = paths_new(&settings->paths, detours, settings->count);
-	client->requests = requests_new(requests, settings->count, &handlers);
-	client->vpns = calloc(settings->count, sizeof *client->vpns);
-	client->answered = calloc(settings->count, sizeof *client->answered);
-	if (!client->vpns || !client->answered)
-		abort();
-}
-
 static int open_channels(struct client *client, char **error)
 {
 	struct mptcp_pm_handlers handlers = {.event = on_event, .overrun = on_overrun, .context = client};
 	int result;
 
-	client->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (client->socket < 0)
-		return error_set(error, "opening a UDP socket: %s", strerror(errno));
-	result = sd_event_add_io(
-		client->loop, &client->socket_source, client->socket, EPOLLIN, on_datagram, client);
-	if (result >= 0)
-		result = sd_event_add_exit(client->loop, &client->exit, on_exit_loop, client);
+	result = sd_event_add_exit(client->loop, &client->exit, on_exit_loop, client);
 	if (result >= 0)
 		result = sd_event_add_time(
 			client->loop, &client->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, client);
@@ -396,6 +296,15 @@ static int open_channels(struct client *client, char **error)
 	if (!client->pm)
 		return -1;
 	return mptcp_pm_subscribe(client->pm, client->loop, &handlers, error);
+}
+
+static void on_routes(void *context)
+{
+	struct client *client = context;
+
+	for (unsigned i = 0; i < client->settings->count; i++)
+		client_vpn_check(client->vpns[i]);
+	client_settle(client);
 }
 
 static int start_tunnels(struct client *client, char **error)
@@ -408,14 +317,33 @@ static int start_tunnels(struct client *client, char **error)
 	for (unsigned i = 0; i < client->settings->count; i++) {
 		if (client->settings->detours[i].kind != DETOUR_VPN)
 			continue;
-		client->vpns[i] = client_vpn_start(client->loop, client->settings, i, &handlers, error);
+		if (!client->guard && !(client->guard = guard_new(client->loop, on_routes, client, error)))
+			return -1;
+		client->vpns[i] =
+			client_vpn_start(client->loop, client->settings, i, client->guard, &handlers, error);
 		if (!client->vpns[i])
 			return -1;
 	}
 	return 0;
 }
 
-struct client *client_new(sd_event *loop, const struct settings *settings, char **error)
+static void on_rerouted(void *context)
+{
+	client_settle(context);
+}
+
+static int start_rerouting(struct client *client, char **error)
+{
+	const struct settings *settings = client->settings;
+
+	if (!settings->dynamic)
+		return 0;
+	client->rerouting = rerouting_new(client->loop, client->paths, settings->count, settings->paths.limit,
+		on_rerouted, client, error);
+	return client->rerouting ? 0 : -1;
+}
+
+struct client *client_new(sd_event *loop, struct settings *settings, char **error)
 {
 	struct client *client = calloc(1, sizeof *client);
 
@@ -423,14 +351,15 @@ struct client *client_new(sd_event *loop, const struct settings *settings, char 
 		abort();
 	client->loop = loop;
 	client->settings = settings;
-	client->socket = -1;
-	make_parts(client);
-	if (open_channels(client, error) < 0 || start_tunnels(client, error) < 0) {
+	client_make_detours(client);
+	if (open_channels(client, error) < 0 || start_tunnels(client, error) < 0 ||
+		client_watch_list(client, error) < 0 || start_rerouting(client, error) < 0) {
 		client_free(client);
 		return NULL;
 	}
 	/* After the subscription: what happens in between is told twice, which the policy bears. */
 	client->lost = true;
+	client_prefetch(client);
 	client_settle(client);
 	return client;
 }
@@ -441,15 +370,11 @@ void client_free(struct client *client)
 		return;
 	for (unsigned i = 0; i < client->settings->count; i++)
 		client_vpn_stop(client->vpns[i]);
+	guard_free(client->guard);
 	mptcp_pm_close(client->pm);
 	sd_event_source_disable_unref(client->exit);
 	sd_event_source_disable_unref(client->timer);
-	sd_event_source_disable_unref(client->socket_source);
-	if (client->socket >= 0)
-		close(client->socket);
-	requests_free(client->requests);
-	paths_free(client->paths);
-	free(client->vpns);
-	free(client->answered);
+	rerouting_free(client->rerouting);
+	client_free_detours(client);
 	free(client);
 }

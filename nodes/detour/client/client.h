@@ -4,7 +4,10 @@
 
 #include "lib/base/control.h"
 #include "lib/mptcp/pm.h"
+#include "nodes/detour/client/channels.h"
+#include "nodes/detour/client/favourites.h"
 #include "nodes/detour/client/request.h"
+#include "nodes/detour/client/rerouting.h"
 #include "nodes/detour/client/settings.h"
 #include "nodes/detour/client/vpn.h"
 
@@ -27,33 +30,51 @@ struct waiter {
 
 struct client {
 	sd_event *loop;
-	const struct settings *settings;
+	struct settings *settings; /* the places for the list's detours are filled here */
 	struct mptcp_pm *pm;
 	struct paths *paths;
 	struct requests *requests;
-	struct vpn **vpns; /* one a detour; NULL: not a VPN */
-	bool *answered;    /* one a detour: NAT, its last question was answered */
-	int socket;        /* of the detour protocol */
-	sd_event_source *socket_source, *timer, *exit;
+	struct vpn **vpns;   /* one a detour; NULL: not a VPN */
+	struct guard *guard; /* of tunnels; NULL: there are none */
+	bool *answered;      /* one a detour: NAT, its last question was answered */
+	struct channels *channels;
+	struct favourites *favourites;
+	struct collective *list; /* NULL: none, or none that is current */
+	uint64_t list_version;   /* the highest seen */
+	sd_event_source *list_source;
+	struct rerouting *rerouting; /* NULL: routes stay as they are */
+	sd_event_source *timer, *exit;
 	bool lost; /* events were lost: a survey is due */
 	struct waiter *waiters;
 	struct client_counters counters;
 };
 
-/* Opens everything and takes the connections that live already. NULL with *error. *settings must outlive it.
- */
-struct client *client_new(sd_event *loop, const struct settings *settings, char **error);
+/* Opens everything and takes the connections that live already. NULL with *error. *settings must outlive it. */
+struct client *client_new(sd_event *loop, struct settings *settings, char **error);
 /* Stops tunnels, removes routes (who waits was refused when the loop ended). The subflows stay with their
  * connections. */
 void client_free(struct client *client);
 /* Does what the policy wants done now, and sets the timer. To be called after each event. */
 void client_settle(struct client *client);
 
+const char *client_endpoint_text(struct endpoint endpoint, char text[32]);
+
+/* ---- detours.c: what is between the policy and the NAT detours ---- */
+void client_make_detours(struct client *client);
+int client_watch_list(struct client *client, char **error);
+void client_ask(struct client *client, const struct paths_action *action);
+/* Asks for what is wanted before anybody connects. */
+void client_prefetch(struct client *client);
+void client_tick_detours(struct client *client, int64_t now);
+void client_free_detours(struct client *client);
+
 /* ---- control.c ---- */
 extern const struct control_command client_commands[];
 /* A mapping has come / a detour did not answer / a detour may be up: answers those who wait for it. */
-void waiters_mapped(struct client *client, unsigned detour, struct endpoint remote, uint16_t port);
-void waiters_unmapped(struct client *client, unsigned detour, struct endpoint remote);
+void waiters_mapped(
+	struct client *client, unsigned detour, struct in_addr local, struct endpoint remote, uint16_t port);
+void waiters_unmapped(struct client *client, unsigned detour, struct in_addr local, struct endpoint remote,
+	const char *why);
 void waiters_up(struct client *client, unsigned detour);
 void waiters_refuse_all(struct client *client);
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *address_text(struct in_addr address, char text[INET_ADDRSTRLEN])
+static const char *v4_text(struct in_addr address, char text[INET_ADDRSTRLEN])
 {
 	return inet_ntop(AF_INET, &address, text, INET_ADDRSTRLEN);
 }
@@ -18,7 +18,7 @@ static json_t *endpoint_json(struct endpoint endpoint)
 	char text[INET_ADDRSTRLEN];
 
 	return json_pack(
-		"{s:s, s:i}", "address", address_text(endpoint.address, text), "port", (int)endpoint.port);
+		"{s:s, s:i}", "address", v4_text(endpoint.address, text), "port", (int)endpoint.port);
 }
 
 static int find_detour(const struct client *client, const char *name)
@@ -49,27 +49,41 @@ static json_t *detour_place(const struct client *client, unsigned detour)
 
 	if (settings->kind == DETOUR_NAT)
 		return json_pack("{s:s, s:s, s:i}", "detour", settings->name, "address",
-			address_text(settings->at.address, text), "port", (int)settings->at.port);
+			v4_text(settings->at.address, text), "port", (int)settings->at.port);
 	vpn_is_up(client->vpns[detour], &local, &restarts);
-	return json_pack("{s:s, s:s, s:s}", "detour", settings->name, "address", address_text(local, text),
+	return json_pack("{s:s, s:s, s:s}", "detour", settings->name, "address", v4_text(local, text),
 		"device", settings->device);
 }
 
 /* ---- status ---- */
 
-static json_t *request_json(const struct request_counters *counters)
-{
-	json_t *malformed = json_object();
+struct counter {
+	const char *name;
+	uint64_t value;
+};
 
+static void put_counters(json_t *json, const struct counter *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		json_object_set_new(json, list[i].name, json_integer((json_int_t)list[i].value));
+}
+
+static json_t *request_json(const struct request_counters *c)
+{
+	const struct counter list[] = {{"sent", c->sent}, {"repeated", c->repeated},
+		{"answered", c->answered}, {"late", c->late}, {"duplicate", c->duplicate},
+		{"unknown", c->unknown}, {"timed_out", c->timed_out}, {"renewals", c->renewals},
+		{"unsealed", c->unsealed}, {"proofs", c->proofs}, {"refused", c->refused},
+		{"released", c->released}};
+	json_t *json = json_object(), *malformed = json_object();
+
+	put_counters(json, list, sizeof list / sizeof *list);
 	for (int i = 0; i < DETOUR_WIRE_FAULTS; i++)
 		json_object_set_new(malformed,
 			i == DETOUR_WIRE_OK ? "not-an-answer" : detour_wire_fault_name(i),
-			json_integer((json_int_t)counters->faults[i]));
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "sent", (json_int_t)counters->sent,
-		"repeated", (json_int_t)counters->repeated, "answered", (json_int_t)counters->answered,
-		"late", (json_int_t)counters->late, "duplicate", (json_int_t)counters->duplicate, "unknown",
-		(json_int_t)counters->unknown, "timed_out", (json_int_t)counters->timed_out, "renewals",
-		(json_int_t)counters->renewals, "malformed", malformed);
+			json_integer((json_int_t)c->faults[i]));
+	json_object_set_new(json, "malformed", malformed);
+	return json;
 }
 
 static unsigned subflows_across(const struct client *client, unsigned detour)
@@ -96,10 +110,14 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 			json, "mappings", json_integer(requests_mappings(client->requests, detour)));
 		json_object_set_new(
 			json, "requests", request_json(requests_counters(client->requests, detour)));
+		json_object_set_new(json, "version", json_integer(settings->sealed ? 2 : 1));
+		if (*requests_refusal(client->requests, detour))
+			json_object_set_new(
+				json, "refusal", json_string(requests_refusal(client->requests, detour)));
 		return json;
 	}
 	if (vpn_is_up(client->vpns[detour], &local, &restarts))
-		json_object_set_new(json, "address", json_string(address_text(local, text)));
+		json_object_set_new(json, "address", json_string(v4_text(local, text)));
 	json_object_set_new(json, "device", json_string(settings->device));
 	json_object_set_new(json, "table", json_integer(settings->table));
 	json_object_set_new(json, "restarts", json_integer(restarts));
@@ -126,6 +144,8 @@ static json_t *connection_json(const struct client *client, const struct subflow
 	int up = 0;
 
 	for (unsigned i = 0; i < client->settings->count; i++) {
+		if (client->settings->detours[i].kind == DETOUR_NONE)
+			continue;
 		json_array_append_new(paths, path_json(client, &connection->paths[i], i));
 		up += connection->paths[i].state == PATH_UP;
 	}
@@ -137,20 +157,26 @@ static json_t *connection_json(const struct client *client, const struct subflow
 
 static json_t *counters_json(const struct client *client)
 {
-	const struct client_counters *counters = &client->counters;
-	json_t *verdicts = json_object();
+	const struct client_counters *c = &client->counters;
+	const struct counter list[] = {{"created", c->created}, {"refused", c->refused},
+		{"destroyed", c->destroyed}, {"established", c->established}, {"failed", c->failed},
+		{"overruns", c->overruns}, {"surveys", c->surveys},
+		{"undecoded", mptcp_pm_undecoded(client->pm)}, {"send_errors", c->send_errors}};
+	json_t *json = json_object(), *verdicts = json_object();
 
+	put_counters(json, list, sizeof list / sizeof *list);
 	for (int i = 0; i < PATHS_VERDICTS; i++)
 		json_object_set_new(
-			verdicts, paths_verdict_name(i), json_integer((json_int_t)counters->verdicts[i]));
-	json_object_set_new(verdicts, "other-family", json_integer((json_int_t)counters->other_family));
-	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connections", verdicts,
-		"created", (json_int_t)counters->created, "refused", (json_int_t)counters->refused,
-		"destroyed", (json_int_t)counters->destroyed, "established",
-		(json_int_t)counters->established, "failed", (json_int_t)counters->failed, "overruns",
-		(json_int_t)counters->overruns, "surveys", (json_int_t)counters->surveys, "undecoded",
-		(json_int_t)mptcp_pm_undecoded(client->pm), "send_errors", (json_int_t)counters->send_errors,
-		"strangers", (json_int_t)requests_strangers(client->requests));
+			verdicts, paths_verdict_name(i), json_integer((json_int_t)c->verdicts[i]));
+	json_object_set_new(verdicts, "other-family", json_integer((json_int_t)c->other_family));
+	json_object_set_new(json, "connections", verdicts);
+	if (client->rerouting) {
+		const struct rerouting_counters *r = rerouting_counters(client->rerouting);
+		json_object_set_new(json, "routing",
+			json_pack("{s:I,s:I,s:I}", "looks", (json_int_t)r->looks, "dead", (json_int_t)r->dead,
+				"better", (json_int_t)r->better));
+	}
+	return json;
 }
 
 static void do_status(void *context, struct control_request *request, int count, char **words)
@@ -163,7 +189,8 @@ static void do_status(void *context, struct control_request *request, int count,
 	for (const struct subflows_connection *c = paths_first(client->paths); c; c = c->next)
 		json_array_append_new(connections, connection_json(client, c));
 	for (unsigned i = 0; i < client->settings->count; i++)
-		json_array_append_new(detours, detour_json(client, i));
+		if (client->settings->detours[i].kind != DETOUR_NONE)
+			json_array_append_new(detours, detour_json(client, i));
 	control_answer(request,
 		json_pack("{s:i, s:o, s:o, s:o}", "limit", (int)client->settings->paths.limit, "connections",
 			connections, "detours", detours, "counters", counters_json(client)));
@@ -211,43 +238,49 @@ static void drop_abandoned(struct client *client)
 	}
 }
 
-static bool waits_for(const struct waiter *waiter, unsigned detour, struct endpoint remote)
+/* Who asks by `map` asks from whatever address routing chooses. */
+static bool waits_for(
+	const struct waiter *waiter, unsigned detour, struct in_addr local, struct endpoint remote)
 {
-	return waiter->for_mapping && waiter->asked[detour] && endpoint_equal(waiter->remote, remote);
+	return waiter->for_mapping && !local.s_addr && waiter->asked[detour] &&
+	       endpoint_equal(waiter->remote, remote);
 }
 
-void waiters_mapped(struct client *client, unsigned detour, struct endpoint remote, uint16_t port)
+void waiters_mapped(
+	struct client *client, unsigned detour, struct in_addr local, struct endpoint remote, uint16_t port)
 {
 	const struct settings_detour *settings = &client->settings->detours[detour];
 	char text[INET_ADDRSTRLEN];
 
 	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
 		next = waiter->next;
-		if (waits_for(waiter, detour, remote))
+		if (waits_for(waiter, detour, local, remote))
 			control_answer(end_waiter(client, waiter),
-				json_pack("{s:s, s:i, s:s}", "address",
-					address_text(settings->at.address, text), "port", (int)port, "detour",
-					settings->name));
+				json_pack("{s:s, s:i, s:s}", "address", v4_text(settings->at.address, text),
+					"port", (int)port, "detour", settings->name));
 	}
 }
 
-void waiters_unmapped(struct client *client, unsigned detour, struct endpoint remote)
+void waiters_unmapped(
+	struct client *client, unsigned detour, struct in_addr local, struct endpoint remote, const char *why)
 {
 	char text[INET_ADDRSTRLEN];
 
 	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
 		bool more = false;
 		next = waiter->next;
-		if (!waits_for(waiter, detour, remote))
+		if (!waits_for(waiter, detour, local, remote))
 			continue;
 		waiter->asked[detour] = false;
 		for (unsigned i = 0; i < client->settings->count; i++)
 			more |= waiter->asked[i];
 		if (!more)
 			control_refuse(end_waiter(client, waiter),
-				"no detour answered for %s:%u within its deadline; the last one asked was %s",
-				address_text(remote.address, text), remote.port,
-				client->settings->detours[detour].name);
+				strcmp(why, "silent") == 0
+					? "no detour answered for %s:%u within its deadline; the last one asked was %s"
+					: "no detour leads to %s:%u; the last one asked was %s, which refused: %s",
+				v4_text(remote.address, text), remote.port,
+				client->settings->detours[detour].name, why);
 	}
 }
 
@@ -317,7 +350,8 @@ static void do_map(void *context, struct control_request *request, int count, ch
 	 */
 	for (unsigned i = 0; i < client->settings->count; i++)
 		if (client->settings->detours[i].kind == DETOUR_NAT && (only < 0 || only == (int)i))
-			requests_ask(client->requests, clock_now_ns(), i, remote, true);
+			client_ask(
+				client, &(struct paths_action){.detour = i, .remote = remote, .fresh = true});
 	client_settle(client);
 }
 

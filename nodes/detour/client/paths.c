@@ -149,9 +149,11 @@ void paths_compare(struct paths *paths, const struct survey_subflow *list, size_
 static void ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh)
 {
 	connection->paths[detour].state = PATH_ASKED;
-	push(paths,
-		(struct paths_action){
-			.kind = PATHS_ASK, .detour = detour, .remote = connection->remote, .fresh = fresh});
+	push(paths, (struct paths_action){.kind = PATHS_ASK,
+			    .detour = detour,
+			    .local = {.address = connection->local.address},
+			    .remote = connection->remote,
+			    .fresh = fresh});
 }
 
 static bool is_used(const struct subflow *subflow)
@@ -228,13 +230,19 @@ static bool is_stuck(const struct subflow *subflow)
 	return subflow->state == PATH_WAITING || subflow->state == PATH_GIVEN_UP;
 }
 
-void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct endpoint remote, uint16_t port,
-	int64_t since)
+/* A mapping is for one address of ours. */
+static bool is_for(const struct subflows_connection *connection, struct in_addr local, struct endpoint remote)
+{
+	return endpoint_equal(connection->remote, remote) && connection->local.address.s_addr == local.s_addr;
+}
+
+void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_addr local,
+	struct endpoint remote, uint16_t port, int64_t since)
 {
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		struct subflow *subflow = &c->paths[detour];
 		struct path *path = path_of(c, detour);
-		if (!endpoint_equal(c->remote, remote)) {
+		if (!is_for(c, local, remote)) {
 			if (subflow->state == PATH_SILENT) /* it is there after all */
 				ask(paths, c, detour, false);
 			continue;
@@ -250,11 +258,12 @@ void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct endp
 	}
 }
 
-void paths_unmapped(struct paths *paths, int64_t now, unsigned detour, struct endpoint remote)
+void paths_unmapped(
+	struct paths *paths, int64_t now, unsigned detour, struct in_addr local, struct endpoint remote)
 {
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		struct subflow *subflow = &c->paths[detour];
-		if (!endpoint_equal(c->remote, remote) ||
+		if (!is_for(c, local, remote) ||
 			(subflow->state != PATH_ASKED && subflow->state != PATH_READY))
 			continue;
 		subflow->state = PATH_SILENT;
@@ -272,6 +281,33 @@ static void enter_tunnel(const struct paths *paths, struct subflows_connection *
 		make_ready(connection, index, detour->since);
 	else
 		connection->paths[index].state = PATH_IDLE;
+}
+
+/* What a connection first wants of a detour. */
+static void enter(struct paths *paths, struct subflows_connection *connection, unsigned index)
+{
+	if (paths->detours[index].kind == DETOUR_NAT)
+		ask(paths, connection, index, false);
+	else
+		enter_tunnel(paths, connection, index); /* and a place without a detour is idle, too */
+}
+
+void paths_set_detour(struct paths *paths, int64_t now, unsigned index, const struct paths_detour *detour)
+{
+	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
+		if (c->paths[index].state == PATH_UP)
+			subflows_destroy(paths->subflows, c, index);
+		subflow_forgive(&c->paths[index]);
+		c->paths[index].state = PATH_IDLE;
+		*path_of(c, index) = (struct path){0};
+	}
+	paths->detours[index] = detour ? (struct detour){.kind = detour->kind, .at = detour->at}
+				       : (struct detour){.kind = DETOUR_NONE};
+	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
+		if (detour)
+			enter(paths, c, index);
+		serve(paths, now, c);
+	}
 }
 
 void paths_tunnel_down(struct paths *paths, int64_t now, unsigned index)
@@ -304,10 +340,10 @@ void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct in
 	}
 }
 
-bool paths_wants(const struct paths *paths, unsigned detour, struct endpoint remote)
+bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote)
 {
 	for (const struct subflows_connection *c = paths_first(paths); c; c = c->next)
-		if (endpoint_equal(c->remote, remote) && c->paths[detour].state != PATH_GIVEN_UP)
+		if (is_for(c, local, remote) && c->paths[detour].state != PATH_GIVEN_UP)
 			return true;
 	return false;
 }
@@ -322,8 +358,9 @@ static enum paths_verdict judge(
 	if (server_side)
 		return PATHS_SERVER_SIDE;
 	for (unsigned i = 0; i < paths->count; i++)
-		if (paths->detours[i].at.address.s_addr == remote.address.s_addr ||
-			paths->detours[i].at.port == remote.port)
+		if (paths->detours[i].kind != DETOUR_NONE &&
+			(paths->detours[i].at.address.s_addr == remote.address.s_addr ||
+				paths->detours[i].at.port == remote.port))
 			return PATHS_TO_DETOUR;
 	if (!address || !remote.port || address >> 24 == IN_LOOPBACKNET || IN_MULTICAST(address) ||
 		IN_BADCLASS(address) || local.address.s_addr == remote.address.s_addr)
@@ -342,12 +379,8 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 		return PATHS_KNOWN;
 	struct subflows_connection *connection = subflows_open(paths->subflows, now, token, local, remote);
 	plan_of(connection)->hold = now + paths->settings.join_after_ns;
-	for (unsigned i = 0; i < paths->count; i++) {
-		if (paths->detours[i].kind == DETOUR_NAT)
-			ask(paths, connection, i, false);
-		else
-			enter_tunnel(paths, connection, i);
-	}
+	for (unsigned i = 0; i < paths->count; i++)
+		enter(paths, connection, i);
 	serve(paths, now, connection);
 	return PATHS_TAKEN;
 }
@@ -361,6 +394,8 @@ static int detour_of(const struct paths *paths, const struct subflows_connection
 		const struct detour *detour = &paths->detours[i];
 		const struct subflow *subflow = &connection->paths[i];
 		uint16_t port = path_of(connection, i)->port;
+		if (detour->kind == DETOUR_NONE)
+			continue;
 		if (detour->kind == DETOUR_NAT) {
 			/* Two daemons may share a host: then the port decides. */
 			if (remote.address.s_addr == detour->at.address.s_addr &&
@@ -429,6 +464,22 @@ void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, uns
 	if (!connection || connection->paths[detour].state != PATH_JOINING)
 		return;
 	subflows_failed(paths->subflows, now, connection, detour);
+	serve(paths, now, connection);
+}
+
+void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+
+	if (!connection || connection->paths[from].state != PATH_UP)
+		return;
+	subflows_destroy(paths->subflows, connection, from);
+	if (dead)
+		subflows_failed(paths->subflows, now, connection, from);
+	if (to >= 0 && connection->paths[to].state == PATH_READY)
+		join(paths, now, connection, (unsigned)to);
+	if (!dead)
+		connection->paths[from].state = PATH_READY;
 	serve(paths, now, connection);
 }
 

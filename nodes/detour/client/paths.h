@@ -25,7 +25,7 @@
 
 #define PATHS_NEVER SUBFLOWS_NEVER
 
-enum detour_kind { DETOUR_NAT, DETOUR_VPN };
+enum detour_kind { DETOUR_NAT, DETOUR_VPN, DETOUR_NONE };
 
 struct paths_detour {
 	enum detour_kind kind;
@@ -70,8 +70,8 @@ struct paths_action {
 	enum paths_action_kind kind;
 	unsigned detour; /* index */
 	uint32_t token;  /* CREATE, DESTROY */
-	struct endpoint local,
-		remote;   /* ASK: remote only, the connection's destination; CREATE: local.port is 0 */
+	/* ASK: the connection's own address and its destination; CREATE: local.port is 0. */
+	struct endpoint local, remote;
 	uint8_t local_id; /* CREATE */
 	int if_index;     /* CREATE; 0: as routing says */
 	bool fresh;       /* ASK: a mapping from before is in doubt, the detour itself must answer */
@@ -79,10 +79,13 @@ struct paths_action {
 
 struct paths;
 
-/* `detours` and *settings are copied. Never fails: memory that runs out ends the program. */
+/* `detours` and *settings are copied. A detour of kind DETOUR_NONE is a place for one that may come (paths_set_detour). Never
+ * fails: memory that runs out ends the program. */
 struct paths *paths_new(
 	const struct paths_settings *settings, const struct paths_detour *detours, unsigned count);
 void paths_free(struct paths *paths);
+/* A detour comes to a place, or leaves it (NULL): its subflows are taken away then, and others take their places. */
+void paths_set_detour(struct paths *paths, int64_t now, unsigned index, const struct paths_detour *detour);
 
 /* Takes the next action out of the queue; false when there is none. To be emptied after each event. */
 bool paths_next_action(struct paths *paths, struct paths_action *action);
@@ -101,17 +104,22 @@ void paths_subflow_closed(
 /* The kernel refused to create the subflow across `detour`. */
 void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, unsigned detour);
 
-/* A NAT detour has answered: `port` leads to `remote`; the mapping is known since `since`. */
-void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct endpoint remote, uint16_t port,
-	int64_t since);
-/* A NAT detour did not answer in time. */
-void paths_unmapped(struct paths *paths, int64_t now, unsigned detour, struct endpoint remote);
+/* A NAT detour has answered: for what comes from `local`, `port` leads to `remote`; the mapping is known since `since`. */
+void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_addr local,
+	struct endpoint remote, uint16_t port, int64_t since);
+/* A NAT detour did not answer in time, or refused. */
+void paths_unmapped(
+	struct paths *paths, int64_t now, unsigned detour, struct in_addr local, struct endpoint remote);
 /* A tunnel came up (again) / went down. */
 void paths_tunnel_up(struct paths *paths, int64_t now, unsigned detour, struct in_addr local, int if_index);
 void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
 
-/* Whether a living connection uses, or could use, the mapping to `remote`: it is worth renewing. */
-bool paths_wants(const struct paths *paths, unsigned detour, struct endpoint remote);
+/* Another route is taken (client/routing.h): the subflow across `from` is taken away, and its place is for `to` (-1: for whichever is
+ * best). `dead`: `from` has failed, and is tried again after a back-off. Nothing happens where `from` carries none. */
+void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead);
+
+/* Whether a living connection from `local` uses, or could use, the mapping to `remote`: it is worth renewing. */
+bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote);
 /* Their paths: one a detour, in their order. */
 const struct subflows_connection *paths_first(const struct paths *paths); /* then ->next */
 const struct subflows_connection *paths_find(const struct paths *paths, uint32_t token);

@@ -1,4 +1,5 @@
-/* Questions to NAT detours, and the mappings they brought: one list, an entry a (detour, destination). */
+/* Questions to NAT detours, and the mappings they brought: one list, an entry a (detour, own address, destination); and a list of
+ * channels, an entry a (detour, own address), with the cookie that proves it. */
 #include "nodes/detour/client/request.h"
 
 #include <stdlib.h>
@@ -6,112 +7,245 @@
 #define FIRST_REPEAT_NS 200000000LL
 /* How long a question without an answer is remembered, so that a late answer is known for one. */
 #define MEMORY_NS 60000000000LL
+#define SENT_REMEMBERED 8 /* numbers of a question's last datagrams */
+#define PROOFS_MOST 3     /* of one question: a detour that is never content is like a silent one */
 
 struct question {
-	unsigned detour;
-	struct endpoint remote;
+	struct request_subject subject;
 	bool pending, mapped;
 	uint16_t port;
 	int64_t since;         /* of the mapping */
 	int64_t repeat, pause; /* pending: when to send again, and the pause after that */
 	int64_t end;           /* pending: the deadline; mapped: the renewal; else: when to forget */
+	uint64_t sent[SENT_REMEMBERED];
+	unsigned sent_count, proofs;
 	struct question *next;
 };
 
+struct channel {
+	unsigned detour;
+	struct address local;
+	uint8_t cookie[MESSAGE_COOKIE_SIZE], key[MESSAGE_KEY_SIZE];
+	struct channel *next;
+};
+
+struct detour {
+	bool there;
+	struct request_detour is;
+	struct seal_keys keys;
+	uint64_t sequence;
+	const char *refusal;
+	struct request_counters counters;
+};
+
 struct requests {
-	struct request_detour *detours;
-	struct request_counters *counters;
+	const struct identity *own;
+	uint64_t session;
+	struct detour *detours;
 	unsigned count;
 	struct request_handlers handlers;
 	struct question *questions;
-	uint64_t strangers;
+	struct channel *channels;
 };
 
-struct requests *requests_new(
-	const struct request_detour *detours, unsigned count, const struct request_handlers *handlers)
+static void *must(void *memory)
 {
-	struct requests *requests = calloc(1, sizeof *requests);
+	if (!memory)
+		abort();
+	return memory;
+}
 
-	if (!requests)
-		abort();
-	requests->detours = calloc(count + 1, sizeof *requests->detours);
-	requests->counters = calloc(count + 1, sizeof *requests->counters);
-	if (!requests->detours || !requests->counters)
-		abort();
+struct requests *requests_new(
+	unsigned count, const struct identity *own, uint64_t session, const struct request_handlers *handlers)
+{
+	struct requests *requests = must(calloc(1, sizeof *requests));
+
+	requests->detours = must(calloc(count + 1, sizeof *requests->detours));
 	for (unsigned i = 0; i < count; i++)
-		requests->detours[i] = detours[i];
+		requests->detours[i].refusal = "";
+	requests->own = own;
+	requests->session = session;
 	requests->count = count;
 	requests->handlers = *handlers;
 	return requests;
+}
+
+static void forget_detour(struct requests *requests, unsigned detour)
+{
+	for (struct question **at = &requests->questions, *q; (q = *at);) {
+		if (q->subject.detour != detour) {
+			at = &q->next;
+			continue;
+		}
+		*at = q->next;
+		free(q);
+	}
+	for (struct channel **at = &requests->channels, *c; (c = *at);) {
+		if (c->detour != detour) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		free(c);
+	}
 }
 
 void requests_free(struct requests *requests)
 {
 	if (!requests)
 		return;
-	while (requests->questions) {
-		struct question *question = requests->questions;
-		requests->questions = question->next;
-		free(question);
-	}
+	for (unsigned i = 0; i < requests->count; i++)
+		forget_detour(requests, i);
 	free(requests->detours);
-	free(requests->counters);
 	free(requests);
 }
 
-static struct question *find_question(
-	const struct requests *requests, unsigned detour, struct endpoint remote)
+bool requests_set_detour(struct requests *requests, unsigned index, const struct request_detour *detour)
+{
+	struct detour *d = &requests->detours[index];
+
+	forget_detour(requests, index);
+	*d = (struct detour){.refusal = ""};
+	if (!detour)
+		return true;
+	d->is = *detour;
+	d->there = !detour->sealed ||
+		   (requests->own && seal_keys_of_member(requests->own, detour->key, &d->keys));
+	return d->there;
+}
+
+/* ---- what is known ---- */
+
+static bool same_subject(const struct request_subject *a, const struct request_subject *b)
+{
+	return a->detour == b->detour && place_equal(&a->remote, &b->remote) &&
+	       address_equal(&a->local, &b->local);
+}
+
+static struct question *find_question(const struct requests *requests, const struct request_subject *subject)
 {
 	struct question *question = requests->questions;
 
-	while (question && !(question->detour == detour && endpoint_equal(question->remote, remote)))
+	while (question && !same_subject(&question->subject, subject))
 		question = question->next;
 	return question;
 }
 
-static void transmit(struct requests *requests, int64_t now, struct question *question)
+static struct channel *find_channel(
+	const struct requests *requests, unsigned detour, const struct address *local)
 {
+	struct channel *channel = requests->channels;
+
+	while (channel && !(channel->detour == detour && address_equal(&channel->local, local)))
+		channel = channel->next;
+	return channel;
+}
+
+static struct channel *get_channel(struct requests *requests, unsigned detour, const struct address *local)
+{
+	struct channel *channel = find_channel(requests, detour, local);
+
+	if (channel)
+		return channel;
+	channel = must(calloc(1, sizeof *channel));
+	channel->detour = detour;
+	channel->local = *local;
+	channel->next = requests->channels;
+	requests->channels = channel;
+	return channel;
+}
+
+/* ---- sending ---- */
+
+/* The port that is proposed is the destination's own, or the one in use: so a detour that restarted gives the same one again
+ * if it can (thesis, section 4.1.2). */
+static uint16_t proposed(const struct question *question)
+{
+	return question->mapped ? question->port : question->subject.remote.port;
+}
+
+static void transmit_version1(struct requests *requests, const struct question *question)
+{
+	const struct request_subject *subject = &question->subject;
 	struct detour_message message = {.operation = DETOUR_WIRE_REQUEST,
-		.remote = question->remote.address,
-		.remote_port = question->remote.port};
+		.remote = address_v4(&subject->remote.address),
+		.remote_port = subject->remote.port,
+		.detour_port = proposed(question)};
 	uint8_t bytes[DETOUR_WIRE_SIZE];
 
-	/* The port that is proposed is the destination's own, or the one in use: so a detour that restarted
-	 * gives the same one again if it can (thesis, section 4.1.2). */
-	message.detour_port = question->mapped ? question->port : question->remote.port;
+	if (!address_is_v4(&subject->remote.address))
+		return;
 	detour_wire_encode(&message, bytes);
+	requests->handlers.send(
+		requests->handlers.context, subject->detour, &subject->local, bytes, sizeof bytes);
+}
+
+static void transmit_version2(
+	struct requests *requests, struct question *question, enum message_operation operation)
+{
+	const struct request_subject *subject = &question->subject;
+	struct detour *detour = &requests->detours[subject->detour];
+	struct channel *channel = get_channel(requests, subject->detour, &subject->local);
+	struct message_question message = {.operation = operation,
+		.newest = MESSAGE_VERSION,
+		.flags = operation == MESSAGE_MAP && detour->is.option ? MESSAGE_OPTION : 0,
+		.session = requests->session,
+		.sequence = ++detour->sequence,
+		.remote = subject->remote,
+		.proposed = proposed(question)};
+	uint8_t content[MESSAGE_SIZE], bytes[SEAL_SIZE];
+
+	memcpy(message.cookie, channel->cookie, sizeof message.cookie);
+	question->sent[question->sent_count++ % SENT_REMEMBERED] = message.sequence;
+	message_write_question(&message, content);
+	seal(SEAL_QUESTION, member_id(requests->own->public), detour->keys.ask, content, bytes);
+	requests->handlers.send(
+		requests->handlers.context, subject->detour, &subject->local, bytes, sizeof bytes);
+}
+
+static void transmit(struct requests *requests, struct question *question)
+{
+	if (requests->detours[question->subject.detour].is.sealed)
+		transmit_version2(requests, question, MESSAGE_MAP);
+	else
+		transmit_version1(requests, question);
+}
+
+static void repeat(struct requests *requests, int64_t now, struct question *question)
+{
+	transmit(requests, question);
 	question->repeat = now + question->pause;
 	question->pause *= 2;
-	requests->handlers.send(requests->handlers.context, requests->detours[question->detour].at, bytes);
 }
 
 static void begin(struct requests *requests, int64_t now, struct question *question)
 {
+	struct detour *detour = &requests->detours[question->subject.detour];
+
 	question->pending = true;
 	question->pause = FIRST_REPEAT_NS;
-	question->end = now + requests->detours[question->detour].deadline_ns;
-	requests->counters[question->detour].sent++;
-	transmit(requests, now, question);
+	question->end = now + detour->is.deadline_ns;
+	question->proofs = question->sent_count = 0;
+	memset(question->sent, 0, sizeof question->sent);
+	detour->counters.sent++;
+	repeat(requests, now, question);
 }
 
 static void tell(const struct requests *requests, int64_t now, const struct question *question)
 {
-	requests->handlers.mapped(requests->handlers.context, now, question->detour, question->remote,
-		question->port, question->since);
+	requests->handlers.mapped(
+		requests->handlers.context, now, &question->subject, question->port, question->since);
 }
 
-void requests_ask(struct requests *requests, int64_t now, unsigned detour, struct endpoint remote, bool fresh)
+void requests_ask(struct requests *requests, int64_t now, const struct request_subject *subject, bool fresh)
 {
-	struct question *question = find_question(requests, detour, remote);
+	struct question *question = find_question(requests, subject);
 
-	if (!requests->detours[detour].asked)
+	if (!requests->detours[subject->detour].there)
 		return;
 	if (!question) {
-		question = calloc(1, sizeof *question);
-		if (!question)
-			abort();
-		question->detour = detour;
-		question->remote = remote;
+		question = must(calloc(1, sizeof *question));
+		question->subject = *subject;
 		question->next = requests->questions;
 		requests->questions = question;
 	}
@@ -123,61 +257,145 @@ void requests_ask(struct requests *requests, int64_t now, unsigned detour, struc
 		begin(requests, now, question);
 }
 
-static int detour_at(const struct requests *requests, struct endpoint from)
-{
-	for (unsigned i = 0; i < requests->count; i++)
-		if (requests->detours[i].asked && endpoint_equal(requests->detours[i].at, from))
-			return (int)i;
-	return -1;
-}
+/* ---- answers ---- */
 
-static void answered(struct requests *requests, int64_t now, struct question *question, uint16_t port)
+static void granted(
+	struct requests *requests, int64_t now, struct question *question, uint16_t port, int64_t renew_ns)
 {
-	struct request_counters *counters = &requests->counters[question->detour];
-	bool repeated = !question->pending && question->mapped && question->port == port;
+	struct detour *detour = &requests->detours[question->subject.detour];
 
-	if (repeated) {
-		counters->duplicate++;
-		return;
-	}
-	counters->answered++;
+	detour->counters.answered++;
+	detour->refusal = "";
 	if (!question->pending && !question->mapped)
-		counters->late++;
+		detour->counters.late++;
 	if (!question->mapped || question->port != port)
 		question->since = now;
 	question->pending = false;
 	question->mapped = true;
 	question->port = port;
-	question->end = now + requests->detours[question->detour].renew_ns;
+	question->end = now + renew_ns;
 	tell(requests, now, question);
 }
 
-void requests_receive(
-	struct requests *requests, int64_t now, struct endpoint from, const void *bytes, size_t size)
+static void give_up(struct requests *requests, int64_t now, struct question *question, const char *why)
 {
-	int detour = detour_at(requests, from);
-	struct detour_message message;
-
-	if (detour < 0) {
-		requests->strangers++;
-		return;
-	}
-	enum detour_wire_fault fault = detour_wire_decode(bytes, size, &message);
-	if (fault != DETOUR_WIRE_OK || message.operation != DETOUR_WIRE_RESPONSE) {
-		requests->counters[detour].faults[fault]++;
-		return;
-	}
-	struct question *question = find_question(requests, (unsigned)detour,
-		(struct endpoint){.address = message.remote, .port = message.remote_port});
-	if (question)
-		answered(requests, now, question, message.detour_port);
-	else
-		requests->counters[detour].unknown++;
+	question->pending = question->mapped = false;
+	question->end = now + MEMORY_NS;
+	requests->handlers.unmapped(requests->handlers.context, now, &question->subject, why);
 }
+
+/* The first answer to an open question stands. Nothing tells the detour's from a forged one, so what nobody asked for is
+ * dropped, whatever it says. */
+static void receive_version1(struct requests *requests, int64_t now, unsigned index,
+	const struct address *local, const void *bytes, size_t size)
+{
+	struct detour *detour = &requests->detours[index];
+	struct detour_message message;
+	enum detour_wire_fault fault = detour_wire_decode(bytes, size, &message);
+
+	if (fault != DETOUR_WIRE_OK || message.operation != DETOUR_WIRE_RESPONSE) {
+		detour->counters.faults[fault]++;
+		return;
+	}
+	struct request_subject subject = {
+		index, *local, {address_of_v4(message.remote), message.remote_port}};
+	struct question *question = find_question(requests, &subject);
+	if (!question)
+		detour->counters.unknown++;
+	else if (question->mapped && !question->pending)
+		detour->counters.duplicate++;
+	else
+		granted(requests, now, question, message.detour_port, detour->is.renew_ns);
+}
+
+static struct question *question_of(
+	const struct requests *requests, unsigned detour, const struct address *local, uint64_t sequence)
+{
+	for (struct question *q = requests->questions; q; q = q->next)
+		for (unsigned i = 0; i < SENT_REMEMBERED; i++)
+			if (q->sent[i] == sequence && q->subject.detour == detour &&
+				address_equal(&q->subject.local, local))
+				return q;
+	return NULL;
+}
+
+/* Whether another question later may be answered otherwise: then this one is repeated, as if it had been lost. */
+static bool may_pass(enum message_result result)
+{
+	return result == MESSAGE_RATE || result == MESSAGE_UNAVAILABLE;
+}
+
+static void take_answer(struct requests *requests, int64_t now, struct question *question,
+	const struct message_answer *answer)
+{
+	struct detour *detour = &requests->detours[question->subject.detour];
+	int64_t half = answer->lease_s * 500000000LL;
+
+	if (answer->result == MESSAGE_PROVE) {
+		detour->counters.proofs++;
+		if (question->pending && question->proofs++ < PROOFS_MOST)
+			transmit(requests, question);
+	} else if (answer->result == MESSAGE_GRANTED || answer->result == MESSAGE_NO_OPTION) {
+		granted(requests, now, question, answer->port,
+			half < detour->is.renew_ns ? half : detour->is.renew_ns);
+	} else {
+		detour->counters.refused++;
+		detour->refusal = message_result_name(answer->result);
+		if (!may_pass(answer->result) && question->pending)
+			give_up(requests, now, question, detour->refusal);
+	}
+}
+
+static void receive_version2(struct requests *requests, int64_t now, unsigned index,
+	const struct address *local, const void *bytes, size_t size)
+{
+	static const uint8_t none[MESSAGE_KEY_SIZE];
+	struct detour *detour = &requests->detours[index];
+	uint8_t content[MESSAGE_SIZE];
+	struct message_answer answer;
+	enum seal_kind kind;
+	uint64_t member;
+
+	if (!seal_peek(bytes, size, &kind, &member) || kind != SEAL_ANSWER ||
+		!unseal(bytes, detour->keys.answer, content) ||
+		message_read_answer(content, sizeof content, &answer) != MESSAGE_OK) {
+		detour->counters.unsealed++;
+		return;
+	}
+	struct question *question = question_of(requests, index, local, answer.sequence);
+	if (!question || answer.operation != MESSAGE_MAP) {
+		detour->counters.unknown++;
+		return;
+	}
+	struct channel *channel = get_channel(requests, index, local);
+	memcpy(channel->cookie, answer.cookie, sizeof channel->cookie);
+	if (memcmp(answer.key, none, sizeof none) != 0)
+		memcpy(channel->key, answer.key, sizeof channel->key);
+	for (unsigned i = 0; i < SENT_REMEMBERED; i++)
+		if (question->sent[i] == answer.sequence)
+			question->sent[i] = 0; /* a datagram has one answer */
+	if (question->mapped && !question->pending)
+		detour->counters.duplicate++; /* to a repetition */
+	else
+		take_answer(requests, now, question, &answer);
+}
+
+void requests_receive(struct requests *requests, int64_t now, unsigned detour, const struct address *local,
+	const void *bytes, size_t size)
+{
+	if (detour >= requests->count || !requests->detours[detour].there)
+		return;
+	if (requests->detours[detour].is.sealed)
+		receive_version2(requests, now, detour, local, bytes, size);
+	else
+		receive_version1(requests, now, detour, local, bytes, size);
+}
+
+/* ---- time ---- */
 
 int64_t requests_deadline(const struct requests *requests)
 {
-	int64_t first = PATHS_NEVER;
+	int64_t first = REQUESTS_NEVER;
 
 	for (const struct question *q = requests->questions; q; q = q->next) {
 		int64_t at = q->pending && q->repeat < q->end ? q->repeat : q->end;
@@ -187,36 +405,44 @@ int64_t requests_deadline(const struct requests *requests)
 	return first;
 }
 
+static void release(struct requests *requests, struct question *question)
+{
+	struct detour *detour = &requests->detours[question->subject.detour];
+
+	question->mapped = false;
+	if (!detour->is.sealed)
+		return;
+	detour->counters.released++;
+	transmit_version2(requests, question, MESSAGE_RELEASE);
+}
+
 /* False: nothing is left to remember of it. */
 static bool tick(struct requests *requests, int64_t now, struct question *question)
 {
-	struct request_counters *counters = &requests->counters[question->detour];
+	struct request_counters *counters = &requests->detours[question->subject.detour].counters;
 
 	if (question->pending && now < question->end) {
 		if (now >= question->repeat) {
 			counters->repeated++;
-			transmit(requests, now, question);
+			repeat(requests, now, question);
 		}
 		return true;
 	}
 	if (now < question->end)
 		return true;
 	if (question->pending) {
-		question->pending = question->mapped = false;
-		question->end = now + MEMORY_NS;
 		counters->timed_out++;
-		requests->handlers.unmapped(
-			requests->handlers.context, now, question->detour, question->remote);
+		give_up(requests, now, question, "silent");
 		return true;
 	}
-	if (requests->handlers.wanted(requests->handlers.context, question->detour, question->remote)) {
+	if (requests->handlers.wanted(requests->handlers.context, &question->subject)) {
 		counters->renewals++;
 		begin(requests, now, question);
 		return true;
 	}
 	if (!question->mapped)
 		return false;
-	question->mapped = false;
+	release(requests, question);
 	question->end = now + MEMORY_NS;
 	return true;
 }
@@ -238,14 +464,35 @@ void requests_tick(struct requests *requests, int64_t now)
 	}
 }
 
-const struct request_counters *requests_counters(const struct requests *requests, unsigned detour)
+void requests_release_all(struct requests *requests)
 {
-	return &requests->counters[detour];
+	for (struct question *q = requests->questions; q; q = q->next)
+		if (q->mapped)
+			release(requests, q);
 }
 
-uint64_t requests_strangers(const struct requests *requests)
+/* ---- questions about questions ---- */
+
+bool requests_option_key(const struct requests *requests, unsigned detour, const struct address *local,
+	uint8_t key[MESSAGE_KEY_SIZE])
 {
-	return requests->strangers;
+	static const uint8_t none[MESSAGE_KEY_SIZE];
+	const struct channel *channel = find_channel(requests, detour, local);
+
+	if (!channel || memcmp(channel->key, none, sizeof none) == 0)
+		return false;
+	memcpy(key, channel->key, MESSAGE_KEY_SIZE);
+	return true;
+}
+
+const struct request_counters *requests_counters(const struct requests *requests, unsigned detour)
+{
+	return &requests->detours[detour].counters;
+}
+
+const char *requests_refusal(const struct requests *requests, unsigned detour)
+{
+	return requests->detours[detour].refusal;
 }
 
 unsigned requests_mappings(const struct requests *requests, unsigned detour)
@@ -253,6 +500,6 @@ unsigned requests_mappings(const struct requests *requests, unsigned detour)
 	unsigned count = 0;
 
 	for (const struct question *q = requests->questions; q; q = q->next)
-		count += q->detour == detour && q->mapped;
+		count += q->subject.detour == detour && q->mapped;
 	return count;
 }

@@ -13,6 +13,7 @@
 /* Before the main table (32766), after rules that administrators usually write. */
 #define RULE_PRIORITY 31000
 #define BYTES 32768
+#define LAST_METRIC 4278198272u /* of the route to nowhere: after any other */
 
 struct rule {
 	struct in_addr from;
@@ -119,9 +120,11 @@ static int take_rule(const struct nlmsghdr *message, void *context)
 
 /* ---- routes ---- */
 
+/* if_index 0: to nowhere (RTM_NEWROUTE), or whatever is there (RTM_DELROUTE). */
 static int change_route(
 	struct mnl_socket *socket, uint16_t type, uint16_t flags, uint32_t table, int if_index)
 {
+	bool nowhere = type == RTM_NEWROUTE && !if_index;
 	_Alignas(struct nlmsghdr) uint8_t bytes[512];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(bytes);
 
@@ -130,9 +133,13 @@ static int change_route(
 	struct rtmsg *route = mnl_nlmsg_put_extra_header(message, sizeof *route);
 	route->rtm_family = AF_INET;
 	route->rtm_protocol = ROUTES_PROTOCOL;
-	route->rtm_scope = type == RTM_NEWROUTE ? RT_SCOPE_LINK : RT_SCOPE_NOWHERE;
-	route->rtm_type = type == RTM_NEWROUTE ? RTN_UNICAST : RTN_UNSPEC;
+	route->rtm_scope = nowhere                ? RT_SCOPE_UNIVERSE
+			   : type == RTM_NEWROUTE ? RT_SCOPE_LINK
+						  : RT_SCOPE_NOWHERE;
+	route->rtm_type = nowhere ? RTN_UNREACHABLE : type == RTM_NEWROUTE ? RTN_UNICAST : RTN_UNSPEC;
 	mnl_attr_put_u32(message, RTA_TABLE, table);
+	if (nowhere)
+		mnl_attr_put_u32(message, RTA_PRIORITY, LAST_METRIC);
 	if (if_index)
 		mnl_attr_put_u32(message, RTA_OIF, (uint32_t)if_index);
 	return transact(socket, message, NULL, NULL);
@@ -140,8 +147,11 @@ static int change_route(
 
 static int remove_table(struct mnl_socket *socket, uint32_t table, char **error)
 {
-	/* No route is left there when its device has gone: ESRCH, or ENOENT for a table that never was. */
-	if (change_route(socket, RTM_DELROUTE, 0, table, 0) == 0 || errno == ESRCH || errno == ENOENT)
+	/* One at a time, until none is left: ESRCH, or ENOENT for a table that never was. */
+	for (int i = 0; i < 8; i++)
+		if (change_route(socket, RTM_DELROUTE, 0, table, 0) < 0)
+			break;
+	if (errno == ESRCH || errno == ENOENT)
 		return 0;
 	return error_set(error, "removing the route of table %u: %s", table, strerror(errno));
 }
@@ -198,7 +208,8 @@ int routes_install(struct in_addr from, int if_index, uint32_t table, char **err
 		return -1;
 	if (remove_all(socket, table, error) < 0)
 		goto done;
-	if (change_route(socket, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, table, if_index) < 0) {
+	if (change_route(socket, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, table, 0) < 0 ||
+		change_route(socket, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, table, if_index) < 0) {
 		error_set(error, "adding the default route of table %u: %s", table, strerror(errno));
 		goto done;
 	}
@@ -211,4 +222,69 @@ int routes_install(struct in_addr from, int if_index, uint32_t table, char **err
 done:
 	mnl_socket_close(socket);
 	return result;
+}
+
+/* ---- what is there ---- */
+
+struct found {
+	uint32_t table;
+	int if_index;
+	bool route;
+};
+
+static int take_route_attribute(const struct nlattr *attribute, void *context)
+{
+	struct found *route = context;
+
+	if (mnl_attr_get_type(attribute) == RTA_TABLE)
+		route->table = mnl_attr_get_u32(attribute);
+	else if (mnl_attr_get_type(attribute) == RTA_OIF)
+		route->if_index = (int)mnl_attr_get_u32(attribute);
+	return MNL_CB_OK;
+}
+
+static int take_route(const struct nlmsghdr *message, void *context)
+{
+	const struct rtmsg *head = mnl_nlmsg_get_payload(message);
+	struct found *wanted = context, route = {.table = head->rtm_table};
+
+	mnl_attr_parse(message, sizeof *head, take_route_attribute, &route);
+	if (head->rtm_family == AF_INET && head->rtm_dst_len == 0 && head->rtm_type == RTN_UNICAST &&
+		!(head->rtm_flags & RTNH_F_DEAD) && route.table == wanted->table &&
+		route.if_index == wanted->if_index)
+		wanted->route = true;
+	return MNL_CB_OK;
+}
+
+static bool has_rule(struct mnl_socket *socket, struct in_addr from, uint32_t table)
+{
+	_Alignas(struct nlmsghdr) uint8_t bytes[512];
+	struct rules rules = {0};
+	bool found = false;
+
+	if (transact(socket, rule_message(bytes, RTM_GETRULE, NLM_F_DUMP, NULL), take_rule, &rules) < 0)
+		return false;
+	for (size_t i = 0; i < rules.count; i++)
+		found |= rules.items[i].table == table && rules.items[i].from.s_addr == from.s_addr;
+	free(rules.items);
+	return found;
+}
+
+bool routes_are_there(struct in_addr from, int if_index, uint32_t table)
+{
+	_Alignas(struct nlmsghdr) uint8_t bytes[512];
+	struct mnl_socket *socket = open_socket(NULL);
+	struct found wanted = {.table = table, .if_index = if_index};
+	struct nlmsghdr *message = mnl_nlmsg_put_header(bytes);
+
+	if (!socket)
+		return false;
+	message->nlmsg_type = RTM_GETROUTE;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	struct rtmsg *route = mnl_nlmsg_put_extra_header(message, sizeof *route);
+	route->rtm_family = AF_INET;
+	bool found = transact(socket, message, take_route, &wanted) >= 0 && wanted.route &&
+		     has_rule(socket, from, table);
+	mnl_socket_close(socket);
+	return found;
 }

@@ -7,12 +7,15 @@
 #define LIQUIDNET_CLIENT_ROUTES_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ROUTES_PROTOCOL 76
 
 /* Installs rule and route; a rule of ours for the same table is replaced. -1 with *error. */
 int routes_install(struct in_addr from, int if_index, uint32_t table, char **error);
+/* Whether both are there, and the interface is up, as routes_install left them. */
+bool routes_are_there(struct in_addr from, int if_index, uint32_t table);
 /* Removes our rules that lead to `table` (0: to any) and our routes in there. Nothing there is no error. */
 int routes_remove(uint32_t table, char **error);
 #endif

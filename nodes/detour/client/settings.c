@@ -5,15 +5,30 @@
 #include "nodes/detour/wire.h"
 
 #include <net/if.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define OPENVPN_PORT 1194
 #define FIRST_TABLE 4400
 
-static int read_nat(const struct conf_node *map, struct settings_detour *detour, char **error)
+static int read_public(const struct conf_node *map, uint8_t key[SEAL_PUBLIC], char **error)
 {
-	static const char *const keys[] = {"name", "kind", "address", "port", "deadline", "renew", NULL};
+	const char *text;
+
+	if (conf_need_string(map, "key", &text, error) < 0)
+		return -1;
+	if (!public_find(text, key))
+		return conf_error(conf_child(map, "key"), error,
+			"key: '%s' is no public key; `liquidnet-collective public FILE` says one", text);
+	return 0;
+}
+
+static int read_nat(const struct conf_node *map, const struct settings *settings,
+	struct settings_detour *detour, char **error)
+{
+	static const char *const keys[] = {
+		"name", "kind", "address", "port", "deadline", "renew", "key", NULL};
 	int64_t port;
 
 	if (conf_only(map, keys, error) < 0 ||
@@ -24,18 +39,25 @@ static int read_nat(const struct conf_node *map, struct settings_detour *detour,
 			map, "renew", NS_PER_S, 3600 * NS_PER_S, 30 * NS_PER_S, &detour->renew_ns, error) < 0)
 		return -1;
 	detour->at.port = (uint16_t)port;
-	return 0;
+	detour->sealed = conf_child(map, "key") != NULL;
+	if (!detour->sealed)
+		return 0;
+	if (!settings->identity_path)
+		return conf_error(conf_child(map, "key"), error,
+			"key: needs ours, too: 'identity' is missing; `liquidnet-collective key FILE` makes one");
+	return read_public(map, detour->public_key, error);
 }
 
 static int read_vpn(const struct conf_node *map, unsigned index, struct settings_detour *detour, char **error)
 {
 	static const char *const keys[] = {"name", "kind", "address", "port", "certificate", "key", "peer",
-		"encryption", "device", "table", NULL};
-	int64_t port, table;
+		"encryption", "device", "table", "mtu", NULL};
+	int64_t port, table, mtu;
 	int encryption;
 
 	if (conf_only(map, keys, error) < 0 ||
 		conf_integer(map, "port", 1, 65535, OPENVPN_PORT, &port, error) < 0 ||
+		conf_integer(map, "mtu", 576, 9000, 0, &mtu, error) < 0 ||
 		conf_integer(map, "table", 1, UINT32_MAX, FIRST_TABLE + index, &table, error) < 0 ||
 		conf_need_file(map, "certificate", &detour->certificate, error) < 0 ||
 		conf_need_file(map, "key", &detour->key, error) < 0 ||
@@ -54,6 +76,7 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 	detour->encryption = (enum openvpn_encryption)encryption;
 	detour->at.port = (uint16_t)port;
 	detour->table = (uint32_t)table;
+	detour->mtu = (unsigned)mtu;
 	return 0;
 }
 
@@ -105,7 +128,7 @@ static int read_detour(const struct conf_node *map, struct settings *settings, c
 		conf_need_address(map, "address", &detour->at.address, error) < 0)
 		return -1;
 	detour->kind = (enum detour_kind)kind;
-	int result = detour->kind == DETOUR_NAT ? read_nat(map, detour, error)
+	int result = detour->kind == DETOUR_NAT ? read_nat(map, settings, detour, error)
 						: read_vpn(map, settings->count, detour, error);
 	if (result < 0 || check_distinct(map, settings, detour, error) < 0)
 		return -1;
@@ -113,11 +136,93 @@ static int read_detour(const struct conf_node *map, struct settings *settings, c
 	return 0;
 }
 
+/* {destinations: [10.0.3.1:5201], favourites: 8} */
+static int read_prefetch(const struct conf_node *map, struct settings *settings, char **error)
+{
+	static const char *const keys[] = {"destinations", "favourites", NULL};
+	const struct conf_node *list = conf_child(map, "destinations");
+	struct place place;
+	int64_t favourites;
+
+	if (map && (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0))
+		return -1;
+	if (conf_integer(map, "favourites", 0, 64, 8, &favourites, error) < 0)
+		return -1;
+	settings->favourites = (unsigned)favourites;
+	if (!list)
+		return 0;
+	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	settings->prefetch = calloc(list->children + 1, sizeof *settings->prefetch);
+	if (!settings->prefetch)
+		return error_set(error, "out of memory");
+	for (const struct conf_node *node = conf_first(list); node; node = node->next) {
+		if (!node->value || !place_parse(node->value, &place) || !address_is_v4(&place.address))
+			return conf_error(node, error,
+				"destinations: '%s' is no IPv4 address and port; write it as 192.0.2.1:443",
+				node->value ? node->value : "a list");
+		settings->prefetch[settings->prefetch_count++] =
+			(struct endpoint){address_v4(&place.address), place.port};
+	}
+	return 0;
+}
+
+/* {list: FILE, key: PUBLIC, detours: 4, region: eu}; *places: detours to be taken from it at a time. */
+static int read_collective(
+	const struct conf_node *map, struct settings *settings, unsigned *places, char **error)
+{
+	static const char *const keys[] = {"list", "key", "detours", "region", NULL};
+	int64_t detours;
+
+	*places = 0;
+	if (!map)
+		return 0;
+	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, keys, error) < 0 ||
+		conf_need_string(map, "list", &settings->list_path, error) < 0 ||
+		read_public(map, settings->list_key, error) < 0 ||
+		conf_integer(map, "detours", 1, 32, 4, &detours, error) < 0 ||
+		conf_string(map, "region", "", &settings->region, error) < 0)
+		return -1;
+	if (!settings->identity_path)
+		return conf_error(
+			map, error, "collective: 'identity' is missing: its members are known by their keys");
+	*places = (unsigned)detours;
+	return 0;
+}
+
+static int read_detours(const struct conf_node *root, struct settings *settings, char **error)
+{
+	const struct conf_node *detours = conf_child(root, "detours");
+	unsigned places;
+
+	if (read_collective(conf_child(root, "collective"), settings, &places, error) < 0)
+		return -1;
+	if (!detours && !places)
+		return conf_error(
+			root, error, "detours: is missing; name at least one detour, or a collective");
+	if (detours && conf_expect(detours, CONF_SEQUENCE, error) < 0)
+		return -1;
+	size_t children = detours ? detours->children : 0;
+	if ((!places && !children) || children > 64)
+		return conf_error(detours, error, "detours: has %zu of them; write 1 to 64", children);
+	settings->detours = calloc(children + places + 1, sizeof *settings->detours);
+	if (!settings->detours)
+		return error_set(error, "out of memory");
+	for (const struct conf_node *node = conf_first(detours); node; node = node->next)
+		if (read_detour(node, settings, error) < 0)
+			return -1;
+	settings->configured = settings->count;
+	for (; places > 0; places--)
+		settings->detours[settings->count++] =
+			(struct settings_detour){.kind = DETOUR_NONE, .name = ""};
+	return 0;
+}
+
 static int read_all(const struct conf_node *root, struct settings *settings, char **error)
 {
 	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_after",
-		"join_deadline", "retry_first", "retry_last", "attempts", NULL};
-	const struct conf_node *detours = conf_child(root, "detours");
+		"join_deadline", "retry_first", "retry_last", "attempts", "identity", "collective",
+		"prefetch", "routing", NULL};
 	struct paths_settings *paths = &settings->paths;
 	int64_t limit, attempts;
 
@@ -144,20 +249,19 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 	paths->limit = (unsigned)limit;
 	paths->attempts = (unsigned)attempts;
 	paths->stable_ns = 10 * NS_PER_S;
-	if (!detours)
-		return conf_error(root, error, "detours: is missing; name at least one detour");
-	if (conf_expect(detours, CONF_SEQUENCE, error) < 0)
+	static const char *const routings[] = {"static", "dynamic", NULL};
+	int routing;
+	if (conf_word(root, "routing", routings, 0, &routing, error) < 0)
 		return -1;
-	if (detours->children < 1 || detours->children > 64)
-		return conf_error(
-			detours, error, "detours: has %zu of them; write 1 to 64", detours->children);
-	settings->detours = calloc(detours->children, sizeof *settings->detours);
-	if (!settings->detours)
-		return error_set(error, "out of memory");
-	for (const struct conf_node *node = conf_first(detours); node; node = node->next)
-		if (read_detour(node, settings, error) < 0)
-			return -1;
-	return 0;
+	settings->dynamic = routing == 1;
+	if (conf_string(root, "identity", NULL, &settings->identity_path, error) < 0)
+		return -1;
+	if (settings->identity_path && identity_load(settings->identity_path, &settings->identity, error) < 0)
+		return error_prefix(error, "%s:%u", conf_child(root, "identity")->file,
+			conf_child(root, "identity")->line);
+	if (read_prefetch(conf_child(root, "prefetch"), settings, error) < 0)
+		return -1;
+	return read_detours(root, settings, error);
 }
 
 static struct settings *from_conf(struct conf *conf, char **error)
@@ -190,6 +294,8 @@ void settings_free(struct settings *settings)
 	if (!settings)
 		return;
 	free(settings->detours);
+	free(settings->prefetch);
+	sodium_memzero(&settings->identity, sizeof settings->identity);
 	conf_free(settings->conf);
 	free(settings);
 }

@@ -5,6 +5,7 @@
 #include "lib/base/conf.h"
 #include "lib/net/openvpn.h"
 #include "nodes/detour/client/paths.h"
+#include "nodes/detour/collective.h"
 
 struct settings_detour {
 	const char *name;
@@ -12,20 +13,34 @@ struct settings_detour {
 	struct endpoint at;
 	/* NAT */
 	int64_t deadline_ns, renew_ns;
+	bool sealed; /* version 2: its public key is known */
+	uint8_t public_key[SEAL_PUBLIC];
+	char name_room[COLLECTIVE_NAME + 16]; /* of one that came from the list */
 	/* VPN */
 	const char *certificate, *key, *peer; /* files in PEM form: ours, ours, the server's certificate */
 	enum openvpn_encryption encryption;
 	const char *device;
 	uint32_t table; /* routing table of the tunnel's own traffic */
+	unsigned mtu;   /* of the path to the server; 0: not known to be less than 1500 */
 };
 
 struct settings {
 	struct paths_settings paths;
 	const char *directory;
 	bool manage_sysctl;
+	/* Those of this file, then places for those of the collective's list (kind DETOUR_NONE until one is there). */
 	struct settings_detour *detours;
-	unsigned count;
-	struct conf *conf; /* owns the strings */
+	unsigned configured, count;
+	const char *identity_path; /* NULL: version 2 cannot be spoken */
+	struct identity identity;
+	const char *list_path; /* NULL: no collective */
+	uint8_t list_key[SEAL_PUBLIC];
+	const char *region;        /* whose detours are preferred; "" for none */
+	struct endpoint *prefetch; /* destinations whose mappings are kept ready */
+	unsigned prefetch_count;
+	unsigned favourites; /* and so many that were used most */
+	bool dynamic;        /* routing: dynamic */
+	struct conf *conf;   /* owns the strings */
 };
 
 /* Reads the file. NULL with *error "FILE:LINE: ...". Nothing but the file and the presence of those it names

@@ -3,41 +3,18 @@
 #include "lib/base/clock.h"
 #include "lib/base/conf.h"
 #include "lib/base/error.h"
-#include "lib/base/units.h"
 #include "nodes/detour/wire.h"
 #include <arpa/inet.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const top_keys[] = {"listen", "nat", "vpn", "manage_forwarding", NULL};
-static const char *const listen_keys[] = {"address", "port", NULL};
-static const char *const nat_keys[] = {"enabled", "idle", "max_mappings", "max_per_client", "allow", NULL};
+static const char *const top_keys[] = {"listen", "nat", "reach", "identity", "members", "collective", "log",
+	"vpn", "manage_forwarding", "on_exit", NULL};
+static const char *const listen_keys[] = {"address", "addresses", "announce", "port", NULL};
+static const char *const log_keys[] = {"directory", "size", "keep", NULL};
 static const char *const vpn_keys[] = {"enabled", "port", "subnet", "device", "certificate", "key", "peers",
 	"encryption", "directory", "route_metric", NULL};
-
-/* "10.0.0.0/8", or an address alone (/32). */
-static int read_network(const struct conf_node *node, struct network *network, char **error)
-{
-	char text[INET_ADDRSTRLEN];
-	struct in_addr address;
-	int64_t bits = 32;
-	const char *slash = node->value ? strchr(node->value, '/') : NULL;
-	size_t length = !node->value ? 0 : slash ? (size_t)(slash - node->value) : strlen(node->value);
-	if (length == 0 || length >= sizeof text)
-		return conf_error(node, error, "no network; write it as 10.0.0.0/8");
-	memcpy(text, node->value, length);
-	text[length] = '\0';
-	if (inet_pton(AF_INET, text, &address) != 1 ||
-		(slash && (unit_integer(slash + 1, &bits) < 0 || bits < 0 || bits > 32)))
-		return conf_error(node, error, "'%s' is no network; write it as 10.0.0.0/8", node->value);
-	network->mask = bits ? UINT32_MAX << (32 - bits) : 0;
-	network->address = ntohl(address.s_addr);
-	if (network->address & ~network->mask)
-		return conf_error(node, error,
-			"'%s' has bits set beyond its prefix; clear them or lengthen the prefix",
-			node->value);
-	return 0;
-}
 
 static int read_port(const struct conf_node *map, uint16_t fallback, uint16_t *port, char **error)
 {
@@ -48,52 +25,60 @@ static int read_port(const struct conf_node *map, uint16_t fallback, uint16_t *p
 	return 0;
 }
 
-static int read_listen(struct detour_config *config, const struct conf_node *map, char **error)
+static int read_address(const struct conf_node *node, struct address *addresses, size_t *count, char **error)
 {
-	const char *address;
-	if (map && conf_only(map, listen_keys, error) < 0)
-		return -1;
-	if (conf_string(map, "address", "0.0.0.0", &address, error) < 0 ||
-		read_port(map, DETOUR_WIRE_PORT, &config->port, error) < 0)
-		return -1;
-	if (inet_pton(AF_INET, address, &config->address) != 1)
-		return conf_error(conf_child(map, "address"), error,
-			"'%s' is no IPv4 address; 0.0.0.0 is any of this host", address);
+	if (*count == CONFIG_ADDRESSES)
+		return conf_error(node, error, "there may be %d addresses at most", CONFIG_ADDRESSES);
+	if (!node->value || !address_parse(node->value, &addresses[(*count)++]))
+		return conf_error(node, error, "'%s' is no address; 0.0.0.0 and :: are any of this host",
+			node->value ? node->value : "a list");
 	return 0;
 }
 
-static int read_allow(struct detour_config *config, const struct conf_node *list, char **error)
+static int read_addresses(
+	const struct conf_node *list, struct address *addresses, size_t *count, char **error)
 {
-	if (!list)
-		return 0;
-	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
+	if (list && conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
-	if (!list->children)
-		return conf_error(
-			list, error, "an empty list would allow nobody; leave the key out to allow anybody");
-	config->allow = calloc(list->children, sizeof *config->allow);
-	if (!config->allow)
-		return error_set(error, "out of memory");
 	for (const struct conf_node *n = conf_first(list); n; n = n->next)
-		if (read_network(n, &config->allow[config->allow_count++], error) < 0)
+		if (read_address(n, addresses, count, error) < 0)
 			return -1;
 	return 0;
 }
 
-static int read_nat(struct detour_config *config, const struct conf_node *map, char **error)
+static int read_listen(struct detour_config *config, const struct conf_node *map, char **error)
 {
-	int64_t in_all, per_client;
-	if (map && conf_only(map, nat_keys, error) < 0)
+	const struct conf_node *one = conf_child(map, "address"), *list = conf_child(map, "addresses");
+	if (map && conf_only(map, listen_keys, error) < 0)
 		return -1;
-	if (conf_bool(map, "enabled", true, &config->nat, error) < 0 ||
-		conf_duration(map, "idle", 100 * NS_PER_MS, 7 * 86400 * NS_PER_S, 300 * NS_PER_S,
-			&config->limits.idle_ns, error) < 0 ||
-		conf_integer(map, "max_mappings", 1, 1 << 20, 65536, &in_all, error) < 0 ||
-		conf_integer(map, "max_per_client", 1, 60000, 1024, &per_client, error) < 0)
+	if (one && list)
+		return conf_error(one, error, "give 'address' or 'addresses', not both");
+	if (read_port(map, DETOUR_WIRE_PORT, &config->port, error) < 0 ||
+		(one && read_address(one, config->addresses, &config->address_count, error) < 0) ||
+		read_addresses(list, config->addresses, &config->address_count, error) < 0 ||
+		read_addresses(
+			conf_child(map, "announce"), config->announced, &config->announced_count, error) < 0)
 		return -1;
-	config->limits.max_mappings = (size_t)in_all;
-	config->limits.max_per_client = (size_t)per_client;
-	return read_allow(config, conf_child(map, "allow"), error);
+	if (list && !config->address_count)
+		return conf_error(
+			list, error, "an empty list listens nowhere; leave the key out for everywhere");
+	return 0;
+}
+
+static int read_log(struct detour_config *config, const struct conf_node *map, char **error)
+{
+	int64_t keep;
+	if (!map)
+		return 0;
+	if (conf_expect(map, CONF_MAPPING, error) < 0 || conf_only(map, log_keys, error) < 0 ||
+		conf_need_string(map, "directory", &config->log_directory, error) < 0 ||
+		conf_size(map, "size", 4096, UINT64_C(1) << 40, 64 << 20, &config->log_size, error) < 0 ||
+		conf_integer(map, "keep", 1, 1000000, 1000, &keep, error) < 0)
+		return -1;
+	if (!config->identity_path)
+		return conf_error(map, error, "a log is signed: 'identity' is missing");
+	config->log_keep = (size_t)keep;
+	return 0;
 }
 
 static int read_peers(struct detour_config *config, const struct conf_node *map, char **error)
@@ -124,10 +109,12 @@ static int read_vpn_network(struct detour_config *config, const struct conf_node
 	if (!subnet)
 		return conf_error(map, error,
 			"'subnet' is missing; give the tunnel a network of its own, such as 10.8.0.0/24");
-	if (read_network(subnet, &config->vpn_subnet, error) < 0)
-		return -1;
+	if (!subnet->value || !network_parse(subnet->value, &config->vpn_subnet))
+		return conf_error(subnet, error,
+			"'%s' is no network, or has bits set beyond its prefix; write it as 10.8.0.0/24",
+			subnet->value ? subnet->value : "a list");
 	/* OpenVPN's own range for --server. */
-	if (config->vpn_subnet.mask < UINT32_MAX << 16 || config->vpn_subnet.mask > UINT32_MAX << 3)
+	if (config->vpn_subnet.bits < 96 + 16 || config->vpn_subnet.bits > 96 + 29)
 		return conf_error(subnet, error, "'%s': the prefix must be /16 to /29", subnet->value);
 	if (conf_string(map, "device", "lqdetour", &device, error) < 0)
 		return -1;
@@ -168,15 +155,25 @@ static int read_vpn(struct detour_config *config, const struct conf_node *map, c
 
 static int read_all(struct detour_config *config, char **error)
 {
+	static const char *const exits[] = {"remove", "keep", NULL};
 	const struct conf_node *root = conf_root(config->conf);
+	int on_exit;
 	if (conf_only(root, top_keys, error) < 0 ||
 		conf_bool(root, "manage_forwarding", false, &config->manage_forwarding, error) < 0 ||
+		conf_word(root, "on_exit", exits, 0, &on_exit, error) < 0 ||
 		read_listen(config, conf_child(root, "listen"), error) < 0 ||
-		read_nat(config, conf_child(root, "nat"), error) < 0 ||
+		config_read_nat(config, conf_child(root, "nat"), error) < 0 ||
+		config_read_reach(config, conf_child(root, "reach"), error) < 0 ||
+		config_read_members(config, root, error) < 0 ||
+		read_log(config, conf_child(root, "log"), error) < 0 ||
 		read_vpn(config, conf_child(root, "vpn"), error) < 0)
 		return -1;
+	config->keep = on_exit == 1;
 	if (!config->nat && !config->vpn)
 		return conf_error(root, error, "neither 'nat' nor 'vpn' is enabled; enable at least one");
+	if (config->nat && !config->allow_count && !config->member_count && !config->list_path)
+		return conf_error(root, error,
+			"nobody may ask for mappings; name members (identity, members, collective), or addresses for version 1 (nat: allow)");
 	return 0;
 }
 
@@ -201,15 +198,22 @@ void detour_config_free(struct detour_config *config)
 		return;
 	free(config->allow);
 	free(config->peers);
+	free(config->reach.allow);
+	free(config->reach.deny);
+	free(config->reach.ports);
+	for (size_t i = 0; i < config->member_count; i++)
+		free((void *)config->members[i].rights.on_behalf);
+	free(config->members);
+	sodium_memzero(&config->identity, sizeof config->identity);
 	if (config->conf)
 		conf_free(config->conf);
 	free(config);
 }
 
-bool detour_config_allows(const struct detour_config *config, struct in_addr client)
+struct in_addr detour_config_v4(const struct detour_config *config)
 {
-	for (size_t i = 0; i < config->allow_count; i++)
-		if ((ntohl(client.s_addr) & config->allow[i].mask) == config->allow[i].address)
-			return true;
-	return config->allow_count == 0;
+	for (size_t i = 0; i < config->address_count; i++)
+		if (address_is_v4(&config->addresses[i]))
+			return address_v4(&config->addresses[i]);
+	return (struct in_addr){htonl(INADDR_ANY)};
 }

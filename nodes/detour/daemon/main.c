@@ -8,8 +8,10 @@
 #include "lib/base/units.h"
 #include "lib/net/nft.h"
 #include "nodes/detour/daemon/config.h"
-#include "nodes/detour/daemon/signalling.h"
+#include "nodes/detour/daemon/service.h"
 #include "nodes/detour/daemon/vpn.h"
+#include "nodes/detour/kernel/confine.h"
+#include "nodes/detour/kernel/sysctls.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,19 +23,21 @@
  * killed. */
 #define VPN_START_US (15 * 1000 * 1000ULL)
 #define WAITERS 64
-#define FORWARDING "/proc/sys/net/ipv4/ip_forward"
+#define FORWARDING "net/ipv4/ip_forward"
+#define FORWARDING_V6 "net/ipv6/conf/all/forwarding"
+#define ACCOUNTING "net/netfilter/nf_conntrack_acct"
 
 struct detour {
 	struct daemon *daemon;
 	struct detour_config *config;  /* the daemon's */
 	struct detour_config *started; /* what sockets and processes were started with: at first the same */
 	struct nft_ctx *nft;
-	struct signalling *signalling;
+	struct service *service;
 	struct vpn *vpn;
 	struct in_addr vpn_local;
 	struct control_request *waiters[WAITERS]; /* for `wait vpn` */
 	size_t waiting;
-	bool forwarding_set; /* by us, to be put back */
+	struct sysctls *sysctls; /* set by us, to be put back */
 	bool vpn_late;
 };
 
@@ -63,13 +67,20 @@ static void command_status(void *context, struct control_request *request, int c
 {
 	const struct detour *detour = context;
 	(void)count, (void)words;
-	json_t *out = json_object();
-	if (detour->signalling) {
-		json_object_set_new(out, "counters", signalling_counters(detour->signalling));
-		json_object_set_new(out, "mappings",
-			json_integer((json_int_t)signalling_mapping_count(detour->signalling)));
+	json_t *out = json_object(),
+	       *warnings = detour->service ? service_warnings(detour->service) : json_array();
+	if (detour->vpn && !vpn_translates(detour->vpn))
+		json_array_append_new(warnings,
+			json_string("the VPN's NAT was changed by somebody else; it is being put back"));
+	json_object_set_new(out, "warnings", warnings);
+	if (detour->service) {
+		json_object_set_new(out, "collective", service_collective(detour->service));
+		json_object_set_new(out, "counters", service_counters(detour->service));
+		json_object_set_new(
+			out, "mappings", json_integer((json_int_t)service_mapping_count(detour->service)));
 	}
-	json_object_set_new(out, "nat", json_string(detour->signalling ? "up" : "disabled"));
+	json_object_set_new(
+		out, "nat", json_string(detour->service ? service_state(detour->service) : "disabled"));
 	json_object_set_new(out, "vpn", vpn_report(detour));
 	control_answer(request, out);
 }
@@ -78,23 +89,31 @@ static void command_mappings(void *context, struct control_request *request, int
 {
 	const struct detour *detour = context;
 	(void)count, (void)words;
-	json_t *list = detour->signalling ? signalling_mappings(detour->signalling) : json_array();
+	json_t *list = detour->service ? service_mappings(detour->service) : json_array();
 	control_answer(request, json_pack("{s:o}", "mappings", list));
+}
+
+static void command_members(void *context, struct control_request *request, int count, char **words)
+{
+	const struct detour *detour = context;
+	(void)count, (void)words;
+	json_t *list = detour->service ? service_members(detour->service) : json_array();
+	control_answer(request, json_pack("{s:o}", "members", list));
 }
 
 static void command_forget(void *context, struct control_request *request, int count, char **words)
 {
 	const struct detour *detour = context;
 	(void)count;
-	struct in_addr client;
+	struct address client;
 	int64_t port;
 	char *error = NULL;
-	if (inet_pton(AF_INET, words[0], &client) != 1 || unit_integer(words[1], &port) < 0 || port < 1 ||
+	if (!address_parse(words[0], &client) || unit_integer(words[1], &port) < 0 || port < 1 ||
 		port > 65535)
 		control_refuse(request, "'%s %s' is no client's address and detour port", words[0], words[1]);
-	else if (!detour->signalling)
+	else if (!detour->service)
 		control_refuse(request, "the NAT detour is disabled");
-	else if (signalling_forget(detour->signalling, client, (uint16_t)port, &error) < 0)
+	else if (service_forget(detour->service, &client, (uint16_t)port, &error) < 0)
 		control_refuse(request, "%s", error);
 	else
 		control_answer(request, json_object());
@@ -130,8 +149,10 @@ static void command_wait(void *context, struct control_request *request, int cou
 }
 
 static const struct control_command commands[] = {
-	{"status", "", "counters, number of mappings, state of the VPN", 0, 0, command_status},
+	{"status", "", "counters, warnings, number of mappings, the collective, state of the VPN", 0, 0,
+		command_status},
 	{"mappings", "", "all mappings, longest unused first", 0, 0, command_mappings},
+	{"members", "", "all members, and what each has asked and moved", 0, 0, command_members},
 	{"forget", "CLIENT PORT", "end a mapping now; its flows go on", 2, 2, command_forget},
 	{"wait", "vpn", "answer when the VPN server is up", 1, 1, command_wait},
 	{0},
@@ -152,34 +173,38 @@ static void on_vpn(void *context, enum openvpn_state state, struct in_addr local
 /* --- forwarding
  * -------------------------------------------------------------------------------------------------- */
 
-static int write_forwarding(const char *value)
-{
-	int fd = open(FORWARDING, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, value, 1) == 1;
-	if (fd >= 0)
-		close(fd);
-	return done ? 0 : -1;
-}
-
-/* Without forwarding nothing passes the detour: that is the host's business unless we were told to see to it.
- */
+/* Without forwarding nothing passes the detour: that is the host's business unless we were told to see to it. */
 static void check_forwarding(struct detour *detour)
 {
-	char value = 0;
-	int fd = open(FORWARDING, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, &value, 1) != 1)
-		value = 0;
-	if (fd >= 0)
-		close(fd);
-	if (value == '1')
-		return;
-	if (detour->config->manage_forwarding && write_forwarding("1") == 0) {
-		detour->forwarding_set = true;
-		log_info("forwarding", "sysctl=net.ipv4.ip_forward value=1");
-		return;
+	char value[64], *error = NULL;
+	if (detour->config->manage_forwarding) {
+		if (sysctls_set(detour->sysctls, FORWARDING, "1", &error) < 0 ||
+			(sysctls_get(FORWARDING_V6, value) &&
+				sysctls_set(detour->sysctls, FORWARDING_V6, "1", &error) < 0))
+			log_error("forwarding", "problem=\"%s\"", error);
+	} else if (!sysctls_get(FORWARDING, value) || strcmp(value, "1") != 0) {
+		log_error("forwarding",
+			"problem=\"net.ipv4.ip_forward is not 1, nothing will pass\" remedy=\"sysctl net.ipv4.ip_forward=1, or manage_forwarding: true\"");
 	}
-	log_error("forwarding",
-		"problem=\"net.ipv4.ip_forward is not 1, nothing will pass\" remedy=\"sysctl net.ipv4.ip_forward=1, or manage_forwarding: true\"");
+	free(error);
+}
+
+/* The trail counts bytes; the kernel does when it is told to. */
+static void count_bytes(struct detour *detour)
+{
+	char *error = NULL;
+	if (detour->config->log_directory && sysctls_set(detour->sysctls, ACCOUNTING, "1", &error) < 0)
+		log_warning("accounting", "problem=\"%s\" effect=\"the trail counts no bytes\"", error);
+	free(error);
+}
+
+static void warn_of_rules(struct detour *detour)
+{
+	json_t *warnings = detour->service ? service_warnings(detour->service) : json_array(), *warning;
+	size_t i;
+	json_array_foreach(warnings, i, warning)
+		log_warning("host-rules", "problem=\"%s\"", json_string_value(warning));
+	json_decref(warnings);
 }
 
 /* --- the daemon's life
@@ -189,6 +214,11 @@ static void warn_fixed(const char *key, bool changed)
 {
 	if (changed)
 		log_warning("reload", "key=%s problem=\"takes effect after a restart only\"", key);
+}
+
+static bool differ(const char *a, const char *b)
+{
+	return !a != !b || (a && strcmp(a, b) != 0);
 }
 
 static bool same_peers(const struct detour_config *a, const struct detour_config *b)
@@ -202,15 +232,19 @@ static bool same_peers(const struct detour_config *a, const struct detour_config
 /* Of every key that is looked at once, at the start. */
 static void warn_of_fixed(const struct detour_config *now, const struct detour_config *started)
 {
-	warn_fixed("listen", now->port != started->port || now->address.s_addr != started->address.s_addr);
+	warn_fixed("listen", now->port != started->port || now->address_count != started->address_count ||
+				     memcmp(now->addresses, started->addresses, sizeof now->addresses) != 0);
+	warn_fixed("identity", memcmp(&now->identity, &started->identity, sizeof now->identity) != 0);
+	warn_fixed("nat.mark", now->mark != started->mark || now->mark_mask != started->mark_mask);
+	warn_fixed("log.directory", differ(now->log_directory, started->log_directory));
+	warn_fixed("collective.list", differ(now->list_path, started->list_path));
 	warn_fixed("manage_forwarding", now->manage_forwarding != started->manage_forwarding);
 	warn_fixed("nat.enabled", now->nat != started->nat);
 	warn_fixed("vpn.enabled", now->vpn != started->vpn);
 	if (!now->vpn || !started->vpn)
 		return;
 	warn_fixed("vpn.port", now->vpn_port != started->vpn_port);
-	warn_fixed("vpn.subnet", now->vpn_subnet.address != started->vpn_subnet.address ||
-					 now->vpn_subnet.mask != started->vpn_subnet.mask);
+	warn_fixed("vpn.subnet", memcmp(&now->vpn_subnet, &started->vpn_subnet, sizeof now->vpn_subnet) != 0);
 	warn_fixed("vpn.device", strcmp(now->device, started->device) != 0);
 	warn_fixed("vpn.certificate", strcmp(now->certificate, started->certificate) != 0);
 	warn_fixed("vpn.key", strcmp(now->key, started->key) != 0);
@@ -234,12 +268,15 @@ static void reload(void *context)
 	}
 	warn_of_fixed(now, detour->started);
 	now->port = old->port;
-	now->address = old->address;
+	now->mark = old->mark;
+	now->mark_mask = old->mark_mask;
+	now->identity = old->identity;
+	now->identity_path = old->identity_path ? "" : NULL;
 	now->vpn = old->vpn;
 	now->vpn_port = old->vpn_port;
 	memcpy(now->device, old->device, sizeof now->device);
-	if (detour->signalling)
-		signalling_reload(detour->signalling, now);
+	if (detour->service)
+		service_reload(detour->service, now);
 	detour->daemon->config = detour->config = now;
 	if (old != detour->started)
 		detour_config_free(old);
@@ -279,13 +316,18 @@ static int start(struct detour *detour, char **error)
 {
 	const struct openvpn_events events = {on_vpn, detour};
 	sd_event *loop = detour->daemon->loop;
+	detour->sysctls = sysctls_open("detour");
+	if (!detour->sysctls)
+		return error_set(error, "out of memory");
 	check_forwarding(detour);
 	detour->nft = nft_open(error);
 	if (!detour->nft)
 		return -1;
+	count_bytes(detour);
 	if (detour->config->nat &&
-		!(detour->signalling = signalling_start(loop, detour->nft, detour->config, error)))
+		!(detour->service = service_start(loop, detour->nft, detour->config, error)))
 		return -1;
+	warn_of_rules(detour);
 	if (!detour->config->vpn)
 		return 0;
 	detour->vpn = detour_vpn_start(loop, detour->nft, detour->config, &events, error);
@@ -298,10 +340,9 @@ static void stop(struct detour *detour)
 		control_refuse(detour->waiters[i], "the daemon ends");
 	detour->waiting = 0;
 	detour_vpn_stop(detour->vpn);
-	signalling_stop(detour->signalling);
+	service_stop(detour->service);
 	nft_close(detour->nft);
-	if (detour->forwarding_set)
-		write_forwarding("0");
+	sysctls_close(detour->sysctls);
 	if (detour->started != detour->config)
 		detour_config_free(detour->started);
 }
@@ -313,9 +354,10 @@ static int serve(struct daemon *daemon, char **error)
 	/* Tables and OpenVPN's files of another have the same names. */
 	if (daemon_alone(daemon, 0, error) < 0)
 		return 1;
+	sd_event_set_watchdog(daemon->loop, true); /* where systemd asks for it */
 	daemon->reload = reload;
 	daemon->context = &detour;
-	if (start(&detour, error) == 0)
+	if (start(&detour, error) == 0 && confine(detour.config->vpn, error) == 0)
 		status = daemon_run(daemon, commands, &detour);
 	else /* without an error a signal ended it */
 		status = *error ? 1 : 0;

@@ -1,20 +1,25 @@
-/* Mappings: two hash indexes over the same entries (by client and detour port, by client and remote), one
- * hash of clients (count, and where the search for a free port goes on), and a list in the order of last use,
- * whose head is the next to end. */
+/* Mappings: two hash indexes over the same entries (by client and detour port, by owner, client and remote), one hash of
+ * holders (clients' addresses and members: how many each has, and where the search for a free port goes on), and two lists in
+ * the order of last use, nobody's and members': their heads are the next to end. */
 #include "nodes/detour/daemon/mapping.h"
+#include <sodium.h>
 #include <stdlib.h>
 
 #define BUCKETS_FIRST 256
-/* Other ports than the proposed one come from here: first the dynamic ports of IANA, then the registered
- * ones. */
+/* Other ports than the proposed one come from here: first the dynamic ports of IANA, then the registered ones. */
 #define PORT_LOWEST 1024
 #define PORT_FIRST 49152
 #define PORT_HIGHEST 65535
 #define PORT_COUNT (PORT_HIGHEST - PORT_LOWEST + 1)
+/* Of the host's own ports, as many as one search may meet: each is a question to the kernel. */
+#define HOST_PORTS_MOST 256
+#define LOOKS_MOST 4096 /* ports that one search passes: the next one goes on there */
+#define VICTIMS_LOOKED_AT 64
 
-struct client {
-	struct client *next;
-	struct in_addr address;
+struct holder {
+	struct holder *next;
+	uint64_t owner;
+	struct address address; /* none for a member */
 	size_t count;
 	uint16_t search; /* the port to try first when another one is wanted */
 };
@@ -23,57 +28,69 @@ struct entry {
 	struct mapping public; /* first: a mapping is its entry */
 	struct entry *next_port, *next_remote;
 	struct entry *older, *newer;
-	struct client *client;
+	struct holder *client, *account; /* the same for nobody's */
+};
+
+struct order {
+	struct entry *oldest, *newest;
 };
 
 struct mapping_table {
 	struct mapping_limits limits;
-	uint64_t seed;
+	uint8_t seed[crypto_shorthash_KEYBYTES];
 	size_t count, buckets; /* buckets: a power of two, of all three indexes */
 	struct entry **by_port, **by_remote;
-	struct client **clients;
-	struct entry *oldest, *newest;
+	struct holder **holders;
+	struct order orders[2]; /* nobody's, members' */
 };
 
 /* --- indexes
  * ----------------------------------------------------------------------------------------------------- */
 
-/* Mixing of MurmurHash3's end; with a secret seed, clients cannot aim at one bucket blindly. */
-static uint64_t mix(uint64_t x)
+struct key {
+	uint64_t owner;
+	struct address client, remote;
+	uint64_t port;
+};
+
+/* SipHash with a secret key: clients cannot aim at one bucket. */
+static size_t bucket(const struct mapping_table *table, const struct key *key)
 {
-	x ^= x >> 33;
-	x *= 0xff51afd7ed558ccdULL;
-	x ^= x >> 33;
-	x *= 0xc4ceb9fe1a85ec53ULL;
-	return x ^ x >> 33;
+	uint64_t hash;
+	crypto_shorthash((uint8_t *)&hash, (const uint8_t *)key, sizeof *key, table->seed);
+	return hash & (table->buckets - 1);
 }
 
-static size_t bucket_client(const struct mapping_table *table, struct in_addr client)
+static size_t bucket_holder(const struct mapping_table *table, uint64_t owner, const struct address *address)
 {
-	return mix(table->seed ^ client.s_addr) & (table->buckets - 1);
+	return bucket(table, &(struct key){.owner = owner, .client = *address});
 }
 
-static size_t bucket_port(const struct mapping_table *table, struct in_addr client, uint16_t port)
+static size_t bucket_port(const struct mapping_table *table, const struct address *client, uint16_t port)
 {
-	return mix(table->seed ^ ((uint64_t)client.s_addr << 16 | port)) & (table->buckets - 1);
+	return bucket(table, &(struct key){.client = *client, .port = port});
 }
 
-static size_t bucket_remote(
-	const struct mapping_table *table, struct in_addr client, struct in_addr remote, uint16_t port)
+static size_t bucket_remote(const struct mapping_table *table, uint64_t owner, const struct address *client,
+	const struct place *remote)
 {
-	uint64_t first = mix(table->seed ^ ((uint64_t)remote.s_addr << 16 | port));
-	return mix(first ^ client.s_addr) & (table->buckets - 1);
+	return bucket(table, &(struct key){owner, *client, remote->address, remote->port});
 }
 
 static void link_entry(struct mapping_table *table, struct entry *entry)
 {
 	const struct mapping *m = &entry->public;
-	struct entry **port = &table->by_port[bucket_port(table, m->client, m->detour_port)];
-	struct entry **remote = &table->by_remote[bucket_remote(table, m->client, m->remote, m->remote_port)];
+	struct entry **port = &table->by_port[bucket_port(table, &m->client, m->detour_port)];
+	struct entry **remote = &table->by_remote[bucket_remote(table, m->owner, &m->client, &m->remote)];
 	entry->next_port = *port;
 	*port = entry;
 	entry->next_remote = *remote;
 	*remote = entry;
+}
+
+static struct order *order_of(const struct mapping_table *table, const struct mapping *mapping)
+{
+	return (struct order *)&table->orders[mapping->owner != MAPPING_NOBODY];
 }
 
 /* Makes the three indexes `buckets` wide. False when out of memory; the table is then as it was. */
@@ -81,91 +98,108 @@ static bool resize(struct mapping_table *table, size_t buckets)
 {
 	struct entry **by_port = calloc(buckets, sizeof *by_port);
 	struct entry **by_remote = calloc(buckets, sizeof *by_remote);
-	struct client **clients = calloc(buckets, sizeof *clients);
-	if (!by_port || !by_remote || !clients) {
+	struct holder **holders = calloc(buckets, sizeof *holders);
+	if (!by_port || !by_remote || !holders) {
 		free(by_port);
 		free(by_remote);
-		free(clients);
+		free(holders);
 		return false;
 	}
-	struct client **old = table->clients;
+	struct holder **old = table->holders;
 	size_t old_buckets = table->buckets;
 	free(table->by_port);
 	free(table->by_remote);
 	table->by_port = by_port;
 	table->by_remote = by_remote;
-	table->clients = clients;
+	table->holders = holders;
 	table->buckets = buckets;
 	for (size_t i = 0; i < old_buckets; i++)
-		for (struct client *c = old[i], *next; c; c = next) {
-			next = c->next;
-			size_t at = bucket_client(table, c->address);
-			c->next = clients[at];
-			clients[at] = c;
+		for (struct holder *h = old[i], *next; h; h = next) {
+			next = h->next;
+			size_t at = bucket_holder(table, h->owner, &h->address);
+			h->next = holders[at];
+			holders[at] = h;
 		}
 	free(old);
-	for (struct entry *e = table->oldest; e; e = e->newer)
-		link_entry(table, e);
+	for (struct mapping *m = mapping_first(table); m; m = mapping_next(table, m))
+		link_entry(table, (struct entry *)m);
 	return true;
 }
 
-static struct client *find_client(const struct mapping_table *table, struct in_addr address)
+static const struct address no_address;
+
+static struct holder *find_holder(
+	const struct mapping_table *table, uint64_t owner, const struct address *address)
 {
-	struct client *c = table->clients[bucket_client(table, address)];
-	while (c && c->address.s_addr != address.s_addr)
-		c = c->next;
-	return c;
+	struct holder *h = table->holders[bucket_holder(table, owner, address)];
+	while (h && (h->owner != owner || !address_equal(&h->address, address)))
+		h = h->next;
+	return h;
 }
 
-static struct client *get_client(struct mapping_table *table, struct in_addr address)
+static struct holder *find_account(
+	const struct mapping_table *table, uint64_t owner, const struct address *client)
 {
-	struct client *c = find_client(table, address);
-	if (c || !(c = calloc(1, sizeof *c)))
-		return c;
-	size_t at = bucket_client(table, address);
-	*c = (struct client){.next = table->clients[at], .address = address, .search = PORT_FIRST};
-	table->clients[at] = c;
-	return c;
+	return find_holder(table, owner, owner == MAPPING_NOBODY ? client : &no_address);
 }
 
-static void release_client(struct mapping_table *table, struct client *client)
+static struct holder *get_holder(struct mapping_table *table, uint64_t owner, const struct address *address)
 {
-	if (client->count)
+	struct holder *h = find_holder(table, owner, address);
+	if (h || !(h = calloc(1, sizeof *h)))
+		return h;
+	size_t at = bucket_holder(table, owner, address);
+	*h = (struct holder){
+		.next = table->holders[at], .owner = owner, .address = *address, .search = PORT_FIRST};
+	table->holders[at] = h;
+	return h;
+}
+
+static void release_holder(struct mapping_table *table, struct holder *holder)
+{
+	if (holder->count)
 		return;
-	struct client **at = &table->clients[bucket_client(table, client->address)];
-	while (*at != client)
+	struct holder **at = &table->holders[bucket_holder(table, holder->owner, &holder->address)];
+	while (*at != holder)
 		at = &(*at)->next;
-	*at = client->next;
-	free(client);
+	*at = holder->next;
+	free(holder);
 }
 
 /* --- the order of use
  * -------------------------------------------------------------------------------------------- */
 
-static void append(struct mapping_table *table, struct entry *entry)
+static void append(struct order *order, struct entry *entry)
 {
 	entry->newer = NULL;
-	entry->older = table->newest;
-	*(table->newest ? &table->newest->newer : &table->oldest) = entry;
-	table->newest = entry;
+	entry->older = order->newest;
+	*(order->newest ? &order->newest->newer : &order->oldest) = entry;
+	order->newest = entry;
 }
 
-static void unlink_order(struct mapping_table *table, struct entry *entry)
+static void unlink_order(struct order *order, struct entry *entry)
 {
-	*(entry->older ? &entry->older->newer : &table->oldest) = entry->newer;
-	*(entry->newer ? &entry->newer->older : &table->newest) = entry->older;
+	*(entry->older ? &entry->older->newer : &order->oldest) = entry->newer;
+	*(entry->newer ? &entry->newer->older : &order->newest) = entry->older;
+}
+
+static void set_times(struct mapping_table *table, struct mapping *mapping, int64_t now_ns)
+{
+	mapping->used_ns = now_ns;
+	mapping->until_ns =
+		now_ns + (mapping->owner == MAPPING_NOBODY ? table->limits.idle_ns : table->limits.lease_ns);
 }
 
 /* --- the table
  * --------------------------------------------------------------------------------------------------- */
 
-struct mapping_table *mapping_table_new(const struct mapping_limits *limits, uint64_t seed)
+struct mapping_table *mapping_table_new(const struct mapping_limits *limits, const uint8_t seed[16])
 {
 	struct mapping_table *table = calloc(1, sizeof *table);
 	if (!table)
 		return NULL;
 	table->limits = *limits;
-	table->seed = seed;
+	memcpy(table->seed, seed, sizeof table->seed);
 	if (!resize(table, BUCKETS_FIRST)) {
 		free(table);
 		return NULL;
@@ -177,11 +211,11 @@ void mapping_table_free(struct mapping_table *table)
 {
 	if (!table)
 		return;
-	while (table->oldest)
-		mapping_remove(table, &table->oldest->public);
+	for (struct mapping *m; (m = mapping_first(table));)
+		mapping_remove(table, m);
 	free(table->by_port);
 	free(table->by_remote);
-	free(table->clients);
+	free(table->holders);
 	free(table);
 }
 
@@ -195,147 +229,191 @@ size_t mapping_count(const struct mapping_table *table)
 	return table->count;
 }
 
-const struct mapping *mapping_find_port(
-	const struct mapping_table *table, struct in_addr client, uint16_t detour_port)
+size_t mapping_count_of(const struct mapping_table *table, uint64_t owner, const struct address *client)
 {
-	const struct entry *e = table->by_port[bucket_port(table, client, detour_port)];
-	while (e && (e->public.client.s_addr != client.s_addr || e->public.detour_port != detour_port))
+	const struct holder *account = find_account(table, owner, client);
+	return account ? account->count : 0;
+}
+
+struct mapping *mapping_find_port(
+	const struct mapping_table *table, const struct address *client, uint16_t detour_port)
+{
+	struct entry *e = table->by_port[bucket_port(table, client, detour_port)];
+	while (e && (e->public.detour_port != detour_port || !address_equal(&e->public.client, client)))
 		e = e->next_port;
 	return e ? &e->public : NULL;
 }
 
-const struct mapping *mapping_find_remote(
-	const struct mapping_table *table, struct in_addr client, struct in_addr remote, uint16_t remote_port)
+struct mapping *mapping_find_remote(const struct mapping_table *table, uint64_t owner,
+	const struct address *client, const struct place *remote)
 {
-	const struct entry *e = table->by_remote[bucket_remote(table, client, remote, remote_port)];
-	while (e && (e->public.client.s_addr != client.s_addr || e->public.remote.s_addr != remote.s_addr ||
-			    e->public.remote_port != remote_port))
+	struct entry *e = table->by_remote[bucket_remote(table, owner, client, remote)];
+	while (e && (e->public.owner != owner || !address_equal(&e->public.client, client) ||
+			    !place_equal(&e->public.remote, remote)))
 		e = e->next_remote;
 	return e ? &e->public : NULL;
 }
 
-const struct mapping *mapping_add(struct mapping_table *table, struct in_addr client, uint16_t detour_port,
-	struct in_addr remote, uint16_t remote_port, int64_t now_ns)
+struct mapping *mapping_add(struct mapping_table *table, uint64_t owner, const struct address *client,
+	uint16_t detour_port, const struct place *remote, int64_t now_ns)
 {
 	if (mapping_find_port(table, client, detour_port) ||
-		mapping_find_remote(table, client, remote, remote_port))
+		mapping_find_remote(table, owner, client, remote))
 		return NULL;
 	/* When there is no memory for wider indexes, the present ones do: only slower. */
 	if (table->count >= table->buckets)
 		(void)resize(table, table->buckets * 2);
 	struct entry *entry = calloc(1, sizeof *entry);
-	struct client *owner = entry ? get_client(table, client) : NULL;
-	if (!owner) {
+	struct holder *at = entry ? get_holder(table, MAPPING_NOBODY, client) : NULL;
+	struct holder *account = !at || owner == MAPPING_NOBODY ? at : get_holder(table, owner, &no_address);
+	if (!account) {
+		if (at)
+			release_holder(table, at);
 		free(entry);
 		return NULL;
 	}
-	entry->public = (struct mapping){.client = client,
-		.remote = remote,
+	entry->public = (struct mapping){.owner = owner,
+		.client = *client,
+		.remote = *remote,
 		.detour_port = detour_port,
-		.remote_port = remote_port,
-		.created_ns = now_ns,
-		.used_ns = now_ns};
-	entry->client = owner;
-	owner->count++;
+		.created_ns = now_ns};
+	set_times(table, &entry->public, now_ns);
+	entry->client = at;
+	entry->account = account;
+	at->count++;
+	if (account != at)
+		account->count++;
 	link_entry(table, entry);
-	append(table, entry);
+	append(order_of(table, &entry->public), entry);
 	table->count++;
 	return &entry->public;
 }
 
-void mapping_remove(struct mapping_table *table, const struct mapping *mapping)
+void mapping_remove(struct mapping_table *table, struct mapping *mapping)
 {
 	struct entry *entry = (struct entry *)mapping;
-	struct entry **at = &table->by_port[bucket_port(table, mapping->client, mapping->detour_port)];
+	struct entry **at = &table->by_port[bucket_port(table, &mapping->client, mapping->detour_port)];
 	while (*at != entry)
 		at = &(*at)->next_port;
 	*at = entry->next_port;
-	at = &table->by_remote[bucket_remote(table, mapping->client, mapping->remote, mapping->remote_port)];
+	at = &table->by_remote[bucket_remote(table, mapping->owner, &mapping->client, &mapping->remote)];
 	while (*at != entry)
 		at = &(*at)->next_remote;
 	*at = entry->next_remote;
-	unlink_order(table, entry);
-	entry->client->count--;
-	release_client(table, entry->client);
+	unlink_order(order_of(table, mapping), entry);
+	struct holder *client = entry->client, *account = entry->account;
+	client->count--;
+	if (account != client) {
+		account->count--;
+		release_holder(table, account);
+	}
+	release_holder(table, client);
 	table->count--;
 	free(entry);
 }
 
-void mapping_use(struct mapping_table *table, const struct mapping *mapping, int64_t now_ns)
+void mapping_use(struct mapping_table *table, struct mapping *mapping, int64_t now_ns)
 {
 	struct entry *entry = (struct entry *)mapping;
-	entry->public.used_ns = now_ns;
-	unlink_order(table, entry);
-	append(table, entry);
+	struct order *order = order_of(table, mapping);
+	set_times(table, mapping, now_ns);
+	unlink_order(order, entry);
+	append(order, entry);
 }
 
-const struct mapping *mapping_idle(const struct mapping_table *table, int64_t now_ns)
+struct mapping *mapping_over(struct mapping_table *table, int64_t now_ns)
 {
-	const struct entry *oldest = table->oldest;
-	return oldest && mapping_is_idle(table, &oldest->public, now_ns) ? &oldest->public : NULL;
+	for (int i = 0; i < 2; i++) {
+		struct entry *oldest;
+		while ((oldest = table->orders[i].oldest) && oldest->public.until_ns <= now_ns) {
+			struct mapping *m = &oldest->public;
+			if (m->owner != MAPPING_NOBODY || m->live == 0)
+				return m;
+			mapping_use(table, m, now_ns);
+		}
+	}
+	return NULL;
 }
 
-bool mapping_is_idle(const struct mapping_table *table, const struct mapping *mapping, int64_t now_ns)
+struct mapping *mapping_victim(
+	struct mapping_table *table, uint64_t owner, const struct address *client, bool own)
 {
-	return now_ns - mapping->used_ns >= table->limits.idle_ns;
+	const struct holder *account = find_account(table, owner, client);
+	size_t count = account ? account->count : 0;
+	int looked = 0;
+	for (int i = 0; i < 2; i++)
+		for (struct entry *e = table->orders[i].oldest; e && looked < VICTIMS_LOOKED_AT;
+			e = e->newer, looked++)
+			if (e->public.live == 0 &&
+				(own ? e->account == account : e->account->count > count + 1))
+				return &e->public;
+	return NULL;
 }
 
-const struct mapping *mapping_first(const struct mapping_table *table)
+struct mapping *mapping_first(const struct mapping_table *table)
 {
-	return table->oldest ? &table->oldest->public : NULL;
+	struct entry *first = table->orders[0].oldest ? table->orders[0].oldest : table->orders[1].oldest;
+	return first ? &first->public : NULL;
 }
 
-const struct mapping *mapping_next(const struct mapping_table *table, const struct mapping *mapping)
+struct mapping *mapping_next(const struct mapping_table *table, const struct mapping *mapping)
 {
-	(void)table;
-	const struct entry *newer = ((const struct entry *)mapping)->newer;
-	return newer ? &newer->public : NULL;
+	const struct entry *entry = (const struct entry *)mapping;
+	struct entry *next = entry->newer;
+	if (!next && mapping->owner == MAPPING_NOBODY)
+		next = table->orders[1].oldest;
+	return next ? &next->public : NULL;
 }
 
 /* --- the choice of a port
  * ---------------------------------------------------------------------------------------- */
 
-static bool is_free(
-	const struct mapping_table *table, struct in_addr client, uint16_t port, const struct port_set *taken)
+static bool is_free(const struct mapping_table *table, const struct mapping_wish *wish, uint16_t port)
 {
-	return !port_set_has(taken, port) && !mapping_find_port(table, client, port);
+	return !mapping_find_port(table, &wish->client, port) && !wish->taken(wish->context, port);
 }
 
-/* The search goes on where the client's last one ended: O(1) on average, as every port that it passes is held
- * by a mapping or the host. Ports that became free are found when it comes round. */
-static bool find_other_port(
-	struct mapping_table *table, struct in_addr client, const struct port_set *taken, uint16_t *port)
+/* The search goes on where the client's last one ended: O(1) on average, as every port that it passes is held by a mapping
+ * or the host. Ports that became free are found when it comes round. */
+static bool find_other_port(struct mapping_table *table, const struct mapping_wish *wish, uint16_t *port)
 {
-	struct client *known = find_client(table, client);
-	unsigned start = known ? known->search : PORT_FIRST;
-	for (unsigned i = 0; i < PORT_COUNT; i++) {
+	struct holder *known = find_holder(table, MAPPING_NOBODY, &wish->client);
+	unsigned start = known ? known->search : PORT_FIRST, of_host = 0;
+	if (known && known->count >= PORT_COUNT)
+		return false;
+	for (unsigned i = 0; i < LOOKS_MOST && of_host < HOST_PORTS_MOST; i++) {
 		uint16_t candidate = (uint16_t)(PORT_LOWEST + (start - PORT_LOWEST + i) % PORT_COUNT);
-		if (!is_free(table, client, candidate, taken))
+		if (mapping_find_port(table, &wish->client, candidate))
 			continue;
+		if (wish->taken(wish->context, candidate)) {
+			of_host++;
+			continue;
+		}
 		if (known)
 			known->search = candidate == PORT_HIGHEST ? PORT_LOWEST : (uint16_t)(candidate + 1);
 		*port = candidate;
 		return true;
 	}
+	if (known) /* very many are mapped, or the host's: another request goes on from here */
+		known->search = (uint16_t)(PORT_LOWEST + (start - PORT_LOWEST + LOOKS_MOST) % PORT_COUNT);
 	return false;
 }
 
-enum mapping_choice mapping_choose(struct mapping_table *table, struct in_addr client, struct in_addr remote,
-	uint16_t remote_port, uint16_t proposed, const struct port_set *taken, uint16_t *port)
+enum mapping_choice mapping_choose(
+	struct mapping_table *table, const struct mapping_wish *wish, uint16_t *port)
 {
-	const struct mapping *same = mapping_find_remote(table, client, remote, remote_port);
+	const struct mapping *same = mapping_find_remote(table, wish->owner, &wish->client, &wish->remote);
 	if (same) {
 		*port = same->detour_port;
 		return MAPPING_REUSED;
 	}
-	if (table->count >= table->limits.max_mappings)
-		return MAPPING_FULL;
-	const struct client *known = find_client(table, client);
-	if (known && known->count >= table->limits.max_per_client)
+	if (mapping_count_of(table, wish->owner, &wish->client) >= wish->most + wish->going)
 		return MAPPING_CLIENT_FULL;
-	if (is_free(table, client, proposed, taken)) {
-		*port = proposed;
+	if (table->count >= table->limits.max_mappings + wish->going)
+		return MAPPING_FULL;
+	if (wish->proposed && is_free(table, wish, wish->proposed)) {
+		*port = wish->proposed;
 		return MAPPING_AS_PROPOSED;
 	}
-	return find_other_port(table, client, taken, port) ? MAPPING_OTHER_PORT : MAPPING_NO_PORT;
+	return find_other_port(table, wish, port) ? MAPPING_OTHER_PORT : MAPPING_NO_PORT;
 }

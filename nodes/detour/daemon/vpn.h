@@ -4,6 +4,7 @@
 #define LIQUIDNET_DETOUR_VPN_H
 
 #include "lib/net/openvpn.h"
+#include <stdbool.h>
 
 #define VPN_TABLE "liquidnet-detour-vpn"
 
@@ -18,5 +19,7 @@ struct vpn *detour_vpn_start(sd_event *loop, struct nft_ctx *nft, const struct d
 /* Stops the server and removes the table. NULL-safe. */
 void detour_vpn_stop(struct vpn *vpn);
 enum openvpn_state vpn_state(const struct vpn *vpn);
+/* Whether the NAT on the way out is in place. */
+bool vpn_translates(const struct vpn *vpn);
 unsigned vpn_restarts(const struct vpn *vpn);
 #endif

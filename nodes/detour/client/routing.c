@@ -1,0 +1,206 @@
+/* Dynamic source routing: rates, what a subflow adds, and who gives way. */
+#include "nodes/detour/client/routing.h"
+#include <math.h>
+#include <string.h>
+
+#define SMOOTH_NS 600000000.0   /* time constant of rates */
+#define FORGET_NS 10000000000.0 /* half of what was known of an unused route is forgotten in this time */
+#define HOPE 1.5                /* of the average: what a route that was never tried is worth */
+#define RTTS 10
+#define CAUTION 0.92 /* the best of many observations is better than what it observed */
+
+void routing_init(struct routing *routing, const struct routing_settings *settings)
+{
+	memset(routing, 0, sizeof *routing);
+	routing->settings = *settings;
+}
+
+/* Observations err: two agree before much is made of one. */
+static void note_probe(struct routing_route *route, double probe)
+{
+	if (probe == route->probe)
+		return;
+	route->seen = probe <= 0 || route->seen <= 0 ? probe : (route->seen + probe) / 2;
+	route->probe = probe;
+}
+
+/* A subflow came, or went. */
+static void note_carriage(
+	int64_t now, struct routing_route *route, const struct routing_sample *s, double others)
+{
+	if (s->carries && !route->carries) {
+		route->since_ns = route->moved_ns = now;
+		route->delivered = s->delivered;
+		route->before = others;
+		route->rate = 0;
+		route->adds = 0;
+	}
+	if (!s->carries && route->carries) {
+		route->rate_ns = now;
+		route->tried = true;
+	}
+	route->carries = s->carries;
+}
+
+static void note_rate(int64_t now, int64_t step, struct routing_route *route, const struct routing_sample *s)
+{
+	double now_rate = (double)(s->delivered - route->delivered) * 1e9 / (double)step;
+	double part = 1 - exp(-(double)step / SMOOTH_NS);
+	if (s->delivered != route->delivered)
+		route->moved_ns = now;
+	/* The first look of a subflow starts from what it shows, not from nothing. */
+	route->rate =
+		now - route->since_ns <= 2 * step ? now_rate : route->rate + part * (now_rate - route->rate);
+	route->rate_ns = now;
+	route->delivered = s->delivered;
+}
+
+static double average(const struct routing *r)
+{
+	double sum = 0;
+	unsigned count = 0;
+	for (unsigned i = 0; i < r->settings.routes; i++)
+		if (r->routes[i].carries || r->routes[i].tried) {
+			sum += r->routes[i].rate;
+			count++;
+		}
+	return count ? sum / count : 0;
+}
+
+/* What a route without a subflow is thought to be worth. */
+static double worth(const struct routing *r, int64_t now, const struct routing_route *route)
+{
+	double mean = average(r);
+	if (route->seen > 0)
+		return CAUTION * route->seen;
+	if (!route->tried)
+		return HOPE * mean;
+	double kept = exp2(-(double)(now - route->rate_ns) / FORGET_NS);
+	return kept * route->rate + (1 - kept) * HOPE * mean;
+}
+
+static int best_candidate(
+	const struct routing *r, int64_t now, const struct routing_sample *samples, double *best)
+{
+	int found = -1;
+	*best = 0;
+	for (unsigned i = 0; i < r->settings.routes; i++) {
+		const struct routing_route *route = &r->routes[i];
+		/* What has just been seen to be good need not be put off for what it was. */
+		bool waits = now < route->not_before_ns && route->seen <= route->rate;
+		if (!samples[i].there || samples[i].carries || waits)
+			continue;
+		double value = worth(r, now, route);
+		if (found < 0 || value > *best) {
+			found = (int)i;
+			*best = value;
+		}
+	}
+	return found;
+}
+
+static unsigned carrying(const struct routing *r)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < r->settings.routes; i++)
+		count += r->routes[i].carries;
+	return count;
+}
+
+/* Left alone for a while that doubles. */
+static void put_off(const struct routing *r, int64_t now, struct routing_route *route)
+{
+	route->pause_ns = route->pause_ns ? 2 * route->pause_ns : r->settings.retry_first_ns;
+	if (route->pause_ns > r->settings.retry_last_ns)
+		route->pause_ns = r->settings.retry_last_ns;
+	route->not_before_ns = now + route->pause_ns;
+}
+
+static struct routing_change change(struct routing *r, int64_t now, enum routing_why why, int from, int to)
+{
+	r->changed_ns = now;
+	r->changes++;
+	if (from >= 0)
+		put_off(r, now, &r->routes[from]);
+	return (struct routing_change){why, from, to};
+}
+
+static int find_dead(const struct routing *r, int64_t now, const struct routing_sample *samples)
+{
+	for (unsigned i = 0; i < r->settings.routes; i++)
+		if (r->routes[i].carries && samples[i].outstanding > 0 &&
+			now - r->routes[i].moved_ns >= r->settings.dead_ns)
+			return (int)i;
+	return -1;
+}
+
+static int least(const struct routing *r)
+{
+	int found = -1;
+	for (unsigned i = 0; i < r->settings.routes; i++)
+		if (r->routes[i].carries && (found < 0 || r->routes[i].adds < r->routes[found].adds))
+			found = (int)i;
+	return found;
+}
+
+static int64_t settle_ns(const struct routing *r, const struct routing_sample *samples)
+{
+	int64_t most = r->settings.settle_ns;
+	for (unsigned i = 0; i < r->settings.routes; i++)
+		if (samples[i].carries && samples[i].rtt_ns * RTTS > most)
+			most = samples[i].rtt_ns * RTTS;
+	return most;
+}
+
+static void take_samples(struct routing *r, int64_t now, const struct routing_sample *samples)
+{
+	int64_t step = r->last_ns ? now - r->last_ns : 0;
+	double sum = 0, staying = 0;
+	for (unsigned i = 0; i < r->settings.routes; i++)
+		staying += r->routes[i].carries && samples[i].carries ? r->routes[i].rate : 0;
+	for (unsigned i = 0; i < r->settings.routes; i++) {
+		note_carriage(now, &r->routes[i], &samples[i], staying);
+		note_probe(&r->routes[i], samples[i].probe);
+	}
+	for (unsigned i = 0; i < r->settings.routes; i++) {
+		struct routing_route *route = &r->routes[i];
+		if (!route->carries)
+			continue;
+		if (step > 0)
+			note_rate(now, step, route, &samples[i]);
+		sum += route->rate;
+	}
+	for (unsigned i = 0; i < r->settings.routes; i++) {
+		struct routing_route *route = &r->routes[i];
+		double rise = sum - route->before;
+		/* Of late alone: what was before it says less and less. */
+		bool fresh = now - route->since_ns < 5 * r->settings.settle_ns;
+		route->adds = fresh && rise < route->rate ? (rise > 0 ? rise : 0) : route->rate;
+	}
+	r->last_ns = now;
+}
+
+struct routing_change routing_look(
+	struct routing *r, int64_t now, const struct routing_sample *samples, bool waiting)
+{
+	double value;
+	take_samples(r, now, samples);
+	int dead = find_dead(r, now, samples), to = best_candidate(r, now, samples, &value);
+	if (dead >= 0) {
+		r->deaths++;
+		r->routes[dead].rate = 0;
+		return change(r, now, ROUTING_DEAD, dead, to);
+	}
+	if (to < 0)
+		return (struct routing_change){ROUTING_STAY, -1, -1};
+	if (carrying(r) < r->settings.limit)
+		return now - r->changed_ns >= r->settings.settle_ns / 4
+			       ? change(r, now, ROUTING_BETTER, -1, to)
+			       : (struct routing_change){ROUTING_STAY, -1, -1};
+	int from = least(r);
+	if (!waiting || from < 0 || now - r->changed_ns < settle_ns(r, samples) ||
+		now - r->routes[from].since_ns < settle_ns(r, samples) ||
+		value < r->settings.margin * r->routes[from].adds)
+		return (struct routing_change){ROUTING_STAY, -1, -1};
+	return change(r, now, ROUTING_BETTER, from, to);
+}

@@ -1,0 +1,74 @@
+/* Dynamic source routing (S. Brennan 2017, section 6.3): which of a connection's subflows is given up for another route, and when. A
+ * pure library over what was delivered: the client feeds it from sock_diag every 200 ms, its simulator (tests/unit) from a model.
+ *
+ * A route is a detour, or the direct path; some carry a subflow, at most `limit` at a time. Of each route that carries one it knows
+ * the delivered rate (smoothed over a second). A route that does not is worth what it delivered when it was last in use, and, with
+ * time, what an average route does: it may have changed. A route that was never tried is worth a bit more than the average: it is
+ * tried. The rules:
+ * - Dead: data is under way on it and nothing was delivered for `dead_ns`, while the connection sends: replaced at once, and not
+ *   tried again for a while, which doubles.
+ * - Otherwise the subflow that adds least gives way to the best candidate when that is worth `margin` more, at most every `settle_ns`
+ *   (10 RTT at least) since the last change, and only while the connection is limited by its paths (data waits).
+ * - What a subflow adds is what the sum of all rates rose by when it came, or its own rate, if that is less: one that shares the
+ *   bottleneck of another adds nothing.
+ * - A candidate that was tried and was worse is left alone for a pause that doubles, to `retry_last_ns`. */
+#ifndef LIQUIDNET_CLIENT_ROUTING_H
+#define LIQUIDNET_CLIENT_ROUTING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ROUTING_ROUTES 65 /* detours, and the direct path */
+
+struct routing_settings {
+	unsigned routes, limit;
+	double margin;     /* 1.2: a fifth better */
+	int64_t settle_ns; /* 1 s; 10 RTT where that is more */
+	int64_t dead_ns;   /* 1.5 s */
+	int64_t retry_first_ns, retry_last_ns;
+};
+
+/* What is seen of one route now. */
+struct routing_sample {
+	bool there;           /* it may be used: a mapping, a tunnel that is up */
+	bool carries;         /* a subflow is established on it */
+	uint64_t delivered;   /* bytes acknowledged on that subflow, in all */
+	uint32_t outstanding; /* segments under way */
+	int64_t rtt_ns;       /* smoothed; 0: not known */
+	double probe; /* bytes a second that it would carry, observed from outside (another connection, a probe); 0: not known */
+};
+
+struct routing_route {
+	bool carries, tried;
+	uint64_t delivered;
+	int64_t moved_ns; /* when it delivered last, or came */
+	double rate;      /* bytes a second, smoothed; when it carries none, what it was */
+	int64_t rate_ns;  /* when that was so */
+	double before;    /* the sum of the others when it came */
+	double adds;
+	int64_t since_ns; /* it carries a subflow */
+	int64_t not_before_ns, pause_ns;
+	double probe, seen; /* the last one; smoothed */
+};
+
+struct routing {
+	struct routing_settings settings;
+	struct routing_route routes[ROUTING_ROUTES];
+	int64_t last_ns, changed_ns;
+	unsigned changes, deaths;
+};
+
+enum routing_why { ROUTING_STAY, ROUTING_DEAD, ROUTING_BETTER };
+
+/* What to do: `from` is given up (-1: nothing, there is room), `to` gets a subflow. */
+struct routing_change {
+	enum routing_why why;
+	int from, to;
+};
+
+void routing_init(struct routing *routing, const struct routing_settings *settings);
+/* One look; `samples` has one for each route, `waiting`: the connection has more data than its paths take. */
+struct routing_change routing_look(
+	struct routing *routing, int64_t now, const struct routing_sample *samples, bool waiting);
+
+#endif
