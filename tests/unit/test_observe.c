@@ -58,14 +58,6 @@ int capture_run(
 	return 1;
 }
 
-const struct topology_end *topology_end(const struct topology *topology, int node, int link)
-{
-	(void)topology;
-	(void)node;
-	(void)link;
-	return NULL;
-}
-
 void machine_sample_take(struct machine_sample *sample)
 {
 	memset(sample, 0, sizeof *sample);
