@@ -49,19 +49,28 @@ static int read_back(const struct request *request, uint64_t *seed, uint32_t *ra
 static void takes_the_seed(void **state)
 {
 	(void)state;
-	for (int old = 0; old < 2; old++) {
-		struct request message;
-		struct request request;
-		uint64_t seed = 0;
-		uint32_t rate = 0, limit = 0;
-		netem_message(&message, "netem", old, sizeof(struct tc_netem_qopt));
-		assert_int_equal(consider(&message.head, 3, TC_H_ROOT, 0x123456789abcdefULL, &request), 1);
-		assert_int_equal(read_back(&request, &seed, &rate, &limit), 2);
-		assert_true(seed == 0x123456789abcdefULL);
-		assert_int_equal(rate, 125000);
-		assert_int_equal(limit, 77);
-		assert_int_equal(request.tc.tcm_handle, 0x80010000);
-	}
+	struct request message;
+	struct request request;
+	uint64_t seed = 0;
+	uint32_t rate = 0, limit = 0;
+	netem_message(&message, "netem", true, sizeof(struct tc_netem_qopt));
+	assert_int_equal(consider(&message.head, 3, TC_H_ROOT, 0x123456789abcdefULL, &request), 1);
+	assert_int_equal(read_back(&request, &seed, &rate, &limit), 2);
+	assert_true(seed == 0x123456789abcdefULL);
+	assert_int_equal(rate, 125000);
+	assert_int_equal(limit, 77);
+	assert_int_equal(request.tc.tcm_handle, 0x80010000);
+}
+
+/* Kernels before 6.6 do not say a seed, and ignore one. */
+static void knows_a_kernel_without_seeds(void **state)
+{
+	(void)state;
+	struct request message;
+	struct request request = {.tc.tcm_handle = 7};
+	netem_message(&message, "netem", false, sizeof(struct tc_netem_qopt));
+	assert_int_equal(consider(&message.head, 3, TC_H_ROOT, 1, &request), 2);
+	assert_int_equal(request.tc.tcm_handle, 7);
 }
 
 static void leaves_others_alone(void **state)
@@ -80,7 +89,7 @@ static void leaves_others_alone(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_the_seed), cmocka_unit_test(leaves_others_alone)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(takes_the_seed),
+		cmocka_unit_test(knows_a_kernel_without_seeds), cmocka_unit_test(leaves_others_alone)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
