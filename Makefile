@@ -78,7 +78,7 @@ $(BUILD)/bin/$(1): $(BUILD)/bin/$(2)
 	$(Q)ln -sfn $(2) $$@
 endef
 
--include $(wildcard */module.mk nodes/*/module.mk)
+-include $(wildcard */module.mk nodes/*/module.mk) vm/virtual/module.mk
 
 build: $(PROGRAMS) $(OLD_NAMES)
 
@@ -187,9 +187,10 @@ test-long: test-deps
 	@$(MAKE) --no-print-directory build unit-build fuzz-build
 	@tests/run --long
 
+# CLOCK=virtual: trials in virtual time (docs/virtual.md); its kernel is built first, once.
 experiment-%: deps
-	@$(MAKE) --no-print-directory build
-	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(RUN_FLAGS)
+	@$(MAKE) --no-print-directory build $(if $(filter virtual%,$(CLOCK)),virtual)
+	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(if $(CLOCK),--clock $(CLOCK)) $(RUN_FLAGS)
 
 PREFIX ?= /usr/local
 install: build

@@ -1,8 +1,10 @@
 /* liquidnet rerun: an earlier run again, with the inputs that its folder keeps, and every difference between
  * the environments then and now. */
 #include "harness/cli/commands.h"
+#include "harness/experiment/find.h"
 #include "harness/record/differences.h"
-#include "harness/record/provenance.h"
+#include "harness/record/identical.h"
+#include "harness/run/executor.h"
 #include "harness/run/run.h"
 #include "lib/base/error.h"
 #include <getopt.h>
@@ -16,16 +18,20 @@
 static const char help[] =
 	"Usage: liquidnet rerun FOLDER [OPTION...]\n"
 	"Runs again what results/EXPERIMENT/TIME holds: its copy of the experiment, the same plan, seeds and back\n"
-	"end; says first how this environment differs from the one then.\n\n"
+	"end; says first how this environment differs from the one then. In virtual time the same seeds make the same\n"
+	"trials: it says at the end whether they are identical, to the byte.\n\n"
 	"  --jobs N|auto           trials at once (default: as then)\n"
 	"  --results DIR           where results go (default: results)\n"
 	"  --dry-run               the differences and the plan; starts nothing\n"
 	"\nExit status: that of liquidnet run.\n";
 
-static void print_differences(const json_t *provenance)
+static int print_differences(
+	const struct experiment *e, const struct run_options *o, const json_t *provenance, char **error)
 {
 	char *lines[SHOWN] = {0};
-	json_t *now = provenance_environment();
+	json_t *now = executor_of(run_clock(o, e))->environment(e, NULL, error);
+	if (!now)
+		return -1;
 	size_t count = differences_list(json_object_get(provenance, "environment"), now, lines, SHOWN);
 	printf(count ? "%zu differences of the environment (then -> now):\n"
 		     : "the environment is the same\n",
@@ -36,24 +42,48 @@ static void print_differences(const json_t *provenance)
 		free(lines[i]);
 	json_decref(now);
 	fflush(stdout);
+	return 0;
 }
 
-static int rerun(const char *folder, struct run_options *o, char **error)
+/* One seed, one run: said where it is promised. */
+static int print_identity(const char *then, const char *now, char **error)
 {
-	char path[PATH_MAX], experiment[PATH_MAX];
+	struct identical found;
+	if (identical_runs(then, now, &found, error) < 0)
+		return -1;
+	printf("%s: %zu of %zu trials are the same to the byte, records and files",
+		found.same == found.trials ? "identical" : "not identical", found.same, found.trials);
+	if (*found.first)
+		printf("; the first that is not: %s", found.first);
+	if (found.missing)
+		printf("; %zu trials of then were not made now", found.missing);
+	printf("\n");
+	return 0;
+}
+
+static int rerun(const char *named, struct run_options *o, char **error)
+{
+	/* `latest` will be another one. */
+	char folder[PATH_MAX], path[PATH_MAX + 32], experiment[PATH_MAX + 32];
 	json_error_t why;
+	if (!realpath(named, folder))
+		snprintf(folder, sizeof folder, "%s", named);
 	snprintf(path, sizeof path, "%s/provenance.json", folder);
 	snprintf(experiment, sizeof experiment, "%s/experiment.yaml", folder);
 	json_t *provenance = json_load_file(path, 0, &why);
 	int status = 2;
 	if (!provenance)
 		error_set(error, "%s: %s; name a folder results/EXPERIMENT/TIME", path, why.text);
-	else if (resume_options(o, provenance, folder, error) == 0) {
-		o->experiment = experiment;
-		print_differences(provenance);
+	struct experiment *e = provenance ? find_experiment(experiment, error) : NULL;
+	o->experiment = experiment;
+	if (e && resume_options(o, provenance, folder, error) == 0 &&
+		print_differences(e, o, provenance, error) == 0) {
 		status = run_experiment(o, error);
+		if (*o->made && run_clock(o, e) == TRIAL_VIRTUAL && print_identity(folder, o->made, error) < 0)
+			status = 1;
 	}
 	json_decref(provenance);
+	experiment_free(e);
 	return status;
 }
 

@@ -17,6 +17,8 @@ static const char help[] =
 	"  --until ci=SHARE        a cell has enough trials when its 95 % interval is that narrow (ci=1%)\n"
 	"  --seed N                another order and other losses\n"
 	"  --backend NAME          shape every link with netem, wheel or link (default: the first that serves)\n"
+	"  --clock NAME            real, or virtual: each trial in a kernel whose time waits for the machine\n"
+	"                          (default: the experiment's; docs/virtual.md)\n"
 	"  --results DIR           where results go (default: results)\n"
 	"  --resume[=FOLDER]       go on with an interrupted run (default: the experiment's latest)\n"
 	"  --dry-run               check everything, print the plan, start nothing\n"
@@ -40,8 +42,9 @@ static int read_options(struct run_options *o, int argc, char **argv)
 		{"procedures", required_argument, NULL, 'p'}, {"only", required_argument, NULL, 'o'},
 		{"jobs", required_argument, NULL, 'j'}, {"seed", required_argument, NULL, 's'},
 		{"backend", required_argument, NULL, 'b'}, {"results", required_argument, NULL, 'r'},
-		{"until", required_argument, NULL, 'u'}, {"resume", optional_argument, NULL, 'R'},
-		{"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"until", required_argument, NULL, 'u'}, {"clock", required_argument, NULL, 'c'},
+		{"resume", optional_argument, NULL, 'R'}, {"dry-run", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	int64_t trials = 0;
 	*o = (struct run_options){.results = "results", .seed = -1, .argc = argc, .argv = argv};
 	opterr = 0;
@@ -78,6 +81,11 @@ static int read_options(struct run_options *o, int argc, char **argv)
 			if (!experiment_backend_known(optarg))
 				return bad("--backend wants auto, netem, wheel or link, not ", optarg);
 			o->backend = optarg;
+			break;
+		case 'c':
+			if (experiment_clock(optarg, &(enum trial_clock){0}) < 0)
+				return bad("--clock wants real, virtual or virtual-cpu, not ", optarg);
+			o->clock = optarg;
 			break;
 		case 'r':
 			o->results = optarg;

@@ -6,6 +6,7 @@
 #include "harness/lab/needs.h"
 #include "harness/links/prove.h"
 #include "harness/machine/awake.h"
+#include "harness/machine/capabilities.h"
 #include "harness/machine/host.h"
 #include "harness/machine/project.h"
 #include "harness/machine/sandbox.h"
@@ -15,6 +16,7 @@
 #include "lib/base/error.h"
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define SHELL_WORDS 1000 /* of a command */
 
 struct shell {
 	const struct experiment *experiment;
@@ -31,6 +35,7 @@ struct shell {
 	char **command; /* NULL: an interactive shell */
 	struct proofs *proofs;
 	const char *files; /* folder of the experiment's file */
+	enum trial_clock clock;
 };
 
 static const char help[] =
@@ -40,6 +45,8 @@ static const char help[] =
 	"  --node NODE             default: the topology's first\n"
 	"  --configuration NAME    default: the first\n"
 	"  --procedure NAME        whose daemons run (default: the first)\n"
+	"  --clock NAME            virtual: in a kernel of its own; there, time passes no faster than here while you type,\n"
+	"                          and as fast as it can under a command (default: the experiment's)\n"
 	"\nIn the shell, `nsenter -t PID -n` reaches the other nodes; their PIDs are in $LIQUIDNET_NODES.\n";
 
 static void name_nodes(const struct network *network)
@@ -177,7 +184,8 @@ static int read_options(int argc, char **argv, struct shell *shell, char **error
 {
 	static const struct option options[] = {{"node", required_argument, NULL, 'n'},
 		{"configuration", required_argument, NULL, 'c'}, {"procedure", required_argument, NULL, 'p'},
-		{"help", no_argument, NULL, 'h'}, {0}};
+		{"clock", required_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'}, {0}};
+	const char *clock = NULL;
 	const char *node = NULL, *configuration = NULL, *procedure = NULL;
 	opterr = 0;
 	optind = 1;
@@ -192,6 +200,9 @@ static int read_options(int argc, char **argv, struct shell *shell, char **error
 		case 'p':
 			procedure = optarg;
 			break;
+		case 'k':
+			clock = optarg;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			return 0;
@@ -205,6 +216,11 @@ static int read_options(int argc, char **argv, struct shell *shell, char **error
 	}
 	shell->experiment = find_experiment(argv[optind], error);
 	shell->command = optind + 1 < argc ? argv + optind + 1 : NULL;
+	shell->clock = shell->experiment ? shell->experiment->clock : TRIAL_REAL;
+	if (clock && experiment_clock(clock, &shell->clock) < 0) {
+		error_set(error, "--clock wants real, virtual or virtual-cpu, not %s", clock);
+		return 2;
+	}
 	return !shell->experiment || choose(shell, node, configuration, procedure, error) < 0 ? 2 : -1;
 }
 
@@ -244,12 +260,51 @@ static int run(const struct shell *shell, char **error)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* The same shell in a kernel of virtual time: nothing returns but a fault. */
+static int become_virtual(const struct shell *shell, char **argv, char **error)
+{
+	char starter[PATH_MAX], liquidnet[PATH_MAX], cpu[32], seed[32];
+	const char *words[SHELL_WORDS + 32];
+	size_t count = 0;
+	if (!capability_has(CAN_VIRTUAL))
+		return error_set(error, "--clock virtual: %s", capability_find(CAN_VIRTUAL)->text);
+	snprintf(starter, sizeof starter, "%s/liquidnet-virtual", project_programs());
+	snprintf(liquidnet, sizeof liquidnet, "%s/liquidnet", project_programs());
+	snprintf(cpu, sizeof cpu, "%.9g", shell->experiment->cpu);
+	snprintf(seed, sizeof seed, "%llu", (unsigned long long)shell->experiment->seed);
+	const char *head[] = {starter, "run", "--clock", experiment_clock_name(shell->clock), "--cpu", cpu, "--seed", seed,
+		shell->command ? "--watchdog=60" : "--watchdog=0"};
+	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+		words[count++] = head[i];
+	if (!shell->command)
+		words[count++] = "--interactive";
+	words[count++] = "--";
+	words[count++] = liquidnet;
+	words[count++] = "shell";
+	words[count++] = "--clock=real";
+	/* Without our option; what stands after -- is the command's. */
+	bool ours = true;
+	for (size_t i = 1; argv[i] && count < SHELL_WORDS; i++) {
+		ours = ours && strcmp(argv[i], "--") != 0;
+		if (ours && strcmp(argv[i], "--clock") == 0 && argv[i + 1])
+			i++;
+		else if (!ours || strncmp(argv[i], "--clock=", 8) != 0)
+			words[count++] = argv[i];
+	}
+	words[count] = NULL;
+	execv(starter, (char *const *)words);
+	return error_set(error, "%s: %s", starter, strerror(errno));
+}
+
 int cmd_shell(int argc, char **argv)
 {
 	struct shell shell = {.proofs = proofs_new()};
 	char *error = NULL;
 	int status = read_options(argc, argv, &shell, &error);
-	if (status < 0) {
+	if (status < 0 && shell.clock != TRIAL_REAL) {
+		become_virtual(&shell, argv, &error);
+		status = 2;
+	} else if (status < 0) {
 		/* As while trials run: its links are proved, and then used. */
 		int awake = awake_hold();
 		status = run(&shell, &error);

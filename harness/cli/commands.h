@@ -13,5 +13,6 @@ int cmd_report(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_bundle(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
+int cmd_trial(int argc, char **argv);
 
 #endif

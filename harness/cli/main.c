@@ -25,6 +25,7 @@ static const struct {
 	{"analyze", cmd_analyze, "turn captures into tables of TCP and MPTCP flows"},
 	{"sim", cmd_sim, "simulate a published system"},
 	{"shell", cmd_shell, "build an experiment's network and open a shell in a node"},
+	{"trial", cmd_trial, NULL}, /* of run's own */
 	{"doctor", cmd_doctor, "say what this machine has, what it lacks, and what to do"},
 };
 
@@ -32,7 +33,8 @@ static void usage(FILE *out)
 {
 	fprintf(out, "liquidnet: the reference testbed for multipath transport\n\n");
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		fprintf(out, "  liquidnet %-8s  %s\n", commands[i].name, commands[i].summary);
+		if (commands[i].summary)
+			fprintf(out, "  liquidnet %-8s  %s\n", commands[i].name, commands[i].summary);
 	fprintf(out, "\n`liquidnet COMMAND --help` says more.\n");
 }
 

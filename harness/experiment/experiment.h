@@ -24,6 +24,12 @@
 
 #define JOBS_MAX 256 /* trials at once */
 
+enum trial_clock {
+	TRIAL_REAL,        /* this machine's kernel, and time as it passes */
+	TRIAL_VIRTUAL,     /* a kernel per trial whose clock is virtual: computing takes no time */
+	TRIAL_VIRTUAL_CPU, /* the same, where the processor's time counts */
+};
+
 struct link_change {   /* of a link, while the workload runs */
 	int64_t at_ns; /* since the first main program of the workload was started */
 	struct shape direction[2];
@@ -122,6 +128,8 @@ struct experiment {
 	const struct setup *setups; /* of every procedure */
 	size_t setups_count;
 	const char *backend; /* "auto" or a back end's name */
+	enum trial_clock clock;
+	double cpu; /* VIRTUAL_CPU: the processor's time counts so many times */
 	unsigned trials, retries;
 	unsigned jobs; /* trials at once; 0: as many as the machine carries (pace.h) */
 	uint64_t seed;
@@ -166,6 +174,9 @@ struct capture_point {
  * topology's description. NULL with *error ("FILE:LINE: ...") on the first fault. `root`: the project's
  * folder. */
 struct experiment *experiment_load(const char *root, const char *path, char **error);
+/* "real", "virtual" or "virtual-cpu"; -1: neither. */
+int experiment_clock(const char *name, enum trial_clock *clock);
+const char *experiment_clock_name(enum trial_clock clock);
 /* Whether `backend` may say so: "auto", or what shapes links (shape.h). */
 bool experiment_backend_known(const char *name);
 /* The value of a name in a configuration's formulas: a factor's, or topology.PARAMETER; NAN: there is none. */

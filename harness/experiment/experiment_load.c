@@ -92,6 +92,23 @@ static int check_name(const struct experiment *e, const struct conf_node *root, 
 	return 0;
 }
 
+static const char *const clocks[] = {"real", "virtual", "virtual-cpu"};
+
+int experiment_clock(const char *name, enum trial_clock *clock)
+{
+	for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+		if (strcmp(clocks[i], name) == 0) {
+			*clock = (enum trial_clock)i;
+			return 0;
+		}
+	return -1;
+}
+
+const char *experiment_clock_name(enum trial_clock clock)
+{
+	return clocks[clock];
+}
+
 bool experiment_backend_known(const char *name)
 {
 	static const char *const names[] = {"auto", "netem", "wheel", "link"};
@@ -142,15 +159,18 @@ static int read_jobs(const struct conf_node *root, int64_t *jobs, char **error)
 static int read_head(struct experiment *e, const struct conf_node *root, char **error)
 {
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
-		"trials", "jobs", "retries", "seed", "trial_limit", "host", "services", "requires", "files",
-		"setup", "settings", "congestion", "links", "changes", "configurations", "factors",
-		"captures", "preparations", "daemons", "workloads", "measures", "primary", "agree",
+		"clock", "cpu", "trials", "jobs", "retries", "seed", "trial_limit", "host", "services",
+		"requires", "files", "setup", "settings", "congestion", "links", "changes", "configurations",
+		"factors", "captures", "preparations", "daemons", "workloads", "measures", "primary", "agree",
 		"procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
+	const char *clock;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
 		check_name(e, root, error) < 0 || conf_string(root, "title", e->name, &e->title, error) < 0 ||
 		conf_string(root, "source", NULL, &e->source, error) < 0 ||
 		conf_string(root, "backend", "auto", &e->backend, error) < 0 ||
+		conf_string(root, "clock", "real", &clock, error) < 0 ||
+		conf_number(root, "cpu", 0.01, 1000, 1, &e->cpu, error) < 0 ||
 		conf_integer(root, "trials", 1, 100000, 3, &trials, error) < 0 ||
 		read_jobs(root, &jobs, error) < 0 ||
 		conf_integer(root, "retries", 0, 100, 1, &retries, error) < 0 ||
@@ -160,6 +180,9 @@ static int read_head(struct experiment *e, const struct conf_node *root, char **
 		read_strings(e, conf_child(root, "requires"), &e->requires, NULL, error) < 0 ||
 		read_files(e, conf_child(root, "files"), error) < 0)
 		return -1;
+	if (experiment_clock(clock, &e->clock) < 0)
+		return conf_error(conf_child(root, "clock"), error,
+			"no clock `%s`; write real, virtual or virtual-cpu", clock);
 	if (!experiment_backend_known(e->backend))
 		return conf_error(conf_child(root, "backend"), error,
 			"no shaping back end `%s`; write auto, netem, wheel or link", e->backend);

@@ -25,6 +25,7 @@ static int shape(struct lab *lab, const struct lab_options *o, struct pool *pool
 		.chosen = pool_alloc(pool, topology->links_count + 1, sizeof *lab->shaping.chosen),
 		.folder = o->folder,
 		.seed = o->seed,
+		.waits = o->waits,
 		.daemon = PROCESS_NONE};
 	return shape_choose(topology, o->configuration->links, o->backend, o->proofs, lab->shaping.chosen,
 		       error) < 0

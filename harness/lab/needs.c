@@ -170,18 +170,31 @@ int needs_check_programs(const struct needs *needs, char **error)
 	return 0;
 }
 
-int needs_check(const struct needs *needs, char **error)
+int needs_lack(const struct needs *needs, enum capability c, const char *remedy, char **error)
 {
 	char text[512];
+	snprintf(text, sizeof text, "this machine lacks %s: %s", capability_name(c), remedy);
+	return missing(needs->at[c], error, text);
+}
+
+static int check(const struct needs *needs, bool kernel, char **error)
+{
 	if (!capability_has(CAN_ROOT))
 		return error_set(error, "experiments need root; run it with sudo");
 	for (size_t i = 0; i < CAPABILITIES; i++) {
 		enum capability c = (enum capability)i;
-		if (!needs->capabilities[c] || capability_has(c))
-			continue;
-		snprintf(text, sizeof text, "this machine lacks %s: %s", capability_name(c),
-			capability_find(c)->text);
-		return missing(needs->at[c], error, text);
+		if (needs->capabilities[c] && (kernel || !capability_of_kernel(c)) && !capability_has(c))
+			return needs_lack(needs, c, capability_find(c)->text, error);
 	}
 	return needs_check_programs(needs, error);
+}
+
+int needs_check(const struct needs *needs, char **error)
+{
+	return check(needs, true, error);
+}
+
+int needs_check_shared(const struct needs *needs, char **error)
+{
+	return check(needs, false, error);
 }

@@ -27,6 +27,11 @@ void needs_always(struct needs *needs, struct pool *pool);
 /* Every one of them is there. -1 and *error: one line, file and line where an experiment asks for it, what is
  * missing, and the remedy. */
 int needs_check(const struct needs *needs, char **error);
+/* The same where trials have a kernel of their own: what this machine's kernel has is not looked at, but what its
+ * users share. */
+int needs_check_shared(const struct needs *needs, char **error);
+/* -1 and the line about one of them that is not there; `remedy` says what to do. */
+int needs_lack(const struct needs *needs, enum capability capability, const char *remedy, char **error);
 /* Only those programs that the experiment itself starts: without root, before anything else. */
 int needs_check_programs(const struct needs *needs, char **error);
 

@@ -14,6 +14,7 @@ struct proof_item {
 };
 
 struct proofs {
+	bool elsewhere; /* links are shaped in another kernel, which has every back end: nothing is tried here */
 	struct proof_item *items;
 	size_t count;
 	struct passed_on { /* a reason for which `auto` went past a back end */

@@ -42,7 +42,7 @@ int proofs_add(struct proofs *proofs, const struct topology *topology, const str
 {
 	const struct shape_backend **chosen = calloc(topology->links_count + 1, sizeof *chosen);
 	int result = shape_choose(topology, links, wanted, proofs, chosen, error);
-	for (size_t i = 0; result == 0 && i < topology->links_count; i++) {
+	for (size_t i = 0; result == 0 && !proofs->elsewhere && i < topology->links_count; i++) {
 		for (int k = 0; k < 2 && chosen[i] && chosen[i]->on_trial; k++)
 			proofs_setting(proofs, chosen[i], &links[i].direction[k]);
 		if (chosen[i] && strcmp(wanted, "auto") == 0)

@@ -42,8 +42,9 @@ static int choose(const struct topology_link *at, const struct link_shape *link,
 		known |= named;
 		if (!named && strcmp(wanted, "auto") != 0)
 			continue;
-		const char *reason = (*b)->available() ? shape_refusal(*b, link, proofs)
-						       : "this machine lacks it (see liquidnet doctor)";
+		bool there = (proofs && proofs->elsewhere) || (*b)->available();
+		const char *reason = there ? shape_refusal(*b, link, proofs)
+					   : "this machine lacks it (see liquidnet doctor)";
 		if (!reason) {
 			*chosen = *b;
 			return 0;

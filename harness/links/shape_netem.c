@@ -2,20 +2,24 @@
  * not HTB's: it computes when each packet's serialisation ends from the end of the one before, so that a late
  * timer costs no throughput (HTB with a burst of one packet loses a sixth of 10 Mbit/s when timers are 10 ms
  * late), it queues before it delays, and with a rate it never reorders. It counts the packets in flight into
- * its limit, so rate x delay is added to the queue. iproute2 6.1 takes whole microseconds and no seed
- * (recorded as unseeded). */
+ * its limit, so rate x delay is added to the queue. iproute2 6.1 takes whole microseconds and no seed,
+ * which is set by netlink where the kernel has it (Linux 6.6), and else recorded as missing. */
 #include "harness/links/backend.h"
 
 #include "harness/machine/capabilities.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
+#include "lib/net/netem.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define FRAME_BYTES 1514
@@ -170,11 +174,38 @@ static int apply(const struct shaping *shaping, size_t link, int k, const struct
 	return result != 0 ? -1 : verify(place, end->interface, shape, error);
 }
 
+struct seeding {
+	const char *interface;
+	uint64_t seed;
+	int result;
+	char **error;
+};
+
+static int seed_inside(void *context)
+{
+	struct seeding *s = context;
+	s->result = netem_seed(s->interface, TC_H_ROOT, s->seed, s->error);
+	return 0;
+}
+
+/* Each end draws for itself. -1 and *error; 1: it has its seed. */
+static int seed_end(const struct shaping *shaping, size_t link, int k, char **error)
+{
+	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
+	struct seeding s = {end->interface,
+		shape_seed(shaping->seed, 2 * link + (size_t)k + 65536 * shaping->changed), 0, error};
+	if (place_call(&shaping->network->places[end->node], seed_inside, &s) < 0)
+		return error_set(error, "netem's seed: %s", strerror(errno));
+	return s.result;
+}
+
 static int install_end(const struct shaping *shaping, size_t link, int k, char **error)
 {
 	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
 	int result = plain_packets(&shaping->network->places[end->node], end->interface, error);
-	return result < 0 ? -1 : apply(shaping, link, k, &shaping->links[link].direction[k], error);
+	if (result < 0 || apply(shaping, link, k, &shaping->links[link].direction[k], error) < 0)
+		return -1;
+	return seed_end(shaping, link, k, error) < 0 ? -1 : 0;
 }
 
 static int install(struct shaping *shaping, char **error)
@@ -190,7 +221,22 @@ static int install(struct shaping *shaping, char **error)
 static int change(
 	struct shaping *shaping, size_t link, int direction, const struct shape *shape, char **error)
 {
-	return apply(shaping, link, direction, shape, error);
+	/* The kernel draws a new seed for every change. */
+	shaping->changed++;
+	return apply(shaping, link, direction, shape, error) < 0 ||
+			       seed_end(shaping, link, direction, error) < 0
+		       ? -1
+		       : 0;
+}
+
+/* Linux 6.6 and later. */
+static int takes_seeds(void)
+{
+	struct utsname kernel;
+	int major = 0, minor = 0;
+	uname(&kernel);
+	sscanf(kernel.release, "%d.%d", &major, &minor);
+	return major > 6 || (major == 6 && minor >= 6);
 }
 
 static int collect(struct shaping *shaping, json_t *into, char **error)
@@ -199,7 +245,7 @@ static int collect(struct shaping *shaping, json_t *into, char **error)
 	for (size_t i = 0; i < topology->links_count; i++) {
 		if (!shaping_uses(shaping, &shape_netem, i))
 			continue;
-		json_t *link = json_pack("{s:s, s:b}", "backend", "netem", "seeded", 0);
+		json_t *link = json_pack("{s:s, s:b}", "backend", "netem", "seeded", takes_seeds());
 		for (int k = 0; k < 2; k++) {
 			const struct topology_end *end = &topology->links[i].ends[k];
 			json_t *netem =

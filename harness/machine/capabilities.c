@@ -191,6 +191,28 @@ static void look_coupled(const struct check *c, struct finding *f)
 	free(output);
 }
 
+/* The starter of such kernels looks at each of its needs: a line per need, those that are not met with their remedy. */
+static void look_virtual(const struct check *c, struct finding *f)
+{
+	char path[4200], *output = NULL;
+	const char *argv[] = {path, "check", NULL};
+	struct process_options options = PROCESS_OPTIONS;
+	snprintf(path, sizeof path, "%s/%s", project_programs(), c->subject);
+	options.argv = argv;
+	int status = process_run(&options, true, 20000, &output, NULL);
+	if (status == 0)
+		found(f, "a kernel is built, and runs here");
+	else
+		missing(c, f);
+	for (char *line = status > 0 ? strtok(output, "\n") : NULL; line; line = strtok(NULL, "\n"))
+		if (strncmp(line, "no", 2) == 0 || strncmp(line, "missing", 7) == 0) {
+			snprintf(f->text, sizeof f->text, "%s",
+				line + strcspn(line, " ") + strspn(line + strcspn(line, " "), " "));
+			break;
+		}
+	free(output);
+}
+
 /* In a child: a real-time class may be refused to us and allowed to init. */
 static void look_realtime(const struct check *c, struct finding *f)
 {
@@ -286,6 +308,8 @@ static const struct check checks[CAPABILITIES] = {
 	[CAN_MPTCPIZE] = {"mptcpize", "mptcpize's library", false, look_glob,
 		"/usr/lib/*/mptcpize/libmptcpwrap.so.0.0.1",
 		"without it mptcpize silently runs plain TCP; " INSTALL},
+	[CAN_VIRTUAL] = {"virtual-time", "virtual time", false, look_virtual, "liquidnet-virtual",
+		"run `make virtual` in the project's folder (once, ten minutes); trials with --clock virtual wait for it"},
 	[CAN_DISK] = {"disk", "disk", false, look_disk, NULL, NULL},
 };
 /* clang-format on */
@@ -306,6 +330,21 @@ enum capability capability_named(const char *id)
 	while (i < CAPABILITIES && strcmp(checks[i].id, id) != 0)
 		i++;
 	return (enum capability)i;
+}
+
+bool capability_of_kernel(enum capability c)
+{
+	switch (c) {
+	case CAN_ROOT:
+	case CAN_MININET:
+	case CAN_IMPORT_MININET:
+	case CAN_MPTCPIZE:
+	case CAN_VIRTUAL:
+	case CAN_DISK:
+		return false;
+	default:
+		return true;
+	}
 }
 
 bool capability_always(enum capability capability)

@@ -31,6 +31,7 @@ enum capability {
 	CAN_MININET,
 	CAN_IMPORT_MININET,
 	CAN_MPTCPIZE,
+	CAN_VIRTUAL,
 	CAN_DISK,
 	CAPABILITIES
 };
@@ -48,6 +49,8 @@ const char *capability_name(enum capability capability);
 enum capability capability_named(const char *id);
 /* Every experiment needs it. */
 bool capability_always(enum capability capability);
+/* The kernel has it or not; else root, a program or the disk, which every kernel on this machine shares. */
+bool capability_of_kernel(enum capability capability);
 /* Looks, once a process: the kernel does not change under us. */
 const struct finding *capability_find(enum capability capability);
 bool capability_has(enum capability capability);

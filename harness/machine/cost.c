@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define CGROUP "/run/cgroup"
+#define KERNEL_THREAD 0x00200000UL /* PF_KTHREAD of a task's flags */
 
 /* The number behind `key` in a small file; false when it is not there. */
 static bool number_behind(const char *path, const char *key, uint64_t *value)
@@ -86,7 +87,7 @@ json_t *cost_end(struct cost *cost)
 static void add_program(json_t *programs, const char *pid, double tick_s)
 {
 	char path[300], text[1024], name[64];
-	unsigned long user = 0, kernel = 0;
+	unsigned long flags = 0, user = 0, kernel = 0;
 	snprintf(path, sizeof path, "/proc/%s/stat", pid);
 	FILE *in = fopen(path, "re");
 	size_t n = in ? fread(text, 1, sizeof text - 1, in) : 0;
@@ -95,7 +96,9 @@ static void add_program(json_t *programs, const char *pid, double tick_s)
 	text[n] = 0;
 	char *open = strchr(text, '('), *end = strrchr(text, ')');
 	if (!open || !end ||
-		sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
+		sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %lu %lu", &flags, &user,
+			&kernel) != 3 ||
+		(flags & KERNEL_THREAD))
 		return;
 	snprintf(name, sizeof name, "%.*s", (int)(end - open - 1), open + 1);
 	add(programs, name, (double)(user + kernel) * tick_s);

@@ -399,6 +399,11 @@ int host_sysctl(struct host *host, const char *key, const char *value, char **er
 	return journal_set(getpid(), key, value, error);
 }
 
+bool host_knows(const char *key)
+{
+	return journal_knows(key);
+}
+
 void host_sandbox_started(struct host *host, pid_t pid)
 {
 	/* The number becomes a descriptor here, where its process cannot have been reaped: never another's.

@@ -5,6 +5,7 @@
 #ifndef LIQUIDNET_HOST_H
 #define LIQUIDNET_HOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,6 +21,9 @@ void host_close(struct host *host);
  * when the value is there already and no other run answers for it. Two runs at once: the last one to leave
  * puts the original back. */
 int host_sysctl(struct host *host, const char *key, const char *value, char **error);
+
+/* Whether this kernel has such a sysctl. */
+bool host_knows(const char *key);
 
 /* Tells the guardian of a sandbox's first process, a child of the caller that is not reaped yet, so that it
  * dies even if its own watch on the harness should fail. */

@@ -62,6 +62,13 @@ static void sysctl_path(const char *key, char *path, size_t size)
 			*at = '/';
 }
 
+bool journal_knows(const char *key)
+{
+	char path[512];
+	sysctl_path(key, path, sizeof path);
+	return access(path, F_OK) == 0;
+}
+
 static int sysctl_read(const char *key, char *value, size_t size, char **error)
 {
 	char path[512];

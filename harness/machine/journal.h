@@ -3,6 +3,7 @@
 #ifndef LIQUIDNET_JOURNAL_H
 #define LIQUIDNET_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,6 +15,8 @@
 int journal_recover(char **error);
 /* Sets KEY for the run of process `owner` (this process): the original value reaches the disk first. */
 int journal_set(pid_t owner, const char *key, const char *value, char **error);
+/* Whether this kernel has such a setting. */
+bool journal_knows(const char *key);
 /* Puts back what `owner`, started at `start` (journal_start_time), changed and no other live run still wants;
  * removes its journal. */
 int journal_undo(pid_t owner, uint64_t start, char **error);

@@ -110,13 +110,22 @@ static json_t *planned_cells(const struct experiment *e, const struct plan *plan
 	return cells;
 }
 
-json_t *provenance_environment(void)
+json_t *provenance_kernel(void)
 {
 	struct utsname kernel;
 	uname(&kernel);
-	return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:o, s:o}", "liquidnet", liquidnet_version, "kernel",
-		"release", kernel.release, "version", kernel.version, "machine", kernel.machine, "machine",
-		machine(), "tools", tools(), "host_sysctls", host_sysctls());
+	return json_pack("{s:{s:s, s:s, s:s}, s:o, s:o}", "kernel", "release", kernel.release, "version",
+		kernel.version, "machine", kernel.machine, "machine", machine(), "host_sysctls",
+		host_sysctls());
+}
+
+json_t *provenance_environment(void)
+{
+	json_t *all = json_pack("{s:s, s:o}", "liquidnet", liquidnet_version, "tools", tools());
+	json_t *kernel = provenance_kernel();
+	json_object_update(all, kernel);
+	json_decref(kernel);
+	return all;
 }
 
 json_t *provenance_take(const struct experiment *e, const struct plan *plan, json_t *command, json_t *run,

@@ -14,5 +14,7 @@ json_t *provenance_take(const struct experiment *experiment, const struct plan *
 /* What the run depends on besides its inputs: version, kernel, machine, tools, the host's sysctls. Taken
  * before the run changes any of these. The caller owns it. */
 json_t *provenance_environment(void);
+/* Of that, what the kernel says: "kernel", "machine", "host_sysctls". */
+json_t *provenance_kernel(void);
 
 #endif

@@ -17,12 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GRACE_NS (15 * NS_PER_S) /* beyond the trial's own limit, which it watches itself */
-
 struct seat { /* one sandbox that runs */
 	bool taken;
 	struct trial trial;
-	struct sandbox sandbox;
+	struct execution execution;
 	char label[128];
 	char *text; /* what was reported so far */
 	size_t size;
@@ -101,6 +99,7 @@ static int seat_trial(
 		.planned = planned,
 		.number = ++crew->number,
 		.attempt = attempt,
+		.clock = crew->options->clock,
 		.backend = crew->options->backend,
 		.proofs = crew->options->proofs,
 		.root = crew->options->root,
@@ -112,14 +111,14 @@ static int seat_trial(
 		    crew->results, seat->label, seat->trial.folder, sizeof seat->trial.folder, error) < 0)
 		return -1;
 	int cgroup_fd = host_cgroup(crew->host, seat->label);
-	int result = crew->options->executor->start(
-		&seat->trial, crew->results->folder, cgroup_fd, &seat->sandbox, error);
+	int result = crew->options->executor->start(&seat->trial, crew->results->folder,
+		(unsigned)(seat - crew->seats), cgroup_fd, &seat->execution, error);
 	if (cgroup_fd >= 0)
 		close(cgroup_fd);
 	if (result < 0)
 		return -1;
-	host_sandbox_started(crew->host, seat->sandbox.pid);
-	seat->deadline_ns = clock_now_ns() + e->trial_limit_ns + GRACE_NS;
+	host_sandbox_started(crew->host, seat->execution.sandbox.pid);
+	seat->deadline_ns = clock_now_ns() + crew->options->executor->limit_ns(e);
 	show(crew, seat->label);
 	return 0;
 }
@@ -135,22 +134,19 @@ static void add_usage(struct crew *crew, const struct seat *seat, json_t *record
 
 static json_t *take_record(struct crew *crew, struct seat *seat)
 {
-	char reason[128];
+	char reason[256] = "";
 	json_t *record = seat->text ? json_loads(seat->text, 0, NULL) : NULL;
 	bool late = clock_now_ns() >= seat->deadline_ns;
+	crew->options->executor->end(&seat->execution, record, reason);
+	if (!record) {
+		if (late)
+			snprintf(reason, sizeof reason, "it outlived its limit of %.0f s and was killed",
+				(double)crew->options->executor->limit_ns(crew->experiment) / 1e9);
+		record = verdict_record(
+			crew->experiment, seat->trial.planned, seat->trial.number, seat->trial.attempt);
+		verdict_judge(record, "failed", "%s", reason);
+	}
 	add_usage(crew, seat, record);
-	int status = crew->options->executor->end(&seat->sandbox);
-	if (record)
-		return record;
-	if (late)
-		snprintf(reason, sizeof reason, "it outlived its limit of %.0f s and was killed",
-			(double)crew->experiment->trial_limit_ns / 1e9);
-	else
-		snprintf(reason, sizeof reason,
-			"its sandbox ended without a record (wait status %#x); see trial.log", status);
-	record = verdict_record(
-		crew->experiment, seat->trial.planned, seat->trial.number, seat->trial.attempt);
-	verdict_judge(record, "failed", "%s", reason);
 	return record;
 }
 
@@ -228,7 +224,7 @@ static int finish(struct crew *crew, struct seat *seat, char **error)
 static int read_report(struct crew *crew, struct seat *seat, char **error)
 {
 	char buffer[65536];
-	ssize_t n = read(seat->sandbox.report_fd, buffer, sizeof buffer);
+	ssize_t n = read(seat->execution.sandbox.report_fd, buffer, sizeof buffer);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : finish(crew, seat, error);
 	if (n == 0)
@@ -320,8 +316,8 @@ static int serve(struct crew *crew, char **error)
 	for (size_t i = 0; i < crew->seats_count; i++)
 		if (crew->seats[i].taken) {
 			of[count] = i;
-			p[count++] =
-				(struct pollfd){.fd = crew->seats[i].sandbox.report_fd, .events = POLLIN};
+			p[count++] = (struct pollfd){
+				.fd = crew->seats[i].execution.sandbox.report_fd, .events = POLLIN};
 		}
 	int64_t began = clock_now_ns();
 	int n = poll(p, count, 1000);
@@ -345,7 +341,7 @@ static void abandon(struct crew *crew)
 {
 	for (size_t i = 0; i < crew->seats_count; i++)
 		if (crew->seats[i].taken) {
-			crew->options->executor->end(&crew->seats[i].sandbox);
+			crew->options->executor->end(&crew->seats[i].execution, NULL, (char[256]){""});
 			host_cgroup_remove(crew->host, crew->seats[i].label);
 			free(crew->seats[i].text);
 			crew->seats[i].taken = false;

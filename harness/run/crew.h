@@ -15,12 +15,13 @@
 struct crew_options {
 	const struct executor *executor; /* what trials run in */
 	const char *root;
+	enum trial_clock clock;
 	const char *backend;
 	const struct proofs *proofs; /* of back ends, prove.h */
 	unsigned jobs;               /* sandboxes at once, to JOBS_MAX; 0: as many as the machine carries */
 	unsigned retries;            /* further attempts of a trial that failed or was invalid */
 	unsigned number;             /* the highest that a trial of this run has had so far */
-	struct services *services;   /* that must live through a trial */
+	struct services *services;   /* that must live through a trial; NULL: none */
 	int stop_fd;                 /* readable: kill what runs, begin nothing more */
 	struct until *until; /* a cell that it finds met gets no more trials; NULL: every planned one runs */
 };

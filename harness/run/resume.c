@@ -2,6 +2,7 @@
 #include "harness/experiment/companions.h"
 #include "harness/record/differences.h"
 #include "harness/record/provenance.h"
+#include "harness/run/executor.h"
 #include "harness/run/run.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -38,6 +39,7 @@ int resume_options(struct run_options *o, const json_t *provenance, const char *
 	o->selection.trials = (unsigned)json_integer_value(json_object_get(run, "trials"));
 	o->seed = json_integer_value(json_object_get(run, "seed"));
 	o->backend = text(run, "backend");
+	o->clock = text(run, "clock");
 	o->until = json_number_value(json_object_get(run, "until"));
 	if (!o->jobs)
 		o->jobs = json_integer_value(json_object_get(run, "jobs"));
@@ -63,6 +65,8 @@ static int check_options(const struct run_options *given, const struct run_optio
 		differs = "--seed";
 	if (other_text(given->backend, then->backend))
 		differs = "--backend";
+	if (other_text(given->clock, then->clock))
+		differs = "--clock";
 	if (given->until > 0 && given->until != then->until)
 		differs = "--until";
 	if (!differs)
@@ -123,19 +127,22 @@ static json_t *what_binds(const json_t *environment)
 	return copy;
 }
 
-static int check_environment(const json_t *provenance, const char *folder, char **error)
+static int check_environment(const struct experiment *e, const struct run_options *then,
+	const json_t *provenance, char **error)
 {
-	json_t *environment = provenance_environment(), *now = what_binds(environment),
-	       *then = what_binds(json_object_get(provenance, "environment"));
+	json_t *environment = executor_of(run_clock(then, e))->environment(e, NULL, error);
+	if (!environment)
+		return -1;
+	json_t *now = what_binds(environment), *was = what_binds(json_object_get(provenance, "environment"));
 	char *first = NULL;
-	size_t count = differences_list(then, now, &first, 1);
+	size_t count = differences_list(was, now, &first, 1);
 	json_decref(environment);
-	json_decref(then);
+	json_decref(was);
 	json_decref(now);
 	int result =
 		count ? error_set(error,
 				"%s: that run had another environment (%s); start a new run, and compare the two",
-				folder, first)
+				then->folder, first)
 		      : 0;
 	free(first);
 	return result;
@@ -147,11 +154,12 @@ int resume_check(const struct experiment *e, struct run_options *o, json_t **pro
 	*provenance = load_provenance(o->folder, error);
 	if (!*provenance || resume_options(&then, *provenance, o->folder, error) < 0 ||
 		check_options(o, &then, error) < 0 || check_inputs(e, o->folder, error) < 0 ||
-		check_environment(*provenance, o->folder, error) < 0)
+		check_environment(e, &then, *provenance, error) < 0)
 		return -1;
 	o->selection = then.selection;
 	o->seed = then.seed;
 	o->backend = then.backend;
+	o->clock = then.clock;
 	o->until = then.until;
 	o->jobs = then.jobs;
 	return 0;

@@ -37,6 +37,14 @@ int run_jobs(const char *text, int64_t *jobs)
 	return 0;
 }
 
+enum trial_clock run_clock(const struct run_options *o, const struct experiment *e)
+{
+	enum trial_clock clock = e->clock;
+	if (o->clock)
+		experiment_clock(o->clock, &clock);
+	return clock;
+}
+
 /* Every link of every configuration that the plan uses must find a back end, given what was proved so far. */
 static int check_links(const struct experiment *e, const struct plan *plan, const char *backend,
 	struct proofs *proofs, char **error)
@@ -59,9 +67,10 @@ static int check_links(const struct experiment *e, const struct plan *plan, cons
 
 /* The back ends that are on trial are tried with every setting that the plan gives them. */
 static struct proofs *prove_links(
-	const struct experiment *e, const struct plan *plan, const char *backend, char **error)
+	const struct experiment *e, const struct plan *plan, const char *backend, bool here, char **error)
 {
 	struct proofs *proofs = proofs_new();
+	proofs->elsewhere = !here;
 	if (check_links(e, plan, backend, proofs, error) == 0 && proofs_run(proofs, error) == 0 &&
 		check_links(e, plan, backend, proofs, error) == 0) {
 		proofs_say(proofs, stderr);
@@ -80,9 +89,11 @@ static int prepare_host(struct host *host, const struct experiment *e, char **er
 }
 
 /* The plan, when every link of it can be shaped. Nothing is tried for it. */
-static int print_plan(const struct experiment *e, const struct plan *plan, const char *backend, char **error)
+static int print_plan(
+	const struct experiment *e, const struct plan *plan, const char *backend, bool here, char **error)
 {
 	struct proofs *proofs = proofs_new();
+	proofs->elsewhere = !here;
 	int result = check_links(e, plan, backend, proofs, error);
 	proofs_free(proofs);
 	if (result < 0)
@@ -123,9 +134,10 @@ static struct until *stopping_rule(
 /* How to start the same run again; resume_options reads it. */
 static json_t *run_options_json(const struct run_options *o)
 {
-	return json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:f, s:I}", "only", o->selection.configurations,
+	return json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:s, s:f, s:I}", "only", o->selection.configurations,
 		"procedures", o->selection.procedures, "trials", (json_int_t)o->selection.trials, "seed",
-		(json_int_t)o->seed, "backend", o->backend, "until", o->until, "jobs", (json_int_t)o->jobs);
+		(json_int_t)o->seed, "backend", o->backend, "clock", o->clock, "until", o->until, "jobs",
+		(json_int_t)o->jobs);
 }
 
 static json_t *command_line(const struct run_options *o)
@@ -168,30 +180,33 @@ static int summarize(const struct experiment *e, const struct results *results, 
 }
 
 /* Runs a checked plan. Returns the exit status. */
-static int carry_out(const struct experiment *e, const struct plan *plan, const struct run_options *o,
-	const struct records *done, const struct proofs *proofs, char **error)
+static int carry_out(const struct experiment *e, const struct plan *plan, struct run_options *o,
+	const struct records *done, const struct proofs *proofs, const struct executor *executor,
+	json_t *environment, char **error)
 {
 	struct results results = {.log_fd = -1, .lock_fd = -1};
 	struct crew_tally tally = {0};
-	struct crew_options options = {.executor = &executor_sandbox,
+	struct crew_options options = {.executor = executor,
 		.root = project_root(),
+		.clock = run_clock(o, e),
 		.backend = o->backend,
 		.proofs = proofs,
-		.jobs = o->jobs == RUN_JOBS_AUTO ? 0 : (unsigned)o->jobs,
+		.jobs = o->jobs == RUN_JOBS_AUTO ? executor->jobs() : (unsigned)o->jobs,
 		.retries = e->retries};
 	struct host *host = host_open(error);
 	if (!host)
 		return 2;
-	json_t *environment = provenance_environment();
-	bool ready = prepare_host(host, e, error) == 0 &&
+	/* In a kernel of its own a trial makes its settings and starts its services itself. */
+	bool here = executor->here;
+	bool ready = (!here || prepare_host(host, e, error) == 0) &&
 		     open_results(&results, e, plan, o, proofs, environment, &options.number, error) == 0 &&
-		     (options.services = services_start(e, results.folder, host, error));
-	json_decref(environment);
+		     (!here || (options.services = services_start(e, results.folder, host, error)));
 	if (!ready) {
 		results_close(&results);
 		host_close(host);
 		return 2;
 	}
+	snprintf(o->made, sizeof o->made, "%s", results.folder);
 	options.stop_fd = signals();
 	options.until = stopping_rule(e, o, done);
 	struct progress *progress = progress_open(
@@ -237,23 +252,27 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	struct needs needs;
 	struct records done = {0};
 	struct proofs *proofs = NULL;
+	json_t *environment = NULL;
 	int status = 2, awake = -1;
 	o->seed = o->seed >= 0 ? o->seed : (int64_t)e->seed;
 	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->backend = o->backend ? o->backend : e->backend;
+	o->clock = o->clock ? o->clock : experiment_clock_name(e->clock);
+	const struct executor *executor = executor_of(run_clock(o, e));
 	o->selection.seed = (uint64_t)o->seed;
 	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_of(&needs, e, &plan, error) < 0 ||
 		needs_check_programs(&needs, error) < 0 || recall(&plan, e, o, &done, error) < 0) {
 		status = 2;
 	} else if (o->dry) {
-		status = print_plan(e, &plan, o->backend, error);
-	} else if (needs_check(&needs, error) == 0) {
-		awake = awake_hold();
-		if ((proofs = prove_links(e, &plan, o->backend, error)))
-			status = carry_out(e, &plan, o, &done, proofs, error);
+		status = print_plan(e, &plan, o->backend, executor->here, error);
+	} else if ((environment = executor->environment(e, &needs, error))) {
+		awake = executor->here ? awake_hold() : -1;
+		if ((proofs = prove_links(e, &plan, o->backend, executor->here, error)))
+			status = carry_out(e, &plan, o, &done, proofs, executor, environment, error);
 	}
 	if (awake >= 0)
 		close(awake);
+	json_decref(environment);
 	proofs_free(proofs);
 	plan_free(&plan);
 	records_free(&done);

@@ -16,6 +16,7 @@ struct run_options {
 	const char *experiment; /* name or path */
 	const char *results;    /* folder for results/EXPERIMENT/TIME */
 	const char *backend;    /* NULL: the experiment's */
+	const char *clock;      /* NULL: the experiment's */
 	struct selection selection;
 	int64_t jobs, seed; /* 0 and -1: the experiment's */
 	double until;       /* --until ci=SHARE; 0: no stopping rule */
@@ -23,10 +24,13 @@ struct run_options {
 	const char *folder; /* resume: of the interrupted run; NULL: the experiment's latest */
 	int argc;           /* the command line, for the provenance */
 	char **argv;
+	char made[4096]; /* out: the folder that the run wrote; "": none */
 };
 
 /* Reads "auto" or a number of trials at once. -1: neither. */
 int run_jobs(const char *text, int64_t *jobs);
+/* The clock that options and experiment give together. */
+enum trial_clock run_clock(const struct run_options *options, const struct experiment *experiment);
 /* Returns the exit status of `liquidnet run`, and *error where there is something to say. */
 int run_experiment(struct run_options *options, char **error);
 

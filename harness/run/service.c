@@ -90,7 +90,7 @@ struct services *services_start(
 unsigned services_ended(struct services *s, const char **how)
 {
 	char text[64];
-	for (size_t i = 0; i < s->experiment->services_count; i++) {
+	for (size_t i = 0; s && i < s->experiment->services_count; i++) {
 		struct process *p = &s->processes[i];
 		if (p->pid <= 0 || process_wait(p, 0) != 1)
 			continue;
@@ -100,13 +100,13 @@ unsigned services_ended(struct services *s, const char **how)
 			s->experiment->services[i].name);
 	}
 	if (how)
-		*how = s->how;
-	return s->ended;
+		*how = s ? s->how : NULL;
+	return s ? s->ended : 0;
 }
 
 int services_revive(struct services *s, char **error)
 {
-	for (size_t i = 0; i < s->experiment->services_count; i++)
+	for (size_t i = 0; s && i < s->experiment->services_count; i++)
 		if (s->processes[i].pid <= 0 && start(s, i, error) < 0)
 			return -1;
 	return 0;

@@ -25,6 +25,9 @@
 #define MEDIAN_INVALID_MS 1.2
 #define LATENESS_SUSPECT_MS 20.0
 #define LATENESS_INVALID_MS 99.0
+/* Virtual time waits for the machine: a process that wakes late in it is a fault of that kernel. The probe counts in
+ * steps of 10 us. */
+#define VIRTUAL_LATENESS_MS 0.1
 
 static void result_path(const struct observer *o, const char *name, char *path, size_t size)
 {
@@ -100,12 +103,13 @@ static int start_congestion(struct observer *o, const struct configuration *c, c
 	return o->congestion_pid < 0 ? error_set(error, "fork: %s", strerror(errno)) : 0;
 }
 
-int observe_start(struct observer *o, const struct experiment *e, const struct configuration *c,
-	const struct procedure *p, const struct network *network, const char *folder, char **error)
+int observe_start(struct observer *o, const struct experiment *e, enum trial_clock clock,
+	const struct configuration *c, const struct procedure *p, const struct network *network,
+	const char *folder, char **error)
 {
 	int stop[2];
 	char result[4200];
-	*o = (struct observer){.experiment = e, .folder = folder, .stop_fd = -1};
+	*o = (struct observer){.experiment = e, .clock = clock, .folder = folder, .stop_fd = -1};
 	o->captures = calloc(e->captures_count + 1, sizeof *o->captures);
 	for (size_t i = 0; i < e->captures_count; i++)
 		o->captures[i] = capture_path(o, e->captures[i].name);
@@ -166,6 +170,7 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 	int probed = reap(&o->probe_pid, "the lateness probe", &probe_s, error);
 	int listed = reap(&o->congestion_pid, "the look at sockets", &congestion_s, error);
 	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
+	json_object_set_new(verdict, "clock", json_string(experiment_clock_name(o->clock)));
 	double pressure = cost_pressure_percent(&o->own_before, &own);
 	if (pressure >= 0)
 		json_object_set_new(verdict, "pressure_percent", json_real(pressure));
@@ -204,7 +209,16 @@ static void judge_captures(json_t *record, json_t *targets)
 void observe_judge(json_t *record)
 {
 	json_t *verdict = json_object_get(record, "verdict"), *probe = json_object_get(verdict, "probe");
+	const char *clock = json_string_value(json_object_get(verdict, "clock"));
 	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
+	if (clock && strcmp(clock, experiment_clock_name(TRIAL_REAL)) != 0) {
+		/* With virtual-cpu processors are as slow as the experiment wants them. */
+		if (strcmp(clock, experiment_clock_name(TRIAL_VIRTUAL)) == 0)
+			judge_threshold(record, json_number_value(json_object_get(probe, "p99_ms")),
+				VIRTUAL_LATENESS_MS, VIRTUAL_LATENESS_MS,
+				"the 99th percentile of lateness in virtual time", "ms");
+		return;
+	}
 	/* What the kernel does not tell reads as 0. */
 	judge_threshold(record, json_number_value(json_object_get(verdict, "pressure_percent")),
 		PRESSURE_SUSPECT_PERCENT, PRESSURE_INVALID_PERCENT,

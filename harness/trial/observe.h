@@ -14,6 +14,7 @@
 
 struct observer {
 	const struct experiment *experiment;
+	enum trial_clock clock;
 	const char *folder;
 	char **captures; /* path of each capture, by capture index; owned */
 	pid_t capture_pid, probe_pid, congestion_pid;
@@ -25,7 +26,7 @@ struct observer {
 
 /* Starts captures and probe, and the look at sockets where `configuration` or `procedure` say what those are
  * to have; returns when every capture is active. */
-int observe_start(struct observer *observer, const struct experiment *experiment,
+int observe_start(struct observer *observer, const struct experiment *experiment, enum trial_clock clock,
 	const struct configuration *configuration, const struct procedure *procedure,
 	const struct network *network, const char *folder, char **error);
 /* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one

@@ -70,6 +70,7 @@ static int build(struct run *run, char **error)
 		.backend = run->trial->backend,
 		.proofs = run->trial->proofs,
 		.seed = run->trial->planned->seed,
+		.waits = run->trial->clock == TRIAL_VIRTUAL,
 		.deadline_ns = run->deadline_ns,
 		.built = note_built,
 		.context = &run->cost};
@@ -155,8 +156,8 @@ static void check_agreement(struct run *run, struct evidence *evidence)
 /* The workload under observation. What it cost is noted while its processes still live. */
 static int perform(struct run *run, char **error)
 {
-	if (observe_start(&run->observer, run->experiment, run->configuration, run->procedure,
-		    &run->lab.network, run->trial->folder, error) < 0)
+	if (observe_start(&run->observer, run->experiment, run->trial->clock, run->configuration,
+		    run->procedure, &run->lab.network, run->trial->folder, error) < 0)
 		return -1;
 	cost_phase(&run->cost, "observe");
 	json_t *earlier = cost_programs();

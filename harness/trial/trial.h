@@ -10,6 +10,7 @@ struct trial {
 	const struct experiment *experiment;
 	const struct planned *planned;
 	unsigned number, attempt;
+	enum trial_clock clock;
 	const char *backend;         /* "auto" or a name */
 	const struct proofs *proofs; /* of back ends, prove.h */
 	const char *root;            /* project folder */

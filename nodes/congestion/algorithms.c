@@ -74,6 +74,39 @@ static struct bpf_object *load(const struct algorithm *a, char **error)
 	return object;
 }
 
+static bool offered(const char *name)
+{
+	char word[64];
+	bool found = false;
+	FILE *in = fopen(AVAILABLE, "re");
+	while (in && !found && fscanf(in, "%63s", word) == 1)
+		found = strcmp(word, name) == 0;
+	if (in)
+		fclose(in);
+	return found;
+}
+
+/* A BPF program brought it: there is a map of its operations. */
+static bool brought(const char *name)
+{
+	bool found = false;
+	for (uint32_t id = 0; !found && bpf_map_get_next_id(id, &id) == 0;) {
+		struct bpf_map_info map = {0};
+		uint32_t length = sizeof map;
+		int fd = bpf_map_get_fd_by_id(id);
+		found = fd >= 0 && bpf_obj_get_info_by_fd(fd, &map, &length) == 0 &&
+			map.type == BPF_MAP_TYPE_STRUCT_OPS && strcmp(map.name, name) == 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	return found;
+}
+
+bool algorithm_builtin(int i)
+{
+	return offered(algorithms[i].name) && !brought(algorithms[i].name);
+}
+
 int algorithm_check(int i, char **error)
 {
 	struct bpf_object *object = load(&algorithms[i], error);
@@ -152,18 +185,6 @@ int algorithm_register(int i, bool *shared, char **error)
 				? "; another program brought one without a link, or the kernel has its own"
 				: "");
 	return fd;
-}
-
-static bool offered(const char *name)
-{
-	char word[64];
-	bool found = false;
-	FILE *in = fopen(AVAILABLE, "re");
-	while (in && !found && fscanf(in, "%63s", word) == 1)
-		found = strcmp(word, name) == 0;
-	if (in)
-		fclose(in);
-	return found;
 }
 
 /* Copies that were unregistered live on in their sockets, each with counters of its own. */

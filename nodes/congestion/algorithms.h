@@ -12,6 +12,8 @@ int algorithm_find(const char *name);
 /* The name of the i-th, NULL beyond the last. */
 const char *algorithm_name(int algorithm);
 
+/* The kernel has it without us: it was built in, or is a module. Nothing is to be loaded, nor verified. */
+bool algorithm_builtin(int algorithm);
 /* Has the kernel verify it, and registers nothing. */
 int algorithm_check(int algorithm, char **error);
 /* Registers it; the descriptor of its link, close-on-exec, the caller's. Where it is registered by a link

@@ -141,6 +141,14 @@ static int load(const struct options *o)
 	char *error = NULL;
 	bool shared;
 	for (int i = 0; i < o->count; i++) {
+		links[i] = -1; /* that of a kernel which has its own: poll passes over it */
+		if (algorithm_builtin(o->algorithms[i])) {
+			if (o->pin)
+				return bad("the kernel has its own, which cannot be pinned: ",
+					algorithm_name(o->algorithms[i]));
+			log_info("built into the kernel", "name=%s", algorithm_name(o->algorithms[i]));
+			continue;
+		}
 		links[i] = algorithm_register(o->algorithms[i], &shared, &error);
 		if (links[i] < 0)
 			return fail(error, 1);
@@ -179,7 +187,7 @@ static int check(void)
 {
 	char *error = NULL;
 	for (int i = 0; algorithm_name(i); i++)
-		if (algorithm_check(i, &error) < 0)
+		if (!algorithm_builtin(i) && algorithm_check(i, &error) < 0)
 			return fail(error, 1);
 	printf("lia, olia and balia can be loaded\n");
 	return 0;

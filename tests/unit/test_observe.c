@@ -58,14 +58,6 @@ int capture_run(
 	return 1;
 }
 
-const struct topology_end *topology_end(const struct topology *topology, int node, int link)
-{
-	(void)topology;
-	(void)node;
-	(void)link;
-	return NULL;
-}
-
 void machine_sample_take(struct machine_sample *sample)
 {
 	memset(sample, 0, sizeof *sample);
@@ -100,7 +92,8 @@ static void observe(void)
 	assert_non_null(mkdtemp(folder));
 	strcpy(status, "valid");
 	*reason = 0;
-	assert_int_equal(observe_start(&observer, &experiment, NULL, NULL, NULL, folder, &error), 0);
+	assert_int_equal(
+		observe_start(&observer, &experiment, TRIAL_REAL, NULL, NULL, NULL, folder, &error), 0);
 	assert_int_equal(observe_stop(&observer, record, &error), 0);
 	observe_judge(record);
 	observe_abandon(&observer);
