@@ -206,8 +206,11 @@ static void look_virtual(const struct check *c, struct finding *f)
 		missing(c, f);
 	for (char *line = status > 0 ? strtok(output, "\n") : NULL; line; line = strtok(NULL, "\n"))
 		if (strncmp(line, "no", 2) == 0 || strncmp(line, "missing", 7) == 0) {
-			snprintf(f->text, sizeof f->text, "%s",
-				line + strcspn(line, " ") + strspn(line + strcspn(line, " "), " "));
+			const char *name = line + strcspn(line, " ");
+			name += strspn(name, " ");
+			size_t length = strcspn(name, " ");
+			snprintf(f->text, sizeof f->text, "%.*s: %s", (int)length, name,
+				name + length + strspn(name + length, " "));
 			break;
 		}
 	free(output);

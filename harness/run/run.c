@@ -255,15 +255,18 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	json_t *environment = NULL;
 	int status = 2, awake = -1;
 	o->seed = o->seed >= 0 ? o->seed : (int64_t)e->seed;
-	o->jobs = o->jobs ? o->jobs : e->jobs ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->backend = o->backend ? o->backend : e->backend;
 	o->clock = o->clock ? o->clock : experiment_clock_name(e->clock);
 	const struct executor *executor = executor_of(run_clock(o, e));
+	/* How many trials stay right side by side, the experiment knows of this machine's kernel. */
+	o->jobs = o->jobs ? o->jobs : e->jobs && executor->here ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->selection.seed = (uint64_t)o->seed;
 	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_of(&needs, e, &plan, error) < 0 ||
 		needs_check_programs(&needs, error) < 0 || recall(&plan, e, o, &done, error) < 0) {
 		status = 2;
 	} else if (o->dry) {
+		if (!executor->here)
+			printf("clock: %s (each trial in a kernel of its own; docs/virtual.md)\n", o->clock);
 		status = print_plan(e, &plan, o->backend, executor->here, error);
 	} else if ((environment = executor->environment(e, &needs, error))) {
 		awake = executor->here ? awake_hold() : -1;
