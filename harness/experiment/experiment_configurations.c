@@ -282,7 +282,12 @@ int lay_out_configurations(struct experiment *e, const char *project, char **err
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < e->configurations_count; i++)
 		result = lay_out(e, project, &e->configurations[i], error);
-	for (size_t i = 0; i < e->configurations_count; i++)
-		json_decref(e->drafts[i].parameters);
 	return result;
+}
+
+void forget_drafts(struct experiment *e)
+{
+	for (size_t i = 0; e->drafts && i < e->configurations_count; i++)
+		json_decref(e->drafts[i].parameters);
+	e->drafts = NULL;
 }

@@ -45,6 +45,8 @@ int read_place(
  * read, each one's variant, and what it says of its network. */
 int read_configurations(struct experiment *e, const struct conf_node *root, char **error);
 int lay_out_configurations(struct experiment *e, const char *project, char **error);
+/* They are needed no longer, whether the file was read or not. */
+void forget_drafts(struct experiment *e);
 /* experiment_load.c: the same file for other parameters, which it takes over. */
 struct experiment *load_variant(
 	struct experiment *frame, const char *project, json_t *parameters, char **error);

@@ -259,8 +259,10 @@ struct experiment *load_variant(
 struct experiment *experiment_load(const char *project, const char *path, char **error)
 {
 	struct experiment *e = new_experiment(path);
-	if (load_with_base(e, error) == 0 && read_network(e, project, NULL, error) == 0 &&
-		read_all(e, error) == 0 && lay_out_configurations(e, project, error) == 0)
+	bool read = load_with_base(e, error) == 0 && read_network(e, project, NULL, error) == 0 &&
+		    read_all(e, error) == 0 && lay_out_configurations(e, project, error) == 0;
+	forget_drafts(e);
+	if (read)
 		return e;
 	experiment_free(e);
 	return NULL;
