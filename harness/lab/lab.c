@@ -67,6 +67,9 @@ json_t *lab_settings(const struct lab *lab, const struct lab_options *o, struct 
 
 void lab_close(struct lab *lab)
 {
-	if (lab->network.topology)
-		shape_stop(&lab->shaping);
+	if (!lab->network.topology)
+		return;
+	shape_stop(&lab->shaping);
+	network_free(&lab->network);
+	lab->network.topology = NULL;
 }

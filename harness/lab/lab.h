@@ -36,7 +36,7 @@ int lab_open(struct lab *lab, const struct lab_options *options, struct pool *po
 /* Every sysctl that the experiment, the configuration and the procedure set, as it is now: {NODE: {KEY: VALUE}}.
  */
 json_t *lab_settings(const struct lab *lab, const struct lab_options *options, struct pool *pool);
-/* Ends what shapes the links. Harmless before lab_open. The nodes live as long as the sandbox. */
+/* Ends what shapes the links and lets go of the network. Harmless before lab_open. The nodes live as long as the sandbox. */
 void lab_close(struct lab *lab);
 
 #endif
