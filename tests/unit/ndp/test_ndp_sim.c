@@ -262,6 +262,29 @@ static void jellyfish(void **state)
 	}
 }
 
+/* As topologies/graphs.py draws it from the same seed: tests/system/fabric.bats has the same list. */
+static void jellyfish_as_python_draws_it(void **state)
+{
+	static const char cables[] = "s0--s1 s0--s2 s0--s7 s1--s2 s1--s7 s2--s4 s3--s5 s3--s6 s3--s7 s4--s5 s4--s6 s5--s6 ";
+	struct scenario scenario;
+	char *error = NULL, drawn[1024] = "";
+	size_t used = 0;
+
+	(void)state;
+	assert_int_equal(scenario_parse(&scenario, "permutation topology=jellyfish:8:3:1", &error), 0);
+	struct sim_topology *graph = scenario_topology(&scenario, 7, &error);
+	assert_non_null(graph);
+	for (uint32_t port = 0; port < graph->ports; port++) {
+		struct sim_place place;
+		graph->describe(graph, port, &place);
+		if (place.from >= 8 && place.from < place.to)
+			used += (size_t)snprintf(
+				drawn + used, sizeof drawn - used, "s%u--s%u ", place.from - 8, place.to - 8);
+	}
+	assert_string_equal(drawn, cables);
+	sim_topology_free(graph);
+}
+
 static void means(void **state)
 {
 	double mean, half;
@@ -289,6 +312,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(refused_networks),
 		cmocka_unit_test(jellyfish),
+		cmocka_unit_test(jellyfish_as_python_draws_it),
 		cmocka_unit_test(means),
 	};
 
