@@ -97,10 +97,8 @@ static inline bool sim_events_pending(const struct sim_events *events)
 	return events->heads[0].time != SIM_NEVER;
 }
 
-/* The next event, unless it comes later than `until`, which is before SIM_NEVER; then *event is untouched. Moves `now`. *soon: what an
- * event soon after this one is about, for a prefetch. */
-static inline bool sim_events_take(
-	struct sim_events *events, uint64_t until, struct sim_event *event, uint32_t *soon)
+/* The next event, unless it comes later than `until`, which is before SIM_NEVER; then *event is untouched. Moves `now`. */
+static inline bool sim_events_take(struct sim_events *events, uint64_t until, struct sim_event *event)
 {
 	struct sim_head head = events->heads[0];
 	struct sim_lane *lane = &events->lane[head.lane];
@@ -111,13 +109,11 @@ static inline bool sim_events_take(
 	events->taken++;
 	if (head.lane == SIM_HEAP) {
 		*event = sim_heap_take(events);
-		*soon = event->what;
 		return true;
 	}
 	*event = lane->ring[lane->head++ & lane->mask];
 	const struct sim_event *next = &lane->ring[lane->head & lane->mask];
 	bool empty = lane->head == lane->tail;
-	*soon = next->what;
 	sim_head_later(events, (struct sim_head){empty ? SIM_NEVER : next->time, next->order, head.lane});
 	return true;
 }

@@ -304,24 +304,11 @@ void sim_timer_after(struct sim_network *network, uint64_t delay, uint32_t what)
 	sim_events_after(&network->events, sim_events_lane(&network->events, delay), delay, TIMER | what);
 }
 
-/* Packets and ports are more than the first cache holds; where the next ones of a lane lie is known in time. Measured: TODO. */
-static void prefetch(const struct sim_network *network, uint32_t what)
-{
-	uint32_t number = what & ~(uint32_t)KIND;
-
-	if ((what & KIND) == ARRIVE)
-		__builtin_prefetch(&network->packets[number]);
-	else if ((what & KIND) == DEPART)
-		__builtin_prefetch(&network->ports[number]);
-}
-
 bool sim_run(struct sim_network *network, uint64_t until)
 {
 	struct sim_event event;
-	uint32_t soon;
 
-	while (!network->stop && sim_events_take(&network->events, until, &event, &soon)) {
-		prefetch(network, soon);
+	while (!network->stop && sim_events_take(&network->events, until, &event)) {
 		uint32_t number = event.what & ~(uint32_t)KIND;
 		if ((event.what & KIND) == ARRIVE) {
 			struct sim_packet *packet = &network->packets[number];

@@ -47,22 +47,25 @@ static struct job run(const char *text)
 /* Processor time of htsim for the same permutation. */
 static double run_htsim(const char *program)
 {
+	char log[] = "/tmp/bench_sim.XXXXXX";
 	struct rusage usage;
-	int status;
-	pid_t child = fork();
+	int status, file = mkstemp(log);
+	pid_t child = file < 0 ? -1 : fork();
 
 	if (child < 0)
-		die("fork");
+		die("a process");
+	close(file);
 	if (child == 0) {
 		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 		dup2(null, 1);
 		dup2(null, 2);
-		execl(program, program, "-o", "/dev/null", "-strat", "perm", "-conns", "128", "-nodes", "128",
+		execl(program, program, "-o", log, "-strat", "perm", "-conns", "128", "-nodes", "128",
 			"-cwnd", "23", "-q", "8", (char *)NULL);
 		_exit(127);
 	}
 	if (wait4(child, &status, 0, &usage) < 0)
 		die("wait");
+	unlink(log);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == 127)
 		return -1;
 	return (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
