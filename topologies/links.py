@@ -100,8 +100,8 @@ def forwarding(forward: bool) -> str:
 
 
 def own_addresses(addresses: tuple[str, ...]) -> list[str]:
-    """What `ip` is to do for addresses that are on no link."""
-    return [f"addr add {address} dev lo" for address in addresses]
+    """What `ip` is to do for addresses that are on no link. Without duplicate detection, an address is a route's source at once."""
+    return [f"addr add {address} dev lo{' nodad' if ':' in address else ''}" for address in addresses]
 
 
 def more_of_interface(name: str, params: dict[str, Any]) -> list[str]:

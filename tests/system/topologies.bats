@@ -247,7 +247,7 @@ refused() {
 }
 
 @test "bad arguments: one line, status 2" {
-	refused "no topology \`detuor\`; there are: bcube, bottleneck, datacenter, detour, fattree, jellyfish, kibbutz, leafspine, pop, relay, ring, star, torus, tree, vl2" detuor
+	refused "no topology \`detuor\`; there are: bcube, bottleneck, datacenter, detour, fattree, jellyfish, kibbutz, leafspine, pop, relay, ring, star, torus, tree, twopaths, vl2" detuor
 	refused "no topology \`../driver\`; there are" --describe ../driver
 	refused "no topology \`links\`; there are" links
 	refused "usage: driver.py"

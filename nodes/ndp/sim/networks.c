@@ -74,7 +74,7 @@ struct jellyfish {
 	uint64_t key, draws;
 };
 
-static uint32_t draw_below(struct jellyfish *j, uint32_t count)
+static uint32_t choose(struct jellyfish *j, uint32_t count)
 {
 	return (uint32_t)(((draw_number(j->key, j->draws++) >> (DRAW_BITS - 32)) * count) >> 32);
 }
@@ -144,14 +144,14 @@ static uint32_t next_free(const struct jellyfish *j, uint32_t from)
 static int make_regular(struct jellyfish *j, char **error)
 {
 	for (uint32_t count; (count = join_free(j, UINT32_MAX)) > 0;)
-		join_free(j, draw_below(j, count));
+		join_free(j, choose(j, count));
 	for (uint32_t a; (a = next_free(j, 0)) < j->switches;) {
 		uint32_t b = j->free[a] > 1 ? a : next_free(j, a + 1);
 		uint32_t count = take_apart(j, a, b, UINT32_MAX);
 		if (count == 0)
 			return error_set(error,
 				"topology=jellyfish: no regular graph came of this seed; another --seed, or a smaller degree");
-		take_apart(j, a, b, draw_below(j, count));
+		take_apart(j, a, b, choose(j, count));
 	}
 	return 0;
 }

@@ -265,7 +265,8 @@ static void jellyfish(void **state)
 /* As topologies/graphs.py draws it from the same seed: tests/system/fabric.bats has the same list. */
 static void jellyfish_as_python_draws_it(void **state)
 {
-	static const char cables[] = "s0--s1 s0--s2 s0--s7 s1--s2 s1--s7 s2--s4 s3--s5 s3--s6 s3--s7 s4--s5 s4--s6 s5--s6 ";
+	static const char cables[] =
+		"s0--s1 s0--s2 s0--s7 s1--s2 s1--s7 s2--s4 s3--s5 s3--s6 s3--s7 s4--s5 s4--s6 s5--s6 ";
 	struct scenario scenario;
 	char *error = NULL, drawn[1024] = "";
 	size_t used = 0;
