@@ -20,7 +20,17 @@ import sys
 from typing import Any, NoReturn
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-NOT_TOPOLOGIES = ("driver.py", "links.py", "network.py")
+NOT_TOPOLOGIES = (
+    "drawing.py",
+    "driver.py",
+    "fabric.py",
+    "graphs.py",
+    "links.py",
+    "network.py",
+    "quantities.py",
+    "topology.py",
+    "twins.py",
+)
 USAGE = "usage: driver.py [--describe] TOPOLOGY [--parameters JSON] [--file PATH] | --list"
 
 

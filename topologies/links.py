@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import sys
 from typing import Any
 
 from mininet.link import Link, TCIntf
@@ -17,6 +18,10 @@ from mininet.topo import Topo
 
 INTERFACE_NAME_MAX = 15  # IFNAMSIZ without its zero
 BW_MAX = TCIntf.bwParamMax  # Mbit/s; above it Mininet ignores the rate
+
+# Under `mn`, a node's name is a word of its command line, which would end at the dot of h0.1.0.
+if "mininet.cli" in sys.modules:
+    sys.modules["mininet.cli"].CLI.identchars += "."
 
 
 class Refused(SystemExit):
@@ -95,8 +100,8 @@ def forwarding(forward: bool) -> str:
 
 
 def own_addresses(addresses: tuple[str, ...]) -> list[str]:
-    """What `ip` is to do for addresses that are on no link."""
-    return [f"addr add {address} dev lo" for address in addresses]
+    """What `ip` is to do for addresses that are on no link. Without duplicate detection, an address is a route's source at once."""
+    return [f"addr add {address} dev lo{' nodad' if ':' in address else ''}" for address in addresses]
 
 
 def more_of_interface(name: str, params: dict[str, Any]) -> list[str]:
@@ -179,7 +184,7 @@ class RoutedTopo(Topo):
         interfaces = []
         if name in self.described_links:
             raise Refused(f"link {name}: there are two of that name")
-        if mtu is not None and not 576 <= mtu <= 65535:
+        if mtu is not None and not (isinstance(mtu, int) and 576 <= mtu <= 65535):
             raise Refused(f"link {name}: mtu={mtu} is out of range; write 576 to 65535")
         for node, address, *more in (left, right):
             interface = f"{node}-{name}"

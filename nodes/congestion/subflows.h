@@ -8,7 +8,7 @@
 #ifndef LIQUIDNET_CC_SUBFLOWS_H
 #define LIQUIDNET_CC_SUBFLOWS_H
 
-#include "nodes/congestion/coupled.h"
+#include "lib/mptcp/coupled.h"
 #include <linux/bpf.h>
 /* The helpers need the types above. */
 #include <bpf/bpf_core_read.h>

@@ -1,6 +1,6 @@
 /* The arithmetic of the coupled congestion controls beside an exact model: the formulas of RFC 6356 and of
  * the papers as fractions of integers, and in extended precision where the fraction would not fit. */
-#include "nodes/congestion/coupled.h"
+#include "lib/mptcp/coupled.h"
 #include "tests/unit/check.h"
 
 #include <math.h>

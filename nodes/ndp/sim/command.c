@@ -1,0 +1,357 @@
+/* `liquidnet sim ndp`: its options, and the scorecard, a figure, or scenarios of one's own as a table, CSV or JSON. */
+#include "nodes/ndp/sim/command.h"
+#include "lib/base/units.h"
+#include "nodes/ndp/sim/figures.h"
+#include "nodes/ndp/sim/score.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum format { TABLE, CSV, JSON, FORMATS };
+static const char *const format_names[FORMATS] = {"table", "csv", "json"};
+
+struct request {
+	enum format format;
+	uint64_t seed;
+	unsigned runs;
+	uint32_t workers;
+	const char *published, *figure;
+};
+
+static const char help[] =
+	"liquidnet sim ndp: NDP, TCP, DCTCP and Multipath TCP in data-centre networks, simulated packet by packet (nodes/ndp/README.md)\n\n"
+	"  liquidnet sim ndp [OPTIONS]                 published numbers beside the simulator's\n"
+	"  liquidnet sim ndp [OPTIONS] --figure NAME   a published figure, point by point, as CSV: 3.12 to 3.22, S.14, S.16, S.20,\n"
+	"                                              S.21; or `sizes`: completion against size for all transports\n"
+	"  liquidnet sim ndp [OPTIONS] SCENARIO...     for example 'incast:64 size=900KB window=10'\n\n"
+	"  --runs N         runs a scenario, each with a seed of its own (1..1000; default 5)\n"
+	"  --seed N         of the first run (default 1)\n"
+	"  --jobs N         runs at a time (1..1024; default: one a processor)\n"
+	"  --format NAME    table (default), csv or json\n"
+	"  --published FILE the table of published numbers (default: data/ndp/ndp-published.csv)\n\n"
+	"A scenario: PATTERN [KEY=VALUE...]\n"
+	"  patterns  incast:N, outcast:N, permutation, random, pairs:A-B+C-D, collateral:N, shortflow\n"
+	"  network   hosts (k^3/4), topology (fattree:K, leafspine:LEAVES:SPINES:HOSTS, jellyfish:SWITCHES:DEGREE:HOSTS, star:HOSTS,\n"
+	"            vl2:DA:DI:HOSTS), oversubscribed, rate, delay, slow=core:RATE\n"
+	"  flows     transport (ndp, tcp, tcp-spray, dctcp, mptcp-uncoupled, mptcp-lia, mptcp-olia), size, mtu (payload of a packet),\n"
+	"            spread, background (none, permutation, same), at, gap, length, measure\n"
+	"  queues    buffer (packets; published, whole), ratio (0: strict priority), bounce, marks\n"
+	"  NDP       window, spray (permute, random, flow), penalty, priority, pacing (payload, frame), rto\n"
+	"  TCP       window, ssthresh, subflows, rto, rto-least, scan\n"
+	"  code      published (default), mended: with or without the faults of the published simulator\n";
+
+static int fail(char *error)
+{
+	fprintf(stderr, "liquidnet sim ndp: %s\n", error);
+	free(error);
+	return 2;
+}
+
+static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
+{
+	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
+		return 0;
+	fprintf(stderr, "liquidnet sim ndp: %s %s: a whole number, %lld..%lld\n", name, text,
+		(long long)least, (long long)most);
+	return -1;
+}
+
+static int format_option(const char *text, enum format *out)
+{
+	for (int i = 0; i < FORMATS; i++)
+		if (!strcmp(text, format_names[i])) {
+			*out = (enum format)i;
+			return 0;
+		}
+	fprintf(stderr, "liquidnet sim ndp: --format %s: there are table, csv, json\n", text);
+	return -1;
+}
+
+static int take_option(int option, struct request *request)
+{
+	int64_t number = 0;
+	int fault = 0;
+
+	switch (option) {
+	case 'r':
+		fault = number_option("--runs", optarg, 1, 1000, &number);
+		request->runs = (unsigned)number;
+		break;
+	case 's':
+		fault = number_option("--seed", optarg, 0, INT64_MAX, &number);
+		request->seed = (uint64_t)number;
+		break;
+	case 'j':
+		fault = number_option("--jobs", optarg, 1, 1024, &number);
+		request->workers = (uint32_t)number;
+		break;
+	case 'f':
+		fault = format_option(optarg, &request->format);
+		break;
+	case 'p':
+		request->published = optarg;
+		break;
+	case 'g':
+		request->figure = optarg;
+		break;
+	default:
+		fault = -1; /* getopt has said why */
+	}
+	return fault;
+}
+
+/* -1: go on; else the exit status. */
+static int read_options(int argc, char **argv, struct request *request)
+{
+	static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
+		{"seed", required_argument, NULL, 's'}, {"jobs", required_argument, NULL, 'j'},
+		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
+		{"figure", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'}, {0}};
+
+	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return 0;
+		}
+		if (take_option(c, request) < 0)
+			return 2;
+	}
+	if (!request->figure || optind == argc)
+		return -1;
+	fprintf(stderr, "liquidnet sim ndp: a figure has its own scenarios; leave `%s` out\n", argv[optind]);
+	return 2;
+}
+
+/* What JSON has no word for is null. */
+static json_t *number(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
+static int put_json(json_t *rows)
+{
+	json_dumpf(rows, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+	putchar('\n');
+	json_decref(rows);
+	return 0;
+}
+
+/* ---- scenarios */
+
+static void values_of(const struct job *jobs, unsigned runs, enum measure measure, double *mean, double *half)
+{
+	double values[1000];
+
+	for (unsigned i = 0; i < runs; i++)
+		values[i] = jobs[i].outcome.values[measure];
+	score_mean(values, runs, mean, half);
+}
+
+static const char *unit_of(const struct scenario *scenario)
+{
+	return scenario_ends(scenario) ? "us" : "Gbit/s";
+}
+
+/* The measures that say something of this scenario. */
+static bool of_interest(const struct scenario *s, enum measure measure)
+{
+	if (measure >= MEASURE_FLOW_1)
+		return s->pattern == PATTERN_PAIRS && (uint32_t)(measure - MEASURE_FLOW_1) < s->pair_count;
+	if (measure == MEASURE_DIP_MS)
+		return s->pattern == PATTERN_COLLATERAL;
+	if (measure == MEASURE_END || measure == MEASURE_OVER || measure == MEASURE_UNFINISHED)
+		return scenario_ends(s);
+	if (measure == MEASURE_DROPPED)
+		return s->transport != TRANSPORT_NDP;
+	if (measure >= MEASURE_TRIMMED && measure <= MEASURE_HEADERS_LOST && measure != MEASURE_AGAIN)
+		return s->transport == TRANSPORT_NDP;
+	return true;
+}
+
+static json_t *scenario_json(const struct scenario *s, const struct job *jobs, unsigned runs)
+{
+	json_t *row = json_pack("{ss ss si si}", "scenario", s->text, "unit", unit_of(s), "runs", runs,
+		"samples", jobs->outcome.samples);
+	double mean, half;
+
+	for (enum measure m = 0; m < MEASURES; m++) {
+		if (!of_interest(s, m))
+			continue;
+		values_of(jobs, runs, m, &mean, &half);
+		json_object_set_new(row, measure_name(m),
+			json_pack("{so so}", "mean", number(mean), "ci95", number(half)));
+	}
+	return row;
+}
+
+static void print_scenario(const struct request *request, const struct scenario *s, const struct job *jobs)
+{
+	double mean, half;
+
+	if (request->format == TABLE)
+		printf("%s  (%u flows, %u runs, %s)\n", s->text, jobs->outcome.samples, request->runs,
+			unit_of(s));
+	for (enum measure m = 0; m < MEASURES; m++) {
+		if (!of_interest(s, m))
+			continue;
+		values_of(jobs, request->runs, m, &mean, &half);
+		if (request->format == CSV)
+			printf("%s,%s,%s,%u,%.6f,%.6f\n", s->text, measure_name(m), unit_of(s), request->runs,
+				mean, half);
+		else
+			printf("  %-14s %14.4f +- %.4f\n", measure_name(m), mean, half);
+	}
+}
+
+static int print_scenarios(const struct request *request, char **texts, int count)
+{
+	struct scenario *scenarios = calloc((size_t)count, sizeof *scenarios);
+	json_t *rows = request->format == JSON ? json_array() : NULL;
+	struct jobs jobs;
+	char *error = NULL;
+	int result = 0;
+
+	if (!scenarios)
+		abort();
+	jobs_init(&jobs, (uint32_t)count * request->runs, 0);
+	for (int i = 0; i < count && result == 0; i++)
+		result = scenario_parse(&scenarios[i], texts[i], &error);
+	for (int i = 0; i < count && result == 0; i++)
+		for (unsigned run = 0; run < request->runs; run++)
+			jobs_add(&jobs, &scenarios[i], request->seed + run, 0);
+	if (result == 0)
+		result = jobs_run(&jobs, request->workers, &error);
+	if (result == 0 && request->format == CSV)
+		puts("scenario,measure,unit,runs,mean,ci95");
+	for (int i = 0; i < count && result == 0; i++) {
+		const struct job *first = &jobs.list[(unsigned)i * request->runs];
+		if (rows)
+			json_array_append_new(rows, scenario_json(&scenarios[i], first, request->runs));
+		else
+			print_scenario(request, &scenarios[i], first);
+	}
+	jobs_free(&jobs);
+	free(scenarios);
+	if (result < 0) {
+		json_decref(rows);
+		return fail(error);
+	}
+	return rows ? put_json(rows) : 0;
+}
+
+/* ---- scorecard */
+
+static json_t *row_json(const struct score_row *row)
+{
+	return json_pack("{ss ss ss ss so ss so so si ss ss}", "scenario", row->scenario.text, "measure",
+		measure_name(row->measure), "against", row->against.hosts ? row->against.text : "", "as",
+		score_as_name(row->as), "published", number(row->published), "tolerance", row->tolerance_text,
+		"measured", number(row->measured), "ci95", number(row->half), "runs", row->n, "judged",
+		score_judgement_name(row->judgement), "source", row->source);
+}
+
+static void print_row(const struct request *request, const struct score_row *row)
+{
+	const char *sign = row->as == SCORE_AT_MOST ? "<=" : row->as == SCORE_AT_LEAST ? ">=" : "";
+	char published[32], share[40] = "";
+
+	if (request->format == CSV) {
+		printf("%s,%s,%s,%s,%s,%s,%.6f,%.6f,%u,%s,%s\n", row->scenario.text,
+			measure_name(row->measure), row->against.hosts ? row->against.text : "",
+			score_as_name(row->as), row->published_text, row->tolerance_text, row->measured,
+			row->half, row->n, score_judgement_name(row->judgement), row->source);
+		return;
+	}
+	snprintf(published, sizeof published, "%s%s", sign, row->published_text);
+	if (row->as == SCORE_EXACT && row->agreeing < row->n)
+		snprintf(share, sizeof share, " (%u of %u)", row->agreeing, row->n);
+	printf("%-88s %-12s %12s %13.4f +- %-9.4f %6s  %s%s  %s\n", row->scenario.text,
+		measure_name(row->measure), published, row->measured, row->half,
+		row->as == SCORE_EXACT ? "exact" : row->tolerance_text, score_judgement_name(row->judgement),
+		share, row->source);
+}
+
+static void print_total(const struct request *request, const struct score *score)
+{
+	unsigned judged[SCORE_JUDGEMENTS] = {0};
+
+	for (unsigned i = 0; i < score->count; i++)
+		judged[score->rows[i].judgement]++;
+	printf("\n%u published numbers: %u agree (within their tolerance), %u near (twice that), %u differ; up to %u runs, seeds %llu..%llu\n",
+		score->count, judged[SCORE_AGREES], judged[SCORE_NEAR], judged[SCORE_DIFFERS], request->runs,
+		(unsigned long long)request->seed, (unsigned long long)(request->seed + request->runs - 1));
+}
+
+static int print_score(const struct request *request)
+{
+	json_t *rows = NULL;
+	struct score score;
+	char *error = NULL;
+
+	if (score_load(&score, request->published, &error) < 0)
+		return fail(error);
+	if (score_measure(&score, request->seed, request->runs, request->workers, &error) < 0) {
+		score_free(&score);
+		return fail(error);
+	}
+	if (request->format == JSON)
+		rows = json_array();
+	else if (request->format == CSV)
+		puts("scenario,measure,against,as,published,tolerance,measured,ci95,runs,judged,source");
+	else
+		printf("%-88s %-12s %12s %26s %6s  %s\n", "scenario", "measure", "published", "measured",
+			"within", "judged  source");
+	for (unsigned i = 0; i < score.count; i++) {
+		if (rows)
+			json_array_append_new(rows, row_json(&score.rows[i]));
+		else
+			print_row(request, &score.rows[i]);
+	}
+	if (request->format == TABLE)
+		print_total(request, &score);
+	score_free(&score);
+	return rows ? put_json(rows) : 0;
+}
+
+/* BUILD/bin of a source tree, or PREFIX/bin of an installation. */
+static void find_published(char path[PATH_MAX])
+{
+	static const char *const places[] = {"../../data", "../share/liquidnet/data"};
+	char program[PATH_MAX - 64];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+
+	program[length > 0 ? length : 0] = '\0';
+	char *slash = strrchr(program, '/');
+	if (slash)
+		*slash = '\0';
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, PATH_MAX, "%s/%s/ndp/ndp-published.csv", program, places[i]);
+		if (access(path, R_OK) == 0)
+			return;
+	}
+	snprintf(path, PATH_MAX, "data/ndp/ndp-published.csv");
+}
+
+int sim_ndp(int argc, char **argv)
+{
+	char published[PATH_MAX];
+	struct request request = {.seed = 1, .runs = 5, .workers = jobs_workers(), .published = published};
+	char *error = NULL;
+
+	find_published(published);
+	int done = read_options(argc, argv, &request);
+	if (done >= 0)
+		return done;
+	if (request.figure)
+		return figure_print(request.figure, stdout, request.seed, request.runs, request.workers,
+			       &error) < 0
+			       ? fail(error)
+			       : 0;
+	return optind == argc ? print_score(&request)
+			      : print_scenarios(&request, argv + optind, argc - optind);
+}

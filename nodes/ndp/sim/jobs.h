@@ -1,0 +1,34 @@
+/* Runs of scenarios, side by side in processes of their own. What a run gives depends on its scenario and seed alone. */
+#ifndef LIQUIDNET_NDP_SIM_JOBS_H
+#define LIQUIDNET_NDP_SIM_JOBS_H
+
+#include "nodes/ndp/sim/measure.h"
+
+struct job {
+	const struct scenario *scenario;
+	uint64_t seed;
+	uint32_t sample_room; /* 0: only the outcome is wanted */
+	/* Filled in: */
+	struct outcome outcome;
+	double *samples; /* ascending, until jobs_free */
+	double seconds;  /* of processor time */
+	uint64_t memory; /* most that the process had, bytes */
+};
+
+struct jobs {
+	struct job *list; /* in memory that the processes share */
+	uint32_t count;
+	size_t bytes;
+};
+
+/* Room for `count` jobs of at most `samples` samples together. */
+void jobs_init(struct jobs *jobs, uint32_t count, uint64_t samples);
+/* Adds one. */
+void jobs_add(struct jobs *jobs, const struct scenario *scenario, uint64_t seed, uint32_t sample_room);
+/* Runs all, at most `workers` at a time. -1 with *error, which names the scenario. */
+int jobs_run(struct jobs *jobs, uint32_t workers, char **error);
+void jobs_free(struct jobs *jobs);
+/* Processors that we may use. */
+uint32_t jobs_workers(void);
+
+#endif

@@ -1,0 +1,48 @@
+/* The scorecard: published numbers beside what the simulator measures. The table (data/ndp/ndp-published.csv) says with each number how
+ * it is measured and how near it must come, so that a number is added without code. */
+#ifndef LIQUIDNET_NDP_SIM_SCORE_H
+#define LIQUIDNET_NDP_SIM_SCORE_H
+
+#include "nodes/ndp/sim/jobs.h"
+
+enum score_as {
+	SCORE_VALUE,   /* the mean over runs */
+	SCORE_EXACT,   /* what most runs give, to the nanosecond */
+	SCORE_RATIO,   /* to the same measure of `against` */
+	SCORE_AT_MOST, /* no tolerance */
+	SCORE_AT_LEAST,
+	SCORE_KINDS
+};
+/* NEAR: within twice the tolerance. */
+enum score_judgement { SCORE_AGREES, SCORE_NEAR, SCORE_DIFFERS, SCORE_JUDGEMENTS };
+
+struct score_row {
+	struct scenario scenario, against; /* against.hosts 0: none */
+	enum measure measure;
+	enum score_as as;
+	double published, tolerance;
+	bool relative; /* the tolerance: of the published number */
+	unsigned runs; /* at most */
+	char published_text[24], tolerance_text[16], source[96];
+	double measured, half; /* half the width of the 95 % interval of the mean; 0: one run */
+	unsigned n, agreeing;  /* runs; of them, for SCORE_EXACT, those that give `measured` */
+	enum score_judgement judgement;
+};
+
+struct score {
+	struct score_row *rows;
+	unsigned count;
+};
+
+/* Reads the table. -1 with *error "FILE:LINE: ..."; then there are no rows. */
+int score_load(struct score *score, const char *path, char **error);
+/* Measures all rows, each scenario and seed once. */
+int score_measure(struct score *score, uint64_t seed, unsigned runs, uint32_t workers, char **error);
+void score_free(struct score *score);
+const char *score_as_name(enum score_as as);
+const char *score_judgement_name(enum score_judgement judgement);
+
+/* Mean and half the width of its 95 % interval (Student's t). */
+void score_mean(const double *values, unsigned count, double *mean, double *half);
+
+#endif
