@@ -278,28 +278,39 @@ static size_t window_index(const struct experiment *e, const struct measure *m)
 	return index;
 }
 
+static int take_datagrams(struct evidence *e, const struct measure *m, double *bytes, char **error)
+{
+	struct datagram_sum sum = {.m = m, .first_ns = -1};
+	if (datagrams_read(e->captures[m->capture], add_datagram, &sum, error) < 0)
+		return -1;
+	if (sum.first_ns < 0)
+		return error_set(error, "the capture shows no datagram of port %d", m->flows.port);
+	*bytes = sum.bytes[sum.whole[1] > sum.whole[0]];
+	return 0;
+}
+
+static int take_connections(struct evidence *e, const struct measure *m, double *bytes, char **error)
+{
+	const char *at = e->experiment->captures[m->capture].name;
+	json_t *connections = evidence_connections(e, &m->capture, 1, false, error);
+	if (!connections)
+		return -1;
+	if (!flows_busiest(connections, &m->flows))
+		return error_set(error, "the capture at %s shows no connection%s", at,
+			m->flows.port ? " of that port" : "");
+	if (flows_unambiguous(connections, &m->flows, e->captures[m->capture], error) < 0)
+		return error_prefix(error, "the capture at %s", at);
+	*bytes = flows_window(connections, &m->flows, window_index(e->experiment, m));
+	return 0;
+}
+
 static int take_capture(
 	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	double bytes, seconds = m->window[1] - m->window[0];
 	(void)samples;
-	if (m->flows.udp) {
-		struct datagram_sum sum = {.m = m, .first_ns = -1};
-		if (datagrams_read(e->captures[m->capture], add_datagram, &sum, error) < 0)
-			return -1;
-		if (sum.first_ns < 0)
-			return error_set(error, "the capture shows no datagram of port %d", m->flows.port);
-		bytes = sum.bytes[sum.whole[1] > sum.whole[0]];
-	} else {
-		json_t *connections = evidence_connections(e, &m->capture, 1, false, error);
-		if (!connections)
-			return -1;
-		if (!flows_busiest(connections, &m->flows))
-			return error_set(error, "the capture at %s shows no connection%s",
-				e->experiment->captures[m->capture].name,
-				m->flows.port ? " of that port" : "");
-		bytes = flows_window(connections, &m->flows, window_index(e->experiment, m));
-	}
+	if ((m->flows.udp ? take_datagrams : take_connections)(e, m, &bytes, error) < 0)
+		return -1;
 	*value = bytes / seconds * m->scale;
 	return 0;
 }
