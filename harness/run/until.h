@@ -20,7 +20,7 @@ void until_add(struct until *until, size_t cell, double value);
 /* Whether the cell needs no more trials; never when `until` is NULL. */
 bool until_met(const struct until *until, size_t cell);
 
-/* Reads "ci=1%" (or "ci=0.01"): a share above 0, at most 1. -1: not that. */
+/* Reads "ci=1%": a share above 0, at most 1. -1: not that. */
 int until_parse(const char *text, double *share);
 
 #endif

@@ -87,6 +87,39 @@ int check_program(struct evidence *e, const struct check *c, char **error)
 	return result < 0 ? error_prefix(error, "check %s", c->program.argv[0]) : 0;
 }
 
+static void add_steps(json_t *sum, const json_t *steps)
+{
+	json_t *step;
+	size_t i;
+	json_array_foreach(steps, i, step) {
+		json_int_t before = json_integer_value(json_array_get(sum, i));
+		json_t *value = json_integer(before + json_integer_value(step));
+		if (i < json_array_size(sum))
+			json_array_set_new(sum, i, value);
+		else
+			json_array_append_new(sum, value);
+	}
+}
+
+/* Of all connections that the measure means, in the direction that the busiest delivered more. */
+static json_t *steps_of(struct evidence *e, const struct measure *m)
+{
+	json_t *connections = evidence_connections(e, &m->capture, 1, true, NULL), *connection;
+	json_t *busiest = connections ? flows_busiest(connections, &m->flows) : NULL;
+	size_t i;
+	if (!busiest)
+		return NULL;
+	const char *direction = flows_direction(busiest);
+	json_t *sum = json_array();
+	json_array_foreach(connections, i, connection)
+		if (flows_meant(connections, connection, &m->flows))
+			add_steps(sum,
+				json_object_get(json_object_get(connection, direction),
+					"series_delivered_bytes"));
+	json_object_set_new(e->seen, "delivery", sum);
+	return sum;
+}
+
 struct delivery checks_delivery(struct evidence *e)
 {
 	struct delivery delivery = {0};
@@ -95,12 +128,7 @@ struct delivery checks_delivery(struct evidence *e)
 		const struct measure *m = &x->measures[x->agree[k]];
 		if (m->kind != MEASURE_CAPTURE || m->flows.udp)
 			continue;
-		json_t *connections = evidence_connections(e, &m->capture, 1, true, NULL);
-		json_t *connection = connections ? flows_busiest(connections, &m->flows) : NULL;
-		if (!connection)
-			continue;
-		delivery.steps = json_object_get(
-			json_object_get(connection, flows_direction(connection)), "series_delivered_bytes");
+		delivery.steps = steps_of(e, m);
 		delivery.step_s = EVIDENCE_STEP_S;
 	}
 	return delivery;

@@ -6,10 +6,12 @@
 #include "harness/trial/flows.h"
 #include "lib/base/error.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SAMPLES_MAX 1000000
+#define CLOCK_STEP_S 0.001 /* of the times that tools print */
 
 json_t *measure_path(json_t *value, const char *path)
 {
@@ -38,26 +40,71 @@ static int take_number(json_t *from, const char *path, double *value, char **err
 	return 0;
 }
 
+/* The object that holds what a dotted path names: of "sum.bytes" that of "sum". */
+static json_t *holder(json_t *item, const char *path)
+{
+	char parent[128] = ".";
+	const char *dot = strrchr(path, '.');
+	if (dot && (size_t)(dot - path) < sizeof parent)
+		snprintf(parent, sizeof parent, "%.*s", (int)(dot - path), path);
+	return measure_path(item, parent);
+}
+
+/* What a tool says of an item beside its numbers, as iperf3 does: `omitted`, it belongs to the time that is not
+ * to count (-O), whose clock is another one; `seconds`, how long it lasted. A server of iperf3 gives the first item
+ * after the omitted time a start of the old clock and an end of the new one: nobody knows when that was. */
+static bool left_out(const struct measure *m, json_t *item, const struct measure_item *one)
+{
+	json_t *seconds = json_object_get(holder(item, m->to), "seconds");
+	return json_is_true(json_object_get(holder(item, m->amount), "omitted")) ||
+	       (json_is_number(seconds) &&
+		       fabs(json_number_value(seconds) - (one->to - one->from)) > CLOCK_STEP_S);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct measure_item *x = a, *y = b;
+	return (x->from > y->from) - (x->from < y->from);
+}
+
+/* A second that is counted twice is a wrong number, whatever it was meant to be. */
+static int refuse_overlaps(const struct measure *m, struct measure_item *items, size_t count, char **error)
+{
+	qsort(items, count, sizeof *items, by_start);
+	for (size_t i = 1; i < count; i++)
+		if (items[i].from < items[i - 1].to - CLOCK_STEP_S)
+			return error_set(error,
+				"items of `%s` overlap in time: %g to %g s and %g to %g s; take another list, or a program that has one clock",
+				m->path, items[i - 1].from, items[i - 1].to, items[i].from, items[i].to);
+	return 0;
+}
+
 int measure_items(
 	const struct measure *m, json_t *document, struct measure_item **items, size_t *count, char **error)
 {
 	json_t *list = measure_path(document, m->path), *item;
 	size_t i;
+	int result = 0;
 	if (!json_is_array(list))
 		return error_set(error, "its output has no list at `%s`", m->path);
-	*count = json_array_size(list);
-	*items = calloc(*count + 1, sizeof **items);
+	*count = 0;
+	*items = calloc(json_array_size(list) + 1, sizeof **items);
 	json_array_foreach(list, i, item) {
-		struct measure_item *one = &(*items)[i];
+		struct measure_item *one = &(*items)[*count];
 		if (take_number(item, m->from, &one->from, error) < 0 ||
 			take_number(item, m->to, &one->to, error) < 0 ||
 			take_number(item, m->amount, &one->amount, error) < 0) {
-			free(*items);
-			return -1;
+			result = -1;
+			break;
 		}
 		one->counts = one->from >= m->window[0] && one->to <= m->window[1];
+		*count += !left_out(m, item, one);
 	}
-	return 0;
+	if (result == 0)
+		result = refuse_overlaps(m, *items, *count, error);
+	if (result < 0)
+		free(*items);
+	return result;
 }
 
 /* Sum of the amounts over sum of the times, of the items that lie whole in the window. */
@@ -137,6 +184,13 @@ static json_t *output_of(const struct evidence *e, const char *program, char **e
 	if (!document)
 		error_set(error, "its output is no JSON (line %d: %s)", path ? fault.line : 0,
 			path ? fault.text : "there is none");
+	/* iperf3 prints what it has, and says so there. */
+	const char *fault_told = json_string_value(json_object_get(document, "error"));
+	if (fault_told && *fault_told) {
+		error_set(error, "its output says `error`: %.200s", fault_told);
+		json_decref(document);
+		document = NULL;
+	}
 	return document;
 }
 
@@ -224,28 +278,39 @@ static size_t window_index(const struct experiment *e, const struct measure *m)
 	return index;
 }
 
+static int take_datagrams(struct evidence *e, const struct measure *m, double *bytes, char **error)
+{
+	struct datagram_sum sum = {.m = m, .first_ns = -1};
+	if (datagrams_read(e->captures[m->capture], add_datagram, &sum, error) < 0)
+		return -1;
+	if (sum.first_ns < 0)
+		return error_set(error, "the capture shows no datagram of port %d", m->flows.port);
+	*bytes = sum.bytes[sum.whole[1] > sum.whole[0]];
+	return 0;
+}
+
+static int take_connections(struct evidence *e, const struct measure *m, double *bytes, char **error)
+{
+	const char *at = e->experiment->captures[m->capture].name;
+	json_t *connections = evidence_connections(e, &m->capture, 1, false, error);
+	if (!connections)
+		return -1;
+	if (!flows_busiest(connections, &m->flows))
+		return error_set(error, "the capture at %s shows no connection%s", at,
+			m->flows.port ? " of that port" : "");
+	if (flows_unambiguous(connections, &m->flows, e->captures[m->capture], error) < 0)
+		return error_prefix(error, "the capture at %s", at);
+	*bytes = flows_window(connections, &m->flows, window_index(e->experiment, m));
+	return 0;
+}
+
 static int take_capture(
 	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
 	double bytes, seconds = m->window[1] - m->window[0];
 	(void)samples;
-	if (m->flows.udp) {
-		struct datagram_sum sum = {.m = m, .first_ns = -1};
-		if (datagrams_read(e->captures[m->capture], add_datagram, &sum, error) < 0)
-			return -1;
-		if (sum.first_ns < 0)
-			return error_set(error, "the capture shows no datagram of port %d", m->flows.port);
-		bytes = sum.bytes[sum.whole[1] > sum.whole[0]];
-	} else {
-		json_t *connections = evidence_connections(e, &m->capture, 1, false, error);
-		if (!connections)
-			return -1;
-		if (!flows_busiest(connections, &m->flows))
-			return error_set(error, "the capture at %s shows no connection%s",
-				e->experiment->captures[m->capture].name,
-				m->flows.port ? " of that port" : "");
-		bytes = flows_window(connections, &m->flows, window_index(e->experiment, m));
-	}
+	if ((m->flows.udp ? take_datagrams : take_connections)(e, m, &bytes, error) < 0)
+		return -1;
 	*value = bytes / seconds * m->scale;
 	return 0;
 }

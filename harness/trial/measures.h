@@ -15,7 +15,9 @@ json_t *measure_path(json_t *value, const char *path);
 int measure_value(const struct measure *measure, json_t *document, double *value, char **error);
 /* Appends the values of a SAMPLES measure in a parsed document to an array. */
 int measure_samples(const struct measure *measure, json_t *document, json_t *samples, char **error);
-/* The items of a SERIES measure in a parsed document. *items is owned by the caller; nothing to free on -1. */
+/* The items of a SERIES measure in a parsed document, in order of time, without those that say of themselves that
+ * they do not count (iperf3's `omitted`). *items is owned by the caller; nothing to free on -1, when numbers are
+ * missing or two items overlap in time. */
 struct measure_item {
 	double from, to, amount; /* seconds; amount not scaled */
 	bool counts;             /* lies whole in the measure's window */

@@ -1,13 +1,15 @@
-/* Observe: up to three children of the trial, ended by the closing of one pipe; their results are files of
+/* Observe: up to four children of the trial, ended by the closing of one pipe; their results are files of
  * the trial's folder. */
 #include "harness/trial/observe.h"
 
+#include "harness/machine/watch.h"
 #include "harness/record/verdict.h"
 #include "harness/trial/capture.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +27,10 @@
 #define MEDIAN_INVALID_MS 1.2
 #define LATENESS_SUSPECT_MS 20.0
 #define LATENESS_INVALID_MS 99.0
+#define LOST_SUSPECT_PERCENT 0.5
+#define LOST_INVALID_PERCENT 1.0
+#define CLOCK_SET_MS 2.0
+#define CLOCK_SLEW_MS 0.6 /* a second: what a clock is slewed by at the most (500 ppm) is no step */
 /* Virtual time waits for the machine: a process that wakes late in it is a fault of that kernel. The probe counts in
  * steps of 10 us. */
 #define VIRTUAL_LATENESS_MS 0.1
@@ -103,6 +109,28 @@ static int start_congestion(struct observer *o, const struct configuration *c, c
 	return o->congestion_pid < 0 ? error_set(error, "fork: %s", strerror(errno)) : 0;
 }
 
+/* In virtual time no process is kept from running by another than the model's; a timer would only slow it down. */
+static int start_watch(struct observer *o, int stop_read, char **error)
+{
+	char result[4200];
+	int ready[2];
+	result_path(o, "watch", result, sizeof result);
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return error_set(error, "pipe: %s", strerror(errno));
+	o->watch_pid = fork();
+	if (o->watch_pid == 0) {
+		close(o->stop_fd);
+		close(ready[0]);
+		_exit(watch_run(ready[1], stop_read, o->clock == TRIAL_REAL, result));
+	}
+	close(ready[1]);
+	int outcome = o->watch_pid < 0 || await_byte(ready[0], 10000) < 0
+			      ? error_set(error, "the watch over processes did not start; see trial.log")
+			      : 0;
+	close(ready[0]);
+	return outcome;
+}
+
 int observe_start(struct observer *o, const struct experiment *e, enum trial_clock clock,
 	const struct configuration *c, const struct procedure *p, const struct network *network,
 	const char *folder, char **error)
@@ -126,6 +154,9 @@ int observe_start(struct observer *o, const struct experiment *e, enum trial_clo
 	}
 	if (o->probe_pid < 0)
 		o->probe_errno = errno;
+	/* Last, so that it sees the others. */
+	if (outcome == 0)
+		outcome = start_watch(o, stop[0], error);
 	close(stop[0]);
 	machine_sample_take(&o->before);
 	o->own_before = cost_sample_take();
@@ -161,7 +192,7 @@ static void add_file(const struct observer *o, json_t *verdict, const char *name
 int observe_stop(struct observer *o, json_t *record, char **error)
 {
 	struct machine_sample after;
-	double capture_s = 0, probe_s = 0, congestion_s = 0;
+	double capture_s = 0, probe_s = 0, congestion_s = 0, watch_s = 0;
 	machine_sample_take(&after);
 	struct cost_sample own = cost_sample_take();
 	close(o->stop_fd);
@@ -169,6 +200,7 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 	int captured = reap(&o->capture_pid, "the capture", &capture_s, error);
 	int probed = reap(&o->probe_pid, "the lateness probe", &probe_s, error);
 	int listed = reap(&o->congestion_pid, "the look at sockets", &congestion_s, error);
+	int watched = reap(&o->watch_pid, "the watch over processes", &watch_s, error);
 	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
 	json_object_set_new(verdict, "clock", json_string(experiment_clock_name(o->clock)));
 	double pressure = cost_pressure_percent(&o->own_before, &own);
@@ -180,8 +212,9 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 		json_object_set_new(verdict, "probe",
 			json_pack("{s:o}", "reason", json_sprintf("fork: %s", strerror(o->probe_errno))));
 	add_file(o, verdict, "congestion", congestion_s);
+	add_file(o, verdict, "watch", watch_s);
 	json_object_set_new(record, "verdict", verdict);
-	return captured < 0 || probed < 0 || listed < 0 ? -1 : 0;
+	return captured < 0 || probed < 0 || listed < 0 || watched < 0 ? -1 : 0;
 }
 
 static void judge_threshold(
@@ -206,11 +239,65 @@ static void judge_captures(json_t *record, json_t *targets)
 	}
 }
 
-void observe_judge(json_t *record)
+/* A process that the trial leaned on and that nobody else waits for: a daemon's helper, a node's shell. */
+static void judge_ends(json_t *record, json_t *watch)
+{
+	json_t *one;
+	size_t i;
+	json_array_foreach(json_object_get(watch, "ended"), i, one)
+		verdict_judge(record, "failed", "process %s ended %.1f s after the workload began",
+			json_string_value(json_object_get(one, "name")),
+			json_number_value(json_object_get(one, "at_s")));
+}
+
+/* Nobody stops a program by chance; what a stop did is not told by how long it was, since a sender that was silent
+ * begins anew. */
+static void judge_processes(json_t *record, json_t *watch)
+{
+	json_t *one;
+	size_t i;
+	json_array_foreach(json_object_get(watch, "stopped"), i, one)
+		verdict_judge(record, "invalid", "process %s was stopped for %.0f ms",
+			json_string_value(json_object_get(one, "name")),
+			json_number_value(json_object_get(one, "ms")));
+	json_array_foreach(json_object_get(watch, "moved"), i, one)
+		verdict_judge(record, "invalid", "process %s was moved to the cgroup %s",
+			json_string_value(json_object_get(one, "name")),
+			json_string_value(json_object_get(one, "cgroup")));
+}
+
+/* The time that the main measure is of: its window, or all that was observed. */
+static double window_s(const struct experiment *e, const json_t *verdict)
+{
+	double seconds = json_number_value(json_object_get(json_object_get(verdict, "machine"), "seconds"));
+	const struct measure *m = e->measures_count ? &e->measures[e->primary] : NULL;
+	return m && m->windowed ? fmin(seconds, m->window[1] - m->window[0]) : seconds;
+}
+
+/* Time that was lost to the trial, in per cent of what its main measure is of. */
+static void judge_lost(json_t *record, json_t *verdict, double window)
+{
+	json_t *machine = json_object_get(verdict, "machine");
+	double seconds = json_number_value(json_object_get(machine, "seconds"));
+	double lost = json_number_value(json_object_get(json_object_get(verdict, "probe"), "lost_ms"));
+	if (window > 0)
+		judge_threshold(record, lost / window / 10, LOST_SUSPECT_PERCENT, LOST_INVALID_PERCENT,
+			"the time in which nothing of it ran", "%");
+	double set = json_number_value(json_object_get(machine, "set_ms"));
+	if (fabs(set) > CLOCK_SET_MS + seconds * CLOCK_SLEW_MS)
+		verdict_judge(record, "invalid", "the clock that stamps packets was set by %.0f ms", set);
+	double slept = json_number_value(json_object_get(machine, "slept_ms"));
+	if (slept > CLOCK_SET_MS)
+		verdict_judge(record, "invalid", "the machine slept for %.0f ms", slept);
+}
+
+void observe_judge(const struct experiment *e, json_t *record)
 {
 	json_t *verdict = json_object_get(record, "verdict"), *probe = json_object_get(verdict, "probe");
+	json_t *watch = json_object_get(verdict, "watch");
 	const char *clock = json_string_value(json_object_get(verdict, "clock"));
 	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
+	judge_ends(record, watch);
 	if (clock && strcmp(clock, experiment_clock_name(TRIAL_REAL)) != 0) {
 		/* With virtual-cpu processors are as slow as the experiment wants them. */
 		if (strcmp(clock, experiment_clock_name(TRIAL_VIRTUAL)) == 0)
@@ -219,6 +306,8 @@ void observe_judge(json_t *record)
 				"the 99th percentile of lateness in virtual time", "ms");
 		return;
 	}
+	judge_processes(record, watch);
+	judge_lost(record, verdict, window_s(e, verdict));
 	/* What the kernel does not tell reads as 0. */
 	judge_threshold(record, json_number_value(json_object_get(verdict, "pressure_percent")),
 		PRESSURE_SUSPECT_PERCENT, PRESSURE_INVALID_PERCENT,
@@ -240,8 +329,8 @@ void observe_abandon(struct observer *o)
 	if (o->stop_fd >= 0)
 		close(o->stop_fd);
 	o->stop_fd = -1;
-	pid_t *children[] = {&o->capture_pid, &o->probe_pid, &o->congestion_pid};
-	for (int i = 0; i < 3; i++)
+	pid_t *children[] = {&o->capture_pid, &o->probe_pid, &o->congestion_pid, &o->watch_pid};
+	for (size_t i = 0; i < sizeof children / sizeof *children; i++)
 		if (*children[i] > 0) {
 			kill(*children[i], SIGKILL);
 			reap(children[i], "", &(double){0}, NULL);

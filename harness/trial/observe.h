@@ -1,5 +1,5 @@
-/* Observe: what watches a trial while its workload runs: the captures, the lateness probe, the congestion
- * control of its sockets, the machine's own figures; and the verdict that they allow on whether the machine
+/* Observe: what watches a trial while its workload runs: the captures, the lateness probe, the watch over its
+ * processes, the congestion control of its sockets, the machine's own figures; and the verdict that they allow on whether the machine
  * was able to emulate the trial faithfully.
  */
 #ifndef LIQUIDNET_OBSERVE_H
@@ -17,7 +17,7 @@ struct observer {
 	enum trial_clock clock;
 	const char *folder;
 	char **captures; /* path of each capture, by capture index; owned */
-	pid_t capture_pid, probe_pid, congestion_pid;
+	pid_t capture_pid, probe_pid, congestion_pid, watch_pid;
 	int probe_errno; /* why the probe could not be started, or 0: such a trial is suspect */
 	int stop_fd;     /* closing it ends them */
 	struct machine_sample before;
@@ -32,8 +32,9 @@ int observe_start(struct observer *observer, const struct experiment *experiment
 /* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one
  * failed. */
 int observe_stop(struct observer *observer, json_t *record, char **error);
-/* Judges the record by the signals that were collected. Thresholds: docs/results.md. */
-void observe_judge(json_t *record);
+/* Judges the record by the signals that were collected. Thresholds: docs/results.md. What was lost of time is
+ * compared with the window of the experiment's main measure, where that has one. */
+void observe_judge(const struct experiment *experiment, json_t *record);
 /* Ends what still runs, whatever happened; frees. Harmless twice or before a start. */
 void observe_abandon(struct observer *observer);
 

@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,49 +254,126 @@ int stage_asks(struct stage *stage, char **error)
 	return 0;
 }
 
-static int await_end(struct running *r, int64_t deadline_ns, char **error)
+/* ---- the workload's time */
+
+enum part { OF_MAIN, OF_ENDS }; /* which programs are waited for */
+
+static bool awaited(const struct running *r, enum part part)
+{
+	return !r->control[0] && (part == OF_MAIN ? r->program->main : r->program->ends && !r->program->main);
+}
+
+static int driver_ended(const struct network *network, char **error)
 {
 	char text[64];
-	int ended = process_wait(&r->process, deadline_ns);
-	if (ended <= 0)
-		return error_set(error, "%s did not end in time", r->program->name);
+	return error_set(error, "the network's driver ended during the trial with %s; see trial.log",
+		process_status_text(network->driver.status, text));
+}
+
+static int daemon_ended(const struct running *r, char **error)
+{
+	char text[64];
+	return error_set(error, "daemon %s ended during the trial with %s (log: %s.log)", r->program->name,
+		process_status_text(r->process.status, text), r->program->name);
+}
+
+/* What an end means: of a main program or one that ends by itself all is well if its status is 0; of others it came
+ * before its time, whatever their status. */
+static int judge_end(const struct running *r, enum part part, char **error)
+{
+	char text[64];
+	const struct program *p = r->program;
+	if (r->control[0])
+		return daemon_ended(r, error);
+	process_status_text(r->process.status, text);
 	if (r->process.status != 0)
-		return error_set(error, "%s ended with %s (log: %s.log, output: %s.out)", r->program->name,
-			process_status_text(r->process.status, text), r->program->name, r->program->name);
+		return error_set(error, "%s ended with %s (log: %s.log, output: %s.out)", p->name, text,
+			p->name, p->name);
+	return p->main || p->ends || part == OF_ENDS
+		       ? 0
+		       : error_set(error,
+				 "%s ended with %s before the workload did (log: %s.log); one that may says `ends: true`",
+				 p->name, text, p->name);
+}
+
+/* Everything that still runs, the network's driver first: where each can be polled for its end. */
+static size_t watch_ends(const struct stage *stage, struct pollfd *p, struct running **whose)
+{
+	size_t count = 0;
+	p[count] = (struct pollfd){.fd = stage->network->driver.pidfd, .events = POLLIN};
+	whose[count++] = NULL;
+	for (size_t i = 0; i < stage->count; i++)
+		if (stage->running[i].process.pid > 0) {
+			p[count] = (struct pollfd){.fd = stage->running[i].process.pidfd, .events = POLLIN};
+			whose[count++] = &stage->running[i];
+		}
+	return count;
+}
+
+/* Looks at what has ended. -1 and *error: something before its time. */
+static int take_ends(
+	struct stage *stage, const struct pollfd *p, struct running **whose, size_t count, enum part part, char **error)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct process *process = whose[i] ? &whose[i]->process : &stage->network->driver;
+		if (!p[i].revents || process_wait(process, 0) != 1)
+			continue;
+		if (!whose[i])
+			return driver_ended(stage->network, error);
+		if (judge_end(whose[i], part, error) < 0)
+			return -1;
+	}
 	return 0;
+}
+
+/* The first program that is waited for and still runs; NULL: all have ended. */
+static struct running *still_awaited(const struct stage *stage, enum part part)
+{
+	for (size_t i = 0; i < stage->count; i++)
+		if (awaited(&stage->running[i], part) && stage->running[i].process.pid > 0)
+			return &stage->running[i];
+	return NULL;
+}
+
+/* Waits until all programs of a part have ended. Whatever else ends meanwhile is an event too. */
+static int await_part(struct stage *stage, enum part part, char **error)
+{
+	struct pollfd *p = calloc(stage->count + 1, sizeof *p);
+	struct running **whose = calloc(stage->count + 1, sizeof(struct running *)), *late;
+	int64_t began = clock_now_ns();
+	int result = p && whose ? 0 : error_set(error, "no memory");
+	while (result == 0 && (late = still_awaited(stage, part))) {
+		int64_t within = part == OF_MAIN ? late->program->within_ns : END_GRACE_NS;
+		int64_t left = earlier(stage->deadline_ns, began + within) - clock_now_ns();
+		size_t count = watch_ends(stage, p, whose);
+		if (left <= 0)
+			result = error_set(error, "%s did not end in time", late->program->name);
+		else if (poll(p, count, (int)(left / NS_PER_MS) + 1) > 0)
+			result = take_ends(stage, p, whose, count, part, error);
+	}
+	free(p);
+	free(whose);
+	return result;
 }
 
 int stage_workload(struct stage *stage, char **error)
 {
 	const struct workload *w = &stage->experiment->workloads[stage->procedure->workload];
-	struct running *first = &stage->running[stage->count];
 	for (size_t i = 0; i < w->programs_count; i++)
 		if (launch(stage, &w->programs[i], false, error) < 0)
 			return error_prefix(error, "workload program %s", w->programs[i].name);
-	struct running *end = &stage->running[stage->count];
-	for (struct running *r = first; r < end; r++)
-		if (r->program->main &&
-			await_end(r, earlier(stage->deadline_ns, clock_now_ns() + r->program->within_ns),
-				error) < 0)
-			return -1;
-	for (struct running *r = first; r < end; r++)
-		if (r->program->ends && !r->program->main &&
-			await_end(r, earlier(stage->deadline_ns, clock_now_ns() + END_GRACE_NS), error) < 0)
-			return -1;
-	return 0;
+	return await_part(stage, OF_MAIN, error) < 0 ? -1 : await_part(stage, OF_ENDS, error);
 }
 
 bool stage_alive(struct stage *stage, char **error)
 {
-	char text[64];
+	struct process *driver = &stage->network->driver;
+	if (driver->pid > 0 && process_wait(driver, 0) == 1)
+		return driver_ended(stage->network, error) == 0;
 	for (size_t i = 0; i < stage->count; i++) {
 		struct running *r = &stage->running[i];
-		if (r->control[0] && process_wait(&r->process, 0) == 1) {
-			error_set(error, "daemon %s ended during the trial with %s (log: %s.log)",
-				r->program->name, process_status_text(r->process.status, text),
-				r->program->name);
-			return false;
-		}
+		if (r->control[0] && process_wait(&r->process, 0) == 1)
+			return daemon_ended(r, error) == 0;
 	}
 	return true;
 }

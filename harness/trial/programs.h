@@ -18,8 +18,8 @@ struct stage_options {
 	const struct experiment *experiment; /* in the configuration's network */
 	const struct configuration *configuration;
 	const struct procedure *procedure;
-	const struct network *network;
-	const char *folder;  /* the trial's: outputs and logs */
+	struct network *network; /* its driver is watched */
+	const char *folder;      /* the trial's: outputs and logs */
 	const char *scratch; /* a private folder that exists */
 	const char *files;   /* where the experiment's files are */
 	const char *seed;
@@ -29,7 +29,7 @@ struct stage_options {
 struct stage { /* what runs in one trial */
 	const struct experiment *experiment;
 	const struct procedure *procedure;
-	const struct network *network;
+	struct network *network;
 	struct names names;  /* answers included */
 	const char *folder;  /* the trial's folder */
 	int64_t deadline_ns; /* of the whole trial */
@@ -50,11 +50,13 @@ int stage_setup(struct stage *stage, char **error);
 /* Starts the procedure's daemons and asks its questions. */
 int stage_daemons(struct stage *stage, char **error);
 int stage_asks(struct stage *stage, char **error);
-/* Runs the workload to the end of its main programs and of those that end after them. */
+/* Runs the workload to the end of its main programs and of those that end after them. -1 and *error as soon as any
+ * program ends before its time: a daemon, the network's driver, a main program with another status than 0, one that
+ * neither is main nor `ends` while main ones run. */
 int stage_workload(struct stage *stage, char **error);
 /* Runs a program to its end, in its node or (-1) beside all nodes; *output, the caller's, is what it printed. */
 int stage_run(struct stage *stage, const struct program *program, char **output, char **error);
-/* True when every daemon still runs; else *error names the one that ended, and how. */
+/* True when every daemon and the network's driver still run; else *error names the one that ended, and how. */
 bool stage_alive(struct stage *stage, char **error);
 /* Ends everything that still runs, the last started first. */
 void stage_stop(struct stage *stage);

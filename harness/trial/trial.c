@@ -182,7 +182,7 @@ static void judge_machine(struct run *run)
 {
 	json_t *record = run->record;
 	size_t reasons = json_array_size(json_object_get(record, "reasons"));
-	observe_judge(record);
+	observe_judge(run->experiment, record);
 	fidelity_judge(run->experiment->topology, run->configuration->links,
 		json_number_value(json_object_get(record, "workload_s")), record);
 	json_object_set_new(json_object_get(record, "verdict"), "strained",

@@ -107,20 +107,38 @@ int unit_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
+/* A bare number could be either: `loss: 1` is one packet in a hundred to one reader, and all to another. */
 int unit_fraction(const char *text, double *fraction)
 {
 	double value;
-	bool percent = strchr(text, '%') != NULL;
-	const char *at = read_number(text, percent ? -2 : 0, &value);
+	const char *at = read_number(text, -2, &value);
 	if (!at)
 		return -1;
 	while (*at == ' ')
 		at++;
-	at += percent && *at == '%';
-	if (*at || value > 1)
+	if (strcmp(at, "%") != 0 && !(value == 0 && !*at))
+		return -1;
+	if (value > 1)
 		return -1;
 	*fraction = value;
 	return 0;
+}
+
+char *unit_fraction_text(double fraction, char text[UNIT_FRACTION_TEXT])
+{
+	int places = 2;
+	snprintf(text, UNIT_FRACTION_TEXT, "%.*f", places, fraction);
+	while (places < 40 && nearest(text) != fraction)
+		snprintf(text, UNIT_FRACTION_TEXT, "%.*f", ++places, fraction);
+	/* "0.0125" -> "001.25" -> "1.25%": moved as text, so that nothing is rounded. */
+	memmove(text + 1, text + 2, 2);
+	text[3] = text[4] ? '.' : 0;
+	size_t zeros = strspn(text, "0");
+	if (zeros > 2)
+		zeros = 2;
+	memmove(text, text + zeros, strlen(text + zeros) + 1);
+	strcat(text, "%");
+	return text;
 }
 
 int unit_integer(const char *text, int64_t *value)

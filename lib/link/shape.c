@@ -340,6 +340,12 @@ static void write_medium(FILE *out, const struct shape_medium *m)
 	fprintf(out, "}");
 }
 
+static void write_share(FILE *out, const char *name, double share)
+{
+	char text[UNIT_FRACTION_TEXT];
+	fprintf(out, "%s: %s", name, unit_fraction_text(share, text));
+}
+
 void shape_write(FILE *out, const struct shape *s)
 {
 	fprintf(out, "{delay: %" PRId64 "ns, jitter: {spread: %" PRId64 "ns, distribution: %s, reorder: %s}",
@@ -349,17 +355,22 @@ void shape_write(FILE *out, const struct shape *s)
 	if (*s->opportunities)
 		fprintf(out, ", opportunities: \"%s\"", s->opportunities);
 	if (s->loss_model == LOSS_RANDOM)
-		fprintf(out, ", loss: %.17g", s->loss);
+		write_share(out, ", loss", s->loss);
 	if (s->loss_model == LOSS_EVERY)
 		fprintf(out, ", loss: {every: %" PRIu32 "}", s->loss_every);
 	if (s->loss_model == LOSS_TRACE)
 		fprintf(out, ", loss: {trace: \"%s\"}", s->loss_trace);
-	if (s->loss_model == LOSS_GILBERT_ELLIOTT)
-		fprintf(out,
-			", loss: {gilbert-elliott: {to_bad: %.17g, to_good: %.17g, good: %.17g, bad: %.17g}}",
-			s->to_bad, s->to_good, s->loss_good, s->loss_bad);
-	fprintf(out, ", duplicate: %.17g, corrupt: %.17g, reorder: %.17g, queue: {discipline: %s",
-		s->duplicate, s->corrupt, s->reorder, queue_names[s->queue]);
+	if (s->loss_model == LOSS_GILBERT_ELLIOTT) {
+		write_share(out, ", loss: {gilbert-elliott: {to_bad", s->to_bad);
+		write_share(out, ", to_good", s->to_good);
+		write_share(out, ", good", s->loss_good);
+		write_share(out, ", bad", s->loss_bad);
+		fprintf(out, "}}");
+	}
+	write_share(out, ", duplicate", s->duplicate);
+	write_share(out, ", corrupt", s->corrupt);
+	write_share(out, ", reorder", s->reorder);
+	fprintf(out, ", queue: {discipline: %s", queue_names[s->queue]);
 	if (s->queue_packets)
 		fprintf(out, ", packets: %" PRIu32, s->queue_packets);
 	if (s->queue_bytes)

@@ -25,7 +25,7 @@ outage() { # BACKEND
 	# Both were made in time, and the record says what the link became and when.
 	jq -es '.[-1] | .status != "failed" and .changes.planned == 2 and .changes.made == 2 and .changes.latest_ms < 200
 		and ([.changes.list[].at_s] == [4, 6]) and .changes.list[0].made_s >= 4
-		and (.changes.list[0].forward | test("loss: 1,")) and (.changes.list[1].reverse | test("loss: 0,"))
+		and (.changes.list[0].forward | test("loss: 100%,")) and (.changes.list[1].reverse | test("loss: 0%,"))
 		and .links.link2.backend == "'"$1"'"' "$run/trials.jsonl" >/dev/null || { jq -c '.status, .reasons, .changes' "$run/trials.jsonl"; false; }
 	# Nothing arrived from 5 to 6 s; before and after, the link was full.
 	jq -e '[.intervals[].sum | {at: (.start + 0.5 | floor), mbps: (.bits_per_second / 1e6)}] as $i
@@ -37,7 +37,7 @@ outage() { # BACKEND
 # path was gone for a while.
 made_late() { # BACKEND RUN
 	jq -es '.[-1] | .status != "failed" and .changes.made == 2 and (.changes.list | .[0].made_s < .[1].made_s
-		and (.[0].forward | test("loss: 1,")) and (.[1].reverse | test("loss: 0,"))) and .links.link2.backend == "'"$1"'"' "$2/trials.jsonl"
+		and (.[0].forward | test("loss: 100%,")) and (.[1].reverse | test("loss: 0%,"))) and .links.link2.backend == "'"$1"'"' "$2/trials.jsonl"
 	jq -e '[.intervals[].sum.bits_per_second / 1e6] | length > 8 and .[2] > 5 and (.[4:8] | min < 5)' "$2"/trials/*/server.out
 }
 

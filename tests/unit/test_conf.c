@@ -506,7 +506,7 @@ static void quantities(void **state)
 	READS(conf_fraction(root, "share", 1, &d, &error), d == 0.005);
 	READS(conf_fraction(root, "absent", 0.25, &d, &error), d == 0.25);
 	REFUSES(conf_fraction(root, "whole", 1, &d, &error),
-		"t.yaml:5: `whole: 5` is no share from 0 to 1; write 0.005 or 0.5%");
+		"t.yaml:5: `whole: 5` is no share; write per cent, as in 0.5% (from 0% to 100%)");
 	REFUSES(conf_fraction(root, "list", 1, &d, &error),
 		"t.yaml:4: `list` should be a value, not a list [...]");
 	assert_true(u == 7 && i == 7 && d == 0.25);

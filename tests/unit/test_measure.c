@@ -52,6 +52,47 @@ static void an_empty_window_is_an_error(void **state)
 	json_decref(document);
 }
 
+static json_t *item(double from, double to, int bytes, bool omitted)
+{
+	return json_pack("{s:{s:f, s:f, s:f, s:i, s:b}}", "sum", "start", from, "end", to, "seconds",
+		to - from, "bytes", bytes, "omitted", (int)omitted);
+}
+
+/* iperf3 -O 2: the clock begins anew when the omitted time is over. What it says of that time is slow start. */
+static void omitted_items_do_not_count(void **state)
+{
+	(void)state;
+	json_t *list = json_array();
+	for (int i = 0; i < 2; i++)
+		json_array_append_new(list, item(i, i + 1, 100000, true));
+	for (int i = 0; i < 4; i++)
+		json_array_append_new(list, item(i, i + 1, 1000000, false));
+	/* As its server prints the first one of the new clock: a start of the old one. */
+	json_object_set_new(json_object_get(json_array_get(list, 2), "sum"), "start", json_real(0.99999));
+	json_t *document = json_pack("{s:o}", "intervals", list);
+	double value = 0;
+	char *error = NULL;
+	assert_int_equal(measure_value(&window, document, &value, &error), 0);
+	assert_true(value > 7.9999 && value < 8.0001);
+	json_decref(document);
+}
+
+static void items_that_overlap_are_refused(void **state)
+{
+	(void)state;
+	json_t *list = json_array();
+	for (int i = 0; i < 4; i++)
+		json_array_append_new(list, item(i % 2 + 1, i % 2 + 2, 1000000, false));
+	json_t *document = json_pack("{s:o}", "intervals", list);
+	double value = 42;
+	char *error = NULL;
+	assert_int_equal(measure_value(&window, document, &value, &error), -1);
+	assert_non_null(strstr(error, "overlap in time: 1 to 2 s and 1 to 2 s"));
+	assert_true(value == 42);
+	free(error);
+	json_decref(document);
+}
+
 static void a_value_by_its_path(void **state)
 {
 	(void)state;
@@ -103,6 +144,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_published_window),
 		cmocka_unit_test(an_empty_window_is_an_error),
+		cmocka_unit_test(omitted_items_do_not_count),
+		cmocka_unit_test(items_that_overlap_are_refused),
 		cmocka_unit_test(a_value_by_its_path),
 		cmocka_unit_test(templates),
 	};

@@ -92,12 +92,13 @@ static void fractions(void **state)
 	static const struct {
 		const char *text;
 		double fraction;
-	} good[] = {{"1%", 0.01}, {"0.5 %", 0.005}, {"0.5%", 0.005}, {"0.005", 0.005}, {"0", 0}, {"0%", 0},
-		{"1", 1}, {"100%", 1}, {"3%", 0.03}, {"0.1", 0.1}, {"0.3", 0.3}, {"33.3%", 0.333},
-		{"7%", 0.07}, {"1.0000", 1}, {"18.81%", 0.1881},
+	} good[] = {{"1%", 0.01}, {"0.5 %", 0.005}, {"0.5%", 0.005}, {"0", 0}, {"0%", 0},
+		{"100%", 1}, {"3%", 0.03}, {"33.3%", 0.333}, {"7%", 0.07}, {"0.0", 0}, {"18.81%", 0.1881},
 		{"0.1234567890123456789%", 0.001234567890123456789}};
 	static const char *const bad[] = {
-		"101%", "1.5", "2", "-1%", "1%%", "1 percent", "1e-3", "1.0000001", "% 1"};
+		"101%", "1.5", "2", "-1%", "1%%", "1 percent", "1e-3", "1.0000001", "% 1",
+		/* All, or one in a hundred? */
+		"1", "0.5", "0.005", "1.0000"};
 	double fraction;
 	(void)state;
 	for (size_t i = 0; i < LENGTH(good); i++) {
@@ -110,6 +111,29 @@ static void fractions(void **state)
 	for (size_t i = 0; i < LENGTH(nonsense); i++)
 		assert_int_equal(unit_fraction(nonsense[i], &fraction), -1);
 	assert_true(fraction == 42);
+}
+
+/* What is written is the shortest text that reads as the same number, whatever it is. */
+static void fraction_texts(void **state)
+{
+	static const struct {
+		double fraction;
+		const char *text;
+	} known[] = {{0, "0%"}, {1, "100%"}, {0.01, "1%"}, {0.005, "0.5%"}, {0.1, "10%"}, {0.1881, "18.81%"},
+		{0.333, "33.3%"}, {1e-5, "0.001%"}, {0.0625, "6.25%"}};
+	char text[UNIT_FRACTION_TEXT];
+	uint64_t bits = 42;
+	(void)state;
+	for (size_t i = 0; i < LENGTH(known); i++)
+		assert_string_equal(unit_fraction_text(known[i].fraction, text), known[i].text);
+	for (int i = 0; i < 2000; i++) {
+		bits = bits * 6364136223846793005u + 1442695040888963407u;
+		double fraction = (double)(bits >> 11) / 9007199254740992.0, again;
+		for (int small = i % 8; small > 0; small--)
+			fraction /= 10;
+		assert_int_equal(unit_fraction(unit_fraction_text(fraction, text), &again), 0);
+		assert_true(again == fraction);
+	}
 }
 
 static void integers(void **state)
@@ -206,7 +230,7 @@ static void no_locale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(rates), cmocka_unit_test(durations),
-		cmocka_unit_test(sizes), cmocka_unit_test(fractions), cmocka_unit_test(integers),
+		cmocka_unit_test(sizes), cmocka_unit_test(fractions), cmocka_unit_test(fraction_texts), cmocka_unit_test(integers),
 		cmocka_unit_test(numbers), cmocka_unit_test(numbers_printed), cmocka_unit_test(no_locale)};
 	return cmocka_run_group_tests_name("units", tests, NULL, NULL);
 }

@@ -45,11 +45,11 @@ static void its_words(void **state)
 {
 	(void)state;
 	static const char *const bad[] = {
-		"", "ci", "ci=", "ci=0", "ci=0%", "ci=101%", "ci=-1%", "sd=1%", "ci=1%%"};
+		"", "ci", "ci=", "ci=0", "ci=0%", "ci=101%", "ci=-1%", "sd=1%", "ci=1%%", "ci=0.05"};
 	double share;
 	assert_int_equal(until_parse("ci=1%", &share), 0);
 	assert_true(share > 0.00999 && share < 0.01001);
-	assert_int_equal(until_parse("ci=0.05", &share), 0);
+	assert_int_equal(until_parse("ci=5%", &share), 0);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(until_parse(bad[i], &share), -1);
 }

@@ -84,7 +84,7 @@ static void words_that_are_refused(void **state)
 	(void)state;
 	static const char *const texts[] = {"{jitter: {spread: 1ms, distribution: cauchy}}",
 		"{loss: {every: 0}}", "{loss: {every: 3, random: 1%}}",
-		"{loss: {gilbert-elliott: {to_good: 1}}}", "{loss: {trace: /nonexistent}}",
+		"{loss: {gilbert-elliott: {to_good: 100%}}}", "{loss: {trace: /nonexistent}}",
 		"{queue: {discipline: red}}", "{queue: {discipline: drop-head, target: 5ms}}",
 		"{cellular: 9g}", "{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}",
 		"{opportunities: /dev/null}"};
