@@ -28,7 +28,7 @@ LDFLAGS    += -fsanitize=address,undefined
 endif
 
 # Libraries of others: what lib/ needs, and what libharness.a needs besides.
-LIB_LIBS     := -lsystemd -ljansson -lyaml -lmnl -lnftables -lm
+LIB_LIBS     := -lsystemd -ljansson -lyaml -lmnl -lnftables -lcap -lseccomp -lm
 HARNESS_LIBS := -lpcap -lcrypto -lbpf -lz -lzstd
 
 # The C files of folders, but for a program's main and for BPF; and what they become.

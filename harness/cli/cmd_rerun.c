@@ -1,7 +1,9 @@
 /* liquidnet rerun: an earlier run again, with the inputs that its folder keeps, and every difference between
  * the environments then and now. */
 #include "harness/cli/commands.h"
+#include "harness/cli/trust.h"
 #include "harness/experiment/find.h"
+#include "harness/page/text.h"
 #include "harness/record/differences.h"
 #include "harness/record/identical.h"
 #include "harness/run/executor.h"
@@ -23,7 +25,16 @@ static const char help[] =
 	"  --jobs N|auto           trials at once (default: as then)\n"
 	"  --results DIR           where results go (default: results)\n"
 	"  --dry-run               the differences and the plan; starts nothing\n"
+	"  --trust                 runs an experiment that others wrote without asking\n"
 	"\nExit status: that of liquidnet run.\n";
+
+/* They hold what a stranger's folder says of its machine. */
+static void print_plain(const char *line)
+{
+	char *plain = text_plain(line ? line : "?");
+	printf("  %s\n", plain ? plain : "?");
+	free(plain);
+}
 
 static int print_differences(
 	const struct experiment *e, const struct run_options *o, const json_t *provenance, char **error)
@@ -37,7 +48,7 @@ static int print_differences(
 		     : "the environment is the same\n",
 		count);
 	for (size_t i = 0; i < count && i < SHOWN; i++)
-		printf("  %s\n", lines[i] ? lines[i] : "?");
+		print_plain(lines[i]);
 	for (size_t i = 0; i < SHOWN; i++)
 		free(lines[i]);
 	json_decref(now);
@@ -61,7 +72,7 @@ static int print_identity(const char *then, const char *now, char **error)
 	return 0;
 }
 
-static int rerun(const char *named, struct run_options *o, char **error)
+static int rerun(const char *named, struct run_options *o, bool trusted, char **error)
 {
 	/* `latest` will be another one. */
 	char folder[PATH_MAX], path[PATH_MAX + 32], experiment[PATH_MAX + 32];
@@ -77,9 +88,11 @@ static int rerun(const char *named, struct run_options *o, char **error)
 	struct experiment *e = provenance ? find_experiment(experiment, error) : NULL;
 	o->experiment = experiment;
 	if (e && resume_options(o, provenance, folder, error) == 0 &&
-		print_differences(e, o, provenance, error) == 0) {
+		print_differences(e, o, provenance, error) == 0 &&
+		(trusted || o->dry || trust_own(e, folder) || trust_ask(e, folder, error) == 0)) {
 		status = run_experiment(o, error);
-		if (*o->made && run_clock(o, e) == TRIAL_VIRTUAL && print_identity(folder, o->made, error) < 0)
+		if (*o->made && run_clock(o, e) == TRIAL_VIRTUAL &&
+			print_identity(folder, o->made, error) < 0)
 			status = 1;
 	}
 	json_decref(provenance);
@@ -91,9 +104,10 @@ int cmd_rerun(int argc, char **argv)
 {
 	static const struct option options[] = {{"jobs", required_argument, NULL, 'j'},
 		{"results", required_argument, NULL, 'r'}, {"dry-run", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'}, {0}};
+		{"trust", no_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {0}};
 	struct run_options o = {.results = "results", .seed = -1, .argc = argc, .argv = argv};
 	char *error = NULL;
+	bool trusted = false;
 	opterr = 0;
 	optind = 1;
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
@@ -112,6 +126,9 @@ int cmd_rerun(int argc, char **argv)
 		case 'd':
 			o.dry = true;
 			break;
+		case 't':
+			trusted = true;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			return 0;
@@ -125,7 +142,7 @@ int cmd_rerun(int argc, char **argv)
 			"liquidnet rerun: name one folder results/EXPERIMENT/TIME; see liquidnet rerun --help\n");
 		return 2;
 	}
-	int status = rerun(argv[optind], &o, &error);
+	int status = rerun(argv[optind], &o, trusted, &error);
 	if (error)
 		fprintf(stderr, "liquidnet rerun: %s\n", error);
 	free(error);

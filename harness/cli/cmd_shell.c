@@ -272,8 +272,8 @@ static int become_virtual(const struct shell *shell, char **argv, char **error)
 	snprintf(liquidnet, sizeof liquidnet, "%s/liquidnet", project_programs());
 	snprintf(cpu, sizeof cpu, "%.9g", shell->experiment->cpu);
 	snprintf(seed, sizeof seed, "%llu", (unsigned long long)shell->experiment->seed);
-	const char *head[] = {starter, "run", "--clock", experiment_clock_name(shell->clock), "--cpu", cpu, "--seed", seed,
-		shell->command ? "--watchdog=60" : "--watchdog=0"};
+	const char *head[] = {starter, "run", "--clock", experiment_clock_name(shell->clock), "--cpu", cpu,
+		"--seed", seed, shell->command ? "--watchdog=60" : "--watchdog=0"};
 	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
 		words[count++] = head[i];
 	if (!shell->command)

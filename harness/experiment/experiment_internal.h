@@ -83,6 +83,7 @@ int read_default_procedures(struct experiment *e, const struct conf_node *list, 
 int read_comparisons(struct experiment *e, const struct conf_node *list, char **error);
 
 /* experiment_check.c: every template can be filled in, for every procedure. */
+int check_names(const struct experiment *e, char **error);
 int check_templates(const struct experiment *e, char **error);
 
 /* Helpers. */

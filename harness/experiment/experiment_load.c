@@ -209,7 +209,8 @@ static int read_subflow_bytes(struct experiment *e, const struct conf_node *byte
 static int read_all(struct experiment *e, char **error)
 {
 	const struct conf_node *root = e->root;
-	if (read_head(e, root, error) < 0 || read_services(e, conf_child(root, "services"), error) < 0 ||
+	if (check_names(e, error) < 0 || read_head(e, root, error) < 0 ||
+		read_services(e, conf_child(root, "services"), error) < 0 ||
 		read_settings(e, root, &e->settings, &e->settings_count, error) < 0 ||
 		(!e->frame && read_configurations(e, root, error) < 0) ||
 		read_captures(e, conf_child(root, "captures"), error) < 0 ||

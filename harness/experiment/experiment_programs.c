@@ -159,9 +159,6 @@ int read_services(struct experiment *e, const struct conf_node *map, char **erro
 		p->node = -1;
 		if (conf_only(item, keys, error) < 0 || read_command(e, item, p, error) < 0)
 			return -1;
-		if (strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(p->name) || !*p->name)
-			return conf_error(item, error,
-				"`%s` is no name for a service; use small letters, digits, - and _", p->name);
 		if (p->ready != READY_DESCRIPTOR)
 			return conf_error(item, error,
 				"nothing says when service `%s` is ready; pass ${ready}, where it says READY",

@@ -1,6 +1,7 @@
 /* Topology: the driver's JSON as indexed arrays. */
 #include "harness/experiment/topology.h"
 
+#include "lib/base/conf.h"
 #include "lib/base/error.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,16 @@ const char *topology_address(const struct topology *topology, int node, const ch
 	return address ? address : "";
 }
 
+/* They become names of files and words of commands; the Python that gives them is a stranger's, maybe. */
+static int check_name(const char *what, const char *name, char **error)
+{
+	return name_good(name)
+		       ? 0
+		       : error_set(error,
+				 "topology: `%.80s` cannot be the name of a %s; use 1 to 64 letters, digits, - _ and .",
+				 name, what);
+}
+
 static int read_end(
 	struct topology *topology, json_t *nodes, json_t *end, struct topology_end *out, char **error)
 {
@@ -67,6 +78,8 @@ static int read_end(
 	const char *interface = json_string_value(json_object_get(end, "interface"));
 	if (!node || !interface)
 		return error_set(error, "topology: a link's end has no node or interface");
+	if (check_name("interface", interface, error) < 0)
+		return -1;
 	out->node = topology_node(topology, node);
 	out->interface = interface;
 	json_t *of_node =
@@ -93,9 +106,14 @@ struct topology *topology_from_json(json_t *description, char **error)
 		error_set(error, "topology: the driver's description lacks a name, nodes or links");
 		goto fail;
 	}
-	json_object_foreach(nodes, name, value)
+	json_object_foreach(nodes, name, value) {
+		if (check_name("node", name, error) < 0)
+			goto fail;
 		topology->nodes[topology->nodes_count++] = name;
+	}
 	json_object_foreach(links, name, value) {
+		if (check_name("link", name, error) < 0)
+			goto fail;
 		struct topology_link *link = &topology->links[topology->links_count];
 		link->name = name;
 		json_t *ends = json_object_get(value, "ends");

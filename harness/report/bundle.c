@@ -80,9 +80,15 @@ static int add_file(struct gathering *g, const char *from, const char *name, cha
 		result = error_set(error, "%s: %s", to, strerror(errno));
 	if (result < 0)
 		return -1;
+	/* As sha256sum writes and reads it: a line that begins with a backslash has escapes in its name. */
+	if (strpbrk(name, "\n\\"))
+		fputc('\\', g->sums);
 	for (unsigned i = 0; i < length; i++)
 		fprintf(g->sums, "%02x", digest[i]);
-	fprintf(g->sums, "  %s\n", name);
+	fprintf(g->sums, "  ");
+	for (; *name; name++)
+		fputs(*name == '\n' ? "\\n" : *name == '\\' ? "\\\\" : (char[]){*name, 0}, g->sums);
+	fputc('\n', g->sums);
 	return 0;
 }
 
@@ -199,7 +205,7 @@ static const char readme[] =
 	"\n"
 	"    sha256sum --check --quiet SHA256SUMS   # every file is what was packed\n"
 	"    liquidnet report .                     # tables and report.html again, from the records here\n"
-	"    liquidnet rerun .                      # the same plan again on this machine; says what differs\n"
+	"    liquidnet rerun .                      # the same plan again here; says what differs, and what it starts\n"
 	"    liquidnet compare . FOLDER             # beside another run\n"
 	"\n"
 	"`liquidnet` is built by `make` in the project's sources at version %s, on Debian 12.\n"

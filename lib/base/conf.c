@@ -99,6 +99,20 @@ static int refuse_twins(struct reader *r, const struct conf_node *map)
 		again->key_line, again->key, earlier->key_line);
 }
 
+/* What a terminal would take for a command, or would show in another order than it is read in: C0 but tab and newline, DEL, C1, and
+ * Unicode's bidirectional controls (U+202A..202E, U+2066..2069). The text is UTF-8: libyaml sees to it. */
+static bool has_control(const yaml_event_t *event)
+{
+	const unsigned char *at = event->data.scalar.value;
+	for (; *at; at++)
+		if ((*at < 0x20 && *at != '\t' && *at != '\n') || *at == 0x7f ||
+			(at[0] == 0xc2 && at[1] < 0xa0) ||
+			(at[0] == 0xe2 && at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+			(at[0] == 0xe2 && at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9))
+			return true;
+	return false;
+}
+
 /* Reads the children of a sequence or mapping up to its end event. */
 static int read_children(struct reader *r, struct conf_node *parent, int depth)
 {
@@ -117,7 +131,8 @@ static int read_children(struct reader *r, struct conf_node *parent, int depth)
 			size_t line = event.start_mark.line;
 			if (event.type == YAML_SCALAR_EVENT && !event.data.scalar.tag &&
 				!event.data.scalar.anchor &&
-				strlen((char *)event.data.scalar.value) == event.data.scalar.length)
+				strlen((char *)event.data.scalar.value) == event.data.scalar.length &&
+				!has_control(&event) && !strpbrk((char *)event.data.scalar.value, "\t\n"))
 				key = pool_strdup(r->conf->pool, (char *)event.data.scalar.value);
 			yaml_event_delete(&event);
 			if (!key)
@@ -159,6 +174,10 @@ static struct conf_node *read_value(
 		}
 		if (strlen((char *)event->data.scalar.value) != event->data.scalar.length) {
 			fault(r, line, "a NUL byte in a value; leave it out");
+			return NULL;
+		}
+		if (has_control(event)) {
+			fault(r, line, "a control character in a value; leave it out");
 			return NULL;
 		}
 		node = new_node(r, CONF_SCALAR, event, parent);

@@ -45,6 +45,11 @@ int conf_only(const struct conf_node *map, const char *const keys[], char **erro
 /* Refuses a node of another type. */
 int conf_expect(const struct conf_node *node, enum conf_type type, char **error);
 
+/* Whether a text can be the name of something, and so of a file, a command's word or a column: 1 to 64 letters, digits, - _ and ., of which
+ * the first is a letter or digit. conf_name: else an error at the node; `what` is "a daemon", say. */
+bool name_good(const char *name);
+int conf_name(const struct conf_node *at, const char *what, const char *name, char **error);
+
 /* Typed values of a mapping's key. Absent key: *out = fallback, 0; with `required` fallbacks (see _need)
  * an error that names the missing key and the mapping's line. Out of [min, max] or malformed: -1, *error. */
 int conf_string(
@@ -68,9 +73,11 @@ int conf_word(const struct conf_node *map, const char *key, const char *const wo
 int conf_need_word(
 	const struct conf_node *map, const char *key, const char *const words[], int *out, char **error);
 /* An IPv4 address; a file that can be read now, and that may be named in OpenVPN's options in double quotes.
- * conf_check_file says so of a scalar itself, an item of a list. */
+ * conf_check_file says so of a scalar itself, an item of a list. conf_need_secret: a file with a key, which only its owner may
+ * read or write. */
 int conf_need_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error);
 int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error);
+int conf_need_secret(const struct conf_node *map, const char *key, const char **path, char **error);
 int conf_check_file(const struct conf_node *node, char **error);
 
 #endif

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The scalar under a key: 1 there, 0 absent, -1 error. */
@@ -212,6 +213,40 @@ int conf_check_file(const struct conf_node *node, char **error)
 		return conf_error(node, error, "%s%scannot read %s: %s; make the file first", key, colon,
 			node->value, strerror(errno));
 	return 0;
+}
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+bool name_good(const char *name)
+{
+	size_t length = strspn(name, LETTERS "-_.");
+	return length >= 1 && length <= 64 && !name[length] && strchr(LETTERS, *name);
+}
+
+int conf_name(const struct conf_node *at, const char *what, const char *name, char **error)
+{
+	if (name_good(name))
+		return 0;
+	return conf_error(at, error,
+		"`%.80s` cannot be the name of %s; use 1 to 64 letters, digits, - _ and ., a letter or digit first",
+		name, what);
+}
+
+/* Also of a link's target; a file that goes right now is the opener's to report. */
+static int check_private(const struct conf_node *node, char **error)
+{
+	struct stat status;
+	if (stat(node->value, &status) == 0 && S_ISREG(status.st_mode) && status.st_mode & 077)
+		return conf_error(node, error, "%s: others may read %s, a secret; chmod 600 it", node->key,
+			node->value);
+	return 0;
+}
+
+int conf_need_secret(const struct conf_node *map, const char *key, const char **path, char **error)
+{
+	if (conf_need_file(map, key, path, error) < 0)
+		return -1;
+	return check_private(conf_child(map, key), error);
 }
 
 int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error)

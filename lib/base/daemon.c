@@ -2,6 +2,7 @@
 #include "lib/base/daemon.h"
 
 #include "lib/base/error.h"
+#include "lib/base/folders.h"
 #include "lib/base/log.h"
 #include "lib/base/units.h"
 #include "lib/base/version.h"
@@ -11,14 +12,14 @@
 #include <limits.h>
 #include <net/if.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#define LOCK_FOLDER "/run/liquidnet"
 
 static void usage(FILE *out, const struct daemon_description *d)
 {
@@ -118,6 +119,7 @@ int daemon_init(struct daemon *daemon, const struct daemon_description *descript
 {
 	*daemon = (struct daemon){.description = description,
 		.config_path = description->default_config,
+		.rights = description->rights,
 		.ready_fd = -1,
 		.lock = -1};
 	int status = read_options(daemon, argc, argv);
@@ -165,29 +167,37 @@ static void say_ready(struct daemon *daemon)
 	log_info("ready", "pid=%d", (int)getpid());
 }
 
-/* Abstract sockets belong to the namespace and vanish with the process. */
+/* A byte of the program's file for each namespace (its inode, 32 bits) and interface (31 bits): no file is left for each
+ * that ever was, and a namespace that gets an old one's number finds it free. */
+static off_t place_of(int ifindex)
+{
+	struct stat netns;
+	if (stat("/proc/self/ns/net", &netns) < 0)
+		return -1;
+	return (off_t)((netns.st_ino & UINT32_MAX) << 31) | ifindex;
+}
+
 int daemon_alone(struct daemon *daemon, int ifindex, char **error)
 {
 	const char *program = daemon->description->program;
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char place[IFNAMSIZ + 16] = "this network namespace", name[IFNAMSIZ];
-	size_t room = sizeof address.sun_path - 1;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char path[PATH_MAX], place[IFNAMSIZ + 16] = "this network namespace", name[IFNAMSIZ];
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place_of(ifindex), .l_len = 1};
 
-	/* By number: an interface may have many names. */
-	int length = ifindex ? snprintf(address.sun_path + 1, room, "%s/%d", program, ifindex)
-			     : snprintf(address.sun_path + 1, room, "%s", program);
 	if (ifindex && if_indextoname((unsigned)ifindex, name))
 		snprintf(place, sizeof place, "interface %s", name);
-	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0) {
+	if (snprintf(path, sizeof path, LOCK_FOLDER "/%s.lock", program) >= (int)sizeof path ||
+		folders_make(LOCK_FOLDER, 0755, error) < 0)
+		return -1;
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0 && lock.l_start >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0) {
 		daemon->lock = fd;
 		return 0;
 	}
-	if (errno == EADDRINUSE)
+	if (fd >= 0 && (errno == EAGAIN || errno == EACCES))
 		error_set(error, "another %s serves %s; stop it first", program, place);
 	else
-		error_set(error, "lock: %s", strerror(errno));
+		error_set(error, "%s: %s; the lock is root's", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -212,6 +222,11 @@ int daemon_run(struct daemon *daemon, const struct control_command *table, void 
 	}
 	if (daemon->control && control_serve(daemon->control, table, context) < 0) {
 		log_error("no-control", "error=\"%s\"", strerror(errno));
+		return 1;
+	}
+	if (confine(&daemon->rights, &error) < 0) {
+		log_error("not-confined", "error=\"%s\"", error);
+		free(error);
 		return 1;
 	}
 	say_ready(daemon);
@@ -242,6 +257,8 @@ static int with_config(struct daemon *daemon, const struct daemon_parts *parts, 
 	/* Before anything is installed: one that answers at this path may have installed the same. */
 	if (open_control(daemon, error) < 0)
 		return 2;
+	if (confine_start(&daemon->rights, error) < 0)
+		return 1;
 	return parts->serve(daemon, error);
 }
 

@@ -4,13 +4,15 @@
  * the configuration, say so, exit), --help, --version. Bad options, a bad configuration or a control socket
  * that cannot be had: one line, exit status 2, nothing started. READY: the word "READY\n" on the descriptor,
  * which is then closed; also sd_notify when NOTIFY_SOCKET is set. SIGTERM and SIGINT end the loop; SIGHUP
- * calls reload. SIGPIPE is ignored.
+ * calls reload. SIGPIPE is ignored. Privileges: daemon_main leaves those of `rights` before anything is opened,
+ * daemon_run those that it keeps, before READY (confine.h).
  *
  * The event loop is sd-event: timers on CLOCK_MONOTONIC in microseconds (libuv's have milliseconds),
  * signalfd, pidfds and priorities, in one library that Debian always has. */
 #ifndef LIQUIDNET_DAEMON_H
 #define LIQUIDNET_DAEMON_H
 
+#include "lib/base/confine.h"
 #include "lib/base/control.h"
 #include <stdbool.h>
 #include <systemd/sd-event.h>
@@ -19,6 +21,7 @@ struct daemon_description {
 	const char *program;        /* "liquidnet-detour" */
 	const char *summary;        /* one line for --help */
 	const char *default_config; /* "/etc/liquidnet/detour.yaml" */
+	struct confinement rights;  /* least privileges: what is not said is given away */
 };
 
 struct daemon;
@@ -41,6 +44,7 @@ struct daemon {
 	void *config;             /* of daemon_main; whoever reads it again (reload) frees the old one */
 	const char *control_path; /* NULL: no control socket was asked for */
 	bool check_only;
+	struct confinement rights;     /* the description's, until `serve` knows more of the configuration */
 	void (*reload)(void *context); /* SIGHUP; NULL: ignored with a log line */
 	void *context;
 	int ready_fd;
@@ -57,7 +61,8 @@ int daemon_main(const struct daemon_description *description, const struct daemo
  * go on, else the exit status to end with at once. */
 int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv);
 /* For daemons whose traces in the kernel another one of their kind would take for its own: one a network
- * namespace, or one an interface of it (ifindex; 0: the namespace). Holds until daemon_free, or the process's
+ * namespace, or one an interface of it (ifindex; 0: the namespace). A lock on /run/liquidnet/PROGRAM.lock, which only
+ * its owner (root) may open: nobody else can keep a daemon from starting. Holds until daemon_free, or the process's
  * end however it ends. Before anything is installed. -1 with *error when there is one. */
 int daemon_alone(struct daemon *daemon, int ifindex, char **error);
 /* Opens the control socket (if asked for and not open yet), answers on it, says READY, runs until a signal or

@@ -1,18 +1,64 @@
 /* Log: see the header. */
 #include "lib/base/log.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char *program_name = "liquidnet";
 static enum log_level most = LOG_LEVEL_INFO;
 
+static int out = STDERR_FILENO; /* an opening of our own where standard error is a pipe or a terminal */
+static bool is_socket, torn;
+static unsigned long lost;
+
+/* O_NONBLOCK belongs to the opening, which children and the shell share: so a pipe or terminal is opened anew. */
 void log_open(const char *program, enum log_level level)
 {
+	struct stat standard;
 	program_name = program;
 	most = level;
+	if (fstat(STDERR_FILENO, &standard) < 0)
+		return;
+	is_socket = S_ISSOCK(standard.st_mode);
+	if (out == STDERR_FILENO && (S_ISFIFO(standard.st_mode) || S_ISCHR(standard.st_mode))) {
+		int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		out = own < 0 ? STDERR_FILENO : own;
+	}
+}
+
+/* One that could not be opened anew (another user's) is asked first: then only others who write to the same pipe can make us wait. */
+static bool has_room(void)
+{
+	struct pollfd p = {.fd = out, .events = POLLOUT};
+	return out != STDERR_FILENO || poll(&p, 1, 0) != 0;
+}
+
+/* Whole lines: a stream that took a part of one gets the line's end before the next. */
+static bool put(const char *line, size_t size)
+{
+	ssize_t n = -1;
+	if (is_socket)
+		n = send(out, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	else if (has_room())
+		n = write(out, line, size);
+	torn = n > 0 ? (size_t)n < size : torn;
+	return n == (ssize_t)size;
+}
+
+static void say_lost(void)
+{
+	char line[160];
+	int size = snprintf(line, sizeof line, "%slevel=warning program=%s event=log-lost lines=%lu\n",
+		torn ? "\n" : "", program_name, lost);
+	if (size > 0 && (size_t)size < sizeof line && put(line, (size_t)size))
+		lost = 0;
 }
 
 void log_event(enum log_level level, const char *event, const char *fields, ...)
@@ -41,7 +87,8 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 		if (line[i] == '\n' || line[i] == '\r')
 			line[i] = ' ';
 	line[used++] = '\n';
-	/* A log that cannot be written has nowhere to say so. */
-	if (write(STDERR_FILENO, line, (size_t)used) < 0)
-		return;
+	if (lost > 0)
+		say_lost();
+	if (lost > 0 || !put(line, (size_t)used))
+		lost++;
 }

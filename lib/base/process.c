@@ -82,6 +82,8 @@ static void become(const struct process_options *o, int report, pid_t parent)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	if (o->last && o->last(o->context) < 0)
+		give_up(report, "confinement");
 	execvp(o->argv[0], (char *const *)o->argv);
 	give_up(report, "");
 }

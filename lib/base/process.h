@@ -24,6 +24,10 @@ struct process_options {
 	bool die_with_parent;               /* PR_SET_PDEATHSIG SIGKILL */
 	bool own_group;                     /* signals to the caller's process group are not for it */
 	bool idle;                          /* runs only where a processor has nothing else to do */
+	/* What is done in the child last, before it becomes the program; -1 with errno: it does not. May fork: the parent of the two is
+	 * the one that is waited for. NULL: nothing. */
+	int (*last)(void *context);
+	void *context;
 };
 #define PROCESS_OPTIONS                                                                                      \
 	((struct process_options){                                                                           \

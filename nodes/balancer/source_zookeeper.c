@@ -2,11 +2,13 @@
  * they only leave word on an eventfd, and this program's one thread does the rest. Watches fire once: each
  * look arms the next, also one that finds nothing. A session that has expired is replaced by a new one. */
 #define THREADED
+#include "lib/base/confine.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "nodes/balancer/source.h"
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@
 struct place {
 	char *hosts, *path; /* path is in the same memory */
 	zhandle_t *session;
+	int fault;    /* why there is no session */
 	int event_fd; /* something happened: written by the library's threads */
 	_Atomic int state;
 	sd_event_source *wake, *retry;
@@ -41,13 +44,32 @@ static void on_session(zhandle_t *session, int type, int state, const char *path
 	eventfd_write(place->event_fd, 1);
 }
 
+/* The library's threads are started by one that has given its capabilities away: they have none, and what servers send is read by
+ * nobody with rights. */
+static void *begin_session(void *context)
+{
+	struct place *place = context;
+	char *error = NULL;
+	if (confine_start(&(struct confinement){0}, &error) == 0)
+		place->session = zookeeper_init(place->hosts, on_session, SESSION_MS, NULL, place, 0);
+	place->fault = errno;
+	if (error)
+		log_error("zookeeper", "problem=\"%s\"", error);
+	free(error);
+	return NULL;
+}
+
 static int start_session(struct place *place, char **error)
 {
+	pthread_t beginner;
 	if (place->session)
 		zookeeper_close(place->session);
+	place->session = NULL;
 	atomic_store(&place->state, 0);
-	place->session = zookeeper_init(place->hosts, on_session, SESSION_MS, NULL, place, 0);
-	return place->session ? 0 : error_set(error, "zk://%s: %s", place->hosts, strerror(errno));
+	place->fault = pthread_create(&beginner, NULL, begin_session, place);
+	if (place->fault == 0)
+		pthread_join(beginner, NULL);
+	return place->session ? 0 : error_set(error, "zk://%s: %s", place->hosts, strerror(place->fault));
 }
 
 static void close_place(void *context)

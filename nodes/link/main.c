@@ -27,6 +27,12 @@ static const struct daemon_description description = {
 	.program = "liquidnet-link",
 	.summary = "emulates links: rate, delay, jitter, loss and queue of each direction",
 	.default_config = "/etc/liquidnet/link.yaml",
+	/* Interfaces and queues are put back at the end, in their namespaces, which takes CAP_SYS_ADMIN; sockets, filters, real-time priority and locked memory are
+	 * had at the start. */
+	.rights = {.keep = CONFINE(CAP_NET_ADMIN) | CONFINE(CAP_SYS_ADMIN),
+		.enters_namespaces = true,
+		.start = CONFINE(CAP_NET_RAW) | CONFINE(CAP_BPF) | CONFINE(CAP_PERFMON) |
+			 CONFINE(CAP_SYS_NICE) | CONFINE(CAP_IPC_LOCK) | CONFINE(CAP_SYS_RESOURCE)},
 };
 
 /* Without real-time priority a busy core delays packets by milliseconds: it works, but whoever reads the
@@ -36,6 +42,8 @@ static bool become_realtime(void)
 	struct sched_param parameters = {.sched_priority = PRIORITY};
 
 	prctl(PR_SET_TIMERSLACK, 1);
+	/* What is locked later, too, without the capability. */
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
 		log_warning("not-locked", "error=\"%s\" remedy=\"raise the limit of locked memory\"",
 			strerror(errno));

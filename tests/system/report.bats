@@ -272,6 +272,7 @@ browse() {
 	records grid 3 tcp,nat,vpn 9.4
 	mkdir -p "$folder/trials/0001-x"
 	echo log >"$folder/trials/0001-x/client.log"
+	echo log >"$folder/trials/0001-x/"$'two\nlines\\.log'
 	head -c 5000 /dev/zero >"$folder/trials/0001-x/server.pcap"
 	touch "$folder/.lock"
 	"$liquidnet" bundle "$folder" --output "$work/one.tar.gz"
@@ -289,7 +290,7 @@ browse() {
 	home=$PWD
 	cd "$work/elsewhere/grid-run"
 	sha256sum --check --quiet SHA256SUMS
-	[ "$(find . -type f | wc -l)" = $(($(wc -l <SHA256SUMS) + 1)) ] # every file but the sums themselves
+	[ "$(find . -type f -printf 'x\n' | wc -l)" = $(($(wc -l <SHA256SUMS) + 1)) ] # every file but the sums themselves
 	[ ! -e trials/0001-x/server.pcap ]
 	[ -e trials/0001-x/client.log ]
 	[ ! -e .lock ]
@@ -309,7 +310,7 @@ browse() {
 	sed -i 's/self.router("r3"/self.router("r9"/' topologies/detour.py
 	run --separate-stderr sh rerun.sh --dry-run
 	[ "$status" = 2 ] && [[ $stderr == *"r3"* ]] # it is the folder's that is read
-	[ -e topologies/__pycache__ ]
+	[ ! -e topologies/__pycache__ ] # it can write nothing
 	tar -C "$work/elsewhere" -xzf "$work/one.tar.gz"
 	# From the folder alone: what is published comes from it too.
 	cp report.html "$work/then.html"
@@ -332,4 +333,39 @@ browse() {
 	run ! grep -q pycache <(tar -tzf "$work/four.tar.gz")
 	tar -C "$work/again" -xzf "$work/four.tar.gz"
 	(cd "$work/again/grid-grid-run" && sha256sum --check --quiet SHA256SUMS && cmp report.html "$work/then.html")
+}
+
+@test "rerun: a stranger's bundle can do nothing but be read, until one says that one trusts it" {
+	records grid 3 tcp,nat,vpn 9.4
+	"$liquidnet" bundle "$folder" --output "$work/one.tar.gz"
+	mkdir "$work/theirs"
+	tar -C "$work/theirs" -xzf "$work/one.tar.gz"
+	cd "$work/theirs/grid-run"
+	PATH=$programs:$PATH
+	cat >>topologies/detour.py <<-END
+		import os, socket
+		for harm in (lambda: open('$work/written', 'w'), lambda: os.mkdir('$work/made'), lambda: os.kill(1, 0),
+		             lambda: os.unlink('$work/one.tar.gz'), lambda: socket.socket(), lambda: open('/etc/hostname')):
+		    try:
+		        harm()
+		    except OSError:
+		        continue
+		    raise SystemExit('it could do harm')
+	END
+	run sh rerun.sh --dry-run
+	echo "$output"
+	[ "$status" = 0 ] && [ "${#lines[@]}" -gt 288 ]
+	[ -z "$(find "$work" -name written -o -name made)" ]
+	[ -e "$work/one.tar.gz" ]
+	# What it would start is said; without a terminal nobody can say yes.
+	run --separate-stderr sh rerun.sh --results "$work/results" </dev/null
+	[ "$status" = 2 ]
+	[[ $stderr == *"is not this installation's"*"iperf3"*"--trust"* ]]
+	[ ! -e "$work/results" ]
+	# Its words are shown as words.
+	jq '.environment.machine.processor = "x\u001b[31mred"' provenance.json >p
+	mv p provenance.json
+	run sh rerun.sh --dry-run
+	[[ $output == *'x\x1b[31mred'* ]]
+	[[ $output != *$'\e'* ]]
 }

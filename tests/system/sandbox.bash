@@ -80,6 +80,24 @@ inside() { ip netns exec "$@"; }
 # ask SOCKET COMMAND...: a daemon's answer on its control socket.
 ask() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$1"; }
 
+# rights PID: of every thread, told once where they are the same: capabilities (effective, permitted), no new privileges, seccomp's
+# mode.
+rights() {
+	local thread
+	for thread in "/proc/$1"/task/*/status; do
+		awk '/^CapEff|^CapPrm|^NoNewPrivs|^Seccomp:/ { printf "%s ", $2 } END { print "" }' "$thread"
+	done | sort -u
+}
+# has_rights PID CAPABILITY...: those alone, as net_admin; it gains nothing, and is filtered. Threads of libraries may have none.
+has_rights() {
+	local set=0 capability
+	local -A number=([net_admin]=12 [net_raw]=13 [sys_admin]=21 [perfmon]=38 [bpf]=39) # linux/capability.h
+	for capability in "${@:2}"; do set=$((set | 1 << ${number[$capability]})); done
+	set=$(printf '%016x' "$set")
+	rights "$1" | grep -qx "$set $set 1 2 " || { rights "$1" >&2; return 1; }
+	[ -z "$(rights "$1" | grep -vx "$set $set 1 2 " | grep -vx '\(0\{16\} \)\{2\}1 2 ')" ]
+}
+
 # shellcheck disable=SC2154 # `run` sets status and lines
 # refuses PROGRAM TEXT YAML: it does not begin with that configuration: exit status 2, one line with file, line and TEXT.
 refuses() {

@@ -267,6 +267,70 @@ static void faults_are_named_by_line(void **state)
 	}
 }
 
+/* Each name may become a file or a word of a command: wherever it stands, one that could be more is refused. */
+static void names_are_only_names(void **state)
+{
+	static const char *const bad[] = {
+		"../../../../../pwned", "a/b", "/etc/x", "..", ".hidden", "-rf", "a b", "a;b", "=cmd", "ä"};
+	static const struct {
+		const char *text, *what;
+	} places[] = {
+		{HEAD "configurations: {'%s': {}}\n" WORKLOAD MEASURES PROCEDURES, "a configuration"},
+		{HEAD "factors: {f: {'%s': {}}}\n" WORKLOAD MEASURES PROCEDURES, "a level"},
+		{HEAD "factors: {'%s': {l: {}}}\n" WORKLOAD MEASURES PROCEDURES, "a factor"},
+		{HEAD CONFIGURATIONS
+			"daemons: {'%s': {node: h1, run: [x, '${ready}']}}\n" WORKLOAD MEASURES PROCEDURES,
+			"a daemon"},
+		{HEAD CONFIGURATIONS
+			"services: {'%s': {run: [x, '${ready}']}}\n" WORKLOAD MEASURES PROCEDURES,
+			"a service"},
+		{HEAD CONFIGURATIONS "preparations: {'%s': [[x]]}\n" WORKLOAD MEASURES PROCEDURES,
+			"a preparation"},
+		{HEAD CONFIGURATIONS
+			"workloads: {'%s': [{name: main, node: h1, run: [true], main: true}]}\n" MEASURES
+				PROCEDURES,
+			"a workload"},
+		{HEAD CONFIGURATIONS
+			"workloads: {w: [{name: '%s', node: h1, run: [true], main: true}]}\n" MEASURES
+				PROCEDURES,
+			"a program"},
+		{HEAD CONFIGURATIONS WORKLOAD
+			"measures: {'%s': {unit: x, program: main, value: v}}\n" PROCEDURES,
+			"a measure"},
+		{HEAD CONFIGURATIONS WORKLOAD MEASURES "procedures: {'%s': {workload: w}}\n", "a procedure"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+			char text[1024], wanted[160], *error;
+			snprintf(text, sizeof text, places[i].text, bad[k]);
+			snprintf(wanted, sizeof wanted, "`%s` cannot be the name of %s", bad[k],
+				places[i].what);
+			assert_null(load(text, &error));
+			assert_non_null(error);
+			if (!strstr(error, wanted))
+				fail_msg("%s: %s", wanted, error);
+			free(error);
+		}
+}
+
+/* A stranger's topology gives names, too. */
+static void names_of_a_network(void **state)
+{
+	static const char *const bad[] = {"../x", "a b", "-h", "x\\n"};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char text[256], *error;
+		snprintf(text, sizeof text,
+			"experiment: e\ntopology: {name: bus, prefix: \"%s\"}\n" CONFIGURATIONS WORKLOAD
+				MEASURES PROCEDURES,
+			bad[i]);
+		assert_null(load(text, &error));
+		assert_non_null(strstr(error, "cannot be the name of a node"));
+		free(error);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +338,8 @@ int main(void)
 		cmocka_unit_test(parameters_as_factors),
 		cmocka_unit_test(checks_of_every_kind),
 		cmocka_unit_test(faults_are_named_by_line),
+		cmocka_unit_test(names_are_only_names),
+		cmocka_unit_test(names_of_a_network),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

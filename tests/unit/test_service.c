@@ -87,7 +87,7 @@ static void bad_input_is_named_by_line(void **state)
 		{HEAD "services: {x: {run: [a]}}\n" REST, ":7: nothing says when service `x` is ready"},
 		{HEAD "services: {x: {run: [a, '${ready}', '${scratch}']}}\n" REST,
 			":7: `${scratch}` has no meaning"},
-		{HEAD "services: {X/y: {run: [a, '${ready}']}}\n" REST, ":7: `X/y` is no name for a service"},
+		{HEAD "services: {X/y: {run: [a, '${ready}']}}\n" REST, ":7: `X/y` cannot be the name of a service"},
 		{HEAD "services: {x: {run: [a, '${ready}'], within: 0s}}\n" REST, ":7: "},
 		{HEAD "congestion: [reno]\n" REST, ":7: "},
 		{HEAD "congestion: ''\n" REST, ":7: `` is no name of a congestion control"},

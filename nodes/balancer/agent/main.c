@@ -150,6 +150,10 @@ int main(int argc, char **argv)
 		.program = "liquidnet-balancer-agent",
 		.summary = "a server's part of the load balancer: tunnel, address, connections that stay",
 		.default_config = "/etc/liquidnet/agent.yaml",
+		/* Counters lie in BPF maps; its hooks are taken away at the end. What another life left is found by number at the start. */
+		.rights = {.keep = CONFINE(CAP_NET_ADMIN) | CONFINE(CAP_BPF) | CONFINE(CAP_PERFMON),
+			.start = CONFINE(CAP_SYS_ADMIN),
+			.uses_bpf = true},
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

@@ -21,6 +21,17 @@ struct mux {
 
 /* ---- the data path */
 
+/* An XDP program is attached and its counters are read; a socket has its route, put in place and taken away by ip. */
+#define MUX_RIGHTS_XDP (CONFINE(CAP_NET_ADMIN) | CONFINE(CAP_BPF) | CONFINE(CAP_PERFMON))
+#define MUX_RIGHTS_SOCKET (CONFINE(CAP_NET_ADMIN) | CONFINE(CAP_NET_RAW))
+
+static struct confinement rights_of(const struct mux_path *kind)
+{
+	bool xdp = kind == &mux_path_xdp;
+	return (struct confinement){
+		.keep = xdp ? MUX_RIGHTS_XDP : MUX_RIGHTS_SOCKET, .executes = !xdp, .uses_bpf = xdp};
+}
+
 static void *try_path(
 	const struct mux *mux, sd_event *loop, const struct mux_path *kind, bool generic, char **error)
 {
@@ -168,6 +179,7 @@ static int serve(struct daemon *daemon, char **error)
 	if (daemon_alone(daemon, mux.config->ifindex, error) < 0)
 		return 1;
 	int status = start(&mux, daemon->loop, error);
+	daemon->rights = rights_of(mux.kind);
 	if (status == 0)
 		status = daemon_run(daemon, commands, &mux);
 	lb_source_close(mux.source);
@@ -193,6 +205,8 @@ int main(int argc, char **argv)
 		.program = "liquidnet-balancer-mux",
 		.summary = "spreads connections to a virtual address over servers, keeping no state",
 		.default_config = "/etc/liquidnet/mux.yaml",
+		/* What another life left is found by number at the start, which takes CAP_SYS_ADMIN. */
+		.rights = {.start = MUX_RIGHTS_XDP | MUX_RIGHTS_SOCKET | CONFINE(CAP_SYS_ADMIN)},
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

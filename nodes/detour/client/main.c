@@ -5,7 +5,6 @@
 #include "lib/base/folders.h"
 #include "lib/base/log.h"
 #include "nodes/detour/client/client.h"
-#include "nodes/detour/kernel/confine.h"
 #include "nodes/detour/kernel/sysctls.h"
 
 #include <errno.h>
@@ -19,6 +18,7 @@ static const struct daemon_description description = {
 	.program = "liquidnet-detour-client",
 	.summary = "opens Multipath TCP subflows across NAT and VPN detours",
 	.default_config = "/etc/liquidnet/client.yaml",
+	.rights = {.keep = CONFINE(CAP_NET_ADMIN)},
 };
 
 /* Connections obey us only if the user-space path manager was chosen when they began. */
@@ -72,12 +72,13 @@ static int serve(struct daemon *daemon, char **error)
 	struct sysctls *sysctls = sysctls_open("detour-client");
 	if (!sysctls)
 		return 1;
+	daemon->rights.executes = has_tunnels(settings);
 	sd_event_set_watchdog(daemon->loop, true); /* where systemd asks for it */
 	if (choose_path_manager(settings, sysctls, error) == 0 &&
 		folders_make(settings->directory, 0700, error) == 0) {
 		probe_mtu(settings, sysctls);
 		struct client *client = client_new(daemon->loop, settings, error);
-		if (client && confine(has_tunnels(settings), error) == 0)
+		if (client)
 			status = daemon_run(daemon, client_commands, client);
 		client_free(client);
 	}

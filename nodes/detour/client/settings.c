@@ -60,7 +60,7 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 		conf_integer(map, "mtu", 576, 9000, 0, &mtu, error) < 0 ||
 		conf_integer(map, "table", 1, UINT32_MAX, FIRST_TABLE + index, &table, error) < 0 ||
 		conf_need_file(map, "certificate", &detour->certificate, error) < 0 ||
-		conf_need_file(map, "key", &detour->key, error) < 0 ||
+		conf_need_secret(map, "key", &detour->key, error) < 0 ||
 		conf_need_file(map, "peer", &detour->peer, error) < 0 ||
 		conf_need_word(map, "encryption", openvpn_encryptions, &encryption, error) < 0 ||
 		conf_string(map, "device", "tun0", &detour->device, error) < 0)

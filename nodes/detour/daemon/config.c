@@ -137,7 +137,7 @@ static int read_vpn(struct detour_config *config, const struct conf_node *map, c
 	int64_t metric;
 	if (read_port(map, 1194, &config->vpn_port, error) < 0 || read_vpn_network(config, map, error) < 0 ||
 		conf_need_file(map, "certificate", &config->certificate, error) < 0 ||
-		conf_need_file(map, "key", &config->key, error) < 0 || read_peers(config, map, error) < 0 ||
+		conf_need_secret(map, "key", &config->key, error) < 0 || read_peers(config, map, error) < 0 ||
 		conf_word(map, "encryption", openvpn_encryptions, OPENVPN_PLAIN, &encryption, error) < 0 ||
 		conf_string(map, "directory", "/run/liquidnet/detour", &config->directory, error) < 0 ||
 		conf_integer(map, "route_metric", 0, 65535, 0, &metric, error) < 0)

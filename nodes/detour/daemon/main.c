@@ -10,7 +10,6 @@
 #include "nodes/detour/daemon/config.h"
 #include "nodes/detour/daemon/service.h"
 #include "nodes/detour/daemon/vpn.h"
-#include "nodes/detour/kernel/confine.h"
 #include "nodes/detour/kernel/sysctls.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -357,7 +356,8 @@ static int serve(struct daemon *daemon, char **error)
 	sd_event_set_watchdog(daemon->loop, true); /* where systemd asks for it */
 	daemon->reload = reload;
 	daemon->context = &detour;
-	if (start(&detour, error) == 0 && confine(detour.config->vpn, error) == 0)
+	daemon->rights.executes = detour.config->vpn;
+	if (start(&detour, error) == 0)
 		status = daemon_run(daemon, commands, &detour);
 	else /* without an error a signal ended it */
 		status = *error ? 1 : 0;
@@ -381,6 +381,7 @@ int main(int argc, char **argv)
 		.program = "liquidnet-detour",
 		.summary = "leads subflows of others along another path: NAT on request, and a VPN server",
 		.default_config = "/etc/liquidnet/detour.yaml",
+		.rights = {.keep = CONFINE(CAP_NET_ADMIN)},
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

@@ -10,6 +10,8 @@ static const struct daemon_description description = {
 	.program = "liquidnet-kibbutz",
 	.summary = "shares the cellular link with neighbours, and uses theirs",
 	.default_config = "/etc/liquidnet/kibbutz.yaml",
+	/* Routes and rules by ip, tunnels by OpenVPN. */
+	.rights = {.keep = CONFINE(CAP_NET_ADMIN), .executes = true},
 };
 
 /* What must be 1 in the namespace: connections obey us only if the user-space path manager was chosen when they

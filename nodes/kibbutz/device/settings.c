@@ -108,12 +108,13 @@ static int read_key(const struct conf_node *map, uint8_t key[WIRE_KEY_SIZE], cha
 	char text[2 * WIRE_KEY_SIZE + 8];
 	size_t length = 0;
 
-	if (conf_need_string(map, "key_file", &path, error) < 0)
+	if (conf_need_secret(map, "key_file", &path, error) < 0)
 		return -1;
 	FILE *file = fopen(path, "re");
 	if (!file)
 		return conf_error(conf_child(map, "key_file"), error,
-			"key_file: %s: %s; make one with `openssl rand -hex 32`", path, strerror(errno));
+			"key_file: %s: %s; make one with `umask 077; openssl rand -hex 32`", path,
+			strerror(errno));
 	size_t size = fread(text, 1, sizeof text - 1, file);
 	fclose(file);
 	text[size] = '\0';
@@ -123,7 +124,7 @@ static int read_key(const struct conf_node *map, uint8_t key[WIRE_KEY_SIZE], cha
 	if (whole)
 		return 0;
 	return conf_error(conf_child(map, "key_file"), error,
-		"key_file: %s does not hold 64 hexadecimal digits; make one with `openssl rand -hex 32`",
+		"key_file: %s does not hold 64 hexadecimal digits; make one with `umask 077; openssl rand -hex 32`",
 		path);
 }
 
@@ -148,7 +149,7 @@ static int read_provider(const struct conf_node *root, struct settings *s, char 
 		conf_need_file(map, "peer_certificate", &s->provider_certificate, error) < 0 ||
 		conf_need_string(map, "directory", &s->directory, error) < 0 ||
 		conf_need_file(map, "certificate", &s->certificate, error) < 0 ||
-		conf_need_file(map, "key", &s->key, error) < 0)
+		conf_need_secret(map, "key", &s->key, error) < 0)
 		return -1;
 	return 0;
 }

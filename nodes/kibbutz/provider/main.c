@@ -180,6 +180,8 @@ int main(int argc, char **argv)
 		.summary =
 			"the provider's side of a Mobile Kibbutz: accepts subflows, watches the paths down",
 		.default_config = "/etc/liquidnet/provider.yaml",
+		/* Queues by tc, tunnels by OpenVPN. */
+		.rights = {.keep = CONFINE(CAP_NET_ADMIN), .executes = true},
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

@@ -141,7 +141,7 @@ static int read_tunnels(const struct conf_node *root, struct settings *s, char *
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0 ||
 		conf_need_string(root, "directory", &s->directory, error) < 0 ||
 		conf_need_file(root, "certificate", &s->certificate, error) < 0 ||
-		conf_need_file(root, "key", &s->key, error) < 0)
+		conf_need_secret(root, "key", &s->key, error) < 0)
 		return -1;
 	for (const struct conf_node *n = conf_first(list); n; n = n->next)
 		if (read_tunnel(n, s, error) < 0)

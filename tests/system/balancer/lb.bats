@@ -24,6 +24,8 @@ serves() {
 	for name in s1 s2 s3; do start_nginx "$name"; start_agent "$name"; done
 	start_mux m1
 	start_mux m2
+	has_rights "$pid_m1" net_admin bpf perfmon
+	has_rights "$pid_s1" net_admin bpf perfmon
 	for ((i = 0; i < 60; i++)); do fetch name; done | sort | uniq -c >names
 	[ "$(wc -l <names)" = 3 ]
 	for name in m1 m2; do
@@ -249,6 +251,7 @@ socket_keeps() {
 	sed "s/$vip/10.9.100.2/; s/^generation .*/generation 9/" lb.map >other.map
 	control m1 map "$work/other.map" | jq -e '.ok == false and (.error | contains("refused"))'
 	ip -n m1 route show "$vip" | grep -q blackhole
+	has_rights "$pid_m1" net_admin net_raw
 	[ "$(status m1 .vip) $(status m1 .generation)" = "$vip 2" ]
 	[ "$(fetch name)" = s1 ]
 	# One that can be had is taken, and the old one's route goes.
@@ -337,6 +340,9 @@ zookeeper() {
 	start_mux m1
 	start_mux m2
 	[ "$(status m1 .generation)" = 1 ]
+	# Threads of the client library have no rights at all.
+	has_rights "$pid_m1" net_admin bpf perfmon
+	rights "$pid_m1" | grep -qx '0000000000000000 0000000000000000 1 2 '
 	# Two writers at once: neither change is lost.
 	in_s4 add s1 10.9.21.2 & line=$!
 	in_s4 add s2 10.9.22.2

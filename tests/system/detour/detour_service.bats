@@ -4,17 +4,13 @@
 
 load members
 
-rights() { # PID: capabilities, no new privileges, seccomp's mode
-	awk '/^CapEff|^CapPrm|^CapBnd|^NoNewPrivs|^Seccomp:/ { printf "%s ", $2 }' "/proc/$1/status"
-}
-
 @test "both daemons keep CAP_NET_ADMIN alone, gain nothing, and are filtered" { in_sandbox confined; }
 confined() {
 	keys member detour
 	start_detour
 	start_client
-	[ "$(rights "$detour_pid")" = "0000000000001000 0000000000001000 0000000000001000 1 2 " ]
-	[ "$(rights "$client_pid")" = "0000000000001000 0000000000001000 0000000000001000 1 2 " ]
+	has_rights "$detour_pid" net_admin
+	has_rights "$client_pid" net_admin
 	control client map 10.0.3.1:5201 | jq -e .ok
 	ip netns exec detour nft flush ruleset # what is put back needs no more
 	await detour.log 'event=nat-table action="put back"'

@@ -19,7 +19,7 @@ network() {
 		ip -n air link set "p$n" master air up
 		ip -n "p$n" addr add "10.9.0.$n/16" dev wifi
 		ip -n "p$n" link set wifi up
-		openssl rand -hex 32 >"key-$n"
+		(umask 077 && openssl rand -hex 32 >"key-$n")
 	done
 	cable server eth 10.5.0.1/24 core server 10.5.0.254/24
 	ip -n server route add default via 10.5.0.254
@@ -79,7 +79,7 @@ start_phone() {
 		echo "trace: $work/p$n.trace"
 		echo "neighbours:"
 		for m in $2; do
-			[ -e "$(key "$n" "$m")" ] || openssl rand -hex 32 >"$(key "$n" "$m")"
+			[ -e "$(key "$n" "$m")" ] || (umask 077 && openssl rand -hex 32 >"$(key "$n" "$m")")
 			echo "  - {name: p$m, address: 10.9.0.$m, source: 10.9.$m.$n, guest: 10.9.$n.$m, key_file: $(key "$n" "$m")$(via "$n" "$m")}"
 		done
 	} >"p$n.yaml"

@@ -27,6 +27,7 @@ sharing() {
 	open_flow
 	subflow_from 10.1.1.1
 	own_packet 2
+	has_rights "$p1_pid" net_admin
 	await p1.log "event=heard neighbour=p2 duration_ms=$((3000 * slow))"
 	until_true subflow_from 10.1.2.1 # seen from the cellular address of the neighbour: translated
 	until_true gets_from 10.1.2.1    # and used
@@ -393,12 +394,16 @@ refused() { refuses liquidnet-kibbutz "$@"; } # TEXT YAML
 
 @test "kibbutz: a bad configuration is refused by file and line" {
 	cd "$work"
+	umask 077
 	openssl rand -hex 32 >good.key
 	echo 1234 >bad.key
 	cell='cellular: {interface: cell, gateway: 10.1.1.254}'
 	local='local: {interface: wifi, address: 10.9.0.1}'
 	n='name: bob, address: 10.9.0.2, source: 10.9.2.1, guest: 10.9.1.2, key_file: good.key'
 	printf '%s\n' "$cell" "$local" "neighbours: [{$n}]" >good.yaml
+	chmod 640 good.key
+	refused 'others may read good.key' "$(cat good.yaml)"
+	chmod 600 good.key
 	"$programs/liquidnet-kibbutz" --config good.yaml --check
 	refused 'cellular: is missing' "$local"
 	refused 'no name for an interface' 'cellular: {interface: "a b", gateway: 10.1.1.254}'

@@ -77,6 +77,7 @@ tunnels() {
 exact() {
 	start_provider
 	tunnels
+	has_rights "$provider_pid" net_admin
 	is .devices.alice.taken 0
 	inside alice ping -qc 20 -i 0.05 -s 1000 10.20.1.1 >/dev/null
 	is .devices.alice '{"given":0,"taken":41120}' # 20 each way, of 1028 bytes
@@ -169,6 +170,7 @@ survives_failures() {
 	killed_with_accounts
 	# The tunnels fail, then what comes after them.
 	cp provider.yaml good.yaml
+	umask 077
 	touch empty.crt
 	sed 's/alice.crt/empty.crt/' good.yaml >provider.yaml
 	cannot_start 'no certificate'
@@ -258,6 +260,7 @@ refused() { refuses liquidnet-kibbutz-provider "$@"; } # TEXT YAML
 
 @test "provider: a bad configuration is refused by file and line" {
 	cd "$work"
+	umask 077
 	touch a.crt a.key
 	head='directory: d
 certificate: a.crt
@@ -278,6 +281,7 @@ tunnels: [$own, {device: eve, port: 1201, local: 10.20.1.1, remote: 10.20.2.2, c
 tunnels: [{device: bob, local: 10.20.2.1, remote: 10.20.2.2, certificate: a.crt}]"
 	refused 'cannot read no.crt' "$head
 tunnels: [${own/a.crt/no.crt}]"
+	umask 077
 	touch 'a"b.crt'
 	refused 'has a quote' "$head
 tunnels: [${own/a.crt/a\"b.crt}]"
@@ -294,6 +298,7 @@ tunnels: [$own, {device: eve, via: bob, port: 1201, local: 10.20.1.1, remote: 10
 
 @test "provider: the example is a good configuration" {
 	sed "s|/etc/liquidnet|$work|" nodes/kibbutz/provider/provider.example.yaml >"$work/provider.yaml"
+	umask 077
 	touch "$work"/{provider.crt,provider.key,bob.crt,alice.crt}
 	run "$programs/liquidnet-kibbutz-provider" --config "$work/provider.yaml" --check
 	[ "$status" = 0 ]
