@@ -156,6 +156,8 @@ struct experiment {
 	size_t configurations_count;
 	const struct design_factor *design_factors;
 	size_t design_factors_count;
+	const double *design_marks; /* values of the primary measure below which the points are counted */
+	size_t design_marks_count;
 	const char **designs;        /* their files, beside the experiment's; NULL-ended, or NULL */
 	struct design_point *points; /* each is a configuration: the first ones, in this order */
 	size_t points_count;

@@ -386,10 +386,28 @@ static int check_used(const struct making *m, const struct conf_node *design, ch
 	return 0;
 }
 
+/* marks: [VALUE, ...] */
+static int read_marks(struct experiment *e, const struct conf_node *list, char **error)
+{
+	if (list && conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	double *marks = pool_alloc(e->pool, list ? list->children : 0, sizeof *marks);
+	e->design_marks = marks;
+	e->design_marks_count = 0;
+	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
+		char *end = NULL;
+		double value = item->type == CONF_SCALAR ? strtod(item->value, &end) : NAN;
+		if (!end || *end || !*item->value || !isfinite(value))
+			return conf_error(item, error, "a mark is a number");
+		marks[e->design_marks_count++] = value;
+	}
+	return 0;
+}
+
 int expand_design(struct experiment *e, char **error)
 {
-	static const char *const keys[] = {"file", "wsp", "factors", "trials", "links", "changes", "settings",
-		"congestion", "topology", NULL};
+	static const char *const keys[] = {"file", "wsp", "factors", "marks", "trials", "links", "changes",
+		"settings", "congestion", "topology", NULL};
 	struct conf_node *design = (struct conf_node *)conf_child(e->root, "design");
 	struct making m = {.e = e};
 	if (!design)
@@ -400,7 +418,8 @@ int expand_design(struct experiment *e, char **error)
 		return conf_error(conf_child(e->root, "factors"), error,
 			"an experiment has a design or factors, not both");
 	struct conf_node *points = new_node(e->pool, design, CONF_MAPPING, "points", NULL);
-	if (read_factors(&m, conf_child(design, "factors"), error) < 0 ||
+	if (read_marks(e, conf_child(design, "marks"), error) < 0 ||
+		read_factors(&m, conf_child(design, "factors"), error) < 0 ||
 		read_points(&m, design, error) < 0 || make_points(&m, design, points, error) < 0 ||
 		check_used(&m, design, error) < 0)
 		return -1;

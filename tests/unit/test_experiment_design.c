@@ -149,8 +149,8 @@ static void variations(void **state)
 static void a_design_of_its_own_making(void **state)
 {
 	(void)state;
-	struct experiment *e = load_good(
-		"e.yaml", HEAD "design:\n  wsp: {points: 20, candidates: 2000, seed: 3}\n" FACTORS LINKS REST);
+	struct experiment *e = load_good("e.yaml",
+		HEAD "design:\n  wsp: {points: 20, candidates: 2000, seed: 3}\n" FACTORS LINKS REST);
 	assert_int_equal(e->configurations_count, 20);
 	assert_null(e->designs);
 	experiment_free(e);
