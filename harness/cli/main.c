@@ -18,6 +18,8 @@ static const struct {
 } commands[] = {
 	{"run", cmd_run, "run an experiment and print its tables"},
 	{"rerun", cmd_rerun, "run again what a results folder holds, and name what differs"},
+	{"sweep", cmd_sweep, "run an experiment in slices, here or on a cluster"},
+	{"collect", cmd_collect, "make one results folder of a sweep's slices"},
 	{"list", cmd_list, "list the experiments"},
 	{"report", cmd_report, "make the tables and the page of a results folder again"},
 	{"compare", cmd_compare, "put two results folders side by side"},

@@ -148,10 +148,15 @@ static struct until *stopping_rule(
 /* How to start the same run again; resume_options reads it. */
 static json_t *run_options_json(const struct run_options *o)
 {
-	return json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:s, s:f, s:I}", "only", o->selection.configurations,
-		"procedures", o->selection.procedures, "trials", (json_int_t)o->selection.trials, "seed",
-		(json_int_t)o->seed, "backend", o->backend, "clock", o->clock, "until", o->until, "jobs",
-		(json_int_t)o->jobs);
+	json_t *run = json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:s, s:f, s:I}", "only",
+		o->selection.configurations, "procedures", o->selection.procedures, "trials",
+		(json_int_t)o->selection.trials, "seed", (json_int_t)o->seed, "backend", o->backend, "clock",
+		o->clock, "until", o->until, "jobs", (json_int_t)o->jobs);
+	if (o->selection.slices)
+		json_object_set_new(run, "slice",
+			json_pack("{s:i, s:i}", "number", (int)o->selection.slice, "of",
+				(int)o->selection.slices));
+	return run;
 }
 
 static json_t *command_line(const struct run_options *o)
