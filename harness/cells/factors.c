@@ -64,6 +64,12 @@ static json_t *factors_of_one(const struct experiment *e, const struct configura
 		value = value_of(c, factor->key);
 		put(all, taken, factor->key, value ? json_real(*value) : text_json(chosen));
 	}
+	if (e->designs && e->designs[0] && e->designs[1])
+		put(all, taken, "design", text_json(c->levels ? c->levels[0] : NULL));
+	for (size_t i = 0; i < e->design_factors_count; i++) {
+		value = value_of(c, e->design_factors[i].name);
+		put(all, taken, e->design_factors[i].name, value ? json_real(*value) : json_null());
+	}
 	value = value_of(c, "value");
 	if (any_own_value(e))
 		put(all, taken, "value", value ? json_real(*value) : json_null());

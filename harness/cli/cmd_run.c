@@ -13,6 +13,7 @@ static const char help[] =
 	"  --trials N              trials a cell, instead of the experiment's\n"
 	"  --procedures PATTERNS   only these (comma-separated; * and ? match); also optional ones\n"
 	"  --only PATTERNS         only these configurations, by their names or their factors' levels\n"
+	"  --slice K/N             only the K-th (from 0) of N parts of the plan (liquidnet sweep)\n"
 	"  --jobs N|auto           trials at once; auto: as many as the machine carries faithfully\n"
 	"  --until ci=SHARE        a cell has enough trials when its 95 % interval is that narrow (ci=1%)\n"
 	"  --seed N                another order and other losses\n"
@@ -43,8 +44,8 @@ static int read_options(struct run_options *o, int argc, char **argv)
 		{"jobs", required_argument, NULL, 'j'}, {"seed", required_argument, NULL, 's'},
 		{"backend", required_argument, NULL, 'b'}, {"results", required_argument, NULL, 'r'},
 		{"until", required_argument, NULL, 'u'}, {"clock", required_argument, NULL, 'c'},
-		{"resume", optional_argument, NULL, 'R'}, {"dry-run", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'}, {0}};
+		{"slice", required_argument, NULL, 'S'}, {"resume", optional_argument, NULL, 'R'},
+		{"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
 	int64_t trials = 0;
 	*o = (struct run_options){.results = "results", .seed = -1, .argc = argc, .argv = argv};
 	opterr = 0;
@@ -93,6 +94,10 @@ static int read_options(struct run_options *o, int argc, char **argv)
 		case 'u':
 			if (until_parse(optarg, &o->until) < 0)
 				return bad("--until wants ci=SHARE, such as ci=1%, not ", optarg);
+			break;
+		case 'S':
+			if (plan_slice(optarg, &o->selection) < 0)
+				return bad("--slice wants K/N, K from 0 to N - 1, not ", optarg);
 			break;
 		case 'R':
 			o->resume = true;

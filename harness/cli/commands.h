@@ -6,6 +6,9 @@
 int cmd_run(int argc, char **argv);
 int cmd_rerun(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_sweep(int argc, char **argv);
+int cmd_collect(int argc, char **argv);
+int cmd_design(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_analyze(int argc, char **argv);

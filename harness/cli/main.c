@@ -18,6 +18,8 @@ static const struct {
 } commands[] = {
 	{"run", cmd_run, "run an experiment and print its tables"},
 	{"rerun", cmd_rerun, "run again what a results folder holds, and name what differs"},
+	{"sweep", cmd_sweep, "run an experiment in slices, here or on a cluster"},
+	{"collect", cmd_collect, "make one results folder of a sweep's slices"},
 	{"list", cmd_list, "list the experiments"},
 	{"report", cmd_report, "make the tables and the page of a results folder again"},
 	{"compare", cmd_compare, "put two results folders side by side"},
@@ -26,6 +28,7 @@ static const struct {
 	{"sim", cmd_sim, "simulate a published system"},
 	{"shell", cmd_shell, "build an experiment's network and open a shell in a node"},
 	{"trial", cmd_trial, NULL}, /* of run's own */
+	{"design", cmd_design, "choose points in a space of networks"},
 	{"doctor", cmd_doctor, "say what this machine has, what it lacks, and what to do"},
 };
 

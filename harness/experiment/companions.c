@@ -84,6 +84,9 @@ static int visit_all(const struct experiment *e, const char *folder, visit *each
 	for (const char **name = e->files; name && *name; name++)
 		if (visit_one(experiment_beside(e, *name), folder, *name, each, error) < 0)
 			return -1;
+	for (const char **name = e->designs; name && *name; name++)
+		if (visit_one(experiment_beside(e, *name), folder, *name, each, error) < 0)
+			return -1;
 	if (e->topology_file && visit_one(e->topology_file, folder,
 					e->topology_file + strlen(experiment_beside(e, "")), each, error) < 0)
 		return -1;

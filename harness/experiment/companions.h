@@ -1,5 +1,5 @@
 /* Companions of an experiment: what lies beside its file (or below) and is part of what was run: traces of delivery
- * opportunities and losses that its links name, the files that it names itself (`files`), a topology of its own. A copy
+ * opportunities and losses that its links name, the files that it names itself (`files`), its designs, a topology of its own. A copy
  * of each lies so beside the run's copy of the experiment. */
 #ifndef LIQUIDNET_COMPANIONS_H
 #define LIQUIDNET_COMPANIONS_H

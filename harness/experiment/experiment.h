@@ -87,11 +87,23 @@ struct factor_value { /* a number that formulas know by the factor's name */
 	double value;
 };
 
+struct design_factor { /* of a design: values from `from` to `to` of the unit, "" where it has none */
+	const char *name, *unit;
+	double from, to;
+};
+
+struct design_point {
+	const char *name, *design; /* of its configuration; of the design that it is a point of */
+	const double *values;      /* in the order of the factors */
+};
+
 struct configuration {
 	const char *name, *title;
-	unsigned trials;                   /* of each of its cells; 0: as the experiment says */
-	const char **levels;               /* names of the factors' levels that it is made of; NULL-ended */
-	const struct factor_value *values; /* of those levels that have a `value`; name NULL ends them */
+	unsigned trials;     /* of each of its cells; 0: as the experiment says */
+	const char **levels; /* names of the factors' levels that it is made of, or of the design
+					      that it is a point of; NULL-ended */
+	const struct factor_value *values; /* of those levels that have a `value`, or of the design's factors;
+					      name NULL ends them */
 	const struct experiment *variant;  /* the experiment in its network */
 	struct link_shape *links;          /* variant->topology->links_count entries */
 	const struct conf_node **changes;  /* lists of `changes`, NULL-ended, or NULL */
@@ -142,6 +154,13 @@ struct experiment {
 	size_t services_count;
 	struct configuration *configurations;
 	size_t configurations_count;
+	const struct design_factor *design_factors;
+	size_t design_factors_count;
+	const double *design_marks; /* values of the primary measure below which the points are counted */
+	size_t design_marks_count;
+	const char **designs;        /* their files, beside the experiment's; NULL-ended, or NULL */
+	struct design_point *points; /* each is a configuration: the first ones, in this order */
+	size_t points_count;
 	struct draft *drafts; /* of configurations, while the file is read */
 	struct procedure *procedures;
 	size_t procedures_count;

@@ -1,7 +1,7 @@
 /* Experiment, its base: `base: FILE` (beside the file) makes an experiment a variation of another. Mappings
  * are merged key by key, what the variation says wins; lists and values are replaced whole, and so are
- * `configurations` and `factors`, which are what a variation varies: either replaces both. Every node keeps
- * its own file and line. */
+ * `configurations` and `factors`, which are what a variation varies: either replaces both, and a design. A
+ * `design` replaces both, and is merged with the base's. Every node keeps its own file and line. */
 #include "harness/experiment/experiment_internal.h"
 
 #include "lib/base/error.h"
@@ -27,9 +27,14 @@ void tree_append(struct conf_node *map, struct conf_node ***tail, struct conf_no
 	map->children++;
 }
 
+static bool is_design(const char *key)
+{
+	return strcmp(key, "design") == 0;
+}
+
 static bool varies(const char *key)
 {
-	return strcmp(key, "configurations") == 0 || strcmp(key, "factors") == 0;
+	return strcmp(key, "configurations") == 0 || strcmp(key, "factors") == 0 || is_design(key);
 }
 
 /* The base's keys in their order, then the variation's own. */
@@ -46,13 +51,14 @@ static struct conf_node *merge(struct pool *pool, const struct conf_node *base, 
 	for (const struct conf_node *one = base->first; one; one = one->next) {
 		const struct conf_node *own = conf_child(over, one->key);
 		bool varied = !base->parent && !base->key && varies(one->key);
-		bool replaced = conf_child(over, "configurations") || conf_child(over, "factors");
+		bool replaced = conf_child(over, "configurations") || conf_child(over, "factors") ||
+				conf_child(over, "design");
 		if (varied && replaced && !own)
 			continue;
 		tree_append(merged, &tail,
-			varied && own ? tree_copy(pool, own)
-			: own         ? merge(pool, one, own)
-				      : tree_copy(pool, one));
+			varied && own && !is_design(one->key) ? tree_copy(pool, own)
+			: own                                 ? merge(pool, one, own)
+							      : tree_copy(pool, one));
 	}
 	for (const struct conf_node *one = conf_first(over); one; one = one->next)
 		if (!conf_child(base, one->key))

@@ -4,6 +4,8 @@
  * ("symmetric-loss-1"; a level called `plain` leaves no trace). What a listed configuration of the same name
  * says comes on top.
  *
+ * The points of a design (experiment_design.c) come first, then what is listed.
+ *
  * First every configuration gets its name, its levels and its parameters of the topology; when the rest of the
  * experiment is read, each finds its variant, and what its parts say of links, settings and changes is read there. */
 #include "harness/experiment/experiment_internal.h"
@@ -19,7 +21,8 @@ static const char *const keys[] = {
 
 /* What a configuration is made of, in this order; places in the document, since each variant has its own. */
 struct part {
-	const char *section, *first, *second; /* factors FACTOR LEVEL, or configurations NAME */
+	const char *section, *first,
+		*second; /* factors FACTOR LEVEL, design points NAME, or configurations NAME */
 };
 
 struct draft { /* of a configuration, beside it */
@@ -168,6 +171,22 @@ static int multiply(struct experiment *e, const struct conf_node *map, char **er
 	return 0;
 }
 
+static int add_points(struct experiment *e, char **error)
+{
+	const struct conf_node *item = conf_first(conf_child(conf_child(e->root, "design"), "points"));
+	for (size_t i = 0; item; i++, item = item->next) {
+		const struct design_point *point = &e->points[i];
+		struct configuration *c = add(e, item->key, item, 1);
+		struct part where = {"design", "points", item->key};
+		c->levels[0] = point->design;
+		if (draft_part(e, c, draft_of(e, c), where, item, error) < 0)
+			return -1;
+		for (size_t f = 0; f < e->design_factors_count; f++)
+			add_value(e, c, e->design_factors[f].name, point->values[f]);
+	}
+	return 0;
+}
+
 int read_configurations(struct experiment *e, const struct conf_node *root, char **error)
 {
 	const struct conf_node *map = conf_child(root, "configurations"),
@@ -175,11 +194,12 @@ int read_configurations(struct experiment *e, const struct conf_node *root, char
 	size_t product, listed = map ? map->children : 0;
 	if ((map && conf_expect(map, CONF_MAPPING, error) < 0) || check_factors(factors, &product, error) < 0)
 		return -1;
-	if (product + listed == 0)
+	size_t total = product + listed + e->points_count;
+	if (total == 0)
 		return conf_error(root, error, "no configurations; add `configurations: {NAME: {}}`");
-	e->configurations = pool_alloc(e->pool, product + listed, sizeof *e->configurations);
-	e->drafts = pool_alloc(e->pool, product + listed, sizeof *e->drafts);
-	if (multiply(e, factors, error) < 0)
+	e->configurations = pool_alloc(e->pool, total, sizeof *e->configurations);
+	e->drafts = pool_alloc(e->pool, total, sizeof *e->drafts);
+	if (add_points(e, error) < 0 || multiply(e, factors, error) < 0)
 		return -1;
 	for (const struct conf_node *item = conf_first(map); item; item = item->next) {
 		struct configuration *c = find(e, item->key);

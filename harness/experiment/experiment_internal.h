@@ -17,6 +17,10 @@ int expand_document(struct experiment *e, char **error);
 /* The name that a replicated block had before `each`; its own, where there was none. `at`: its mapping. */
 const char *expanded_group(const struct conf_node *at, const char *name);
 
+/* experiment_design.c: puts the points of `design` into root as {design: {points: {NAME: CONFIGURATION}}}; sets
+ * design_factors, designs and points. */
+int expand_design(struct experiment *e, char **error);
+
 /* experiment_network.c: what surrounds the programs. */
 /* `topology`: NAME, or {name: NAME, PARAMETER: VALUE, ...}; `parameters`: others, on top; may be NULL. Sets topology,
  * topology_file and parameters. */

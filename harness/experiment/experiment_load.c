@@ -161,8 +161,8 @@ static int read_head(struct experiment *e, const struct conf_node *root, char **
 	static const char *const keys[] = {"experiment", "base", "title", "source", "topology", "backend",
 		"clock", "cpu", "trials", "jobs", "retries", "seed", "trial_limit", "host", "services",
 		"requires", "files", "setup", "settings", "congestion", "links", "changes", "configurations",
-		"factors", "captures", "preparations", "daemons", "workloads", "measures", "primary", "agree",
-		"procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
+		"factors", "design", "captures", "preparations", "daemons", "workloads", "measures",
+		"primary", "agree", "procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *clock;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
@@ -229,7 +229,10 @@ static int read_all(struct experiment *e, char **error)
 
 static int read_network(struct experiment *e, const char *project, json_t *parameters, char **error)
 {
-	return read_topology(e, project, parameters, error) < 0 || expand_document(e, error) < 0 ? -1 : 0;
+	return read_topology(e, project, parameters, error) < 0 || expand_document(e, error) < 0 ||
+			       expand_design(e, error) < 0
+		       ? -1
+		       : 0;
 }
 
 static struct experiment *new_experiment(const char *path)

@@ -3,9 +3,12 @@
 
 #include "lib/base/draw.h"
 #include "lib/base/error.h"
+#include "lib/base/units.h"
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SLICES_MAX 100000
 
 uint64_t plan_mix(uint64_t x)
 {
@@ -120,6 +123,41 @@ static void shuffle(struct plan *plan, uint64_t seed)
 	}
 }
 
+int plan_slice(const char *text, struct selection *s)
+{
+	int64_t slice, slices;
+	const char *slash = strchr(text, '/');
+	char first[16];
+	if (!slash || slash - text >= (long)sizeof first)
+		return -1;
+	memcpy(first, text, (size_t)(slash - text));
+	first[slash - text] = 0;
+	if (unit_integer(first, &slice) < 0 || unit_integer(slash + 1, &slices) < 0 || slice < 0 ||
+		slices < 1 || slices > SLICES_MAX || slice >= slices)
+		return -1;
+	s->slice = (unsigned)slice;
+	s->slices = (unsigned)slices;
+	return 0;
+}
+
+/* Leaves the trials of every slices-th configuration among those chosen, in their order. */
+static int cut(struct plan *plan, const struct experiment *e, const struct selection *s,
+	const bool *configurations, char **error)
+{
+	size_t *place = calloc(e->configurations_count + 1, sizeof *place), chosen = 0, kept = 0;
+	for (size_t c = 0; c < e->configurations_count; c++)
+		if (configurations[c])
+			place[c] = chosen++;
+	for (size_t i = 0; i < plan->count; i++)
+		if (place[plan->trials[i].configuration] % s->slices == s->slice)
+			plan->trials[kept++] = plan->trials[i];
+	plan->count = kept;
+	free(place);
+	return kept ? 0
+		    : error_set(error, "slice %u of %u is empty: there are %zu configurations", s->slice,
+			      s->slices, chosen);
+}
+
 int plan_make(struct plan *plan, const struct experiment *e, const struct selection *s, char **error)
 {
 	bool *configurations = calloc(e->configurations_count + 1, sizeof *configurations);
@@ -129,6 +167,8 @@ int plan_make(struct plan *plan, const struct experiment *e, const struct select
 	if (result == 0) {
 		fill(plan, e, s, configurations, procedures);
 		shuffle(plan, s->seed);
+		if (s->slices)
+			result = cut(plan, e, s, configurations, error);
 	}
 	free(configurations);
 	free(procedures);

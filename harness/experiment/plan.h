@@ -22,6 +22,8 @@ struct selection {
 	const char *procedures;     /* likewise; NULL: those that are not optional */
 	unsigned trials;            /* a cell; 0: as the configuration or the experiment says */
 	uint64_t seed;
+	unsigned slice, slices; /* only that part of the plan: every slices-th configuration of those chosen,
+				   from the slice-th (from 0) on, with all of its trials; slices 0: all of it */
 };
 
 struct plan {
@@ -29,10 +31,12 @@ struct plan {
 	size_t count;
 };
 
-/* Makes the plan: every cell as often as asked, in an order shuffled by the seed. A pattern that matches
- * nothing is an error that lists the names. */
+/* Makes the plan: every cell as often as asked, in an order shuffled by the seed; a slice keeps that order. A pattern
+ * that matches nothing is an error that lists the names, a slice without a configuration one too. */
 int plan_make(struct plan *plan, const struct experiment *experiment, const struct selection *selection,
 	char **error);
+/* "K/N", K from 0 to N - 1. -1: it is not. */
+int plan_slice(const char *text, struct selection *selection);
 /* How many trials a cell of that configuration has. */
 unsigned plan_trials(
 	const struct experiment *experiment, const struct selection *selection, size_t configuration);

@@ -184,5 +184,7 @@ json_t *proof_json(const struct proof *p)
 		p->max_us);
 	if (!p->kept)
 		json_object_set_new(json, "why", json_string(p->why));
+	if (p->earlier)
+		json_object_set_new(json, "earlier", json_true());
 	return json;
 }

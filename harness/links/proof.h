@@ -11,6 +11,7 @@ struct proof {
 	struct shape shape;
 	unsigned attempts; /* 0: not tried yet */
 	bool kept;
+	bool earlier;  /* by an earlier run (kept.h) */
 	char why[200]; /* not kept: what was wrong */
 	uint32_t packets, lost, reordered;
 	/* How much later than the model says the packets arrived, net of what a bare way takes. */

@@ -2,6 +2,7 @@
  * one bare pair beside them, whose median is what the way takes by itself. */
 #include "harness/links/prove.h"
 
+#include "harness/links/kept.h"
 #include "harness/links/shape.h"
 #include "harness/machine/sandbox.h"
 #include "lib/base/clock.h"
@@ -328,8 +329,10 @@ int proofs_run(struct proofs *proofs, char **error)
 	int result = 0;
 	if (bench == MAP_FAILED)
 		return error_set(error, "memory for trying the links' settings: %s", strerror(errno));
+	kept_recall(proofs, KEPT_FILE);
 	for (unsigned attempt = 0; result == 0 && attempt < ATTEMPTS; attempt++)
 		result = run_attempt(proofs, bench, attempt, error);
 	munmap(bench, sizeof *bench);
+	kept_add(proofs, KEPT_FILE);
 	return result;
 }

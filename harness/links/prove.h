@@ -10,7 +10,7 @@
 /* Chooses back ends for these links as shape_choose does, and keeps in mind what is to be tried of that. */
 int proofs_add(struct proofs *proofs, const struct topology *topology, const struct link_shape *links,
 	const char *wanted, char **error);
-/* Tries what was added since; side by side, so that many settings take little longer than one. What fails,
+/* Tries what was added since, but for what an earlier run of this boot has proved (kept.h); side by side, so that many settings take little longer than one. What fails,
  * or cannot be installed, is tried up to three times more before it counts. -1 and *error when nothing could
  * be tried. */
 int proofs_run(struct proofs *proofs, char **error);

@@ -13,7 +13,7 @@
 #include "harness/links/wheel_protocol.h"
 #include <linux/bpf.h>
 
-#define WHEEL_QUEUE 4096    /* a power of two: the longest queue in packets */
+#define WHEEL_QUEUE 32768   /* a power of two: the longest queue in packets */
 #define WHEEL_MAJOR 0x10000 /* handle of the root discipline, 1: */
 #define WHEEL_CLASS 2       /* minor number of the class */
 /* What an idle class saves up, in ticks of 64 ns. When the machine stands still for longer, account and time

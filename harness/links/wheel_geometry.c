@@ -19,7 +19,7 @@ const char *wheel_refuses(const struct shape *shape)
 	if (shape->rate_bps && !shape->queue_packets)
 		return "the wheel needs a queue limit where there is a rate";
 	if (shape->queue_packets > WHEEL_QUEUE)
-		return "the wheel's longest queue is 4096 packets";
+		return "the wheel's longest queue is 32768 packets";
 	if (wheel_horizon_ns(shape) + WHEEL_CREDIT_NS > (int64_t)PRICES * UNIT_MAX_NS)
 		return "the wheel holds a packet for at most 4.9 s, its wait in a full queue included";
 	return NULL;

@@ -405,7 +405,7 @@ static void plot_cdf(FILE *script, const json_t *figure)
 	if (json_is_true(json_object_get(figure, "log")))
 		fputs("set logscale x\n", script);
 	set_axis(script, "xlabel", text(figure, "axis"));
-	set_axis(script, "ylabel", "part of the samples");
+	set_axis(script, "ylabel", *text(figure, "part") ? text(figure, "part") : "part of the samples");
 	fputs("plot ", script);
 	json_array_foreach(curves, i, curve)
 		if (banded && banded[i])
@@ -427,13 +427,54 @@ static size_t draw_cdf(struct figures *figures, const json_t *figure)
 	return index;
 }
 
+/* ---- dots */
+
+static void plot_scatter(FILE *script, const json_t *figure)
+{
+	const json_t *series = json_object_get(figure, "series"), *one, *point;
+	size_t i, k;
+
+	json_array_foreach(series, i, one) {
+		fprintf(script, "$s%zu << EOD\n", i);
+		json_array_foreach(json_object_get(one, "points"), k, point)
+			fprintf(script, "%.9g %.9g\n", item(point, 0), item(point, 1));
+		fputs("EOD\n", script);
+	}
+	fputs("set border 3\nset tics nomirror\nset format x '%g'\n"
+	      "set grid xtics ytics linetype 1 linecolor rgb '" FIGURE_GRID "'\n"
+	      "set key on outside center top horizontal samplen 2\n",
+		script);
+	set_axis(script, "xlabel", text(figure, "axis"));
+	set_axis(script, "ylabel", text(figure, "axis_y"));
+	fputs("plot ", script);
+	json_array_foreach(series, i, one) {
+		fprintf(script,
+			"%s$s%zu using 1:2 with points pointtype %zu pointsize 0.4 linecolor rgb '%s' title ",
+			i ? ", " : "", i, 5 + 2 * (i / FIGURE_COLOURS % 4 + 1), FIGURE_SERIES(i));
+		figures_text(script, text(one, "name"));
+	}
+	fputc('\n', script);
+}
+
+static size_t draw_scatter(struct figures *figures, const json_t *figure)
+{
+	const json_t *first = json_array_get(json_object_get(figure, "series"), 0);
+	size_t index = FIGURE_NONE;
+	FILE *script;
+
+	if (json_array_size(json_object_get(first, "points")) &&
+		(script = begin(figures, figure, 260, &index)))
+		plot_scatter(script, figure);
+	return index;
+}
+
 size_t draw_figure(struct figures *figures, const json_t *figure)
 {
 	static const struct {
 		const char *kind;
 		size_t (*draw)(struct figures *figures, const json_t *figure);
 	} kinds[] = {{"boxes", draw_boxes}, {"intervals", draw_intervals}, {"series", draw_series},
-		{"cdf", draw_cdf}};
+		{"cdf", draw_cdf}, {"scatter", draw_scatter}};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kinds[i].kind, text(figure, "kind")) == 0)

@@ -8,7 +8,8 @@
  *              zero is always in sight
  *   series     step_s, band, lines: [{name, points: [[middle, low, high], ...]}]: throughput over time, a point per step
  *   cdf        axis, log, curves: [{name, points: [[part, value, low, high], ...]}]: the part of the samples that is at
- *              most a value, with a band where both ends of the interval are known
+ *              most a value, with a band where both ends of the interval are known; part: what the parts are of
+ *   scatter    axis, axis_y, series: [{name, points: [[x, y], ...]}]: dots
  *
  * A number that is null is left out. */
 #ifndef LIQUIDNET_DRAWINGS_H

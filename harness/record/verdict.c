@@ -13,11 +13,19 @@ json_t *verdict_record(
 	time_t now = time(NULL);
 	struct tm utc;
 	strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-	return json_pack("{s:i, s:s, s:s, s:i, s:i, s:I, s:s, s:[], s:s, s:{}, s:[]}", "trial", (int)number,
-		"configuration", e->configurations[planned->configuration].name, "procedure",
+	json_t *record = json_pack("{s:i, s:s, s:s, s:i, s:i, s:I, s:s, s:[], s:s, s:{}, s:[]}", "trial",
+		(int)number, "configuration", e->configurations[planned->configuration].name, "procedure",
 		e->procedures[planned->procedure].name, "repeat", (int)planned->repeat, "attempt",
 		(int)attempt, "seed", (json_int_t)planned->seed, "status", "valid", "reasons", "started",
 		started, "measures", "subflows");
+	json_t *factors = json_object();
+	const struct factor_value *value = e->configurations[planned->configuration].values;
+	for (; value && value->name; value++)
+		json_object_set_new(factors, value->name, json_real(value->value));
+	if (json_object_size(factors))
+		json_object_set(record, "factors", factors);
+	json_decref(factors);
+	return record;
 }
 
 void verdict_judge(json_t *record, const char *status, const char *format, ...)

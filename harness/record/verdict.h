@@ -6,8 +6,8 @@
 #include "harness/experiment/plan.h"
 #include <jansson.h>
 
-/* A record with what is known before anything ran: which trial it is, and when it began; status "valid", no
- * reasons. `number` is the trial's in its run, `attempt` counts from 1. The caller owns it. */
+/* A record with what is known before anything ran: which trial it is, the values of its factors, and when it began;
+ * status "valid", no reasons. `number` is the trial's in its run, `attempt` counts from 1. The caller owns it. */
 json_t *verdict_record(const struct experiment *experiment, const struct planned *planned, unsigned number,
 	unsigned attempt);
 

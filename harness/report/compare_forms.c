@@ -1,4 +1,5 @@
 /* Compare, its forms: tables for a terminal, CSV, and a page. */
+#include "harness/cells/distribution.h"
 #include "harness/page/table.h"
 #include "harness/page/text.h"
 #include "harness/report/compare.h"
@@ -50,6 +51,75 @@ static void print_empty(const struct compared *c, FILE *out)
 	json_decref(list);
 }
 
+/* Of a design: the procedures that both runs have, point by point: [{procedure, n, difference, p, worse, better}]. */
+static json_t *design_pairs(const struct compared *c)
+{
+	const struct experiment *a = c->a->experiment, *b = c->b->experiment;
+	struct pool *pool = pool_new();
+	json_t *list = json_array();
+
+	for (size_t p = 0; a->points_count && b->points_count && p < a->procedures_count; p++)
+		for (size_t q = 0; q < b->procedures_count; q++) {
+			if (strcmp(a->procedures[p].name, b->procedures[q].name))
+				continue;
+			struct distribution of_a = distribution_of(pool, c->a, p, NULL),
+					    of_b = distribution_of(pool, c->b, q, NULL);
+			struct distribution_pairs pairs = distribution_compare(pool, &of_a, &of_b);
+			if (!pairs.n)
+				continue;
+			json_t *one = json_object();
+			json_object_set_new(one, "procedure", text_json(a->procedures[p].name));
+			json_object_set_new(one, "n", json_integer((json_int_t)pairs.n));
+			json_object_set_new(one, "difference", text_json_number(pairs.difference));
+			json_object_set_new(one, "p", text_json_number(pairs.p));
+			json_object_set_new(one, "worse", json_integer((json_int_t)pairs.worse));
+			json_object_set_new(one, "better", json_integer((json_int_t)pairs.better));
+			json_array_append_new(list, one);
+		}
+	pool_free(pool);
+	return list;
+}
+
+static double number_at(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static int print_pairs(const struct compared *c, FILE *out, bool color)
+{
+	static const char *const heads[] = {"points", "median B - A", "p", "worse", "better"};
+	json_t *list = design_pairs(c), *one;
+	struct table *table = table_new();
+	int result = 0;
+	size_t i;
+
+	table_column(table, "point by point", false, false);
+	for (i = 0; i < sizeof heads / sizeof *heads; i++)
+		table_column(table, heads[i], true, false);
+	json_array_foreach(list, i, one) {
+		double p = number_at(one, "p");
+		table_row(table);
+		table_cell(table, "%s", json_string_value(json_object_get(one, "procedure")));
+		table_number(table, number_at(one, "n"), 0, false);
+		table_number(table, number_at(one, "difference"), 4, true);
+		if (p < 0.001)
+			table_cell(table, "< 0.001");
+		else
+			table_number(table, p, 3, false);
+		table_number(table, number_at(one, "worse"), 0, false);
+		table_number(table, number_at(one, "better"), 0, false);
+	}
+	if (json_array_size(list)) {
+		result = table_print(table, out, color);
+		table_text(out, "  ",
+			"p: Wilcoxon's signed-rank test over the points; worse, better: points that differ by more than 0.1. --csv has every point");
+	}
+	table_free(table);
+	json_decref(list);
+	return result;
+}
+
 static void put(FILE *out, const char *before, const char *text)
 {
 	char *plain = text_plain(text);
@@ -77,6 +147,8 @@ int compare_print(const struct compared *c, FILE *out, bool color)
 	for (size_t i = 0; i < c->count; i++) {
 		const struct compared_cell *cell = &c->cells[i];
 		char text[560];
+		if (cell->a->configuration < c->a->experiment->points_count)
+			continue; /* a point of a design, which has too many for a line each */
 		if (!last || strcmp(last, cell->configuration))
 			table_group(table, last = cell->configuration);
 		table_row(table);
@@ -95,13 +167,16 @@ int compare_print(const struct compared *c, FILE *out, bool color)
 		table_number(table, cell->hedges_g, 1, true);
 		table_cell(table, "%s", word(c, cell, text));
 	}
-	int result = table_print(table, out, color);
+	int result = print_pairs(c, out, color);
+	if (result >= 0 && last)
+		result = table_print(table, out, color);
 	table_free(table);
 	print_empty(c, out);
 	if (c->only_a || c->only_b)
 		fprintf(out, "  %zu cells are only in A, %zu only in B\n", c->only_a, c->only_b);
-	table_text(out, "  ",
-		"+-: half the 95 % interval of the difference (Welch); p: two-sided; g: Hedges' effect size; same: not distinguishable at 95 %");
+	if (last)
+		table_text(out, "  ",
+			"+-: half the 95 % interval of the difference (Welch); p: two-sided; g: Hedges' effect size; same: not distinguishable at 95 %");
 	fprintf(out,
 		c->differences_count ? "\n%zu differences of environment, options and settings (A -> B)\n"
 				     : "\nEnvironment, options and settings are the same\n",
@@ -168,6 +243,9 @@ int compare_html(const struct compared *c, FILE *out)
 	json_object_set_new(page, "folder_a", text_json(c->folder_a));
 	json_object_set_new(page, "folder_b", text_json(c->folder_b));
 	json_object_set_new(page, "measure", of);
+	json_t *pairs = design_pairs(c);
+	json_object_set_new(page, "paired", json_boolean(json_array_size(pairs)));
+	json_object_set_new(page, "pairs", pairs);
 	json_object_set_new(page, "groups", groups_of(c));
 	json_object_set_new(page, "unmatched", json_boolean(c->only_a || c->only_b));
 	json_object_set_new(page, "only_a", json_integer((json_int_t)c->only_a));

@@ -29,6 +29,7 @@ LINK(verdict, "verdict.mustache")
 LINK(published, "published.mustache")
 LINK(matrix_cell, "matrix_cell.mustache")
 LINK(torn, "torn.mustache")
+LINK(design, "design.mustache")
 LINK(overheads, "overheads.mustache")
 LINK(results, "results.mustache")
 LINK(samples, "samples.mustache")
@@ -52,6 +53,7 @@ static const struct {
 	SOURCE(published, "published"),
 	SOURCE(matrix_cell, "matrix_cell"),
 	SOURCE(torn, "torn"),
+	SOURCE(design, "design"),
 	SOURCE(overheads, "overheads"),
 	SOURCE(results, "results"),
 	SOURCE(samples, "samples"),

@@ -206,6 +206,7 @@ json_t *report_make(const struct cells *cells)
 	put(report, "agreement", agreement(cells));
 	put(report, "missing", missing(cells, provenance));
 	put(report, "torn", json_boolean(cells->records.torn));
+	report_design(report, cells);
 	report_overheads(report, cells);
 	report_cells(report, cells);
 	report_samples(report, cells);

@@ -132,7 +132,8 @@ void report_distributions(json_t *report, const struct cells *cells)
 {
 	json_t *object = json_object(), *figures = json_array();
 
-	for (size_t c = 0; c < cells->experiment->configurations_count; c++) {
+	/* The points of a design have figures of their own (report_design.c). */
+	for (size_t c = cells->experiment->points_count; c < cells->experiment->configurations_count; c++) {
 		add_figure(figures, boxes(cells, c), "rows");
 		add_figure(figures, differences(cells, c), "rows");
 	}

@@ -40,6 +40,8 @@ json_t *report_overhead_figures(const struct cells *cells, bool *by_comparison);
 json_t *report_sample_figures(const struct cells *cells, size_t measure);
 void report_distributions(json_t *report, const struct cells *cells);
 void report_series(json_t *report, const struct cells *cells);
+/* report_design.c: the distribution over the points of a design; null without one. */
+void report_design(json_t *report, const struct cells *cells);
 /* report_about.c: where the numbers come from, and how to make them again. `provenance` may be NULL. */
 void report_about(json_t *report, const struct cells *cells, const json_t *provenance);
 

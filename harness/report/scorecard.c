@@ -238,23 +238,42 @@ static void result_notes(const struct page *page)
 			"*: suspect trials among those counted; !: attempts that do not count (invalid or failed)");
 }
 
+/* Those that have a cell to show; on a terminal not the points of a design, which have tables of their own. */
+static bool *shown_configurations(const struct page *page)
+{
+	const struct experiment *e = page->cells->experiment;
+	bool *shown = calloc(e->configurations_count + 1, sizeof *shown);
+	for (size_t i = 0; shown && i < page->cells->count; i++) {
+		const struct cell *cell = &page->cells->cells[i];
+		if (cell->shown && (page->markdown || cell->configuration >= e->points_count))
+			shown[cell->configuration] = true;
+	}
+	return shown;
+}
+
 static int results(const struct page *page)
 {
 	const struct experiment *experiment = page->cells->experiment;
-	struct table *table = result_columns(page);
 	char text[256];
 
+	if (!page->markdown && experiment->points_count == experiment->configurations_count)
+		return 0; /* a line per point is for the file */
+	struct table *table = result_columns(page);
 	snprintf(text, sizeof text, "%s, %s%s", cells_primary(page->cells)->name,
 		unit_text(cells_primary(page->cells)->unit),
 		cells_primary(page->cells)->less ? " (less is better)" : "");
 	scorecard_heading(page, text);
-	for (size_t i = 0; i < page->cells->count; i++) {
+	bool *shown = shown_configurations(page);
+	for (size_t i = 0; shown && i < page->cells->count; i++) {
 		const struct cell *cell = &page->cells->cells[i];
+		if (!shown[cell->configuration])
+			continue;
 		if (cell->procedure == 0)
-			scorecard_group(page, table, i / experiment->procedures_count);
+			scorecard_group(page, table, cell->configuration);
 		if (cell->shown)
 			result_row(page, table, cell);
 	}
+	free(shown);
 	if (scorecard_show(page, table) < 0)
 		return -1;
 	result_notes(page);
@@ -263,8 +282,8 @@ static int results(const struct page *page)
 
 static int everything(const struct page *page)
 {
-	if (results(page) < 0 || scorecard_quantiles(page) < 0 || scorecard_comparisons(page) < 0 ||
-		scorecard_subflows(page) < 0)
+	if (scorecard_design(page) < 0 || results(page) < 0 || scorecard_quantiles(page) < 0 ||
+		scorecard_comparisons(page) < 0 || scorecard_subflows(page) < 0)
 		return -1;
 	scorecard_remarks(page);
 	return 0;

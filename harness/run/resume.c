@@ -37,6 +37,9 @@ int resume_options(struct run_options *o, const json_t *provenance, const char *
 	o->selection.configurations = text(run, "only");
 	o->selection.procedures = text(run, "procedures");
 	o->selection.trials = (unsigned)json_integer_value(json_object_get(run, "trials"));
+	const json_t *slice = json_object_get(run, "slice");
+	o->selection.slice = (unsigned)json_integer_value(json_object_get(slice, "number"));
+	o->selection.slices = (unsigned)json_integer_value(json_object_get(slice, "of"));
 	o->seed = json_integer_value(json_object_get(run, "seed"));
 	o->backend = text(run, "backend");
 	o->clock = text(run, "clock");
@@ -61,6 +64,9 @@ static int check_options(const struct run_options *given, const struct run_optio
 		differs = "--procedures";
 	if (given->selection.trials && given->selection.trials != then->selection.trials)
 		differs = "--trials";
+	if (given->selection.slices && (given->selection.slices != then->selection.slices ||
+					       given->selection.slice != then->selection.slice))
+		differs = "--slice";
 	if (given->seed >= 0 && given->seed != then->seed)
 		differs = "--seed";
 	if (other_text(given->backend, then->backend))
@@ -127,8 +133,8 @@ static json_t *what_binds(const json_t *environment)
 	return copy;
 }
 
-static int check_environment(const struct experiment *e, const struct run_options *then,
-	const json_t *provenance, char **error)
+static int check_environment(
+	const struct experiment *e, const struct run_options *then, const json_t *provenance, char **error)
 {
 	json_t *environment = executor_of(run_clock(then, e))->environment(e, NULL, error);
 	if (!environment)

@@ -45,6 +45,20 @@ enum trial_clock run_clock(const struct run_options *o, const struct experiment 
 	return clock;
 }
 
+/* Why a configuration's links find no back end; of a design, its point and how many share the fault. */
+static int name_fault(const struct experiment *e, const struct configuration *c, const char *backend,
+	struct proofs *proofs, const char *reason, char **error)
+{
+	size_t index = (size_t)(c - e->configurations), more = 0;
+	if (index >= e->points_count)
+		return conf_error(c->at, error, "%s", reason);
+	for (size_t i = 0; i < e->points_count; i++)
+		more += proofs_add(proofs, e->configurations[i].variant->topology, e->configurations[i].links,
+				backend, NULL) < 0;
+	return conf_error(c->at, error, "point %s (%s): %s; so it is at %zu of the design's %zu points",
+		c->name, c->title ? c->title : "", reason, more, e->points_count);
+}
+
 /* Every link of every configuration that the plan uses must find a back end, given what was proved so far. */
 static int check_links(const struct experiment *e, const struct plan *plan, const char *backend,
 	struct proofs *proofs, char **error)
@@ -58,7 +72,7 @@ static int check_links(const struct experiment *e, const struct plan *plan, cons
 		checked[plan->trials[i].configuration] = true;
 		char *reason = NULL;
 		if (proofs_add(proofs, c->variant->topology, c->links, backend, &reason) < 0)
-			result = conf_error(c->at, error, "%s", reason);
+			result = name_fault(e, c, backend, proofs, reason, error);
 		free(reason);
 	}
 	free(checked);
@@ -134,10 +148,15 @@ static struct until *stopping_rule(
 /* How to start the same run again; resume_options reads it. */
 static json_t *run_options_json(const struct run_options *o)
 {
-	return json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:s, s:f, s:I}", "only", o->selection.configurations,
-		"procedures", o->selection.procedures, "trials", (json_int_t)o->selection.trials, "seed",
-		(json_int_t)o->seed, "backend", o->backend, "clock", o->clock, "until", o->until, "jobs",
-		(json_int_t)o->jobs);
+	json_t *run = json_pack("{s:s?, s:s?, s:I, s:I, s:s, s:s, s:f, s:I}", "only",
+		o->selection.configurations, "procedures", o->selection.procedures, "trials",
+		(json_int_t)o->selection.trials, "seed", (json_int_t)o->seed, "backend", o->backend, "clock",
+		o->clock, "until", o->until, "jobs", (json_int_t)o->jobs);
+	if (o->selection.slices)
+		json_object_set_new(run, "slice",
+			json_pack("{s:i, s:i}", "number", (int)o->selection.slice, "of",
+				(int)o->selection.slices));
+	return run;
 }
 
 static json_t *command_line(const struct run_options *o)

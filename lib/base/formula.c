@@ -82,12 +82,26 @@ static double exponential(const double *x, size_t n)
 	return exp(x[0]);
 }
 
+/* How much of several paths is used, from -1 to 1: 0 is what the best one could carry alone, 1 what all could. D. Kaspar,
+ * thesis, Oslo 2011; Trilogy2 D1.1, section 2.1.1.3.1. x: the goodput, then each path's capacity. */
+static double benefit(const double *x, size_t n)
+{
+	double best = most(x + 1, n - 1), sum = 0;
+	for (size_t i = 1; i < n; i++)
+		sum += x[i];
+	if (x[0] < best)
+		return best > 0 ? (x[0] - best) / best : NAN;
+	return sum > best ? (x[0] - best) / (sum - best) : NAN;
+}
+
 static const struct {
 	const char *name;
-	bool many; /* any number of arguments; else one */
+	size_t least; /* how many arguments it takes at least */
+	bool many;    /* and any number of more */
 	double (*value)(const double *arguments, size_t count);
-} functions[] = {{"min", true, least}, {"max", true, most}, {"abs", false, absolute}, {"sqrt", false, root},
-	{"log", false, natural}, {"log10", false, decimal}, {"exp", false, exponential}};
+} functions[] = {{"min", 1, true, least}, {"max", 1, true, most}, {"abs", 1, false, absolute},
+	{"sqrt", 1, false, root}, {"log", 1, false, natural}, {"log10", 1, false, decimal},
+	{"exp", 1, false, exponential}, {"benefit", 2, true, benefit}};
 
 static int fail(struct parser *p, const char *what)
 {
@@ -141,8 +155,10 @@ static int call(struct parser *p, size_t function)
 	} while (accept(p, ','));
 	if (!accept(p, ')'))
 		return fail(p, "a `)` is missing");
-	if (arguments != 1 && !functions[function].many)
-		return fail(p, "the function before this takes one argument");
+	if (arguments < functions[function].least ||
+		(arguments > functions[function].least && !functions[function].many))
+		return fail(p, functions[function].many ? "the function before this takes more arguments"
+							: "the function before this takes one argument");
 	return emit(p, (struct step){.kind = CALL, .function = function, .arguments = arguments},
 		1 - (int)arguments);
 }
@@ -161,7 +177,7 @@ static int word(struct parser *p)
 		if (strcmp(functions[i].name, name) == 0)
 			return call(p, i);
 	p->at = began;
-	return fail(p, "no such function; there are min, max, abs, sqrt, log, log10 and exp");
+	return fail(p, "no such function; there are min, max, abs, sqrt, log, log10, exp and benefit");
 }
 
 static int primary(struct parser *p)

@@ -1,6 +1,8 @@
 /* Formulas: arithmetic over named numbers, as experiments write it: "(receiver - sender) / rate * 100". Names are
  * letters, digits, _, . and -; a - between names needs blanks around it. Operators + - * / ^ and parentheses;
- * functions min, max (any number of arguments), abs, sqrt, log, log10, exp. Pure. */
+ * functions min, max (any number of arguments), abs, sqrt, log, log10, exp, and
+ * benefit(goodput, capacity, ...): (goodput - best) / (sum - best) from the best capacity on, (goodput - best) / best below
+ * it. Pure. */
 #ifndef LIQUIDNET_FORMULA_H
 #define LIQUIDNET_FORMULA_H
 

@@ -8,11 +8,14 @@
 #include "lib/link/trace.h"
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LONGEST (60 * NS_PER_S)
 #define RATE_MAX 100000000000
+#define FRAME_BITS (8 * 1514) /* of the largest packet of a network of 1500 bytes, with its Ethernet header */
+#define QUEUE_MAX 1000000
 #define CODEL_TARGET (5 * NS_PER_MS) /* RFC 8289, section 4.2 and 4.3 */
 #define CODEL_INTERVAL (100 * NS_PER_MS)
 
@@ -123,12 +126,14 @@ static int read_loss(const struct conf_node *map, struct shape *shape, char **er
 
 static int read_queue_mapping(const struct conf_node *node, struct shape *shape, char **error)
 {
-	static const char *const keys[] = {
-		"packets", "bytes", "discipline", "target", "interval", "ecn", "mark_beyond", NULL};
+	static const char *const keys[] = {"packets", "delay", "at_least", "bytes", "discipline", "target",
+		"interval", "ecn", "mark_beyond", NULL};
 	int discipline = QUEUE_DROP_TAIL;
-	int64_t packets, mark;
+	int64_t packets, least, mark;
 	if (conf_only(node, keys, error) < 0 ||
-		conf_integer(node, "packets", 1, 1000000, 0, &packets, error) < 0 ||
+		conf_integer(node, "packets", 1, QUEUE_MAX, 0, &packets, error) < 0 ||
+		conf_duration(node, "delay", 0, LONGEST, 0, &shape->queue_delay_ns, error) < 0 ||
+		conf_integer(node, "at_least", 1, QUEUE_MAX, 1, &least, error) < 0 ||
 		read_size(node, "bytes", &shape->queue_bytes, error) < 0 ||
 		conf_word(node, "discipline", queue_names, discipline, &discipline, error) < 0 ||
 		conf_duration(node, "target", NS_PER_US, NS_PER_S, CODEL_TARGET, &shape->codel_target_ns,
@@ -136,8 +141,15 @@ static int read_queue_mapping(const struct conf_node *node, struct shape *shape,
 		conf_duration(node, "interval", NS_PER_US, 10 * NS_PER_S, CODEL_INTERVAL,
 			&shape->codel_interval_ns, error) < 0 ||
 		conf_bool(node, "ecn", false, &shape->ecn, error) < 0 ||
-		conf_integer(node, "mark_beyond", 1, 1000000, 0, &mark, error) < 0)
+		conf_integer(node, "mark_beyond", 1, QUEUE_MAX, 0, &mark, error) < 0)
 		return -1;
+	bool timed = conf_child(node, "delay");
+	if (timed && conf_child(node, "packets"))
+		return conf_error(node, error, "a queue has a number of packets or a delay, not both");
+	if (conf_child(node, "at_least") && !timed)
+		return conf_error(conf_child(node, "at_least"), error,
+			"`at_least` is of a queue with a delay; write packets, or add the delay");
+	shape->queue_least = timed ? (uint32_t)least : 0;
 	shape->queue_packets = (uint32_t)packets;
 	shape->ecn_packets = (uint32_t)mark;
 	shape->queue = (enum shape_queue)discipline;
@@ -159,18 +171,30 @@ static int read_queue(const struct conf_node *map, struct shape *shape, char **e
 	int64_t packets;
 	if (node) {
 		shape->queue = QUEUE_DROP_TAIL;
-		shape->queue_packets = shape->ecn_packets = 0;
+		shape->queue_packets = shape->ecn_packets = shape->queue_least = 0;
+		shape->queue_delay_ns = 0;
 		shape->codel_target_ns = shape->codel_interval_ns = 0;
 		shape->ecn = false;
 		if (node->type == CONF_MAPPING && read_queue_mapping(node, shape, error) < 0)
 			return -1;
 		if (node->type != CONF_MAPPING) {
-			if (conf_integer(map, "queue", 1, 1000000, 0, &packets, error) < 0)
+			if (conf_integer(map, "queue", 1, QUEUE_MAX, 0, &packets, error) < 0)
 				return -1;
 			shape->queue_packets = (uint32_t)packets;
 		}
 	}
 	return read_size(map, "queue_bytes", &shape->queue_bytes, error);
+}
+
+/* As many packets as wait for queue_delay_ns. */
+static void fit_queue(struct shape *shape)
+{
+	if (shape->queue_least == 0 || !shape->rate_bps)
+		return;
+	double packets =
+		round((double)shape->rate_bps * (double)shape->queue_delay_ns / NS_PER_S / FRAME_BITS);
+	packets = packets < shape->queue_least ? shape->queue_least : packets;
+	shape->queue_packets = packets < QUEUE_MAX ? (uint32_t)packets : QUEUE_MAX;
 }
 
 static int read_radio(const struct conf_node *map, struct shape *shape, char **error)
@@ -272,6 +296,7 @@ int shape_read(const struct conf_node *map, struct shape *shape, char **error)
 		conf_integer(map, "seed", 0, INT64_MAX, (int64_t)shape->seed, &seed, error) < 0)
 		return -1;
 	shape->seed = (uint64_t)seed;
+	fit_queue(shape);
 	if (conf_child(map, "opportunities") && !conf_child(map, "rate"))
 		shape->rate_bps = 0;
 	if (conf_child(map, "rate") && !conf_child(map, "opportunities"))
@@ -288,6 +313,9 @@ int shape_check(const struct conf_node *map, const struct shape *shape, char **e
 	if (shape->rate_bps && *shape->opportunities)
 		return conf_error(
 			rate ? rate : map, error, "a link has a rate or delivery opportunities, not both");
+	if (shape->queue_least && !shape->rate_bps)
+		return conf_error(conf_child(map, "queue") ? conf_child(map, "queue") : map, error,
+			"a queue with a delay needs the link's rate; write rate, or packets");
 	if (*shape->medium.name && (shape->rate_bps || *shape->opportunities || *shape->radio))
 		return conf_error(conf_child(map, "medium") ? conf_child(map, "medium") : map, error,
 			"what is on a medium has its phy_rate for a rate; leave out rate, opportunities and cellular");

@@ -48,6 +48,8 @@ struct shape {
 	double duplicate, corrupt, reorder; /* shares of the packets; reorder: past the delay */
 
 	uint32_t queue_packets; /* waiting, the one being serialised included; 0: not limited */
+	int64_t queue_delay_ns; /* of a queue that is as long as a time: see shape_read */
+	uint32_t queue_least;   /* packets of such a queue at least; 0: it is none */
 	uint64_t queue_bytes;   /* likewise in wire bytes; 0: not limited */
 	enum shape_queue queue;
 	int64_t codel_target_ns, codel_interval_ns; /* RFC 8289 */
@@ -69,7 +71,8 @@ struct shape {
 
 /* What the mapping says on top of what *shape already holds (all 0: nothing). -1 and *error names file and
  * line; *shape may then be half changed. Paths are relative to the file that holds them; what they name must
- * be readable and in order. */
+ * be readable and in order. A queue that is as long as a time holds as many frames of 1514 bytes as the rate sends
+ * in it, rounded, whichever of rate and queue was said last. */
 int shape_read(const struct conf_node *map, struct shape *shape, char **error);
 /* What only the whole can tell; `map` is where its last word stands. */
 int shape_check(const struct conf_node *map, const struct shape *shape, char **error);

@@ -38,6 +38,16 @@ static void values(void **state)
 	is("-2 ^ 2", -4);
 	is("2 ^ -1", 0.5);
 	is("--a", 3);
+	is("benefit(30, 10, 20)", 1);
+	is("benefit(20, 10, 20)", 0);
+	is("benefit(25, 10, 20)", 0.5);
+	is("benefit(5, 10, 20)", -0.75);
+	is("benefit(0, 10, 20, 5)", -1);
+	is("benefit(20, 20)", NAN); /* one path: nothing to sum */
+	is("benefit(10, 20)", -0.5);
+	is("benefit(a, zero, zero)", NAN);
+	is("benefit(x, 10, 20)", NAN);
+	is("benefit(10, x, 20)", NAN);
 	is("1e3 * .5", 500);
 	is("a * rate-2.x", 30);
 	is("a - rate-2.x", -7);

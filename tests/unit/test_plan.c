@@ -2,6 +2,7 @@
 #include "harness/experiment/plan.h"
 #include "harness/run/run.h"
 #include "tests/unit/check.h"
+#include <stdlib.h>
 
 static struct configuration configurations[] = {{.name = "plain"}, {.name = "loss-1"}, {.name = "loss-5"}};
 static struct procedure procedures[] = {
@@ -168,6 +169,50 @@ static void configurations_have_their_own_number_and_levels(void **state)
 	plan_free(&plan);
 }
 
+/* The slices together are the plan: each trial once, in the plan's order, and no configuration in two of them. */
+static void slices_make_up_the_plan(void **state)
+{
+	(void)state;
+	struct plan whole = make((struct selection){.seed = 7}), slice[2];
+	size_t at[2] = {0};
+	for (unsigned k = 0; k < 2; k++)
+		slice[k] = make((struct selection){.seed = 7, .slice = k, .slices = 2});
+	assert_int_equal(slice[0].count, 24);
+	for (size_t i = 0; i < whole.count; i++) {
+		unsigned k = whole.trials[i].configuration % 2;
+		assert_memory_equal(&whole.trials[i], &slice[k].trials[at[k]++], sizeof *whole.trials);
+	}
+	assert_int_equal(at[1], slice[1].count);
+	/* Of those chosen, not of all: both losses are not in one slice. */
+	struct plan losses = make((struct selection){.configurations = "loss-*", .slice = 1, .slices = 2});
+	assert_int_equal(losses.count, 12);
+	for (size_t i = 0; i < losses.count; i++)
+		assert_int_equal(losses.trials[i].configuration, 2);
+	char *error = NULL;
+	struct plan none;
+	assert_int_equal(
+		plan_make(&none, &experiment, &(struct selection){.slice = 5, .slices = 6}, &error), -1);
+	assert_string_equal(error, "slice 5 of 6 is empty: there are 3 configurations");
+	free(error);
+	plan_free(&none);
+	plan_free(&losses);
+	plan_free(&whole);
+	plan_free(&slice[0]);
+	plan_free(&slice[1]);
+}
+
+static void slices_in_words(void **state)
+{
+	static const char *const bad[] = {
+		"", "1", "/", "1/", "/2", "2/2", "-1/2", "1/0", "a/2", "1/2/3", "00000000000000000001/2"};
+	struct selection s = {0};
+	(void)state;
+	assert_int_equal(plan_slice("3/4", &s), 0);
+	assert_true(s.slice == 3 && s.slices == 4);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(plan_slice(bad[i], &s), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +224,8 @@ int main(void)
 		cmocka_unit_test(it_resumes_from_every_prefix),
 		cmocka_unit_test(configurations_have_their_own_number_and_levels),
 		cmocka_unit_test(the_shuffle_is_fair),
+		cmocka_unit_test(slices_make_up_the_plan),
+		cmocka_unit_test(slices_in_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 
 static const uint64_t rates[] = {0, 56000, 1000000, 10000000, 33333333, 99999999, 100000000};
 static const int64_t delays[] = {0, 1000, 500000, 5000000, 50000000, 250000000, 1000000000, 5000000000};
-static const uint32_t queues[] = {1, 20, 100, 1000, 4096};
+static const uint32_t queues[] = {1, 20, 100, 1000, 4096, 32768};
 
 /* What a debt costs: the level that the program chooses, at the kernel's price. */
 static uint64_t paid_ns(const struct wheel_settings *w, const uint16_t *table, uint64_t debt)

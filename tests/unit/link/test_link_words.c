@@ -40,6 +40,27 @@ static void words_go_round(void **state)
 	}
 }
 
+/* A queue that is as long as a time follows the rate, whichever is said last, and is never shorter than at_least. */
+static void queues_as_long_as_a_time(void **state)
+{
+	(void)state;
+	struct shape shape = {0};
+	char *error = NULL;
+	read_text("{rate: 10Mbit/s, queue: {delay: 100ms, at_least: 10}}", &shape, &error);
+	assert_null(error);
+	assert_int_equal(shape.queue_packets, 83); /* 1e7 * 0.1 / 8 / 1514 = 82.56 */
+	read_text("{rate: 100kbit/s}", &shape, &error);
+	assert_int_equal(shape.queue_packets, 10);
+	read_text("{rate: 100Mbit/s, delay: 5ms}", &shape, &error);
+	assert_int_equal(shape.queue_packets, 826);
+	read_text("{queue: 50}", &shape, &error);
+	read_text("{rate: 10Mbit/s}", &shape, &error);
+	assert_int_equal(shape.queue_packets, 50);
+	read_text("{queue: {delay: 0}}", &shape, &error);
+	assert_int_equal(shape.queue_packets, 1);
+	assert_null(error);
+}
+
 /* What is said later comes on top; what is not said stays, names and traces too. */
 static void words_on_top_of_others(void **state)
 {
@@ -85,9 +106,10 @@ static void words_that_are_refused(void **state)
 	static const char *const texts[] = {"{jitter: {spread: 1ms, distribution: cauchy}}",
 		"{loss: {every: 0}}", "{loss: {every: 3, random: 1%}}",
 		"{loss: {gilbert-elliott: {to_good: 100%}}}", "{loss: {trace: /nonexistent}}",
-		"{queue: {discipline: red}}", "{queue: {discipline: drop-head, target: 5ms}}",
-		"{cellular: 9g}", "{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}",
-		"{opportunities: /dev/null}"};
+		"{queue: {discipline: red}}", "{queue: {delay: 5ms}}",
+		"{rate: 1Mbit/s, queue: {packets: 5, delay: 5ms}}", "{rate: 1Mbit/s, queue: {at_least: 5}}",
+		"{queue: {discipline: drop-head, target: 5ms}}", "{cellular: 9g}",
+		"{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}", "{opportunities: /dev/null}"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct shape shape = {0};
 		char *error = NULL;
@@ -104,6 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_go_round),
+		cmocka_unit_test(queues_as_long_as_a_time),
 		cmocka_unit_test(words_on_top_of_others),
 		cmocka_unit_test(words_that_are_refused),
 	};
