@@ -1,0 +1,2 @@
+# Choosing replicas (C3): its rules, included by the Makefile.
+$(eval $(call program,liquidnet-c3-sim,nodes/replica/sim,-pthread))
