@@ -3,7 +3,7 @@
 #define LIQUIDNET_REPLICA_LOAD_INTERNAL_H
 
 #include "nodes/replica/daemon/load.h"
-#include "nodes/replica/daemon/stream.h"
+#include "lib/net/stream.h"
 #include "nodes/replica/wire.h"
 #include "nodes/replica/zipf.h"
 

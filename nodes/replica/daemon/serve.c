@@ -8,7 +8,7 @@
 #include "lib/base/log.h"
 #include "lib/base/units.h"
 #include "nodes/replica/daemon/store.h"
-#include "nodes/replica/daemon/stream.h"
+#include "lib/net/stream.h"
 #include "nodes/replica/wire.h"
 #include <errno.h>
 #include <math.h>

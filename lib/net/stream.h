@@ -1,6 +1,6 @@
 /* One TCP connection as two buffers in an event loop. Frames are the user's. */
-#ifndef LIQUIDNET_REPLICA_STREAM_H
-#define LIQUIDNET_REPLICA_STREAM_H
+#ifndef LIQUIDNET_STREAM_H
+#define LIQUIDNET_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,9 @@ struct stream {
 	/* A connection that was begun stands; may be NULL. */
 	void (*connected)(void *owner);
 	bool connecting;
+	size_t room; /* for what has come and was not taken: more than the longest frame; STREAM_ROOM when 0 */
 };
+#define STREAM_ROOM (256u << 10)
 
 /* Takes the descriptor over (non-blocking). Set owner, take, closed before. -1: no memory; the descriptor is closed then. */
 int stream_open(struct stream *stream, sd_event *loop, int fd, bool connecting);

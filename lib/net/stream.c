@@ -1,6 +1,5 @@
-#include "nodes/replica/daemon/stream.h"
+#include "lib/net/stream.h"
 
-#include "nodes/replica/wire.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,8 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define IN_ROOM (2 * (WIRE_FRAME_MAX + 4))
 
 static void gone(struct stream *s)
 {
@@ -109,8 +106,8 @@ int stream_open(struct stream *s, sd_event *loop, int fd, bool connecting)
 	s->in_size = s->out_from = s->out_size = 0;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* an answer does not wait for the next */
 	if (!s->in) {
-		s->in_room = IN_ROOM;
-		s->in = malloc(IN_ROOM);
+		s->in_room = s->room ? s->room : STREAM_ROOM;
+		s->in = malloc(s->in_room);
 	}
 	if (!s->in || sd_event_add_io(loop, &s->source, fd,
 			      connecting ? (uint32_t)EPOLLOUT : (uint32_t)EPOLLIN, ready, s) < 0) {
