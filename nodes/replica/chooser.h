@@ -1,0 +1,96 @@
+/* One client's choice among replicas: C3 (Trilogy2 D1.4, section 3.7; Suresh et al., NSDI 2015) and what it is compared with. The client
+ * names for each request a group of servers that could serve it. It is told at once which server to send to, or the request waits
+ * in the group's own queue until one of its servers is within its rate (backpressure). Servers say with each answer how many requests wait
+ * and how long the service took.
+ *
+ * Pure: no clock, no socket. Times are nanoseconds of any clock that does not step; calls are in order of time. The daemon and the simulator share it. */
+#ifndef LIQUIDNET_REPLICA_CHOOSER_H
+#define LIQUIDNET_REPLICA_CHOOSER_H
+
+#include "nodes/replica/limiter.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CHOOSER_REPLICAS 16 /* most servers of a group */
+
+enum selection {
+	SELECT_C3,
+	SELECT_LOR,         /* least outstanding requests */
+	SELECT_ROUND_ROBIN, /* a turn per group */
+	SELECT_SNITCH,      /* Cassandra's Dynamic Snitching */
+	SELECT_RANDOM,
+	SELECT_ORACLE, /* the server that is told to be the least loaded */
+	SELECTIONS
+};
+extern const char
+	*const selection_names[SELECTIONS + 1]; /* "c3", "lor", "rr", "ds", "random", "oracle", NULL */
+
+struct chooser_settings {
+	enum selection select;
+	bool control;     /* rates are limited */
+	unsigned clients; /* w: for how many each of our outstanding requests counts */
+	double exponent;  /* b of the score: 3 */
+	double alpha;     /* weight of the newest sample in smoothed values */
+	struct limiter_settings limiter;
+	unsigned servers, groups, replicas; /* replicas: servers per group, 1..CHOOSER_REPLICAS */
+	const uint16_t *members; /* groups x replicas servers; borrowed, lives as long as the chooser */
+	uint64_t seed;
+	/* SELECT_ORACLE: the load of a server now; less is better. */
+	double (*load)(void *context, unsigned server);
+	void *context;
+};
+/* C3 as published; the caller sets servers, groups, replicas, members. */
+extern const struct chooser_settings CHOOSER_SETTINGS;
+
+struct feedback {
+	double response_ns; /* from sending to the answer */
+	double service_ns;  /* below 0: the server does not say */
+	double queue;       /* requests that waited when the answer left; below 0: the server does not say */
+};
+
+/* What is known of a server; for logs. */
+struct server_view {
+	double response_ns, service_ns, queue; /* smoothed */
+	uint32_t outstanding;
+	bool known, failed;
+	struct limiter limiter;
+};
+
+struct chooser;
+
+/* NULL: no memory. The settings are copied. */
+struct chooser *chooser_new(const struct chooser_settings *settings, int64_t now_ns);
+void chooser_free(struct chooser *chooser);
+
+/* A request: the server to send it to now, or -1: it waits. `request` is the caller's name for it. What waits in the group already goes
+ * first. */
+int chooser_ask(struct chooser *chooser, unsigned group, uint32_t request, int64_t now_ns);
+/* The next of those that waited and that may go now, and where. False: none, until chooser_wake. Groups take turns. */
+bool chooser_next(struct chooser *chooser, int64_t now_ns, uint32_t *request, unsigned *server);
+/* When chooser_next is to be asked again; INT64_MAX: nothing waits. */
+int64_t chooser_wake(const struct chooser *chooser);
+/* One more request to this server, without choice or waiting: a read repair, a retry, a write. */
+void chooser_also(struct chooser *chooser, unsigned server, int64_t now_ns);
+
+void chooser_answered(
+	struct chooser *chooser, unsigned server, const struct feedback *feedback, int64_t now_ns);
+/* A request to it will have no answer: nothing is learned. */
+void chooser_forgotten(struct chooser *chooser, unsigned server);
+/* The server is gone, with all that was outstanding: it is last in every order until it answers (neither text says what then). */
+void chooser_failed(struct chooser *chooser, unsigned server);
+/* It is there again. It is as a server of which nothing is known. */
+void chooser_returned(struct chooser *chooser, unsigned server, int64_t now_ns);
+void chooser_severity(struct chooser *chooser, unsigned server, double severity);
+
+const struct server_view *chooser_view(const struct chooser *chooser, unsigned server);
+/* Requests that had to wait, ever; that wait now. */
+uint64_t chooser_held(const struct chooser *chooser);
+uint32_t chooser_waiting(const struct chooser *chooser);
+/* A group's servers as they would be tried now. */
+void chooser_order(struct chooser *chooser, unsigned group, int64_t now_ns, unsigned order[CHOOSER_REPLICAS]);
+
+/* The score: R - T + q^b T with q = 1 + outstanding x clients + queue, in the unit of R and T. Less is better (D1.4, 3.7.6). */
+double c3_score(
+	double response, double service, double queue, double outstanding, unsigned clients, double exponent);
+
+#endif

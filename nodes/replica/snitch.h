@@ -1,0 +1,25 @@
+/* Cassandra's Dynamic Snitching, which C3 is compared with: every 100 ms each server gets a score, the median of a sample of its response
+ * times that prefers recent ones, and how long it has not answered, each beside the worst of all servers (Trilogy2 D1.4, 3.7.4;
+ * absim, DynamicSnitch). Between two scorings nothing changes, which is why herds form. Pure: the caller tells the time. */
+#ifndef LIQUIDNET_REPLICA_SNITCH_H
+#define LIQUIDNET_REPLICA_SNITCH_H
+
+#include <stdint.h>
+
+#define SNITCH_SAMPLE 100
+#define SNITCH_UPDATE_NS 100000000LL
+#define SNITCH_RESET_NS 600000000000LL
+
+struct snitch;
+
+/* NULL: no memory. */
+struct snitch *snitch_new(unsigned servers, uint64_t seed, int64_t now_ns);
+void snitch_free(struct snitch *snitch);
+void snitch_answered(struct snitch *snitch, unsigned server, double response_ns, int64_t now_ns);
+/* What the servers gossip of themselves (Cassandra: iowait of the last second): 0 to 1, and counts up to 100 times more than the rest. */
+void snitch_severity(struct snitch *snitch, unsigned server, double severity);
+/* Scores anew when it is time; then the score of a server, less is better. */
+void snitch_update(struct snitch *snitch, int64_t now_ns);
+double snitch_score(const struct snitch *snitch, unsigned server);
+
+#endif

@@ -1,0 +1,67 @@
+/* A fountain code: any number of symbols is made of K fragments, each the exclusive or of a few that its seed chooses, and a few more than K of them,
+ * whichever they are, give the fragments back. Luby's LT code (FOCS 2002) with the Robust Soliton distribution, decoded by peeling, and where peeling
+ * stops by elimination over GF(2) of as few fragments as possible (inactivation). Trilogy2 D1.1, 4.2.2.1 leaves the code open; K = 750 needs 0.95 % more symbols so.
+ * Pure: no clock, no socket. Nothing is allocated per symbol. */
+#ifndef LIQUIDNET_TREVI_FOUNTAIN_H
+#define LIQUIDNET_TREVI_FOUNTAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FOUNTAIN_FRAGMENTS (1u << 24) /* most of a code */
+#define FOUNTAIN_C 0.03
+#define FOUNTAIN_DELTA 0.5
+
+/* The distribution of degrees for K fragments; shared by any number of encoders and decoders. */
+struct fountain_code;
+
+/* Robust Soliton with these two. NULL: no memory, or not 1 <= fragments <= FOUNTAIN_FRAGMENTS. */
+struct fountain_code *fountain_code_new(uint32_t fragments, double c, double delta);
+/* Every symbol of the same degree: a bad code, for tests. */
+struct fountain_code *fountain_code_constant(uint32_t fragments, uint32_t degree);
+void fountain_code_free(struct fountain_code *code);
+uint32_t fountain_code_fragments(const struct fountain_code *code);
+double fountain_code_mean_degree(const struct fountain_code *code);
+
+/* ---- encoder ---- */
+
+struct fountain_encoder;
+
+/* Over `length` bytes in fragments of `size` bytes; the last one counts as filled up with zeros. `bytes` is borrowed. The code has
+ * (length + size - 1) / size fragments. NULL: it has not, or no memory. */
+struct fountain_encoder *fountain_encoder_new(
+	const struct fountain_code *code, const uint8_t *bytes, size_t length, uint32_t size);
+void fountain_encoder_free(struct fountain_encoder *encoder);
+/* The symbol of a seed: `size` bytes. */
+void fountain_encode(struct fountain_encoder *encoder, uint32_t seed, uint8_t *symbol);
+
+/* ---- decoder ---- */
+
+enum fountain_added {
+	FOUNTAIN_MORE,      /* more symbols are needed */
+	FOUNTAIN_DONE,      /* enough: fountain_decode gives the bytes */
+	FOUNTAIN_DUPLICATE, /* that seed was there already; nothing changed */
+	FOUNTAIN_FULL       /* 2 K + FOUNTAIN_SPARE symbols and no solution; nothing changed */
+};
+#define FOUNTAIN_SPARE 64
+
+struct fountain_decoder;
+
+/* Of symbols of `size` bytes. NULL: no memory. With `eliminate` false it peels only. */
+struct fountain_decoder *fountain_decoder_new(
+	const struct fountain_code *code, uint32_t size, bool eliminate);
+void fountain_decoder_free(struct fountain_decoder *decoder);
+/* Copies the symbol (`symbol` may be NULL where only the number of symbols that are needed is asked: nothing can be decoded then). */
+enum fountain_added fountain_add(struct fountain_decoder *decoder, uint32_t seed, const uint8_t *symbol);
+/* After FOUNTAIN_DONE: writes `length` bytes, K fragments less the filling. -1: not yet done. What symbols were wrong makes the bytes wrong: the caller has
+ * a hash. */
+int fountain_decode(struct fountain_decoder *decoder, uint8_t *bytes, size_t length);
+uint32_t fountain_symbols(const struct fountain_decoder *decoder); /* that were added */
+uint32_t fountain_inactive(
+	const struct fountain_decoder *decoder); /* fragments that elimination had to find */
+
+/* The fragments that a seed chooses, in `list` (room for K): how many. For tests. */
+uint32_t fountain_neighbours(const struct fountain_code *code, uint32_t seed, uint32_t *list);
+
+#endif

@@ -1,0 +1,171 @@
+#include "nodes/trevi/window.h"
+
+#include "lib/base/units.h"
+#include <math.h>
+#include <string.h>
+
+const struct window_settings WINDOW_SETTINGS = {
+	.least = 1,
+	.most = WINDOW_MAX,
+	.delay = 1.25,
+	.loss = 0.02,
+	.timer_min_ns = 5 * NS_PER_MS,
+	.base_ns = 10 * NS_PER_S,
+};
+
+#define FIRST 4                       /* symbols at the beginning */
+#define FIRST_TIMER (200 * NS_PER_MS) /* while no round trip is known */
+/* Below that a difference is the machine's: a round trip is only longer when it is longer by more. */
+#define NOISE (100 * NS_PER_US)
+
+enum { LABEL_OUT = 1, LABEL_GIVEN_UP, LABEL_CAME };
+
+void window_init(struct window *w, const struct window_settings *s)
+{
+	memset(w, 0, sizeof *w);
+	w->size = fmin(FIRST, s->most);
+	w->slow_start = true;
+}
+
+uint32_t window_room(const struct window *w, const struct window_settings *s)
+{
+	uint32_t size = (uint32_t)fmin(fmax(w->size, s->least), s->most);
+
+	/* Labels that are remembered must not run out either. */
+	if (w->next - w->oldest >= WINDOW_LABELS / 2)
+		return 0;
+	return size > w->outstanding ? size - w->outstanding : 0;
+}
+
+uint32_t window_ask(struct window *w, uint32_t count, int64_t now_ns)
+{
+	uint32_t first = w->next;
+
+	for (uint32_t i = 0; i < count; i++, w->next++) {
+		w->sent_ns[w->next % WINDOW_LABELS] = now_ns;
+		w->state[w->next % WINDOW_LABELS] = LABEL_OUT;
+	}
+	w->outstanding += count;
+	w->asked += count;
+	w->round_asked += count;
+	return first;
+}
+
+int64_t window_base(const struct window *w)
+{
+	int64_t a = w->base_ns[0], b = w->base_ns[1];
+
+	return !a ? b : !b ? a : a < b ? a : b;
+}
+
+int64_t window_timer(const struct window *w, const struct window_settings *s)
+{
+	if (!w->srtt_ns)
+		return FIRST_TIMER;
+	int64_t timer = w->srtt_ns + 4 * w->rttvar_ns;
+	return timer > s->timer_min_ns ? timer : s->timer_min_ns;
+}
+
+/* RFC 6298's smoothing; the base is the least of two halves, of which the older is forgotten. */
+static void sample(struct window *w, const struct window_settings *s, int64_t rtt_ns, int64_t now_ns)
+{
+	if (!w->srtt_ns) {
+		w->srtt_ns = rtt_ns;
+		w->rttvar_ns = rtt_ns / 2;
+	} else {
+		int64_t off = rtt_ns > w->srtt_ns ? rtt_ns - w->srtt_ns : w->srtt_ns - rtt_ns;
+		w->rttvar_ns += (off - w->rttvar_ns) / 4;
+		w->srtt_ns += (rtt_ns - w->srtt_ns) / 8;
+	}
+	if (now_ns - w->base_began_ns >= s->base_ns / 2) {
+		w->base_ns[1] = w->base_ns[0];
+		w->base_ns[0] = 0;
+		w->base_began_ns = now_ns;
+	}
+	if (!w->base_ns[0] || rtt_ns < w->base_ns[0])
+		w->base_ns[0] = rtt_ns;
+	if (!w->round_rtt_ns || rtt_ns < w->round_rtt_ns)
+		w->round_rtt_ns = rtt_ns;
+}
+
+static void adapt(struct window *w, const struct window_settings *s)
+{
+	double limit = s->delay * (double)window_base(w) + (double)NOISE;
+	bool queue = (double)w->round_rtt_ns > limit;
+
+	if (w->round_lost > s->loss * w->round_asked && w->round_lost > 0) {
+		w->slow_start = false;
+		w->size /= 2;
+	} else if (queue) {
+		w->slow_start = false;
+		w->size *= limit / (double)w->round_rtt_ns;
+	} else if (w->round_rtt_ns)
+		w->size += w->slow_start ? w->size : 1;
+	w->size = fmin(fmax(w->size, s->least), s->most);
+}
+
+/* A round is over when what was asked last at its beginning is settled. */
+static void settle(struct window *w, const struct window_settings *s, uint32_t label)
+{
+	while (w->oldest != w->next && w->state[w->oldest % WINDOW_LABELS] != LABEL_OUT)
+		w->oldest++;
+	if ((int32_t)(label - w->round_end) < 0)
+		return;
+	adapt(w, s);
+	w->round_end = w->next;
+	w->round_lost = w->round_asked = 0;
+	w->round_rtt_ns = 0;
+}
+
+enum window_arrival window_came(
+	struct window *w, const struct window_settings *s, uint32_t label, int64_t now_ns)
+{
+	uint32_t place = label % WINDOW_LABELS, age = w->next - label;
+
+	if (age == 0 || age > UINT32_MAX / 2) {
+		w->unasked++;
+		return WINDOW_UNASKED;
+	}
+	if (age > WINDOW_LABELS || w->state[place] == LABEL_CAME) {
+		w->duplicates++;
+		return WINDOW_DUPLICATE;
+	}
+	bool late = w->state[place] == LABEL_GIVEN_UP;
+	w->state[place] = LABEL_CAME;
+	w->came++;
+	sample(w, s, now_ns - w->sent_ns[place] > 0 ? now_ns - w->sent_ns[place] : 1, now_ns);
+	if (late) {
+		w->late++;
+		w->rttvar_ns += w->rttvar_ns / 2 + 1; /* the timer grows (D1.1, 4.2.3) */
+		return WINDOW_LATE;
+	}
+	w->outstanding--;
+	settle(w, s, label);
+	return WINDOW_NEW;
+}
+
+uint32_t window_expire(struct window *w, const struct window_settings *s, int64_t now_ns)
+{
+	int64_t before = now_ns - window_timer(w, s);
+	uint32_t count = 0, last = w->oldest;
+
+	for (uint32_t label = w->oldest; label != w->next && w->sent_ns[label % WINDOW_LABELS] <= before;
+		label++) {
+		if (w->state[label % WINDOW_LABELS] != LABEL_OUT)
+			continue;
+		w->state[label % WINDOW_LABELS] = LABEL_GIVEN_UP;
+		w->outstanding--;
+		w->lost++;
+		w->round_lost++;
+		count++;
+		last = label;
+	}
+	if (count)
+		settle(w, s, last);
+	return count;
+}
+
+int64_t window_expiry(const struct window *w, const struct window_settings *s)
+{
+	return w->outstanding ? w->sent_ns[w->oldest % WINDOW_LABELS] + window_timer(w, s) : INT64_MAX;
+}

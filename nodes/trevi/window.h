@@ -1,0 +1,62 @@
+/* A receiver's window: how many symbols it asks one sender for at a time, and which answers it believes. Trilogy2 D1.1, 4.2.3 says that it follows the round trip and
+ * what is lost, not how; chosen here: as TCP Vegas by delay, smoothly, and a half where more than 2 % is lost. Requests have running numbers, labels, which
+ * symbols bring back. Nothing is asked for again: what is lost only leaves the window. Pure: the caller tells the time, in nanoseconds. */
+#ifndef LIQUIDNET_TREVI_WINDOW_H
+#define LIQUIDNET_TREVI_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WINDOW_MAX 1024
+#define WINDOW_LABELS 8192 /* so many of the newest labels are remembered */
+
+struct window_settings {
+	double least, most;   /* symbols */
+	double delay;         /* a round trip of so many times the base is a queue */
+	double loss;          /* a share of lost requests that is no accident */
+	int64_t timer_min_ns; /* of a request */
+	int64_t base_ns;      /* the base is the least round trip of so long */
+};
+extern const struct window_settings WINDOW_SETTINGS;
+
+enum window_arrival {
+	WINDOW_NEW,       /* asked for, and here for the first time */
+	WINDOW_LATE,      /* likewise, but it had been given up: the timer was too short */
+	WINDOW_DUPLICATE, /* it was here before (or so old that nobody knows) */
+	WINDOW_UNASKED    /* nobody asked for it yet */
+};
+
+struct window {
+	double size;
+	bool slow_start;
+	uint32_t next;   /* the next label */
+	uint32_t oldest; /* no label before it is outstanding */
+	uint32_t outstanding;
+	int64_t srtt_ns, rttvar_ns;
+	int64_t base_ns[2], base_began_ns; /* of this and of the last half of settings.base_ns; 0: none */
+	/* Of this round, which ends when the label that was next at its beginning has come or was given up. */
+	uint32_t round_end, round_lost, round_asked;
+	int64_t round_rtt_ns; /* the least */
+	int64_t sent_ns[WINDOW_LABELS];
+	uint8_t state[WINDOW_LABELS];
+	uint64_t asked, came, lost, late, duplicates, unasked;
+};
+
+void window_init(struct window *window, const struct window_settings *settings);
+/* How many symbols may be asked for now. */
+uint32_t window_room(const struct window *window, const struct window_settings *settings);
+/* Asks for `count` of them, at most window_room; returns the first label, the others follow it. */
+uint32_t window_ask(struct window *window, uint32_t count, int64_t now_ns);
+/* A symbol with that label came. */
+enum window_arrival window_came(
+	struct window *window, const struct window_settings *settings, uint32_t label, int64_t now_ns);
+/* Gives up what is too old; returns how many. */
+uint32_t window_expire(struct window *window, const struct window_settings *settings, int64_t now_ns);
+/* When window_expire is to be asked again; INT64_MAX: nothing is outstanding. */
+int64_t window_expiry(const struct window *window, const struct window_settings *settings);
+/* A request is given up after so long. */
+int64_t window_timer(const struct window *window, const struct window_settings *settings);
+/* The least round trip of late; 0: none yet. */
+int64_t window_base(const struct window *window);
+
+#endif
