@@ -2,28 +2,12 @@
  * SHA-256), MP_JOIN names a token, whatever a NAT did to the addresses. Where the capture began too late for
  * either, flows belong together whose data sequence numbers do: those start anywhere in 64 bits. */
 #include "analysis/flows/state.h"
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include "lib/mptcp/keys.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* The same handshake on both sides of a NAT: what passes one takes no longer. */
 #define COPY_NS ((int64_t)1000000000)
-
-/* RFC 6824 and RFC 8684, section 3.1: the token is the first 32 bits of the key's hash, the initial data
- * sequence number the last 64. */
-static void hash_key(uint64_t key, unsigned version, uint32_t *token, uint64_t *initial)
-{
-	uint8_t wire[8], hash[EVP_MAX_MD_SIZE] = {0};
-	unsigned length = 0;
-	for (unsigned i = 0; i < 8; i++)
-		wire[i] = (uint8_t)(key >> (56 - 8 * i));
-	if (!EVP_Digest(wire, sizeof wire, hash, &length, version ? EVP_sha256() : EVP_sha1(), NULL) ||
-		length < 8)
-		length = 8;
-	*token = (uint32_t)(option_u64(hash) >> 32);
-	*initial = option_u64(hash + length - 8);
-}
 
 void mptcp_become(struct connection *connection)
 {
@@ -108,7 +92,8 @@ static void learn_key(struct tracker *tracker, struct flow *flow, unsigned side,
 		return;
 	uint32_t number;
 	uint64_t initial;
-	hash_key(key, version, &number, &initial);
+	if (!mptcp_hash_key(key, version, &number, &initial))
+		return;
 	struct token *known = token_find(&tracker->tokens, number);
 	if (known && known->connection != connection) {
 		struct connection *other = known->connection;
@@ -227,12 +212,6 @@ void mptcp_join(struct tracker *tracker, struct flow *flow, unsigned direction, 
 	}
 }
 
-static void put(uint8_t *p, uint64_t value, unsigned bytes)
-{
-	while (bytes--)
-		*p++ = (uint8_t)(value >> (8 * bytes));
-}
-
 int mptcp_join_is_authentic(const struct connection *connection, const struct flow *flow)
 {
 	const struct join *join = flow->join;
@@ -241,19 +220,14 @@ int mptcp_join_is_authentic(const struct connection *connection, const struct fl
 		return -1;
 	int result = -1;
 	for (unsigned i = 0; i < 2; i++) {
-		/* RFC 8684, section 3.2: each side's own key and number come first. */
-		uint8_t key[16], message[8], expected[EVP_MAX_MD_SIZE];
-		unsigned length = 0, own = i ^ flow->flipped;
+		uint8_t expected[MPTCP_HMAC_JOIN_ACK];
+		unsigned own = i ^ flow->flipped;
 		if (!join->has_hmac[i])
 			continue;
-		put(key, connection->key[own], 8);
-		put(key + 8, connection->key[!own], 8);
-		put(message, join->nonce[i], 4);
-		put(message + 4, join->nonce[!i], 4);
-		if (!HMAC(connection->version ? EVP_sha256() : EVP_sha1(), key, sizeof key, message,
-			    sizeof message, expected, &length))
+		if (!mptcp_hmac_join(connection->version, connection->key[own], connection->key[!own],
+			    join->nonce[i], join->nonce[!i], expected))
 			return -1;
-		if (memcmp(expected, join->hmac[i], i ? 8 : 20) != 0)
+		if (memcmp(expected, join->hmac[i], i ? MPTCP_HMAC_JOIN_SYN_ACK : MPTCP_HMAC_JOIN_ACK) != 0)
 			return 0;
 		result = 1;
 	}

@@ -17,7 +17,7 @@
 #include "analysis/flows/ranges.h"
 #include "analysis/flows/samples.h"
 #include "analysis/input/decode.h"
-#include "analysis/input/options.h"
+#include "lib/mptcp/options.h"
 #include <stddef.h>
 
 /* A multiple of 2^32, so that the lower half of a position is the wire's number less the base; far from 0, so

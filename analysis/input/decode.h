@@ -5,7 +5,7 @@
 #define LIQUIDNET_ANALYSIS_DECODE_H
 
 #include "analysis/input/capture.h"
-#include "analysis/input/options.h"
+#include "lib/mptcp/options.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
 #ifndef LIQUIDNET_DETOUR_COLLECTIVE_H
 #define LIQUIDNET_DETOUR_COLLECTIVE_H
 
-#include "nodes/detour/seal.h"
+#include "lib/detour/seal.h"
 
 #define COLLECTIVE_NAME 33         /* room for a name: 1 to 32 of a-z A-Z 0-9 - _ . */
 #define COLLECTIVE_ADDRESSES 4     /* of one detour */

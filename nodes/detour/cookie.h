@@ -5,7 +5,7 @@
 #ifndef LIQUIDNET_DETOUR_COOKIE_H
 #define LIQUIDNET_DETOUR_COOKIE_H
 
-#include "nodes/detour/message.h"
+#include "lib/detour/message.h"
 
 #define COOKIE_LIFE_NS (600 * 1000000000LL)
 

@@ -8,7 +8,7 @@
 #ifndef LIQUIDNET_DETOUR_TRAIL_H
 #define LIQUIDNET_DETOUR_TRAIL_H
 
-#include "nodes/detour/seal.h"
+#include "lib/detour/seal.h"
 #include <stdio.h>
 
 #define TRAIL_LINE 640 /* room for a line */

@@ -1,6 +1,6 @@
 /* Channels: a list of sockets; the one that was silent for longest gives way when there are very many. */
 #include "nodes/detour/client/channels.h"
-#include "nodes/detour/seal.h"
+#include "lib/detour/seal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_CLIENT_CHANNELS_H
 #define LIQUIDNET_CLIENT_CHANNELS_H
 
-#include "nodes/detour/address.h"
+#include "lib/detour/address.h"
 #include <systemd/sd-event.h>
 
 struct channels;

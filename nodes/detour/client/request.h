@@ -12,7 +12,7 @@
 #ifndef LIQUIDNET_CLIENT_REQUEST_H
 #define LIQUIDNET_CLIENT_REQUEST_H
 
-#include "nodes/detour/seal.h"
+#include "lib/detour/seal.h"
 #include "nodes/detour/wire.h"
 
 #define REQUESTS_NEVER INT64_MAX

@@ -9,7 +9,7 @@
  *   detour_load flood  DETOUR:PORT KIND RATE SECONDS [PUBLIC]            KIND: garbage, stranger, member (its name, another's key), replay FILE */
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-#include "nodes/detour/seal.h"
+#include "lib/detour/seal.h"
 #include "nodes/detour/wire.h"
 #include <errno.h>
 #include <poll.h>

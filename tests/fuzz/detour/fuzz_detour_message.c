@@ -1,7 +1,7 @@
 /* Fuzz: the content of a version 2 datagram, and its outside. What is read as a question or an answer is written as the
  * same bytes; everything else is refused by a fault that has a name. The first byte chooses. */
-#include "nodes/detour/message.h"
-#include "nodes/detour/seal.h"
+#include "lib/detour/message.h"
+#include "lib/detour/seal.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

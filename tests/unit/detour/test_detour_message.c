@@ -1,6 +1,6 @@
 /* Version 2: contents byte by byte, everything that must be refused, and the envelope around them. */
-#include "nodes/detour/message.h"
-#include "nodes/detour/seal.h"
+#include "lib/detour/message.h"
+#include "lib/detour/seal.h"
 #include "tests/unit/check.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #ifndef LIQUIDNET_DETOUR_SEAL_H
 #define LIQUIDNET_DETOUR_SEAL_H
 
-#include "nodes/detour/message.h"
+#include "lib/detour/message.h"
 
 #define SEAL_HEADER 12
 #define SEAL_NONCE 24

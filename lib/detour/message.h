@@ -1,10 +1,10 @@
-/* The detour protocol, version 2: what is inside a sealed datagram (nodes/detour/seal.h is the envelope). One question
+/* The detour protocol, version 2: what is inside a sealed datagram (lib/detour/seal.h is the envelope). One question
  * and one answer, both of MESSAGE_SIZE bytes: an answer is as long as its question, so nothing is amplified. The layout
  * is in nodes/detour/README.md. Nothing here knows of keys, sockets or mappings. */
 #ifndef LIQUIDNET_DETOUR_MESSAGE_H
 #define LIQUIDNET_DETOUR_MESSAGE_H
 
-#include "nodes/detour/address.h"
+#include "lib/detour/address.h"
 
 #define MESSAGE_VERSION 2
 #define MESSAGE_SIZE 104

@@ -1,8 +1,8 @@
 /* Options: a TCP header's options (RFC 9293, 7323, 2018) and those of Multipath TCP, v0 (RFC 6824) and v1
- * (RFC 8684). What every segment has is decoded at once; what comes a few times a connection is kept by its
- * place and decoded on demand. */
-#ifndef LIQUIDNET_ANALYSIS_OPTIONS_H
-#define LIQUIDNET_ANALYSIS_OPTIONS_H
+ * (RFC 8684), read. What every segment has is decoded at once; what comes a few times a connection is kept by its
+ * place and decoded on demand. They are written by option_build.h; keys.h has the cryptography. Pure. */
+#ifndef LIQUIDNET_MPTCP_OPTIONS_H
+#define LIQUIDNET_MPTCP_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -83,7 +83,8 @@ struct option_address {
 	bool echo;
 	unsigned family; /* 4 or 6 */
 	uint8_t address[16];
-	uint16_t port; /* 0: none */
+	uint16_t port;       /* 0: none */
+	const uint8_t *hmac; /* 8 bytes; NULL: none, as in v0 and in an echo */
 };
 
 /* Each takes an option that options_rare found; its subtype is the upper half of the third byte. */
@@ -91,5 +92,7 @@ void option_capable(const uint8_t *option, struct option_capable *result);
 void option_join(const uint8_t *option, struct option_join *result);
 void option_address(const uint8_t *option, struct option_address *result);
 uint64_t option_u64(const uint8_t *p);
+/* The MPTCP option of that subtype; NULL when there is none of a right length. */
+const uint8_t *option_find(const uint8_t *options, unsigned length, enum mptcp_subtype subtype);
 
 #endif

@@ -1,5 +1,5 @@
 /* Questions and answers of version 2: bytes to values and back. */
-#include "nodes/detour/message.h"
+#include "lib/detour/message.h"
 
 enum {
 	AT_OPERATION = 0,

@@ -1,5 +1,5 @@
 /* Options: see the header. */
-#include "analysis/input/options.h"
+#include "lib/mptcp/options.h"
 #include <string.h>
 
 enum {
@@ -279,8 +279,10 @@ void option_address(const uint8_t *option, struct option_address *result)
 		result->family = low;
 	} else {
 		result->echo = low & 1;
-		if (!result->echo)
-			rest -= rest >= 8 + 4 ? 8 : 0;
+		if (!result->echo && rest >= 8 + 4) {
+			rest -= 8;
+			result->hmac = option + 4 + rest;
+		}
 		result->family = rest >= 16 ? 6 : 4;
 	}
 	unsigned size = result->family == 6 ? 16 : 4;
@@ -291,4 +293,13 @@ void option_address(const uint8_t *option, struct option_address *result)
 	memcpy(result->address, option + 4, size);
 	if (rest == size + 2)
 		result->port = get16(option + 4 + size);
+}
+
+const uint8_t *option_find(const uint8_t *options, unsigned length, enum mptcp_subtype subtype)
+{
+	const uint8_t *at = options, *option;
+	while ((option = next_option(&at, options + length, KIND_MPTCP)))
+		if (option[1] >= 3 && option[2] >> 4 == subtype && rare_length_is_right(option, option[1]))
+			return option;
+	return NULL;
 }

@@ -1,5 +1,5 @@
 /* Keys and sealed datagrams, by libsodium. */
-#include "nodes/detour/seal.h"
+#include "lib/detour/seal.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>

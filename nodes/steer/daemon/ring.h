@@ -1,0 +1,24 @@
+/* Ring: the TCP packets that enter by one interface, as the kernel puts them into shared memory: packet(7), PACKET_RX_RING. Version 2:
+ * it wakes its reader for each packet, where version 3 waits for a block to fill or a millisecond. What the host sends itself does
+ * not pass here, so neither do our own segments. Needs CAP_NET_RAW to open. */
+#ifndef LIQUIDNET_STEER_RING_H
+#define LIQUIDNET_STEER_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ring;
+
+/* Room for 8,192 packets of up to 2,000 bytes: 16 MiB. NULL with *error. */
+struct ring *ring_open(const char *interface, char **error);
+void ring_close(struct ring *ring);
+int ring_fd(const struct ring *ring); /* readable when there are packets */
+
+/* Calls `take` for each packet that is there, from its IP header on, at most `most`; `length` is what it has on the wire. Returns how
+ * many. */
+unsigned ring_read(struct ring *ring, unsigned most,
+	void (*take)(void *context, const uint8_t *bytes, size_t at_hand, size_t length), void *context);
+/* Packets that found no room, ever. */
+uint64_t ring_drops(struct ring *ring);
+
+#endif
