@@ -17,6 +17,12 @@
 #include "harness/experiment/experiment.h"
 #include <jansson.h>
 
+/* Returns the text for a name, or NULL with *error; the result lives as long as the caller's pool. */
+typedef const char *(*template_lookup)(void *context, const char *name, char **error);
+/* The text with every ${NAME} replaced, on `pool`. `$$` is a dollar. NULL with *error. */
+char *template_expand(
+	struct pool *pool, const char *text, template_lookup lookup, void *context, char **error);
+
 struct names {
 	const struct experiment *experiment;
 	const struct procedure *procedure;

@@ -38,8 +38,8 @@ struct shaping {
 	const struct shape_backend **chosen; /* by link; NULL: not shaped */
 	const char *folder;                  /* for the back ends' files and logs */
 	uint64_t seed;
-	bool waits; /* the clock waits for the machine: nothing is late, and nobody has to spin for it */
-	size_t changed;        /* how often netem was changed: each draws from another seed */
+	bool waits;     /* the clock waits for the machine: nothing is late, and nobody has to spin for it */
+	size_t changed; /* how often netem was changed: each draws from another seed */
 	struct process daemon; /* of the link back end */
 	char control[256];
 	struct wheel *wheel; /* of the wheel back end */

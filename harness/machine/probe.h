@@ -18,7 +18,7 @@ int probe_run(int stop_fd, const char *result_path);
 
 struct machine_sample { /* /proc/stat's first line and the time */
 	int64_t at_ns;
-	int64_t real_ns, boot_ns; /* the same moment by CLOCK_REALTIME and CLOCK_BOOTTIME */
+	int64_t real_ns, boot_ns;    /* the same moment by CLOCK_REALTIME and CLOCK_BOOTTIME */
 	uint64_t total, idle, steal; /* ticks */
 };
 

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define LOOK_NS (20 * NS_PER_MS)
-#define SCAN_LOOKS 10            /* new processes and threads are looked for every so many looks */
+#define SCAN_LOOKS 10             /* new processes and threads are looked for every so many looks */
 #define LASTING_NS (NS_PER_S / 2) /* a process that has lived so long is no errand */
 #define WAITED_MS 1.0
 #define FILES_MAX 65536 /* descriptors: two a process, one a thread */
@@ -228,7 +228,8 @@ static bool describe(struct watched *w)
 			&ticks) != 1)
 		return false;
 	snprintf(w->name, sizeof w->name, "%.*s", (int)(end - open - 1), open + 1);
-	w->born_ns = (int64_t)(ticks * (unsigned long long)NS_PER_S / (unsigned long long)sysconf(_SC_CLK_TCK));
+	w->born_ns =
+		(int64_t)(ticks * (unsigned long long)NS_PER_S / (unsigned long long)sysconf(_SC_CLK_TCK));
 	return true;
 }
 
@@ -319,8 +320,8 @@ static bool rest(struct watch *watch, int stop_fd, int64_t until_ns)
 
 static void tell_times(json_t *list, const struct watched *w, double ms, double longest_ms)
 {
-	json_array_append_new(list, json_pack("{s:s, s:i, s:f, s:f}", "name", w->name, "pid", (int)w->pid, "ms",
-					    ms, "longest_ms", longest_ms));
+	json_array_append_new(list, json_pack("{s:s, s:i, s:f, s:f}", "name", w->name, "pid", (int)w->pid,
+					    "ms", ms, "longest_ms", longest_ms));
 }
 
 static void tell_waits(json_t *list, const struct watched *w)
@@ -345,15 +346,15 @@ static json_t *told(const struct watch *watch)
 			tell_times(stopped, w, (double)w->stopped_ns / 1e6, (double)w->longest_stop_ns / 1e6);
 		tell_waits(waited, w);
 		if (w->at_first && w->gone && w->gone_ns + boot - w->born_ns >= LASTING_NS)
-			json_array_append_new(ended,
-				json_pack("{s:s, s:i, s:f}", "name", w->name, "pid", (int)w->pid, "at_s",
-					(double)(w->gone_ns - watch->began_ns) / 1e9));
+			json_array_append_new(
+				ended, json_pack("{s:s, s:i, s:f}", "name", w->name, "pid", (int)w->pid,
+					       "at_s", (double)(w->gone_ns - watch->began_ns) / 1e9));
 		if (*w->moved)
 			json_array_append_new(moved, json_pack("{s:s, s:i, s:s}", "name", w->name, "pid",
 							     (int)w->pid, "cgroup", w->moved));
 	}
-	return json_pack("{s:o, s:o, s:o, s:o, s:f}", "stopped", stopped, "waited", waited, "ended", ended, "moved",
-		moved, "late_ms", (double)watch->longest_ns / 1e6);
+	return json_pack("{s:o, s:o, s:o, s:o, s:f}", "stopped", stopped, "waited", waited, "ended", ended,
+		"moved", moved, "late_ms", (double)watch->longest_ns / 1e6);
 }
 
 static void forget(struct watch *watch)

@@ -113,9 +113,8 @@ static json_t *steps_of(struct evidence *e, const struct measure *m)
 	json_t *sum = json_array();
 	json_array_foreach(connections, i, connection)
 		if (flows_meant(connections, connection, &m->flows))
-			add_steps(sum,
-				json_object_get(json_object_get(connection, direction),
-					"series_delivered_bytes"));
+			add_steps(sum, json_object_get(json_object_get(connection, direction),
+					       "series_delivered_bytes"));
 	json_object_set_new(e->seen, "delivery", sum);
 	return sum;
 }

@@ -60,8 +60,8 @@ static void count_datagram(void *context, const struct datagram *d)
 static int refuse_datagrams(const char *capture, double most, char **error)
 {
 	struct ports *ports = calloc(1, sizeof *ports);
-	int result = ports ? datagrams_read(capture, count_datagram, ports, error)
-			   : error_set(error, "no memory");
+	int result =
+		ports ? datagrams_read(capture, count_datagram, ports, error) : error_set(error, "no memory");
 	unsigned busiest = 0;
 	for (unsigned i = 0; result == 0 && i < 65536; i++)
 		busiest = ports->to[i] > ports->to[busiest] ? i : busiest;
@@ -88,8 +88,7 @@ int flows_unambiguous(
 		json_t *first = json_array_get(json_object_get(busiest, "subflows"), 0);
 		return error_set(error,
 			"shows %zu connections that carry data; name those that are meant, which are added up: flows: {port: %lld}",
-			others + 1,
-			(long long)json_integer_value(json_object_get(first, "server_port")));
+			others + 1, (long long)json_integer_value(json_object_get(first, "server_port")));
 	}
 	return refuse_datagrams(capture, most, error);
 }

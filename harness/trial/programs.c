@@ -311,8 +311,8 @@ static size_t watch_ends(const struct stage *stage, struct pollfd *p, struct run
 }
 
 /* Looks at what has ended. -1 and *error: something before its time. */
-static int take_ends(
-	struct stage *stage, const struct pollfd *p, struct running **whose, size_t count, enum part part, char **error)
+static int take_ends(struct stage *stage, const struct pollfd *p, struct running **whose, size_t count,
+	enum part part, char **error)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct process *process = whose[i] ? &whose[i]->process : &stage->network->driver;

@@ -20,8 +20,8 @@ struct stage_options {
 	const struct procedure *procedure;
 	struct network *network; /* its driver is watched */
 	const char *folder;      /* the trial's: outputs and logs */
-	const char *scratch; /* a private folder that exists */
-	const char *files;   /* where the experiment's files are */
+	const char *scratch;     /* a private folder that exists */
+	const char *files;       /* where the experiment's files are */
 	const char *seed;
 	int64_t deadline_ns; /* of the whole trial */
 };

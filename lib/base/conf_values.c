@@ -126,8 +126,9 @@ int conf_fraction(const struct conf_node *map, const char *key, double fallback,
 	double value = fallback;
 	int there = scalar(map, key, &node, error);
 	if (there > 0 && unit_fraction(node->value, &value) < 0)
-		return conf_error(node, error, "`%s: %s` is no share; write per cent, as in 0.5%% (from 0%% to 100%%)",
-			key, node->value);
+		return conf_error(node, error,
+			"`%s: %s` is no share; write per cent, as in 0.5%% (from 0%% to 100%%)", key,
+			node->value);
 	if (there >= 0)
 		*out = value;
 	return there < 0 ? -1 : 0;

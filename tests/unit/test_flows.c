@@ -35,10 +35,10 @@ static void capture(unsigned count, uint16_t port)
 /* A connection to port 5201 that delivered so many bytes. */
 static void add(json_t *connections, int bytes)
 {
-	json_array_append_new(connections,
-		json_pack("{s:{s:i}, s:{s:i}, s:[{s:i, s:i}]}", "forward", "delivered_bytes", bytes,
-			"reverse", "delivered_bytes", 100, "subflows", "server_port", 5201, "client_port",
-			40000));
+	json_array_append_new(
+		connections, json_pack("{s:{s:i}, s:{s:i}, s:[{s:i, s:i}]}", "forward", "delivered_bytes",
+				     bytes, "reverse", "delivered_bytes", 100, "subflows", "server_port",
+				     5201, "client_port", 40000));
 }
 
 static char *asked(json_t *connections, struct flow_selection flows)

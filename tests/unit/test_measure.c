@@ -1,9 +1,9 @@
 /* Measures and templates: numbers out of JSON, names into text. */
+#include "harness/experiment/names.h"
 #include "tests/unit/check.h"
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/experiment/template.h"
 #include "harness/trial/measures.h"
 #include "lib/base/error.h"
 

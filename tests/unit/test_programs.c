@@ -27,7 +27,8 @@ static const char *const no_needs[] = {NULL};
 /* A program of the workload that runs a line of shell; named after the words behind it. */
 static struct program shell(const char *name, const char **argv)
 {
-	return (struct program){.name = name, .argv = argv, .needs = (const char **)no_needs, .within_ns = UNTIL};
+	return (struct program){
+		.name = name, .argv = argv, .needs = (const char **)no_needs, .within_ns = UNTIL};
 }
 
 /* Runs a workload, its files in `folder`, with a driver that may be one that has ended. Returns what went wrong, or
@@ -112,8 +113,7 @@ static void any_program_that_ends_too_soon(void **state)
 {
 	(void)state;
 	const char *cross[] = {"sh", "-c", "sleep 0.2; exit 3", NULL},
-		   *gone[] = {"sh", "-c", "sleep 0.2", NULL},
-		   *client[] = {"sh", "-c", "exec sleep 8", NULL};
+		   *gone[] = {"sh", "-c", "sleep 0.2", NULL}, *client[] = {"sh", "-c", "exec sleep 8", NULL};
 	char script[128];
 	snprintf(script, sizeof script, "read -r word <%s; exec sleep 8", orders);
 	client[2] = script;
@@ -136,7 +136,8 @@ static void any_program_that_ends_too_soon(void **state)
 static void the_networks_driver(void **state)
 {
 	(void)state;
-	const char *client[] = {"sh", "-c", NULL, NULL}, *argv[] = {"sh", "-c", "sleep 0.2; kill -9 $$", NULL};
+	const char *client[] = {"sh", "-c", NULL, NULL},
+		   *argv[] = {"sh", "-c", "sleep 0.2; kill -9 $$", NULL};
 	char script[128], *error = NULL;
 	struct process driver;
 	struct process_options options = PROCESS_OPTIONS;
@@ -147,8 +148,8 @@ static void the_networks_driver(void **state)
 	struct program programs[] = {shell("client", client)};
 	programs[0].main = true;
 	error = workload_of(programs, 1, driver);
-	assert_string_equal(error,
-		"the network's driver ended during the trial with signal 9 (Killed); see trial.log");
+	assert_string_equal(
+		error, "the network's driver ended during the trial with signal 9 (Killed); see trial.log");
 	free(error);
 }
 

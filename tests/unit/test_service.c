@@ -1,7 +1,6 @@
 /* Services, congestion controls and sums in an experiment file: what is refused and where, what is said last
  * wins; services started, missed, started anew; how a trial is judged by the sockets that were seen. */
 #include "harness/experiment/names.h"
-#include "harness/experiment/template.h"
 #include "harness/experiment/topology.h"
 #include "harness/record/verdict.h"
 #include "harness/run/service.c"
@@ -87,7 +86,8 @@ static void bad_input_is_named_by_line(void **state)
 		{HEAD "services: {x: {run: [a]}}\n" REST, ":7: nothing says when service `x` is ready"},
 		{HEAD "services: {x: {run: [a, '${ready}', '${scratch}']}}\n" REST,
 			":7: `${scratch}` has no meaning"},
-		{HEAD "services: {X/y: {run: [a, '${ready}']}}\n" REST, ":7: `X/y` cannot be the name of a service"},
+		{HEAD "services: {X/y: {run: [a, '${ready}']}}\n" REST,
+			":7: `X/y` cannot be the name of a service"},
 		{HEAD "services: {x: {run: [a, '${ready}'], within: 0s}}\n" REST, ":7: "},
 		{HEAD "congestion: [reno]\n" REST, ":7: "},
 		{HEAD "congestion: ''\n" REST, ":7: `` is no name of a congestion control"},

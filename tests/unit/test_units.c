@@ -92,11 +92,11 @@ static void fractions(void **state)
 	static const struct {
 		const char *text;
 		double fraction;
-	} good[] = {{"1%", 0.01}, {"0.5 %", 0.005}, {"0.5%", 0.005}, {"0", 0}, {"0%", 0},
-		{"100%", 1}, {"3%", 0.03}, {"33.3%", 0.333}, {"7%", 0.07}, {"0.0", 0}, {"18.81%", 0.1881},
+	} good[] = {{"1%", 0.01}, {"0.5 %", 0.005}, {"0.5%", 0.005}, {"0", 0}, {"0%", 0}, {"100%", 1},
+		{"3%", 0.03}, {"33.3%", 0.333}, {"7%", 0.07}, {"0.0", 0}, {"18.81%", 0.1881},
 		{"0.1234567890123456789%", 0.001234567890123456789}};
-	static const char *const bad[] = {
-		"101%", "1.5", "2", "-1%", "1%%", "1 percent", "1e-3", "1.0000001", "% 1",
+	static const char *const bad[] = {"101%", "1.5", "2", "-1%", "1%%", "1 percent", "1e-3", "1.0000001",
+		"% 1",
 		/* All, or one in a hundred? */
 		"1", "0.5", "0.005", "1.0000"};
 	double fraction;
@@ -230,7 +230,8 @@ static void no_locale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(rates), cmocka_unit_test(durations),
-		cmocka_unit_test(sizes), cmocka_unit_test(fractions), cmocka_unit_test(fraction_texts), cmocka_unit_test(integers),
-		cmocka_unit_test(numbers), cmocka_unit_test(numbers_printed), cmocka_unit_test(no_locale)};
+		cmocka_unit_test(sizes), cmocka_unit_test(fractions), cmocka_unit_test(fraction_texts),
+		cmocka_unit_test(integers), cmocka_unit_test(numbers), cmocka_unit_test(numbers_printed),
+		cmocka_unit_test(no_locale)};
 	return cmocka_run_group_tests_name("units", tests, NULL, NULL);
 }

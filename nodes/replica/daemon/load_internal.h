@@ -2,8 +2,8 @@
 #ifndef LIQUIDNET_REPLICA_LOAD_INTERNAL_H
 #define LIQUIDNET_REPLICA_LOAD_INTERNAL_H
 
-#include "nodes/replica/daemon/load.h"
 #include "lib/net/stream.h"
+#include "nodes/replica/daemon/load.h"
 #include "nodes/replica/wire.h"
 #include "nodes/replica/zipf.h"
 

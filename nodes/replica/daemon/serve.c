@@ -7,8 +7,8 @@
 #include "lib/base/error.h"
 #include "lib/base/log.h"
 #include "lib/base/units.h"
-#include "nodes/replica/daemon/store.h"
 #include "lib/net/stream.h"
+#include "nodes/replica/daemon/store.h"
 #include "nodes/replica/wire.h"
 #include <errno.h>
 #include <math.h>

@@ -73,7 +73,8 @@ void liquidnet_enter_user(int host_pid)
 
 static bool reads_clock(int system_call)
 {
-	return system_call == __NR_clock_gettime || system_call == __NR_gettimeofday || system_call == __NR_time;
+	return system_call == __NR_clock_gettime || system_call == __NR_gettimeofday ||
+	       system_call == __NR_time;
 }
 
 static bool only_asks(int system_call)
