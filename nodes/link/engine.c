@@ -93,6 +93,8 @@ static void send_packet(struct engine *engine, struct direction *d, const struct
 	char *frame = (char *)packet->token + ATTACHMENT_HEAD;
 
 	lateness_add(&d->counters.lateness, clock_now_ns() - packet->departure_ns);
+	if (packet->trimmed)
+		packet_trim(frame);
 	if (packet->marked)
 		packet_mark(frame, packet->bytes);
 	if (packet->corrupted)
@@ -105,12 +107,29 @@ static void send_packet(struct engine *engine, struct direction *d, const struct
 	buffers_put(&engine->buffers, packet->token);
 }
 
-/* What the queue dropped after it had taken it. */
+/* A header for which there is no room goes back to its sender: it comes to the node that would have sent it on, whose kernel knows the way. */
+static void bounce_packet(struct direction *d, const struct model_packet *packet)
+{
+	char *frame = (char *)packet->token + ATTACHMENT_HEAD;
+
+	if (packet->trimmed)
+		packet_trim(frame);
+	packet_bounce(frame, d->attachment.tap_address);
+	if (write(d->attachment.tap_fd, frame, packet->bytes) < 0)
+		fail(d, &d->counters.unsent, "bounce-failed", errno);
+	else
+		d->counters.bounced++;
+}
+
+/* What the queue gave up after it had taken it. */
 static void drop_packet(struct engine *engine, struct direction *d, const struct model_packet *packet)
 {
-	uint64_t *counter = packet->end == MODEL_DROPPED_CODEL ? &d->counters.codel : &d->counters.overflowed;
-
-	(*counter)++;
+	if (packet->end == MODEL_BOUNCED)
+		bounce_packet(d, packet);
+	else if (packet->end == MODEL_DROPPED_CODEL)
+		d->counters.codel++;
+	else
+		d->counters.overflowed++;
 	buffers_put(&engine->buffers, packet->token);
 }
 
@@ -174,10 +193,17 @@ static int64_t arrival(struct direction *d, void *buffer)
 
 static void offer(struct engine *engine, struct direction *d, void *buffer, uint32_t bytes)
 {
+	int64_t when = arrival(d, buffer); /* the frame is whole after that */
+	const char *frame = (char *)buffer + ATTACHMENT_HEAD;
+	enum trim_class class = TRIM_OTHER;
+	uint16_t header_bytes = 0;
+
 	d->counters.packets++;
 	d->counters.bytes += bytes;
-	switch (model_offer(d->model, arrival(d, buffer), bytes,
-		packet_is_ecn((char *)buffer + ATTACHMENT_HEAD, bytes), buffer)) {
+	if (model_trim(d->model))
+		class = packet_trim_class(frame, bytes, model_shape(d->model)->trim.port, &header_bytes);
+	switch (model_offer_as(
+		d->model, when, bytes, packet_is_ecn(frame, bytes), class, header_bytes, buffer)) {
 	case MODEL_QUEUED:
 		return;
 	case MODEL_LOST:
@@ -351,6 +377,7 @@ static int attach_all(struct engine *engine, bool *bad_config, char **error)
 			error_prefix(error, "link %s, interface %s", d->link->name, end->interface);
 			return error_prefix(error, "%s:%u", end->at->file, end->at->line);
 		}
+		model_set_frame(d->model, d->attachment.mtu + ETHERNET_HEADER);
 		if (d->attachment.mtu > mtu)
 			mtu = d->attachment.mtu;
 	}

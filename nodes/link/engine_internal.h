@@ -13,7 +13,7 @@ struct counters {
 	uint64_t packets, bytes;           /* that came */
 	uint64_t sent_packets, sent_bytes; /* that left */
 	uint64_t lost, overflowed, codel;  /* by the model: what the link does */
-	uint64_t marked, corrupted, duplicated;
+	uint64_t marked, corrupted, duplicated, bounced;
 	uint64_t unbuffered, unsent; /* by us: what it should not do */
 	uint64_t foreign;            /* came out of the TAP, and not from the interface */
 	uint64_t tap_dropped;        /* of the TAP's own count: where we began */

@@ -47,6 +47,16 @@ static json_t *air_json(const struct station *s)
 		(double)s->waited_ns / NS_PER_S, "longest_wait_us", (double)s->longest_wait_ns / NS_PER_US);
 }
 
+static json_t *trim_json(const struct trim_port *port, uint64_t bounced)
+{
+	const struct trim_counters *c = &port->counters;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "trimmed", integer(c->trimmed), "trimmed_tail",
+		integer(c->trimmed_tail), "bounced", integer(bounced), "headers_dropped",
+		integer(c->headers_dropped), "high_data_bytes", integer(port->low.most_bytes),
+		"high_header_bytes", integer(port->high.most_bytes));
+}
+
 static json_t *medium_json(const struct station *s)
 {
 	json_t *json = json_pack("{s:s, s:i, s:f}", "name", s->medium->name, "channel",
@@ -85,6 +95,8 @@ static json_t *direction_json(struct direction *d)
 		integer(c->bytes), "sent_packets", integer(c->sent_packets), "sent_bytes",
 		integer(c->sent_bytes), "drops", drops, "queue", queued, "lateness",
 		lateness_json(&c->lateness));
+	if (model_trim(d->model))
+		json_object_set_new(json, "trim", trim_json(model_trim(d->model), c->bounced));
 	if (model_station(d->model))
 		json_object_set_new(json, "air", air_json(model_station(d->model)));
 	return json;
