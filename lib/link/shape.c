@@ -137,9 +137,9 @@ static int stray_key(const struct conf_node *node, const char *const *keys, cons
 
 static int read_trim(const struct conf_node *node, struct shape *shape, char **error)
 {
-	static const char *const keys[] = {"headers", "ratio", "tail", "bounce", "port", NULL};
+	static const char *const keys[] = {"headers", "others", "ratio", "tail", "bounce", "port", NULL};
 	struct shape_trim *trim = &shape->trim;
-	int64_t headers, ratio, port;
+	int64_t headers, others, ratio, port;
 
 	memset(trim, 0, sizeof *trim);
 	if (shape->queue != QUEUE_TRIM)
@@ -148,12 +148,14 @@ static int read_trim(const struct conf_node *node, struct shape *shape, char **e
 		return conf_error(
 			node, error, "trim needs room for two packets of data at least; write packets: 8");
 	if (conf_integer(node, "headers", 1, 1000000, TRIM_HEADERS, &headers, error) < 0 ||
+		conf_integer(node, "others", 1, 1000000, 0, &others, error) < 0 ||
 		conf_integer(node, "ratio", 0, 1000000, TRIM_RATIO, &ratio, error) < 0 ||
 		conf_fraction(node, "tail", 0.5, &trim->tail, error) < 0 ||
 		conf_bool(node, "bounce", true, &trim->bounce, error) < 0 ||
 		conf_integer(node, "port", 1, 65535, NDP_PORT, &port, error) < 0)
 		return -1;
 	trim->headers = (uint32_t)headers;
+	trim->others = (uint32_t)others;
 	trim->ratio = (uint32_t)ratio;
 	trim->port = (uint16_t)port;
 	return 0;
@@ -162,7 +164,7 @@ static int read_trim(const struct conf_node *node, struct shape *shape, char **e
 static int read_queue_mapping(const struct conf_node *node, struct shape *shape, char **error)
 {
 	static const char *const keys[] = {"packets", "bytes", "discipline", "target", "interval", "ecn",
-		"mark_beyond", "headers", "ratio", "tail", "bounce", "port", NULL};
+		"mark_beyond", "headers", "others", "ratio", "tail", "bounce", "port", NULL};
 	static const char *const codel_keys[] = {"target", "interval", "ecn", NULL};
 	int discipline = QUEUE_DROP_TAIL;
 	int64_t packets, mark;
@@ -416,6 +418,8 @@ void shape_write(FILE *out, const struct shape *s)
 			", headers: %" PRIu32 ", ratio: %" PRIu32 ", tail: %.17g, bounce: %s, port: %" PRIu16,
 			s->trim.headers, s->trim.ratio, s->trim.tail, s->trim.bounce ? "true" : "false",
 			s->trim.port);
+	if (s->trim.others)
+		fprintf(out, ", others: %" PRIu32, s->trim.others);
 	if (s->ecn_packets)
 		fprintf(out, ", mark_beyond: %" PRIu32, s->ecn_packets);
 	fprintf(out, "}");
@@ -448,11 +452,11 @@ bool shape_equal(const struct shape *a, const struct shape *b)
 	       strcmp(a->loss_trace, b->loss_trace) == 0 && a->duplicate == b->duplicate &&
 	       a->corrupt == b->corrupt && a->reorder == b->reorder && a->queue_packets == b->queue_packets &&
 	       a->queue_bytes == b->queue_bytes && a->queue == b->queue &&
-	       a->trim.headers == b->trim.headers && a->trim.ratio == b->trim.ratio &&
-	       a->trim.tail == b->trim.tail && a->trim.bounce == b->trim.bounce &&
-	       a->trim.port == b->trim.port && a->codel_target_ns == b->codel_target_ns &&
-	       a->codel_interval_ns == b->codel_interval_ns && a->ecn == b->ecn &&
-	       a->ecn_packets == b->ecn_packets && shape_same_place(a, b) &&
+	       a->trim.headers == b->trim.headers && a->trim.others == b->trim.others &&
+	       a->trim.ratio == b->trim.ratio && a->trim.tail == b->trim.tail &&
+	       a->trim.bounce == b->trim.bounce && a->trim.port == b->trim.port &&
+	       a->codel_target_ns == b->codel_target_ns && a->codel_interval_ns == b->codel_interval_ns &&
+	       a->ecn == b->ecn && a->ecn_packets == b->ecn_packets && shape_same_place(a, b) &&
 	       a->medium.phy_rate_bps == b->medium.phy_rate_bps &&
 	       a->medium.overhead_ns == b->medium.overhead_ns && a->seed == b->seed;
 }

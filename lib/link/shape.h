@@ -30,6 +30,7 @@ struct shape_medium {
 /* Of discipline `trim`; lib/link/trim.h says what comes of it. */
 struct shape_trim {
 	uint32_t headers; /* so many may wait */
+	uint32_t others;  /* packets of other traffic that may wait with the data; 0: as many as of data */
 	uint32_t ratio;   /* of them are served for a packet of data; 0: strict priority */
 	double tail;      /* chance that the newest waiting packet is trimmed, not the arriving one */
 	bool bounce;      /* a header that does not fit goes back to its sender; else it is dropped */

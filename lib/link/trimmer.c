@@ -58,6 +58,7 @@ void trimmer_limit(struct trimmer *t, const struct shape *shape, uint32_t frame_
 	if (shape->queue_bytes && shape->queue_bytes < low)
 		low = shape->queue_bytes;
 	t->limits = (struct trim_limits){.low_bytes = limit(low),
+		.other_bytes = limit((uint64_t)shape->trim.others * frame_bytes),
 		.high_bytes = limit((uint64_t)shape->trim.headers * HEADER_BYTES),
 		.ratio = shape->trim.ratio,
 		.tail_chance = sides >= UINT32_MAX ? UINT32_MAX : (uint32_t)sides,

@@ -136,12 +136,12 @@ static json_t *flow_json(const struct outgoing *out, int64_t start, int64_t end,
 {
 	const struct ndp_sender_counters *c = &out->sender.counters;
 
-	return json_pack("{s:I, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "flow",
-		(json_int_t)out->flow, "start", seconds_json(start), "end", seconds_json(end), "done", done,
-		"bytes", (json_int_t)out->options->size, "packets", (json_int_t)c->packets, "again",
-		(json_int_t)c->again, "nacks", (json_int_t)c->nacks, "bounces", (json_int_t)c->bounces,
-		"timeouts", (json_int_t)(c->timeouts + c->keepalives), "strange",
-		(json_int_t)(c->strange + out->strange));
+	return json_pack("{s:I, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "flow",
+		(json_int_t)out->flow, "start", seconds_json(start), "end", seconds_json(end), "seconds",
+		seconds_json(end - start), "done", done, "bytes", (json_int_t)out->options->size, "packets",
+		(json_int_t)c->packets, "again", (json_int_t)c->again, "nacks", (json_int_t)c->nacks,
+		"bounces", (json_int_t)c->bounces, "timeouts", (json_int_t)(c->timeouts + c->keepalives),
+		"strange", (json_int_t)(c->strange + out->strange));
 }
 
 static json_t *paths_json(const struct outgoing *out)

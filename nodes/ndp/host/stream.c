@@ -193,9 +193,10 @@ int stream_send(const struct options *o, char **error)
 		uint64_t sent = send_stream(fd, o->size, until);
 		int64_t end = clock_now_ns();
 		close(fd);
-		json_array_append_new(flows,
-			json_pack("{s:o, s:o, s:b, s:I}", "start", seconds_json(start), "end",
-				seconds_json(end), "done", sent == o->size, "bytes", (json_int_t)sent));
+		json_array_append_new(
+			flows, json_pack("{s:o, s:o, s:o, s:b, s:I}", "start", seconds_json(start), "end",
+				       seconds_json(end), "seconds", seconds_json(end - start), "done",
+				       sent == o->size, "bytes", (json_int_t)sent));
 		all = all && sent == o->size;
 		start = end;
 	}
