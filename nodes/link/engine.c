@@ -10,6 +10,7 @@
 #include "nodes/link/packet.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,6 +40,12 @@
 #define STALL_NS NS_PER_MS
 /* A failure that goes on is logged so often. */
 #define COMPLAINT_NS (10 * NS_PER_S)
+
+/* In virtual time, only reading the clock takes time, and every packet of all links waits for it. */
+static int64_t now_ns(const struct engine *engine)
+{
+	return engine->settings->clock_waits ? engine->woken_ns : clock_now_ns();
+}
 
 /* ---- what goes wrong */
 
@@ -92,7 +99,7 @@ static void send_packet(struct engine *engine, struct direction *d, const struct
 {
 	char *frame = (char *)packet->token + ATTACHMENT_HEAD;
 
-	lateness_add(&d->counters.lateness, clock_now_ns() - packet->departure_ns);
+	lateness_add(&d->counters.lateness, now_ns(engine) - packet->departure_ns);
 	if (packet->trimmed)
 		packet_trim(frame);
 	if (packet->marked)
@@ -230,7 +237,7 @@ static void discard(struct direction *d)
 static int64_t receive(struct engine *engine, uint32_t index)
 {
 	struct direction *d = &engine->directions[index];
-	int64_t latest = clock_now_ns() + NS_PER_S; /* that what is read in this turn may be of */
+	int64_t latest = now_ns(engine) + NS_PER_S; /* that what is read in this turn may be of */
 
 	for (int i = 0; i < READ_BATCH; i++) {
 		void *buffer = buffers_get(&engine->buffers);
@@ -247,7 +254,7 @@ static int64_t receive(struct engine *engine, uint32_t index)
 		if (n >= ATTACHMENT_HEAD + ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
 			offer(engine, d, buffer, (uint32_t)n - ATTACHMENT_HEAD);
 			if (i == 0)
-				note_stall(engine, clock_now_ns() - d->arrived_ns);
+				note_stall(engine, now_ns(engine) - d->arrived_ns);
 			continue;
 		}
 		buffers_put(&engine->buffers, buffer);
@@ -327,6 +334,20 @@ static int64_t spin_for(const struct engine *engine)
 	return most < NOT_WORTH_SLEEPING_NS ? most : NOT_WORTH_SLEEPING_NS;
 }
 
+/* Where the clock waits and the next departure is near: sleeps until then, or until a packet comes, without a turn of the event loop, which
+ * reads the clock three times. False: it is not near, or others have waited long enough. */
+static bool sleep_inside(struct engine *engine, int64_t soonest, int64_t started)
+{
+	struct pollfd events = {.fd = engine->epoll_fd, .events = POLLIN};
+
+	if (!engine->settings->clock_waits || soonest > started + TURN_NS)
+		return false;
+	arm(engine, soonest);
+	poll(&events, 1, -1);
+	engine->woken_ns = clock_now_ns();
+	return engine->woken_ns - started < TURN_NS;
+}
+
 static int serve(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
 	struct engine *engine = context;
@@ -335,20 +356,24 @@ static int serve(sd_event_source *source, int fd, uint32_t revents, void *contex
 	(void)source;
 	(void)fd;
 	(void)revents;
+	engine->woken_ns = now;
 	note_wake_up(engine, now);
 	give_credit(engine, now);
 	do {
+		if (engine->settings->clock_waits)
+			now = engine->woken_ns;
 		bool worked = false;
 		int64_t round = now;
 		soonest = send_due(engine, now, &worked);
 		int64_t came = read_events(engine, &worked);
 		if (came < soonest)
 			soonest = came;
-		now = clock_now_ns();
+		now = now_ns(engine);
 		if (!worked)
 			engine->credit_ns -= now - round;
 		spin = spin_for(engine);
-	} while (soonest <= now + spin && now - started < TURN_NS);
+	} while (
+		(soonest <= now + spin && now - started < TURN_NS) || sleep_inside(engine, soonest, started));
 	/* What a TAP still holds wakes us at once; so does a timer whose time has passed. */
 	arm(engine, soonest == MODEL_NEVER ? 0 : soonest - spin);
 	engine->asleep = engine->armed_ns > now;
@@ -547,28 +572,4 @@ int engine_change(
 	arm(engine, clock_now_ns());
 	events_settings(engine->events, link, direction, shape);
 	return 0;
-}
-
-void engine_subscribe(struct engine *engine, struct control_request *request)
-{
-	events_subscribe(engine->events, request);
-}
-
-void engine_reset(struct engine *engine)
-{
-	for (struct medium *medium = engine->media; medium; medium = medium->next)
-		medium_forget(medium);
-	for (uint32_t i = 0; i < engine->count / 2; i++)
-		if (engine->radios[i].profile.name)
-			radio_forget(&engine->radios[i], clock_now_ns());
-	events_forget(engine->events);
-	engine->stalls = 0;
-	engine->longest_stall_ns = engine->complained_ns = 0;
-	for (uint32_t i = 0; i < engine->count; i++) {
-		struct direction *d = &engine->directions[i];
-		memset(&d->counters, 0, sizeof d->counters);
-		d->counters.tap_dropped = attachment_dropped(&d->attachment);
-		d->complained_ns = 0;
-		model_forget_high(d->model, clock_now_ns());
-	}
 }

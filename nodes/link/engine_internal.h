@@ -39,6 +39,7 @@ struct engine {
 	struct events *events;
 	uint32_t count;
 	int64_t began_ns; /* no packet is older */
+	int64_t woken_ns; /* when it was woken last */
 	struct buffers buffers;
 	int epoll_fd, timer_fd;
 	int64_t armed_ns;    /* 0: the timer is off */

@@ -3,6 +3,7 @@
 #include "nodes/link/engine_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static json_t *integer(uint64_t value)
 {
@@ -122,4 +123,28 @@ json_t *engine_status(struct engine *engine)
 		(double)engine->wake_ns / NS_PER_US, "stalls", "count", integer(engine->stalls), "max_us",
 		(double)engine->longest_stall_ns / NS_PER_US, "memory_bytes",
 		integer(engine->buffers.allocated), "events", events_json(engine->events), "links", links);
+}
+
+void engine_subscribe(struct engine *engine, struct control_request *request)
+{
+	events_subscribe(engine->events, request);
+}
+
+void engine_reset(struct engine *engine)
+{
+	for (struct medium *medium = engine->media; medium; medium = medium->next)
+		medium_forget(medium);
+	for (uint32_t i = 0; i < engine->count / 2; i++)
+		if (engine->radios[i].profile.name)
+			radio_forget(&engine->radios[i], clock_now_ns());
+	events_forget(engine->events);
+	engine->stalls = 0;
+	engine->longest_stall_ns = engine->complained_ns = 0;
+	for (uint32_t i = 0; i < engine->count; i++) {
+		struct direction *d = &engine->directions[i];
+		memset(&d->counters, 0, sizeof d->counters);
+		d->counters.tap_dropped = attachment_dropped(&d->attachment);
+		d->complained_ns = 0;
+		model_forget_high(d->model, clock_now_ns());
+	}
 }

@@ -120,11 +120,11 @@ static bool run_flow(struct outgoing *out, int64_t began, int64_t until)
 	if (out->packets == 0)
 		return true;
 	transmit(out, ndp_sender_start(&out->sender, (uint64_t)began), began);
-	while (!ndp_sender_done(&out->sender) && !stopped && clock_now_ns() < until) {
+	while (!ndp_sender_done(&out->sender) && !stopped && sockets_now(&out->sockets) < until) {
 		uint64_t due = ndp_sender_due(&out->sender, (uint64_t)o->rto_ns);
 		int64_t wake = due == NDP_NEVER || due > (uint64_t)until ? until : (int64_t)due;
 		sockets_wait(&out->sockets, wake, take, out);
-		int64_t now = clock_now_ns();
+		int64_t now = sockets_now(&out->sockets);
 		if (due != NDP_NEVER && ndp_sender_due(&out->sender, (uint64_t)o->rto_ns) <= (uint64_t)now)
 			transmit(out, ndp_sender_timeout(&out->sender, (uint64_t)o->rto_ns, (uint64_t)now),
 				now);
@@ -172,6 +172,7 @@ int ndp_send(const struct options *o, char **error)
 	int64_t first = meet(o, error);
 	if (first < 0)
 		return -1;
+	out->sockets.now_ns = clock_now_ns();
 	int64_t until = end_of(o, first), start = first;
 	for (uint32_t i = 0; i < o->count && !stopped && start < until; i++) {
 		flow_init(out, i);

@@ -242,7 +242,7 @@ int ndp_serve(const struct options *o, char **error)
 	int64_t now = clock_now_ns(), until = end_of(o, now);
 	while (!is_over(s, until, now)) {
 		sockets_wait(&s->sockets, wake(s, until), take, s);
-		now = clock_now_ns();
+		now = sockets_now(&s->sockets);
 		if (ndp_pulls_due(&s->pulls) <= (uint64_t)now)
 			pull(s, now);
 	}

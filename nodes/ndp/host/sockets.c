@@ -44,7 +44,7 @@ int sockets_open(struct sockets *s, const struct addresses *own, uint16_t port, 
 {
 	uint32_t count = own->count ? own->count : 1;
 
-	*s = (struct sockets){0};
+	*s = (struct sockets){.now_ns = clock_now_ns()};
 	for (uint32_t i = 0; i < count; i++) {
 		struct sockaddr_in first;
 		socklen_t length = sizeof first;
@@ -97,21 +97,27 @@ static bool receive(struct sockets *s, uint32_t path, sockets_handler *handler, 
 		return errno == EINTR || errno == ECONNREFUSED;
 	enum ndp_fault fault = ndp_decode(header, (size_t)size, &message);
 	if (fault == NDP_GOOD)
-		handler(context, path, &from, &message, clock_now_ns());
+		handler(context, path, &from, &message, s->now_ns);
 	else
 		s->faults[fault]++;
 	return true;
 }
 
+int64_t sockets_now(const struct sockets *s)
+{
+	return s->now_ns;
+}
+
 int sockets_wait(struct sockets *s, int64_t until_ns, sockets_handler *handler, void *context)
 {
 	struct pollfd polls[ADDRESSES_MAX];
-	int64_t left = until_ns == INT64_MAX ? 0 : until_ns - clock_now_ns();
+	int64_t left = until_ns == INT64_MAX ? 0 : until_ns - s->now_ns;
 	struct timespec timeout = {left > 0 ? left / NS_PER_S : 0, left > 0 ? left % NS_PER_S : 0};
 
 	for (uint32_t i = 0; i < s->count; i++)
 		polls[i] = (struct pollfd){.fd = s->fds[i], .events = POLLIN};
 	int ready = ppoll(polls, s->count, until_ns == INT64_MAX ? NULL : &timeout, NULL);
+	s->now_ns = clock_now_ns();
 	if (ready < 0)
 		return -1;
 	for (uint32_t i = 0; i < s->count && ready > 0; i++)

@@ -8,6 +8,7 @@
 struct sockets {
 	int fds[ADDRESSES_MAX];
 	uint32_t count;
+	int64_t now_ns;
 	uint64_t unsent;             /* packets that the kernel did not take */
 	uint64_t faults[NDP_FAULTS]; /* datagrams that are no NDP */
 };
@@ -22,6 +23,8 @@ void sockets_send(struct sockets *sockets, uint32_t path, const struct sockaddr_
 /* A message came, over the path of that number. */
 typedef void sockets_handler(void *context, uint32_t path, const struct sockaddr_in *from,
 	const struct ndp_message *message, int64_t now_ns);
+/* Now, as this wait began or, once it has ended, as it ended: reading the clock takes time in virtual time. */
+int64_t sockets_now(const struct sockets *sockets);
 /* Waits until `until_ns` (CLOCK_MONOTONIC; INT64_MAX: for ever), or until something comes, and hands out all that is there. -1: a signal. */
 int sockets_wait(struct sockets *sockets, int64_t until_ns, sockets_handler *handler, void *context);
 
