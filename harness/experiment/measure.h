@@ -41,8 +41,8 @@ struct measure {
 	int capture; /* CAPTURE: index of the capture point */
 	struct flow_selection flows;
 	const char *
-		path; /* VALUE: dotted path; SERIES, SAMPLES: path of the list; LINK: in the record's `links` */
-	const char *from, *to,
+		path; /* VALUE: dotted path; SERIES, SAMPLES: path of the list; LINK: in what the record has of it */
+	const char *from, *to, *link, /* LINK: its name */
 		*amount; /* SERIES, SAMPLES: dotted paths in an item; NULL: the item itself, no time */
 	double window
 		[2]; /* SERIES, CAPTURE, SAMPLES: items that start at or after [0] and end at or before [1],

@@ -162,13 +162,17 @@ static int read_link_measure(
 {
 	if (conf_need_string(map, "links", &m->path, error) < 0)
 		return -1;
-	size_t length = strcspn(m->path, ".");
-	int link = topology_link(e->topology, pool_printf(e->pool, "%.*s", (int)length, m->path));
-	return link >= 0 && m->path[length]
-		       ? 0
-		       : conf_error(conf_child(map, "links"), error,
-				 "`%s` names no link of topology %s; write LINK.forward.bytes", m->path,
-				 e->topology->name);
+	/* A link's name may have dots of its own. */
+	for (const char *dot = strchr(m->path, '.'); dot && dot[1]; dot = strchr(dot + 1, '.')) {
+		const char *name = pool_printf(e->pool, "%.*s", (int)(dot - m->path), m->path);
+		if (topology_link(e->topology, name) < 0)
+			continue;
+		m->link = name;
+		m->path = dot + 1;
+		return 0;
+	}
+	return conf_error(conf_child(map, "links"), error,
+		"`%s` names no link of topology %s; write LINK.forward.bytes", m->path, e->topology->name);
 }
 
 /* counter: NODE, name: MPTcpExtMPJoinSynRx */

@@ -53,7 +53,7 @@ static int write_configuration(const struct shaping *shaping, const char *path, 
 	if (!out)
 		return error_set(error, "%s: %s", path, strerror(errno));
 	if (shaping->waits)
-		fprintf(out, "spin: 0s\n");
+		fprintf(out, "spin: 0s\nclock: waits\n");
 	fprintf(out, "links:\n");
 	for (size_t i = 0; i < topology->links_count; i++) {
 		if (!shaping_uses(shaping, &shape_link, i))

@@ -318,10 +318,10 @@ static int take_capture(
 static int take_link(
 	struct evidence *e, const struct measure *m, double *value, json_t *samples, char **error)
 {
-	json_t *found = measure_path(json_object_get(e->record, "links"), m->path);
+	json_t *found = measure_path(json_object_get(json_object_get(e->record, "links"), m->link), m->path);
 	(void)samples;
 	if (!json_is_number(found))
-		return error_set(error, "the links have no number at `%s`", m->path);
+		return error_set(error, "link %s has no number at `%s`", m->link, m->path);
 	*value = json_number_value(found) * m->scale;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "lib/link/codel.h"
 #include "lib/link/ring.h"
 #include "lib/link/trace.h"
+#include "lib/link/trimmer.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,12 @@ enum draw {
 	DRAW_CORRUPT = 6,
 	DRAW_BIT = 7,
 	DRAW_REORDER = 8,
+	DRAW_TRIM = 9,
 	DRAWS
 };
 
 /* Mahimahi's opportunity (its packets have a header of 4 bytes, no Ethernet header). */
+#define FRAME_BYTES 1514 /* Ethernet's */
 #define OPPORTUNITY_BYTES 1504
 #define ETHERNET_TO_MAHIMAHI (14 - 4)
 
@@ -37,6 +40,8 @@ struct model {
 	uint64_t stream, keys[DRAWS];
 	struct trace *opportunities, *losses;
 	struct radio *radio;
+	struct trimmer *trimmer; /* in place of `waiting`; NULL: the link does not trim */
+	uint32_t frame_bytes;
 	struct station *station; /* in a medium; NULL: the link is its own */
 	struct codel codel;
 	uint64_t number;     /* packets offered */
@@ -89,6 +94,8 @@ static void adopt(struct model *m, const struct shape *shape)
 	m->shape = *shape;
 	for (unsigned what = 0; what < DRAWS; what++)
 		m->keys[what] = draw_key(shape->seed, m->stream, what);
+	if (m->trimmer)
+		trimmer_limit(m->trimmer, shape, m->frame_bytes);
 }
 
 /* Those that are others than before; only a new trace of opportunities starts anew. */
@@ -135,6 +142,7 @@ struct model *model_new(const struct shape *shape, uint64_t stream, char **error
 		return NULL;
 	}
 	m->stream = stream;
+	m->frame_bytes = FRAME_BYTES;
 	m->free_ns = m->last_departure_ns = INT64_MIN;
 	m->trace_start_ns = INT64_MIN;
 	if (load_traces(m, shape, error) < 0) {
@@ -142,6 +150,12 @@ struct model *model_new(const struct shape *shape, uint64_t stream, char **error
 		return NULL;
 	}
 	adopt(m, shape);
+	if (shape->queue == QUEUE_TRIM && !(m->trimmer = trimmer_new(m->keys[DRAW_TRIM]))) {
+		error_set(error, "no memory for a link");
+		model_free(m);
+		return NULL;
+	}
+	model_set_frame(m, FRAME_BYTES);
 	return m;
 }
 
@@ -149,11 +163,24 @@ void model_free(struct model *m)
 {
 	if (!m)
 		return;
+	trimmer_free(m->trimmer);
 	ring_free(&m->waiting);
 	heap_free(&m->leaving);
 	trace_free(m->opportunities);
 	trace_free(m->losses);
 	free(m);
+}
+
+void model_set_frame(struct model *m, uint32_t bytes)
+{
+	m->frame_bytes = bytes;
+	if (m->trimmer)
+		trimmer_limit(m->trimmer, &m->shape, bytes);
+}
+
+const struct trim_port *model_trim(const struct model *m)
+{
+	return m->trimmer ? trimmer_port(m->trimmer) : NULL;
 }
 
 void model_set_radio(struct model *m, struct radio *radio)
@@ -398,8 +425,21 @@ int model_set_medium(struct model *m, struct medium *medium)
 	return m->station ? 0 : -1;
 }
 
+/* What waits was there when the packet before it left; what finds the server idle is taken as it comes. */
+static void advance_trimmer(struct model *m, int64_t now)
+{
+	struct model_packet packet;
+
+	while (m->free_ns <= now && trimmer_serve(m->trimmer, &packet))
+		send_off(m, &packet, packet.departure_ns > m->free_ns ? packet.departure_ns : m->free_ns);
+}
+
 static void advance(struct model *m, int64_t now)
 {
+	if (m->trimmer) {
+		advance_trimmer(m, now);
+		return;
+	}
 	if (m->station) {
 		medium_advance(m->station->medium, now);
 		return;
@@ -413,8 +453,15 @@ static uint64_t serving(const struct model *m, int64_t now)
 	return m->free_ns > now;
 }
 
+static uint64_t queued_packets(const struct model *m, int64_t now)
+{
+	return m->trimmer ? trimmer_count(m->trimmer) : m->waiting.count + serving(m, now);
+}
+
 static uint64_t queued_bytes(const struct model *m, int64_t now)
 {
+	if (m->trimmer)
+		return trimmer_port(m->trimmer)->low_bytes + trimmer_port(m->trimmer)->high_bytes;
 	return m->waiting_bytes + (serving(m, now) ? m->serving_bytes : 0);
 }
 
@@ -443,32 +490,60 @@ static bool drop_heads(struct model *m, int64_t now, uint32_t bytes)
 
 static void note_high(struct model *m, int64_t now)
 {
-	uint64_t packets = m->waiting.count + serving(m, now), bytes = queued_bytes(m, now);
+	uint64_t packets = queued_packets(m, now), bytes = queued_bytes(m, now);
 	m->high_packets = packets > m->high_packets ? packets : m->high_packets;
 	m->high_bytes = bytes > m->high_bytes ? bytes : m->high_bytes;
 }
 
+/* Where it trims, another packet than the one that comes may have to go. */
+static enum model_fate offer_trimmer(
+	struct model *m, struct model_packet *packet, enum trim_class class, uint16_t header_bytes)
+{
+	int64_t now_ns = packet->departure_ns;
+	struct model_packet other;
+
+	if (!heap_room(&m->leaving, trimmer_count(m->trimmer) + 2))
+		return MODEL_NO_MEMORY;
+	enum trimmer_fate fate = trimmer_offer(m->trimmer, packet, class, header_bytes, &other);
+	if (fate == TRIMMER_REFUSED)
+		return MODEL_OVERFLOW;
+	if (fate == TRIMMER_NO_MEMORY)
+		return MODEL_NO_MEMORY;
+	if (fate == TRIMMER_OTHER)
+		leave(m, &other, now_ns, other.end);
+	advance_trimmer(m, now_ns);
+	note_high(m, now_ns);
+	return MODEL_QUEUED;
+}
+
 enum model_fate model_offer(struct model *m, int64_t now_ns, uint32_t bytes, bool ecn, void *token)
+{
+	return model_offer_as(m, now_ns, bytes, ecn, TRIM_OTHER, 0, token);
+}
+
+enum model_fate model_offer_as(struct model *m, int64_t now_ns, uint32_t bytes, bool ecn,
+	enum trim_class class, uint16_t header_bytes, void *token)
 {
 	uint64_t number = m->number++;
 
 	advance(m, now_ns);
 	if (is_lost(m, number))
 		return MODEL_LOST;
-	if (overflows(m, now_ns, bytes) &&
-		(m->shape.queue != QUEUE_DROP_HEAD || !drop_heads(m, now_ns, bytes)))
-		return MODEL_OVERFLOW;
-	/* Whatever waits will leave: room in the heap is made now, when the packet can still be refused. */
-	if (!ring_room(&m->waiting) || !heap_room(&m->leaving, m->waiting.count + 1))
-		return MODEL_NO_MEMORY;
-	bool beyond =
-		ecn && m->shape.ecn_packets && m->waiting.count + serving(m, now_ns) >= m->shape.ecn_packets;
+	bool beyond = ecn && m->shape.ecn_packets && queued_packets(m, now_ns) >= m->shape.ecn_packets;
 	struct model_packet packet = {.departure_ns = now_ns,
 		.number = number,
 		.ecn = ecn,
 		.marked = beyond,
 		.bytes = bytes,
 		.token = token};
+	if (m->trimmer)
+		return offer_trimmer(m, &packet, class, header_bytes);
+	if (overflows(m, now_ns, bytes) &&
+		(m->shape.queue != QUEUE_DROP_HEAD || !drop_heads(m, now_ns, bytes)))
+		return MODEL_OVERFLOW;
+	/* Whatever waits will leave: room in the heap is made now, when the packet can still be refused. */
+	if (!ring_room(&m->waiting) || !heap_room(&m->leaving, m->waiting.count + 1))
+		return MODEL_NO_MEMORY;
 	ring_push(&m->waiting, &packet);
 	m->waiting_bytes += bytes;
 	m->largest = bytes > m->largest ? bytes : m->largest;
@@ -481,13 +556,13 @@ enum model_fate model_offer(struct model *m, int64_t now_ns, uint32_t bytes, boo
 int64_t model_next(const struct model *m)
 {
 	int64_t first = heap_empty(&m->leaving) ? MODEL_NEVER : heap_first(&m->leaving)->departure_ns;
-	if (ring_empty(&m->waiting))
+	if (m->trimmer ? trimmer_count(m->trimmer) < 2 : ring_empty(&m->waiting))
 		return first;
 	/* In order, what waits leaves after all that is on its way: it need not be looked at before that.
 	 * Otherwise it may come before. */
-	bool ordered =
-		!m->shape.jitter_reorders && m->shape.reorder <= 0 && m->shape.queue == QUEUE_DROP_TAIL;
-	int64_t start = m->station ? medium_next(m->station) : next_start(m);
+	bool ordered = !m->shape.jitter_reorders && m->shape.reorder <= 0 &&
+		       (m->shape.queue == QUEUE_DROP_TAIL || m->trimmer);
+	int64_t start = m->trimmer ? m->free_ns : m->station ? medium_next(m->station) : next_start(m);
 	return ordered && first != MODEL_NEVER ? first : start < first ? start : first;
 }
 
@@ -505,17 +580,19 @@ void model_queue(struct model *m, int64_t now_ns, struct model_queue *queue)
 {
 	advance(m, now_ns);
 	*queue = (struct model_queue){
-		.packets = m->waiting.count + serving(m, now_ns),
+		.packets = queued_packets(m, now_ns),
 		.bytes = queued_bytes(m, now_ns),
 		.high_packets = m->high_packets,
 		.high_bytes = m->high_bytes,
-		.held = m->waiting.count + m->leaving.count,
+		.held = queued_packets(m, now_ns) - serving(m, now_ns) + m->leaving.count,
 	};
 }
 
 void model_forget_high(struct model *m, int64_t now_ns)
 {
 	advance(m, now_ns);
-	m->high_packets = m->waiting.count + serving(m, now_ns);
+	m->high_packets = queued_packets(m, now_ns);
 	m->high_bytes = queued_bytes(m, now_ns);
+	if (m->trimmer)
+		trimmer_forget_high(m->trimmer);
 }

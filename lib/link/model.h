@@ -8,7 +8,8 @@
  * packet), so that the same seed loses the same packets;
  *
  * - queue: drop-tail or drop-head when the packets (or bytes) that wait reach the limit, the one being
- * serialised included; CoDel (RFC 8289); ECN marks beyond a threshold;
+ * serialised included; CoDel (RFC 8289); ECN marks beyond a threshold; or the two queues of a trimming port
+ * (trim.h);
  *
  * - radio: where the link is cellular, a packet waits for the promotion (lib/link/radio.h);
  *
@@ -26,6 +27,7 @@
 #include "lib/link/model_packet.h"
 #include "lib/link/radio.h"
 #include "lib/link/shape.h"
+#include "lib/link/trim.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,6 +61,10 @@ void model_set_radio(struct model *model, struct radio *radio);
 int model_set_medium(struct model *model, struct medium *medium);
 /* Its station there; NULL: none. */
 const struct station *model_station(const struct model *model);
+/* Where it trims, limits in packets mean frames of so many bytes: those of the MTU; 1514 unless told. */
+void model_set_frame(struct model *model, uint32_t bytes);
+/* Its port, NULL where it does not trim: high-water marks and counters. */
+const struct trim_port *model_trim(const struct model *model);
 /* A new shape from now on. Packets whose serialisation has begun keep their departure. A changed seed starts
  * its draws at the first packet again; an unchanged one goes on, as does an unchanged trace of
  * opportunities. -1 and *error: a trace cannot be read, and nothing changes. */
@@ -69,6 +75,9 @@ const struct shape *model_shape(const struct model *model);
  * call. `ecn`: it may be marked instead of dropped. The token is the model's only when the fate is
  * MODEL_QUEUED. */
 enum model_fate model_offer(struct model *model, int64_t now_ns, uint32_t bytes, bool ecn, void *token);
+/* The same where the model may trim: what the packet is to a trimming port, and what a trim leaves of it. */
+enum model_fate model_offer_as(struct model *model, int64_t now_ns, uint32_t bytes, bool ecn,
+	enum trim_class class, uint16_t header_bytes, void *token);
 /* When model_take next has something to do; MODEL_NEVER when nothing is held. An offer to a direction of the
  * same medium, or a packet taken from one, may change it. */
 int64_t model_next(const struct model *model);

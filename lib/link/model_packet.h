@@ -9,6 +9,7 @@ enum model_end {
 	MODEL_LEAVES,
 	MODEL_DROPPED_HEAD, /* to make room for a newer one */
 	MODEL_DROPPED_CODEL,
+	MODEL_BOUNCED, /* a header that goes back to its sender, by the way it came */
 };
 
 struct model_packet {
@@ -16,6 +17,7 @@ struct model_packet {
 	uint64_t number;      /* of its offer, from 0 */
 	enum model_end end;
 	bool ecn;       /* as offered */
+	bool trimmed;   /* `bytes` are those of its header now: the caller is to cut it */
 	bool marked;    /* congestion experienced: the caller is to mark it */
 	bool twice;     /* it is duplicated */
 	bool corrupted; /* one bit is wrong: bit_draw modulo the bits that the caller lets it change */

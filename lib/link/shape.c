@@ -4,8 +4,10 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/link/ndp_wire.h"
 #include "lib/link/radio.h"
 #include "lib/link/trace.h"
+#include "lib/link/trim.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -17,10 +19,11 @@
 #define FRAME_BITS (8 * 1514) /* of the largest packet of a network of 1500 bytes, with its Ethernet header */
 #define QUEUE_MAX 1000000
 #define CODEL_TARGET (5 * NS_PER_MS) /* RFC 8289, section 4.2 and 4.3 */
+#define TRIM_HEADERS 1125 /* SIGCOMM 2017, section 3.2.4: as many bytes as eight packets of 9,000 */
 #define CODEL_INTERVAL (100 * NS_PER_MS)
 
 static const char *const jitter_names[] = {"uniform", "normal", "pareto", NULL};
-static const char *const queue_names[] = {"drop-tail", "drop-head", "codel", NULL};
+static const char *const queue_names[] = {"drop-tail", "drop-head", "codel", "trim", NULL};
 
 static int read_size(const struct conf_node *map, const char *key, uint64_t *bytes, char **error)
 {
@@ -124,10 +127,48 @@ static int read_loss(const struct conf_node *map, struct shape *shape, char **er
 	return 0;
 }
 
+/* What is said of one discipline, under another: `what` is the discipline's name in people's mouths. */
+static int stray_key(const struct conf_node *node, const char *const *keys, const char *what, char **error)
+{
+	for (; *keys; keys++)
+		if (conf_child(node, *keys))
+			return conf_error(conf_child(node, *keys), error,
+				"`%s` is %s; write discipline: %s, or leave it out", *keys,
+				strcmp(what, "codel") == 0 ? "CoDel's" : "that of trim", what);
+	return 0;
+}
+
+static int read_trim(const struct conf_node *node, struct shape *shape, char **error)
+{
+	static const char *const keys[] = {"headers", "others", "ratio", "tail", "bounce", "port", NULL};
+	struct shape_trim *trim = &shape->trim;
+	int64_t headers, others, ratio, port;
+
+	memset(trim, 0, sizeof *trim);
+	if (shape->queue != QUEUE_TRIM)
+		return stray_key(node, keys, "trim", error);
+	if (shape->queue_packets < 2)
+		return conf_error(
+			node, error, "trim needs room for two packets of data at least; write packets: 8");
+	if (conf_integer(node, "headers", 1, 1000000, TRIM_HEADERS, &headers, error) < 0 ||
+		conf_integer(node, "others", 1, 1000000, 0, &others, error) < 0 ||
+		conf_integer(node, "ratio", 0, 1000000, TRIM_RATIO, &ratio, error) < 0 ||
+		conf_fraction(node, "tail", 0.5, &trim->tail, error) < 0 ||
+		conf_bool(node, "bounce", true, &trim->bounce, error) < 0 ||
+		conf_integer(node, "port", 1, 65535, NDP_PORT, &port, error) < 0)
+		return -1;
+	trim->headers = (uint32_t)headers;
+	trim->others = (uint32_t)others;
+	trim->ratio = (uint32_t)ratio;
+	trim->port = (uint16_t)port;
+	return 0;
+}
+
 static int read_queue_mapping(const struct conf_node *node, struct shape *shape, char **error)
 {
 	static const char *const keys[] = {"packets", "delay", "at_least", "bytes", "discipline", "target",
-		"interval", "ecn", "mark_beyond", NULL};
+		"interval", "ecn", "mark_beyond", "headers", "others", "ratio", "tail", "bounce", "port", NULL};
+	static const char *const codel_keys[] = {"target", "interval", "ecn", NULL};
 	int discipline = QUEUE_DROP_TAIL;
 	int64_t packets, least, mark;
 	if (conf_only(node, keys, error) < 0 ||
@@ -153,15 +194,12 @@ static int read_queue_mapping(const struct conf_node *node, struct shape *shape,
 	shape->queue_packets = (uint32_t)packets;
 	shape->ecn_packets = (uint32_t)mark;
 	shape->queue = (enum shape_queue)discipline;
+	if (read_trim(node, shape, error) < 0)
+		return -1;
 	if (shape->queue == QUEUE_CODEL)
 		return 0;
-	const struct conf_node *stray =
-		conf_child(node, "target") ? conf_child(node, "target") : conf_child(node, "interval");
-	stray = stray ? stray : conf_child(node, "ecn");
 	shape->codel_target_ns = shape->codel_interval_ns = 0;
-	return stray ? conf_error(stray, error, "`%s` is CoDel's; write discipline: codel, or leave it out",
-			       stray->key)
-		     : 0;
+	return stray_key(node, codel_keys, "codel", error);
 }
 
 /* The limit in bytes stands beside the queue, and stays unless it is named. */
@@ -175,6 +213,7 @@ static int read_queue(const struct conf_node *map, struct shape *shape, char **e
 		shape->queue_delay_ns = 0;
 		shape->codel_target_ns = shape->codel_interval_ns = 0;
 		shape->ecn = false;
+		memset(&shape->trim, 0, sizeof shape->trim);
 		if (node->type == CONF_MAPPING && read_queue_mapping(node, shape, error) < 0)
 			return -1;
 		if (node->type != CONF_MAPPING) {
@@ -319,6 +358,12 @@ int shape_check(const struct conf_node *map, const struct shape *shape, char **e
 	if (*shape->medium.name && (shape->rate_bps || *shape->opportunities || *shape->radio))
 		return conf_error(conf_child(map, "medium") ? conf_child(map, "medium") : map, error,
 			"what is on a medium has its phy_rate for a rate; leave out rate, opportunities and cellular");
+	if (shape->queue == QUEUE_TRIM && !shape->rate_bps)
+		return conf_error(conf_child(map, "queue") ? conf_child(map, "queue") : map, error,
+			"trim needs a rate: without one nothing ever waits, and with opportunities, cellular or a medium it is not modelled");
+	if (shape->queue == QUEUE_TRIM && *shape->radio)
+		return conf_error(conf_child(map, "queue") ? conf_child(map, "queue") : map, error,
+			"trim on a cellular link is not modelled; leave one of them out");
 	return 0;
 }
 
@@ -330,7 +375,8 @@ static bool same_medium(const struct shape_medium *a, const struct shape_medium 
 
 bool shape_same_place(const struct shape *a, const struct shape *b)
 {
-	return strcmp(a->radio, b->radio) == 0 && same_medium(&a->medium, &b->medium);
+	return strcmp(a->radio, b->radio) == 0 && same_medium(&a->medium, &b->medium) &&
+	       (a->queue == QUEUE_TRIM) == (b->queue == QUEUE_TRIM);
 }
 
 int shape_check_pair(const struct conf_node *map, const struct shape *a, const struct shape *b, bool one_link,
@@ -406,6 +452,13 @@ void shape_write(FILE *out, const struct shape *s)
 	if (s->queue == QUEUE_CODEL)
 		fprintf(out, ", target: %" PRId64 "ns, interval: %" PRId64 "ns, ecn: %s", s->codel_target_ns,
 			s->codel_interval_ns, s->ecn ? "true" : "false");
+	if (s->queue == QUEUE_TRIM)
+		fprintf(out,
+			", headers: %" PRIu32 ", ratio: %" PRIu32 ", tail: %.17g, bounce: %s, port: %" PRIu16,
+			s->trim.headers, s->trim.ratio, s->trim.tail, s->trim.bounce ? "true" : "false",
+			s->trim.port);
+	if (s->trim.others)
+		fprintf(out, ", others: %" PRIu32, s->trim.others);
 	if (s->ecn_packets)
 		fprintf(out, ", mark_beyond: %" PRIu32, s->ecn_packets);
 	fprintf(out, "}");
@@ -438,6 +491,9 @@ bool shape_equal(const struct shape *a, const struct shape *b)
 	       strcmp(a->loss_trace, b->loss_trace) == 0 && a->duplicate == b->duplicate &&
 	       a->corrupt == b->corrupt && a->reorder == b->reorder && a->queue_packets == b->queue_packets &&
 	       a->queue_bytes == b->queue_bytes && a->queue == b->queue &&
+	       a->trim.headers == b->trim.headers && a->trim.others == b->trim.others &&
+	       a->trim.ratio == b->trim.ratio && a->trim.tail == b->trim.tail &&
+	       a->trim.bounce == b->trim.bounce && a->trim.port == b->trim.port &&
 	       a->codel_target_ns == b->codel_target_ns && a->codel_interval_ns == b->codel_interval_ns &&
 	       a->ecn == b->ecn && a->ecn_packets == b->ecn_packets && shape_same_place(a, b) &&
 	       a->medium.phy_rate_bps == b->medium.phy_rate_bps &&

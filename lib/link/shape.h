@@ -14,7 +14,7 @@
 
 enum shape_jitter { JITTER_UNIFORM, JITTER_NORMAL, JITTER_PARETO };
 enum shape_loss { LOSS_RANDOM, LOSS_GILBERT_ELLIOTT, LOSS_EVERY, LOSS_TRACE };
-enum shape_queue { QUEUE_DROP_TAIL, QUEUE_DROP_HEAD, QUEUE_CODEL };
+enum shape_queue { QUEUE_DROP_TAIL, QUEUE_DROP_HEAD, QUEUE_CODEL, QUEUE_TRIM };
 
 /* Air that several links share; lib/link/medium.h says what comes of it. */
 struct shape_medium {
@@ -25,6 +25,16 @@ struct shape_medium {
 	char radio[SHAPE_NAME]; /* links that name the same radio share one, which is on one channel at a
 				   time; "": one of its own, always there */
 	int64_t switching_ns, dwell_ns, idle_ns; /* of that radio; idle 0: it never leaves early */
+};
+
+/* Of discipline `trim`; lib/link/trim.h says what comes of it. */
+struct shape_trim {
+	uint32_t headers; /* so many may wait */
+	uint32_t others;  /* packets of other traffic that may wait with the data; 0: as many as of data */
+	uint32_t ratio;   /* of them are served for a packet of data; 0: strict priority */
+	double tail;      /* chance that the newest waiting packet is trimmed, not the arriving one */
+	bool bounce;      /* a header that does not fit goes back to its sender; else it is dropped */
+	uint16_t port;    /* NDP's, of UDP */
 };
 
 struct shape {
@@ -53,6 +63,7 @@ struct shape {
 	uint64_t queue_bytes;   /* likewise in wire bytes; 0: not limited */
 	enum shape_queue queue;
 	int64_t codel_target_ns, codel_interval_ns; /* RFC 8289 */
+	struct shape_trim trim;
 	bool ecn;             /* CoDel marks what it would drop, where the packet allows */
 	uint32_t ecn_packets; /* marks beyond so many waiting packets; 0: no such threshold */
 
@@ -80,7 +91,7 @@ int shape_check(const struct conf_node *map, const struct shape *shape, char **e
  * in one place, those that share a radio say the same of it. -1 and *error (at `map`). */
 int shape_check_pair(const struct conf_node *map, const struct shape *a, const struct shape *b, bool one_link,
 	char **error);
-/* Whether both have the same radio, medium and place in it: those do not change while a link is in use. */
+/* Whether both have the same radio, medium and place in it, and both or none trim: that does not change while a link is in use. */
 bool shape_same_place(const struct shape *a, const struct shape *b);
 /* Writes it as a YAML flow mapping that shape_read takes back unchanged. */
 void shape_write(FILE *out, const struct shape *shape);

@@ -80,6 +80,14 @@ static bool newest_yields(struct trim_port *port, const struct trim_packet *pack
 	       fits(port->low_bytes - newest->bytes, packet->bytes, port->limits->low_bytes);
 }
 
+/* Up to where LOW takes it. */
+static uint32_t low_limit(const struct trim_port *port, const struct trim_packet *packet)
+{
+	bool other = packet->class == TRIM_OTHER && port->limits->other_bytes;
+
+	return other ? port->limits->other_bytes : port->limits->low_bytes;
+}
+
 /* A packet for LOW that does not fit. */
 static struct trim_outcome overflow(struct trim_port *port, struct trim_packet *packet)
 {
@@ -101,7 +109,7 @@ struct trim_outcome trim_arrive(struct trim_port *port, struct trim_packet *pack
 {
 	if (packet->class >= TRIM_HEADER)
 		return into_high(port, packet);
-	if (!fits(port->low_bytes, packet->bytes, port->limits->low_bytes))
+	if (!fits(port->low_bytes, packet->bytes, low_limit(port, packet)))
 		return overflow(port, packet);
 	into_low(port, packet);
 	return (struct trim_outcome){NULL, TRIM_KEPT};

@@ -38,6 +38,7 @@ struct trim_limits {
 		ratio; /* headers served for each packet of LOW when both wait; 0: strict priority, as in D1.4 */
 	uint32_t tail_chance; /* of 2^32: that the newest waiting packet is trimmed, not the arriving one */
 	bool bounce;          /* headers that do not fit are given back as TRIM_BOUNCED, not TRIM_DROPPED */
+	uint32_t other_bytes; /* up to which LOW takes what is of no concern to NDP; 0: as low_bytes */
 };
 
 struct trim_counters {

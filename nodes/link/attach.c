@@ -127,7 +127,10 @@ static int open_tap(struct attachment *a, const char *interface, char **error)
 		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
 	}
 	a->tap_ifindex = (int)if_nametoindex(ifr.ifr_name);
-	if (a->tap_ifindex == 0 || keep_quiet(ifr.ifr_name) < 0 ||
+	int got = ioctl(a->tap_fd, SIOCGIFHWADDR, &ifr);
+	memcpy(a->tap_address, ifr.ifr_hwaddr.sa_data, sizeof a->tap_address);
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "ln-%d", a->ifindex);
+	if (got < 0 || a->tap_ifindex == 0 || keep_quiet(ifr.ifr_name) < 0 ||
 		rtnl_up_bare(a->tap_ifindex, TAP_FRAMES) < 0 || rtnl_no_queue(a->tap_ifindex) < 0)
 		return error_set(error, "TAP %s: %s", ifr.ifr_name, strerror(errno));
 	return 0;

@@ -21,8 +21,9 @@ struct attachment {
 	int tap_fd;    /* read: ATTACHMENT_HEAD bytes, then a frame that leaves the interface, its checksums
 			  complete; non-blocking */
 	int packet_fd; /* send: frames that go out of it */
-	bool hooked;   /* the program is in place */
-	bool marked;   /* the alias, and with it the settings below, is ours */
+	uint8_t tap_address[6]; /* a frame to it that is written to tap_fd has come to the node */
+	bool hooked;            /* the program is in place */
+	bool marked;            /* the alias, and with it the settings below, is ours */
 	bool own_clsact;
 	bool own_program; /* a program of ours is there, from now or from before a SIGKILL */
 	uint32_t tso, gso, gro, gso_max_segs; /* before us */

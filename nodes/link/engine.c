@@ -10,6 +10,7 @@
 #include "nodes/link/packet.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,6 +40,12 @@
 #define STALL_NS NS_PER_MS
 /* A failure that goes on is logged so often. */
 #define COMPLAINT_NS (10 * NS_PER_S)
+
+/* In virtual time, only reading the clock takes time, and every packet of all links waits for it. */
+static int64_t now_ns(const struct engine *engine)
+{
+	return engine->settings->clock_waits ? engine->woken_ns : clock_now_ns();
+}
 
 /* ---- what goes wrong */
 
@@ -92,7 +99,9 @@ static void send_packet(struct engine *engine, struct direction *d, const struct
 {
 	char *frame = (char *)packet->token + ATTACHMENT_HEAD;
 
-	lateness_add(&d->counters.lateness, clock_now_ns() - packet->departure_ns);
+	lateness_add(&d->counters.lateness, now_ns(engine) - packet->departure_ns);
+	if (packet->trimmed)
+		packet_trim(frame);
 	if (packet->marked)
 		packet_mark(frame, packet->bytes);
 	if (packet->corrupted)
@@ -105,12 +114,29 @@ static void send_packet(struct engine *engine, struct direction *d, const struct
 	buffers_put(&engine->buffers, packet->token);
 }
 
-/* What the queue dropped after it had taken it. */
+/* A header for which there is no room goes back to its sender: it comes to the node that would have sent it on, whose kernel knows the way. */
+static void bounce_packet(struct direction *d, const struct model_packet *packet)
+{
+	char *frame = (char *)packet->token + ATTACHMENT_HEAD;
+
+	if (packet->trimmed)
+		packet_trim(frame);
+	packet_bounce(frame, d->attachment.tap_address);
+	if (write(d->attachment.tap_fd, frame, packet->bytes) < 0)
+		fail(d, &d->counters.unsent, "bounce-failed", errno);
+	else
+		d->counters.bounced++;
+}
+
+/* What the queue gave up after it had taken it. */
 static void drop_packet(struct engine *engine, struct direction *d, const struct model_packet *packet)
 {
-	uint64_t *counter = packet->end == MODEL_DROPPED_CODEL ? &d->counters.codel : &d->counters.overflowed;
-
-	(*counter)++;
+	if (packet->end == MODEL_BOUNCED)
+		bounce_packet(d, packet);
+	else if (packet->end == MODEL_DROPPED_CODEL)
+		d->counters.codel++;
+	else
+		d->counters.overflowed++;
 	buffers_put(&engine->buffers, packet->token);
 }
 
@@ -174,10 +200,17 @@ static int64_t arrival(struct direction *d, void *buffer)
 
 static void offer(struct engine *engine, struct direction *d, void *buffer, uint32_t bytes)
 {
+	int64_t when = arrival(d, buffer); /* the frame is whole after that */
+	const char *frame = (char *)buffer + ATTACHMENT_HEAD;
+	enum trim_class class = TRIM_OTHER;
+	uint16_t header_bytes = 0;
+
 	d->counters.packets++;
 	d->counters.bytes += bytes;
-	switch (model_offer(d->model, arrival(d, buffer), bytes,
-		packet_is_ecn((char *)buffer + ATTACHMENT_HEAD, bytes), buffer)) {
+	if (model_trim(d->model))
+		class = packet_trim_class(frame, bytes, model_shape(d->model)->trim.port, &header_bytes);
+	switch (model_offer_as(
+		d->model, when, bytes, packet_is_ecn(frame, bytes), class, header_bytes, buffer)) {
 	case MODEL_QUEUED:
 		return;
 	case MODEL_LOST:
@@ -204,7 +237,7 @@ static void discard(struct direction *d)
 static int64_t receive(struct engine *engine, uint32_t index)
 {
 	struct direction *d = &engine->directions[index];
-	int64_t latest = clock_now_ns() + NS_PER_S; /* that what is read in this turn may be of */
+	int64_t latest = now_ns(engine) + NS_PER_S; /* that what is read in this turn may be of */
 
 	for (int i = 0; i < READ_BATCH; i++) {
 		void *buffer = buffers_get(&engine->buffers);
@@ -221,7 +254,7 @@ static int64_t receive(struct engine *engine, uint32_t index)
 		if (n >= ATTACHMENT_HEAD + ETHERNET_HEADER && (size_t)n < engine->buffers.size) {
 			offer(engine, d, buffer, (uint32_t)n - ATTACHMENT_HEAD);
 			if (i == 0)
-				note_stall(engine, clock_now_ns() - d->arrived_ns);
+				note_stall(engine, now_ns(engine) - d->arrived_ns);
 			continue;
 		}
 		buffers_put(&engine->buffers, buffer);
@@ -301,6 +334,20 @@ static int64_t spin_for(const struct engine *engine)
 	return most < NOT_WORTH_SLEEPING_NS ? most : NOT_WORTH_SLEEPING_NS;
 }
 
+/* Where the clock waits and the next departure is near: sleeps until then, or until a packet comes, without a turn of the event loop, which
+ * reads the clock three times. False: it is not near, or others have waited long enough. */
+static bool sleep_inside(struct engine *engine, int64_t soonest, int64_t started)
+{
+	struct pollfd events = {.fd = engine->epoll_fd, .events = POLLIN};
+
+	if (!engine->settings->clock_waits || soonest > started + TURN_NS)
+		return false;
+	arm(engine, soonest);
+	poll(&events, 1, -1);
+	engine->woken_ns = clock_now_ns();
+	return engine->woken_ns - started < TURN_NS;
+}
+
 static int serve(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
 	struct engine *engine = context;
@@ -309,20 +356,24 @@ static int serve(sd_event_source *source, int fd, uint32_t revents, void *contex
 	(void)source;
 	(void)fd;
 	(void)revents;
+	engine->woken_ns = now;
 	note_wake_up(engine, now);
 	give_credit(engine, now);
 	do {
+		if (engine->settings->clock_waits)
+			now = engine->woken_ns;
 		bool worked = false;
 		int64_t round = now;
 		soonest = send_due(engine, now, &worked);
 		int64_t came = read_events(engine, &worked);
 		if (came < soonest)
 			soonest = came;
-		now = clock_now_ns();
+		now = now_ns(engine);
 		if (!worked)
 			engine->credit_ns -= now - round;
 		spin = spin_for(engine);
-	} while (soonest <= now + spin && now - started < TURN_NS);
+	} while (
+		(soonest <= now + spin && now - started < TURN_NS) || sleep_inside(engine, soonest, started));
 	/* What a TAP still holds wakes us at once; so does a timer whose time has passed. */
 	arm(engine, soonest == MODEL_NEVER ? 0 : soonest - spin);
 	engine->asleep = engine->armed_ns > now;
@@ -351,6 +402,7 @@ static int attach_all(struct engine *engine, bool *bad_config, char **error)
 			error_prefix(error, "link %s, interface %s", d->link->name, end->interface);
 			return error_prefix(error, "%s:%u", end->at->file, end->at->line);
 		}
+		model_set_frame(d->model, d->attachment.mtu + ETHERNET_HEADER);
 		if (d->attachment.mtu > mtu)
 			mtu = d->attachment.mtu;
 	}
@@ -520,28 +572,4 @@ int engine_change(
 	arm(engine, clock_now_ns());
 	events_settings(engine->events, link, direction, shape);
 	return 0;
-}
-
-void engine_subscribe(struct engine *engine, struct control_request *request)
-{
-	events_subscribe(engine->events, request);
-}
-
-void engine_reset(struct engine *engine)
-{
-	for (struct medium *medium = engine->media; medium; medium = medium->next)
-		medium_forget(medium);
-	for (uint32_t i = 0; i < engine->count / 2; i++)
-		if (engine->radios[i].profile.name)
-			radio_forget(&engine->radios[i], clock_now_ns());
-	events_forget(engine->events);
-	engine->stalls = 0;
-	engine->longest_stall_ns = engine->complained_ns = 0;
-	for (uint32_t i = 0; i < engine->count; i++) {
-		struct direction *d = &engine->directions[i];
-		memset(&d->counters, 0, sizeof d->counters);
-		d->counters.tap_dropped = attachment_dropped(&d->attachment);
-		d->complained_ns = 0;
-		model_forget_high(d->model, clock_now_ns());
-	}
 }

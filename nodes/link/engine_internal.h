@@ -13,7 +13,7 @@ struct counters {
 	uint64_t packets, bytes;           /* that came */
 	uint64_t sent_packets, sent_bytes; /* that left */
 	uint64_t lost, overflowed, codel;  /* by the model: what the link does */
-	uint64_t marked, corrupted, duplicated;
+	uint64_t marked, corrupted, duplicated, bounced;
 	uint64_t unbuffered, unsent; /* by us: what it should not do */
 	uint64_t foreign;            /* came out of the TAP, and not from the interface */
 	uint64_t tap_dropped;        /* of the TAP's own count: where we began */
@@ -39,6 +39,7 @@ struct engine {
 	struct events *events;
 	uint32_t count;
 	int64_t began_ns; /* no packet is older */
+	int64_t woken_ns; /* when it was woken last */
 	struct buffers buffers;
 	int epoll_fd, timer_fd;
 	int64_t armed_ns;    /* 0: the timer is off */

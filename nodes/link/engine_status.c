@@ -3,6 +3,7 @@
 #include "nodes/link/engine_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static json_t *integer(uint64_t value)
 {
@@ -47,6 +48,16 @@ static json_t *air_json(const struct station *s)
 		(double)s->waited_ns / NS_PER_S, "longest_wait_us", (double)s->longest_wait_ns / NS_PER_US);
 }
 
+static json_t *trim_json(const struct trim_port *port, uint64_t bounced)
+{
+	const struct trim_counters *c = &port->counters;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "trimmed", integer(c->trimmed), "trimmed_tail",
+		integer(c->trimmed_tail), "bounced", integer(bounced), "headers_dropped",
+		integer(c->headers_dropped), "high_data_bytes", integer(port->low.most_bytes),
+		"high_header_bytes", integer(port->high.most_bytes));
+}
+
 static json_t *medium_json(const struct station *s)
 {
 	json_t *json = json_pack("{s:s, s:i, s:f}", "name", s->medium->name, "channel",
@@ -85,6 +96,8 @@ static json_t *direction_json(struct direction *d)
 		integer(c->bytes), "sent_packets", integer(c->sent_packets), "sent_bytes",
 		integer(c->sent_bytes), "drops", drops, "queue", queued, "lateness",
 		lateness_json(&c->lateness));
+	if (model_trim(d->model))
+		json_object_set_new(json, "trim", trim_json(model_trim(d->model), c->bounced));
 	if (model_station(d->model))
 		json_object_set_new(json, "air", air_json(model_station(d->model)));
 	return json;
@@ -110,4 +123,28 @@ json_t *engine_status(struct engine *engine)
 		(double)engine->wake_ns / NS_PER_US, "stalls", "count", integer(engine->stalls), "max_us",
 		(double)engine->longest_stall_ns / NS_PER_US, "memory_bytes",
 		integer(engine->buffers.allocated), "events", events_json(engine->events), "links", links);
+}
+
+void engine_subscribe(struct engine *engine, struct control_request *request)
+{
+	events_subscribe(engine->events, request);
+}
+
+void engine_reset(struct engine *engine)
+{
+	for (struct medium *medium = engine->media; medium; medium = medium->next)
+		medium_forget(medium);
+	for (uint32_t i = 0; i < engine->count / 2; i++)
+		if (engine->radios[i].profile.name)
+			radio_forget(&engine->radios[i], clock_now_ns());
+	events_forget(engine->events);
+	engine->stalls = 0;
+	engine->longest_stall_ns = engine->complained_ns = 0;
+	for (uint32_t i = 0; i < engine->count; i++) {
+		struct direction *d = &engine->directions[i];
+		memset(&d->counters, 0, sizeof d->counters);
+		d->counters.tap_dropped = attachment_dropped(&d->attachment);
+		d->complained_ns = 0;
+		model_forget_high(d->model, clock_now_ns());
+	}
 }

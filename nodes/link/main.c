@@ -187,6 +187,7 @@ static void reload(void *context)
 					error = NULL;
 				}
 		warn_fixed("spin", fresh->spin_ns != program->settings->spin_ns);
+		warn_fixed("clock", fresh->clock_waits != program->settings->clock_waits);
 		warn_fixed("spin_share", fresh->spin_share != program->settings->spin_share);
 		warn_fixed("memory", fresh->memory_bytes != program->settings->memory_bytes);
 		warn_fixed("keep_offloads", fresh->keep_offloads != program->settings->keep_offloads);

@@ -3,6 +3,8 @@
 #ifndef LIQUIDNET_LINK_PACKET_H
 #define LIQUIDNET_LINK_PACKET_H
 
+#include "lib/link/trim.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,5 +14,13 @@ bool packet_is_ecn(const void *frame, uint32_t bytes);
 void packet_mark(void *frame, uint32_t bytes);
 /* Flips one bit behind the Ethernet header; `draw` says which. */
 void packet_corrupt(void *frame, uint32_t bytes, uint64_t draw);
+
+/* NDP over IPv4, for links that trim: what the frame is to the port (lib/link/trim.h), when UDP's `port` is NDP's; and in *header_bytes the
+ * frame up to the end of its NDP header, 0 where it cannot be cut. */
+enum trim_class packet_trim_class(const void *frame, uint32_t bytes, uint16_t port, uint16_t *header_bytes);
+/* Makes a HEADER of a DATA packet; the frame is as long as packet_trim_class said. UDP's checksum is left out: the data that it is of have gone. */
+void packet_trim(void *frame);
+/* Sends a HEADER back: type RTS, addresses and ports changed over, to the Ethernet address `to`. */
+void packet_bounce(void *frame, const uint8_t to[6]);
 
 #endif

@@ -26,6 +26,7 @@ struct settings {
 	int64_t spin_ns;       /* this long before a departure the daemon stops sleeping, ... */
 	double spin_share;     /* ... at most this share of the time, 0 to 1 */
 	uint64_t memory_bytes; /* limit of all packets held */
+	bool clock_waits;      /* computing takes no time: the clock is read once a wake-up */
 	bool keep_offloads;    /* leave TSO, GSO and GRO of the interfaces as they are */
 };
 

@@ -1,4 +1,5 @@
 # NDP: its rules, included by the Makefile.
+$(eval $(call program,liquidnet-ndp,nodes/ndp/host))
 $(eval $(call program,liquidnet-ndp-sim,nodes/ndp/sim))
 
 # Simulations: the scorecard on the terminal; it, and every figure point by point, as CSV and drawn, under results/sim-ndp/.

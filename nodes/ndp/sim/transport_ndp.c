@@ -3,7 +3,7 @@
 #include "nodes/ndp/receiver.h"
 #include "nodes/ndp/sender.h"
 #include "nodes/ndp/sim/world.h"
-#include "nodes/ndp/wire.h"
+#include "lib/link/ndp_wire.h"
 
 #include <stdlib.h>
 

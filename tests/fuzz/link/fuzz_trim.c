@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 8)
 		return 0;
-	struct trim_limits limits = {
-		pair_of(data), pair_of(data + 2), data[4] & 15, (uint32_t)data[5] << 24, data[4] & 16};
+	struct trim_limits limits = {pair_of(data), pair_of(data + 2), data[4] & 15, (uint32_t)data[5] << 24,
+		data[4] & 16, data[4] & 32 ? 2 * (uint32_t)pair_of(data) : 0};
 	pair_init(&pair, &limits, data[6]);
 	int id = 0;
 	for (size_t i = 7; i + 1 < size && id < MODEL_PACKETS; i++) {

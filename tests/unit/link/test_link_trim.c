@@ -6,7 +6,7 @@
 #define HEADER 64
 
 /* 72,000 bytes, as published: seven packets of 9,064, the one in service counted. */
-static const struct trim_limits published = {72000, 72000, TRIM_RATIO, TRIM_FAIR, true};
+static const struct trim_limits published = {72000, 72000, TRIM_RATIO, TRIM_FAIR, true, 0};
 
 static struct trim_packet data(void)
 {
@@ -39,7 +39,7 @@ static void eight_packets_are_seven(void **state)
 static void coin(void **state)
 {
 	struct trim_packet *packets = calloc(20000, sizeof *packets);
-	const struct trim_limits limits = {3 * FRAME, 1U << 30, TRIM_RATIO, TRIM_FAIR, true};
+	const struct trim_limits limits = {3 * FRAME, 1U << 30, TRIM_RATIO, TRIM_FAIR, true, 0};
 	struct trim_port port;
 
 	(void)state;
@@ -56,7 +56,7 @@ static void coin(void **state)
 /* The packet in service is on the wire: it cannot be trimmed. */
 static void service_is_not_trimmed(void **state)
 {
-	const struct trim_limits limits = {FRAME + 100, 72000, TRIM_RATIO, UINT32_MAX, true};
+	const struct trim_limits limits = {FRAME + 100, 72000, TRIM_RATIO, UINT32_MAX, true, 0};
 	struct trim_packet first = data(), second = data();
 	struct trim_port port;
 
@@ -131,7 +131,7 @@ static void full_of_headers(void **state)
 /* What is not NDP's is never cut: dropped when it does not fit, and no one else's tail. */
 static void others(void **state)
 {
-	const struct trim_limits limits = {2 * FRAME, 72000, TRIM_RATIO, UINT32_MAX, true};
+	const struct trim_limits limits = {2 * FRAME, 72000, TRIM_RATIO, UINT32_MAX, true, 0};
 	struct trim_packet a = data(), b = data(), tcp = data(), late = data();
 	struct trim_port port;
 
@@ -160,7 +160,7 @@ static void as_the_model(void **state)
 		uint64_t n = 0;
 		struct trim_limits limits = {draw(history, &n, 40000) + 100, draw(history, &n, 3000) + 64,
 			draw(history, &n, 12), draw(history, &n, 2) ? TRIM_FAIR : UINT32_MAX,
-			draw(history, &n, 2)};
+			draw(history, &n, 2), draw(history, &n, 2) * draw(history, &n, 60000)};
 		struct trim_pair *pair = malloc(sizeof *pair);
 		uint64_t arrived = 0, left = 0;
 		pair_init(pair, &limits, history);

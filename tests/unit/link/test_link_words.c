@@ -24,6 +24,8 @@ static void words_go_round(void **state)
 		"{loss: {every: 50}}",
 		"{queue: {packets: 200, discipline: codel, target: 4ms, interval: 80ms, ecn: true}}",
 		"{queue: {bytes: 64KiB, discipline: drop-head, mark_beyond: 20}, duplicate: 1%, corrupt: 0.5%, reorder: 2%}",
+		"{rate: 100Mbit/s, queue: {packets: 8, discipline: trim}}",
+		"{rate: 100Mbit/s, queue: {packets: 8, discipline: trim, headers: 60, ratio: 0, tail: 25%, bounce: false, port: 7000, others: 100}}",
 		"{cellular: 3g-simulation, rate: 2Mbit/s}"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct shape shape = {0}, again = {0};
@@ -109,7 +111,12 @@ static void words_that_are_refused(void **state)
 		"{queue: {discipline: red}}", "{queue: {delay: 5ms}}",
 		"{rate: 1Mbit/s, queue: {packets: 5, delay: 5ms}}", "{rate: 1Mbit/s, queue: {at_least: 5}}",
 		"{queue: {discipline: drop-head, target: 5ms}}", "{cellular: 9g}",
-		"{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}", "{opportunities: /dev/null}"};
+		"{delay: 1ms, jitter: 2ms}", "{loss: [1, 2]}", "{opportunities: /dev/null}",
+		"{queue: {packets: 8, discipline: trim}}",
+		"{rate: 1Mbit/s, queue: {packets: 1, discipline: trim}}",
+		"{rate: 1Mbit/s, queue: {packets: 8, headers: 9}}",
+		"{rate: 1Mbit/s, queue: {packets: 8, discipline: trim, ecn: true}}",
+		"{rate: 1Mbit/s, cellular: lte, queue: {packets: 8, discipline: trim}}"};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		struct shape shape = {0};
 		char *error = NULL;

@@ -62,7 +62,9 @@ static inline int model_arrive(struct trim_model *m, struct model_item item, enu
 {
 	if (item.class >= TRIM_HEADER)
 		return model_into_high(m, item, fate);
-	if (model_low(m) + item.bytes <= m->limits.low_bytes) {
+	uint32_t limit = item.class == TRIM_OTHER && m->limits.other_bytes ? m->limits.other_bytes
+									   : m->limits.low_bytes;
+	if (model_low(m) + item.bytes <= limit) {
 		m->low[m->low_count++] = item;
 		*fate = TRIM_KEPT;
 		return -1;
@@ -121,7 +123,9 @@ static inline void pair_check(const struct trim_pair *pair)
 
 	if (pair->port.low_bytes != model_low(m) || pair->port.high_bytes != model_high(m))
 		abort();
-	if (pair->port.low_bytes > m->limits.low_bytes || pair->port.high_bytes > m->limits.high_bytes)
+	uint32_t most =
+		m->limits.other_bytes > m->limits.low_bytes ? m->limits.other_bytes : m->limits.low_bytes;
+	if (pair->port.low_bytes > most || pair->port.high_bytes > m->limits.high_bytes)
 		abort();
 	if (pair->port.low.most_bytes < pair->port.low_bytes ||
 		pair->port.high.most_bytes < pair->port.high_bytes)
