@@ -29,6 +29,9 @@
 #define LATENESS_INVALID_MS 99.0
 #define LOST_SUSPECT_PERCENT 0.5
 #define LOST_INVALID_PERCENT 1.0
+#define FOREIGN_LEAST 5
+#define FOREIGN_SUSPECT 0.001 /* of its own packets */
+#define FOREIGN_INVALID 0.003
 #define CLOCK_SET_MS 2.0
 #define CLOCK_SLEW_MS 0.6 /* a second: what a clock is slewed by at the most (500 ppm) is no step */
 /* Virtual time waits for the machine: a process that wakes late in it is a fault of that kernel. The probe counts in
@@ -158,6 +161,8 @@ int observe_start(struct observer *o, const struct experiment *e, enum trial_clo
 	if (outcome == 0)
 		outcome = start_watch(o, stop[0], error);
 	close(stop[0]);
+	if (outcome == 0 && clock == TRIAL_REAL)
+		foreign_start(&o->foreign, network);
 	machine_sample_take(&o->before);
 	o->own_before = cost_sample_take();
 	return outcome;
@@ -202,6 +207,8 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 	int listed = reap(&o->congestion_pid, "the look at sockets", &congestion_s, error);
 	int watched = reap(&o->watch_pid, "the watch over processes", &watch_s, error);
 	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
+	if (o->clock == TRIAL_REAL)
+		json_object_set_new(verdict, "packets", foreign_stop(&o->foreign));
 	json_object_set_new(verdict, "clock", json_string(experiment_clock_name(o->clock)));
 	double pressure = cost_pressure_percent(&o->own_before, &own);
 	if (pressure >= 0)
@@ -274,6 +281,16 @@ static double window_s(const struct experiment *e, const json_t *verdict)
 	return m && m->windowed ? fmin(seconds, m->window[1] - m->window[0]) : seconds;
 }
 
+static void judge_foreign(json_t *record, json_t *packets)
+{
+	double own = json_number_value(json_object_get(packets, "own"));
+	double foreign = json_number_value(json_object_get(packets, "foreign"));
+	if (foreign >= FOREIGN_LEAST && foreign > own * FOREIGN_SUSPECT)
+		verdict_judge(record, foreign > own * FOREIGN_INVALID ? "invalid" : "suspect",
+			"its nodes sent %.0f packets that no program of it did, beside %.0f of its own", foreign,
+			own);
+}
+
 /* Time that was lost to the trial, in per cent of what its main measure is of. */
 static void judge_lost(json_t *record, json_t *verdict, double window)
 {
@@ -307,6 +324,7 @@ void observe_judge(const struct experiment *e, json_t *record)
 		return;
 	}
 	judge_processes(record, watch);
+	judge_foreign(record, json_object_get(verdict, "packets"));
 	judge_lost(record, verdict, window_s(e, verdict));
 	/* What the kernel does not tell reads as 0. */
 	judge_threshold(record, json_number_value(json_object_get(verdict, "pressure_percent")),

@@ -10,6 +10,7 @@
 #include "harness/machine/probe.h"
 #include "harness/place/network.h"
 #include "harness/trial/congestion.h"
+#include "harness/trial/foreign.h"
 #include <sys/types.h>
 
 struct observer {
@@ -22,6 +23,7 @@ struct observer {
 	int stop_fd;     /* closing it ends them */
 	struct machine_sample before;
 	struct cost_sample own_before; /* of this sandbox */
+	struct foreign foreign;
 };
 
 /* Starts captures and probe, and the look at sockets where `configuration` or `procedure` say what those are
