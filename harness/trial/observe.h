@@ -19,7 +19,7 @@ struct observer {
 	const char *folder;
 	char **captures; /* path of each capture, by capture index; owned */
 	pid_t capture_pid, probe_pid, congestion_pid, watch_pid;
-	int probe_errno; /* why the probe could not be started, or 0: such a trial is suspect */
+	int probe_errno, watch_errno; /* why they could not be started, or 0: such a trial is suspect */
 	int stop_fd;     /* closing it ends them */
 	struct machine_sample before;
 	struct cost_sample own_before; /* of this sandbox */
