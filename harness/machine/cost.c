@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CGROUP "/run/cgroup"
 #define KERNEL_THREAD 0x00200000UL /* PF_KTHREAD of a task's flags */
 
 /* The number behind `key` in a small file; false when it is not there. */
@@ -33,8 +32,8 @@ static bool number_behind(const char *path, const char *key, uint64_t *value)
 struct cost_sample cost_sample_take(void)
 {
 	struct cost_sample s = {.at_ns = clock_now_ns()};
-	s.known = number_behind(CGROUP "/cpu.stat", "usage_usec ", &s.cpu_us) &&
-		  number_behind(CGROUP "/cpu.pressure", "total=", &s.pressure_us);
+	s.known = number_behind(COST_CGROUP "/cpu.stat", "usage_usec ", &s.cpu_us) &&
+		  number_behind(COST_CGROUP "/cpu.pressure", "total=", &s.pressure_us);
 	return s;
 }
 
@@ -49,8 +48,8 @@ double cost_pressure_percent(const struct cost_sample *before, const struct cost
 void cost_begin(struct cost *cost)
 {
 	/* Where there is no cgroup2 the samples say so. */
-	if (mkdir(CGROUP, 0755) == 0)
-		(void)!mount("none", CGROUP, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	if (mkdir(COST_CGROUP, 0755) == 0)
+		(void)!mount("none", COST_CGROUP, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	*cost = (struct cost){.last = cost_sample_take(), .phases = json_object()};
 }
 

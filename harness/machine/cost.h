@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define COST_CGROUP "/run/cgroup" /* where process 1 has mounted it */
+
 struct cost_sample {
 	int64_t at_ns;
 	uint64_t cpu_us, pressure_us;

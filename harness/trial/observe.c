@@ -27,8 +27,16 @@
 #define MEDIAN_INVALID_MS 1.2
 #define LATENESS_SUSPECT_MS 20.0
 #define LATENESS_INVALID_MS 99.0
-#define LOST_SUSPECT_PERCENT 0.5
-#define LOST_INVALID_PERCENT 1.0
+/* Of the time that the main measure is of. In one piece: a stop of everything. In all: too many short ones. A queue on
+ * the way and socket buffers carry what is shorter than LOST_LEAST_MS. */
+#define LOST_SUSPECT_PERCENT 2.0
+#define LOST_INVALID_PERCENT 4.0
+#define LOST_PIECE_SUSPECT_PERCENT 0.75
+#define LOST_PIECE_INVALID_PERCENT 1.5
+#define LOST_LEAST_MS 15.0
+#define FOREIGN_LEAST 5
+#define FOREIGN_SUSPECT 0.001 /* of its own packets */
+#define FOREIGN_INVALID 0.003
 #define CLOCK_SET_MS 2.0
 #define CLOCK_SLEW_MS 0.6 /* a second: what a clock is slewed by at the most (500 ppm) is no step */
 /* Virtual time waits for the machine: a process that wakes late in it is a fault of that kernel. The probe counts in
@@ -110,25 +118,27 @@ static int start_congestion(struct observer *o, const struct configuration *c, c
 }
 
 /* In virtual time no process is kept from running by another than the model's; a timer would only slow it down. */
-static int start_watch(struct observer *o, int stop_read, char **error)
+static void start_watch(struct observer *o, int stop_read)
 {
 	char result[4200];
 	int ready[2];
 	result_path(o, "watch", result, sizeof result);
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return error_set(error, "pipe: %s", strerror(errno));
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		o->watch_errno = errno;
+		return;
+	}
 	o->watch_pid = fork();
 	if (o->watch_pid == 0) {
 		close(o->stop_fd);
 		close(ready[0]);
 		_exit(watch_run(ready[1], stop_read, o->clock == TRIAL_REAL, result));
 	}
+	if (o->watch_pid < 0)
+		o->watch_errno = errno;
 	close(ready[1]);
-	int outcome = o->watch_pid < 0 || await_byte(ready[0], 10000) < 0
-			      ? error_set(error, "the watch over processes did not start; see trial.log")
-			      : 0;
+	/* One that ends before it is ready tells by its status. */
+	await_byte(ready[0], 10000);
 	close(ready[0]);
-	return outcome;
 }
 
 int observe_start(struct observer *o, const struct experiment *e, enum trial_clock clock,
@@ -156,8 +166,10 @@ int observe_start(struct observer *o, const struct experiment *e, enum trial_clo
 		o->probe_errno = errno;
 	/* Last, so that it sees the others. */
 	if (outcome == 0)
-		outcome = start_watch(o, stop[0], error);
+		start_watch(o, stop[0]);
 	close(stop[0]);
+	if (outcome == 0 && clock == TRIAL_REAL)
+		foreign_start(&o->foreign, network);
 	machine_sample_take(&o->before);
 	o->own_before = cost_sample_take();
 	return outcome;
@@ -189,6 +201,14 @@ static void add_file(const struct observer *o, json_t *verdict, const char *name
 	json_object_set_new(verdict, name, value);
 }
 
+/* Why a child could not be started. */
+static void add_reason(json_t *verdict, const char *name, int number)
+{
+	if (number)
+		json_object_set_new(verdict, name,
+			json_pack("{s:o}", "reason", json_sprintf("fork: %s", strerror(number))));
+}
+
 int observe_stop(struct observer *o, json_t *record, char **error)
 {
 	struct machine_sample after;
@@ -202,17 +222,18 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 	int listed = reap(&o->congestion_pid, "the look at sockets", &congestion_s, error);
 	int watched = reap(&o->watch_pid, "the watch over processes", &watch_s, error);
 	json_t *verdict = json_pack("{s:o}", "machine", machine_sample_json(&o->before, &after));
+	if (o->clock == TRIAL_REAL)
+		json_object_set_new(verdict, "packets", foreign_stop(&o->foreign));
 	json_object_set_new(verdict, "clock", json_string(experiment_clock_name(o->clock)));
 	double pressure = cost_pressure_percent(&o->own_before, &own);
 	if (pressure >= 0)
 		json_object_set_new(verdict, "pressure_percent", json_real(pressure));
 	add_file(o, verdict, "capture", capture_s);
 	add_file(o, verdict, "probe", probe_s);
-	if (o->probe_errno)
-		json_object_set_new(verdict, "probe",
-			json_pack("{s:o}", "reason", json_sprintf("fork: %s", strerror(o->probe_errno))));
+	add_reason(verdict, "probe", o->probe_errno);
 	add_file(o, verdict, "congestion", congestion_s);
 	add_file(o, verdict, "watch", watch_s);
+	add_reason(verdict, "watch", o->watch_errno);
 	json_object_set_new(record, "verdict", verdict);
 	return captured < 0 || probed < 0 || listed < 0 || watched < 0 ? -1 : 0;
 }
@@ -256,6 +277,11 @@ static void judge_processes(json_t *record, json_t *watch)
 {
 	json_t *one;
 	size_t i;
+	if (!json_is_array(json_object_get(watch, "stopped")))
+		verdict_judge(record, "suspect", "its processes were not watched: %s",
+			json_string_value(json_object_get(watch, "reason"))
+				? json_string_value(json_object_get(watch, "reason"))
+				: "the watch told nothing");
 	json_array_foreach(json_object_get(watch, "stopped"), i, one)
 		verdict_judge(record, "invalid", "process %s was stopped for %.0f ms",
 			json_string_value(json_object_get(one, "name")),
@@ -274,15 +300,32 @@ static double window_s(const struct experiment *e, const json_t *verdict)
 	return m && m->windowed ? fmin(seconds, m->window[1] - m->window[0]) : seconds;
 }
 
+static void judge_foreign(json_t *record, json_t *packets)
+{
+	double own = json_number_value(json_object_get(packets, "own"));
+	double foreign = json_number_value(json_object_get(packets, "foreign"));
+	if (foreign >= FOREIGN_LEAST && foreign > own * FOREIGN_SUSPECT)
+		verdict_judge(record, foreign > own * FOREIGN_INVALID ? "invalid" : "suspect",
+			"its nodes sent %.0f packets that no program of it did, beside %.0f of its own", foreign,
+			own);
+}
+
 /* Time that was lost to the trial, in per cent of what its main measure is of. */
 static void judge_lost(json_t *record, json_t *verdict, double window)
 {
 	json_t *machine = json_object_get(verdict, "machine");
 	double seconds = json_number_value(json_object_get(machine, "seconds"));
-	double lost = json_number_value(json_object_get(json_object_get(verdict, "probe"), "lost_ms"));
+	json_t *probe = json_object_get(verdict, "probe");
+	double lost = json_number_value(json_object_get(probe, "lost_ms"));
+	double piece = json_number_value(json_object_get(probe, "lost_longest_ms"));
+	double percent_ms = window * 10;
 	if (window > 0)
-		judge_threshold(record, lost / window / 10, LOST_SUSPECT_PERCENT, LOST_INVALID_PERCENT,
+		judge_threshold(record, lost / percent_ms, LOST_SUSPECT_PERCENT, LOST_INVALID_PERCENT,
 			"the time in which nothing of it ran", "%");
+	if (window > 0)
+		judge_threshold(record, piece, fmax(LOST_LEAST_MS, LOST_PIECE_SUSPECT_PERCENT * percent_ms),
+			fmax(2 * LOST_LEAST_MS, LOST_PIECE_INVALID_PERCENT * percent_ms),
+			"the longest time in which nothing of it ran", "ms");
 	double set = json_number_value(json_object_get(machine, "set_ms"));
 	if (fabs(set) > CLOCK_SET_MS + seconds * CLOCK_SLEW_MS)
 		verdict_judge(record, "invalid", "the clock that stamps packets was set by %.0f ms", set);
@@ -307,6 +350,7 @@ void observe_judge(const struct experiment *e, json_t *record)
 		return;
 	}
 	judge_processes(record, watch);
+	judge_foreign(record, json_object_get(verdict, "packets"));
 	judge_lost(record, verdict, window_s(e, verdict));
 	/* What the kernel does not tell reads as 0. */
 	judge_threshold(record, json_number_value(json_object_get(verdict, "pressure_percent")),

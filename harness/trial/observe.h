@@ -10,6 +10,7 @@
 #include "harness/machine/probe.h"
 #include "harness/place/network.h"
 #include "harness/trial/congestion.h"
+#include "harness/trial/foreign.h"
 #include <sys/types.h>
 
 struct observer {
@@ -18,10 +19,11 @@ struct observer {
 	const char *folder;
 	char **captures; /* path of each capture, by capture index; owned */
 	pid_t capture_pid, probe_pid, congestion_pid, watch_pid;
-	int probe_errno; /* why the probe could not be started, or 0: such a trial is suspect */
+	int probe_errno, watch_errno; /* why they could not be started, or 0: such a trial is suspect */
 	int stop_fd;     /* closing it ends them */
 	struct machine_sample before;
 	struct cost_sample own_before; /* of this sandbox */
+	struct foreign foreign;
 };
 
 /* Starts captures and probe, and the look at sockets where `configuration` or `procedure` say what those are
