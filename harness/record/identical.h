@@ -8,7 +8,7 @@
 struct identical {
 	size_t trials, same; /* of `then` that `now` has too (configuration, procedure, repeat, attempt) */
 	size_t missing;      /* that it has not */
-	char first[600];     /* what differs first: the trial, and the file or the record's member; "": nothing */
+	char first[600]; /* what differs first: the trial, and the file or the record's member; "": nothing */
 };
 
 /* Compares each trial's record and its files. What the host did for it is left out: processor and wall time, memory, how many ran

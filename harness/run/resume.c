@@ -127,8 +127,8 @@ static json_t *what_binds(const json_t *environment)
 	return copy;
 }
 
-static int check_environment(const struct experiment *e, const struct run_options *then,
-	const json_t *provenance, char **error)
+static int check_environment(
+	const struct experiment *e, const struct run_options *then, const json_t *provenance, char **error)
 {
 	json_t *environment = executor_of(run_clock(then, e))->environment(e, NULL, error);
 	if (!environment)
@@ -176,7 +176,7 @@ static const struct record *last_record(const struct records *records, const str
 	return NULL;
 }
 
-void resume_plan(struct plan *plan, const struct records *records, unsigned retries)
+void resume_plan(struct plan *plan, const struct records *records)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct planned *p = &plan->trials[i];
@@ -184,8 +184,6 @@ void resume_plan(struct plan *plan, const struct records *records, unsigned retr
 		if (!r)
 			continue;
 		p->attempts = (unsigned)r->attempt;
-		p->state = r->status <= TRIAL_SUSPECT ? PLANNED_GOOD
-			   : p->attempts > retries    ? PLANNED_BAD
-						      : PLANNED_OPEN;
+		p->state = r->status <= TRIAL_SUSPECT ? PLANNED_GOOD : PLANNED_OPEN;
 	}
 }
