@@ -14,6 +14,7 @@
 #include "harness/record/results.h"
 #include "harness/report/summary.h"
 #include "harness/run/crew.h"
+#include "harness/run/prepare.h"
 #include "harness/run/progress.h"
 #include "harness/run/service.h"
 #include "lib/base/error.h"
@@ -80,14 +81,6 @@ static struct proofs *prove_links(
 	}
 	proofs_free(proofs);
 	return NULL;
-}
-
-static int prepare_host(struct host *host, const struct experiment *e, char **error)
-{
-	for (size_t i = 0; i < e->host_settings_count; i++)
-		if (host_sysctl(host, e->host_settings[i].key, e->host_settings[i].value, error) < 0)
-			return -1;
-	return 0;
 }
 
 /* The plan, when every link of it can be shaped. Nothing is tried for it. */
