@@ -10,6 +10,7 @@
 #include "harness/machine/host.h"
 #include "harness/machine/project.h"
 #include "harness/machine/sandbox.h"
+#include "harness/run/prepare.h"
 #include "harness/run/service.h"
 #include "harness/trial/programs.h"
 #include "lib/base/clock.h"
@@ -239,8 +240,8 @@ static int run(const struct shell *shell, char **error)
 			     : -1;
 	if (result == 0)
 		proofs_say(shell->proofs, stderr);
-	for (size_t i = 0; result == 0 && i < e->host_settings_count; i++)
-		result = host_sysctl(host, e->host_settings[i].key, e->host_settings[i].value, error);
+	if (result == 0)
+		result = prepare_host(host, e, error);
 	struct services *services = result == 0 ? services_start(e, NULL, host, error) : NULL;
 	if (!services || sandbox_start(&sandbox, &options, body, (void *)shell, error) < 0) {
 		services_stop(services);

@@ -6,6 +6,7 @@
 #include "harness/machine/capabilities.h"
 #include "harness/machine/host.h"
 #include "harness/record/provenance.h"
+#include "harness/run/prepare.h"
 #include "harness/run/service.h"
 #include "harness/trial/trial.h"
 #include "lib/base/error.h"
@@ -40,13 +41,12 @@ static int find(const struct experiment *e, const json_t *what, struct planned *
 
 static int prepare(const struct experiment *e, struct host **host, struct services **services, char **error)
 {
-	if (e->host_settings_count == 0 && e->services_count == 0)
+	if (!prepare_needed(e) && e->services_count == 0)
 		return 0;
 	if (!(*host = host_open(error)))
 		return -1;
-	for (size_t i = 0; i < e->host_settings_count; i++)
-		if (host_sysctl(*host, e->host_settings[i].key, e->host_settings[i].value, error) < 0)
-			return -1;
+	if (prepare_host(*host, e, error) < 0)
+		return -1;
 	*services = services_start(e, NULL, *host, error);
 	return *services ? 0 : -1;
 }

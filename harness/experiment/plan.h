@@ -6,7 +6,7 @@
 #include "harness/experiment/experiment.h"
 #include <stdbool.h>
 
-enum planned_state { PLANNED_OPEN, PLANNED_GOOD, PLANNED_BAD };
+enum planned_state { PLANNED_OPEN, PLANNED_GOOD };
 
 struct planned {
 	unsigned configuration, procedure;

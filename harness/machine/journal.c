@@ -97,6 +97,36 @@ static int sysctl_write(const char *key, const char *value, char **error)
 	return n < 0 ? error_set(error, "host setting %s: `%s`: %s", key, value, strerror(fault)) : 0;
 }
 
+static bool key_good(const char *key)
+{
+	return strncmp(key, "net.", 4) == 0 && !strstr(key, "..") && !strchr(key, '/');
+}
+
+json_t *journal_parse(const char *text, size_t size)
+{
+	json_t *entries = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL), *value;
+	const char *key;
+	void *next;
+	if (!json_is_object(entries)) {
+		json_decref(entries);
+		return NULL;
+	}
+	json_object_foreach_safe(entries, next, key, value)
+		if (!key_good(key) || !json_is_string(value) || strchr(json_string_value(value), '\n'))
+			json_object_del(entries, key);
+	return entries;
+}
+
+static json_t *load(const char *path)
+{
+	char text[65536];
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text);
+	if (fd >= 0)
+		close(fd);
+	return size < 0 ? NULL : journal_parse(text, (size_t)size);
+}
+
 /* Calls fn for each journal, with the lock held. */
 static void each_journal(
 	void (*fn)(void *context, pid_t owner, uint64_t start, json_t *entries), void *context)
@@ -110,7 +140,7 @@ static void each_journal(
 		if (sscanf(one->d_name, "journal-%d-%" SCNu64 ".json", &owner, &start) != 2)
 			continue;
 		snprintf(path, sizeof path, NAME_FORMAT, owner, start);
-		json_t *entries = json_load_file(path, 0, NULL);
+		json_t *entries = load(path);
 		fn(context, owner, start, entries);
 		json_decref(entries);
 	}
@@ -188,7 +218,7 @@ static int set_locked(pid_t owner, const char *key, const char *value, char **er
 			"host setting %s: another run needs `%s` and this one `%s`; wait for its end", key,
 			now, value);
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
-	json_t *entries = json_load_file(path, 0, NULL);
+	json_t *entries = load(path);
 	entries = entries ? entries : json_object();
 	if (!json_object_get(entries, key))
 		json_object_set_new(entries, key, json_string(other.found ? other.original : now));
@@ -203,7 +233,7 @@ static int set_locked(pid_t owner, const char *key, const char *value, char **er
 
 int journal_set(pid_t owner, const char *key, const char *value, char **error)
 {
-	if (strncmp(key, "net.", 4) != 0 || strstr(key, "..") || strchr(key, '/'))
+	if (!key_good(key))
 		return error_set(
 			error, "host setting `%s`: only sysctls that begin with `net.` are changed", key);
 	int fd = lock(error);
@@ -221,7 +251,7 @@ static int undo_locked(pid_t owner, uint64_t start, char **error)
 	json_t *value;
 	int result = 0;
 	snprintf(path, sizeof path, NAME_FORMAT, (int)owner, start);
-	json_t *entries = json_load_file(path, 0, NULL);
+	json_t *entries = load(path);
 	json_object_foreach(entries, key, value)
 		if (!others(owner, start, key, true).found &&
 			sysctl_write(key, json_string_value(value), error) < 0)

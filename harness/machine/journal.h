@@ -3,6 +3,7 @@
 #ifndef LIQUIDNET_JOURNAL_H
 #define LIQUIDNET_JOURNAL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -23,5 +24,9 @@ int journal_undo(pid_t owner, uint64_t start, char **error);
 /* When a process started, in clock ticks since boot: tells a process from a later one of the same number. 0:
  * no such. */
 uint64_t journal_start_time(pid_t pid);
+
+/* A journal's text, {KEY: ORIGINAL}: only what a run may have written there, keys that begin with `net.` and lines as values; the rest is left
+ * out, for it would be written to /proc/sys as root. NULL: it is none. */
+json_t *journal_parse(const char *text, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* Records: reads trials.jsonl line by line. The file is appended to while a run lasts and may have been cut
- * off by a crash: a last line without its end is left out, any other fault is an error with its line. */
+ * off by a crash, or a full disk: a line that is no JSON object is left out and counted, any other fault is an error with its line. */
 #include "harness/record/records.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -309,12 +309,16 @@ static int read_lines(struct place *place, FILE *file, char **error)
 		if (strspn(text, " \t\r\n") == (size_t)length)
 			continue;
 		result = read_line(place, text, (size_t)length, &broken, &fault);
-		if (result < 0 && broken && !ended) { /* cut off in the middle: the crash's trial */
+		if (result == 0 || !broken)
+			continue;
+		if (!ended) /* cut off in the middle: the crash's trial */
 			place->records->torn = true;
-			result = 0;
-			break;
-		}
+		else if (place->records->broken++ == 0)
+			place->records->broken_line = place->line;
+		result = 0;
 	}
+	if (result == 0 && place->records->broken && place->records->count == 0)
+		result = -1;
 	if (result < 0)
 		error_set(error, "%s", fault ? fault : "out of memory");
 	else if (ferror(file))

@@ -38,11 +38,13 @@ struct records {
 	size_t names_count;
 	size_t measures_count; /* of the experiment */
 	bool torn;             /* the last line of the file was cut off, and is not in here */
+	size_t broken; /* lines in the middle that are no records, and are not in here: a disk that was full, a crash */
+	unsigned broken_line; /* the first of them */
 };
 
-/* Reads a file of records. A last line that is cut off is left out (torn). A record that would count but
- * lacks the primary measure counts as failed, and says so. 0, or -1 with *error ("FILE:LINE: ..."): a line
- * that is no record; a configuration, procedure or status that is not known; samples that are no numbers.
+/* Reads a file of records. A last line that is cut off is left out (torn), and so are broken lines, as long as there are others. A record that would count but
+ * lacks the primary measure counts as failed, and says so. 0, or -1 with *error ("FILE:LINE: ..."): no line
+ * is a record; one lacks its configuration, repeat or attempt; a configuration, procedure or status that is not known; samples that are no numbers.
  * records_free is due either way. */
 int records_load(
 	struct records *records, const struct experiment *experiment, const char *path, char **error);

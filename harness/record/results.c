@@ -2,10 +2,12 @@
 #include "harness/record/results.h"
 
 #include "lib/base/error.h"
+#include "lib/base/folders.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +17,9 @@
 
 static int make_folder(const char *path, char **error)
 {
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
-		return 0;
-	return error_set(error, "%s: %s; choose another place with --results", path, strerror(errno));
+	return folders_make(path, 0755, error) < 0
+		       ? error_prefix(error, "another place can be chosen with --results")
+		       : 0;
 }
 
 static int copy_file(const char *from, const char *to, char **error)
@@ -27,8 +29,10 @@ static int copy_file(const char *from, const char *to, char **error)
 	char buffer[65536];
 	ssize_t n = in < 0 || out < 0 ? -1 : 0;
 	while (n >= 0 && (n = read(in, buffer, sizeof buffer)) > 0)
-		if (write(out, buffer, (size_t)n) != n)
+		if (write(out, buffer, (size_t)n) != n) {
+			errno = ENOSPC; /* a part was written: the next write would say so */
 			n = -1;
+		}
 	int fault = errno;
 	if (in >= 0)
 		close(in);
@@ -67,8 +71,13 @@ static void point_latest(const char *parent, const char *folder)
 			(int)sizeof temporary)
 		return;
 	unlink(temporary);
-	if (symlink(name, temporary) == 0 && rename(temporary, link) < 0)
-		unlink(temporary);
+	if (symlink(name, temporary) == 0 && rename(temporary, link) == 0)
+		return;
+	fprintf(stderr, "liquidnet: %s does not show this run: %s%s\n", link, strerror(errno),
+		errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST
+			? "; it is a folder, and no link: move it away"
+			: "");
+	unlink(temporary);
 }
 
 static int copy_experiment(
@@ -182,6 +191,28 @@ int results_trial_folder(const struct results *r, const char *label, char *path,
 	return make_folder(path, error);
 }
 
+/* A line is there whole, or not at all: the beginning of one that the disk has no room for is taken back. */
+static int append_whole(int fd, const char *line, size_t size)
+{
+	off_t before = lseek(fd, 0, SEEK_END);
+	size_t done = 0;
+	while (done < size) {
+		ssize_t n = write(fd, line + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	if (done == size && fdatasync(fd) == 0)
+		return 0;
+	int fault = errno ? errno : EIO;
+	if (before >= 0 && ftruncate(fd, before) < 0)
+		fault = errno;
+	errno = fault;
+	return -1;
+}
+
 int results_append(struct results *r, const json_t *record, char **error)
 {
 	char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -189,13 +220,26 @@ int results_append(struct results *r, const json_t *record, char **error)
 	char *line = malloc(length + 2);
 	memcpy(line, text ? text : "", length);
 	memcpy(line + length, "\n", 2);
-	ssize_t written = write(r->log_fd, line, length + 1);
-	int result = text && written == (ssize_t)length + 1 && fdatasync(r->log_fd) == 0
+	int result = text && append_whole(r->log_fd, line, length + 1) == 0
 			     ? 0
-			     : error_set(error, "%s/trials.jsonl: %s", r->folder, strerror(errno));
+			     : error_set(error, "%s/trials.jsonl: %s", r->folder,
+				       text ? strerror(errno) : "out of memory");
 	free(line);
 	free(text);
 	return result;
+}
+
+static int dump_whole(const json_t *value, const char *path)
+{
+	FILE *out = fopen(path, "we");
+	if (!out)
+		return -1;
+	bool bad = json_dumpf(value, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0 || fflush(out) != 0 ||
+		   ferror(out) || fsync(fileno(out)) < 0;
+	int fault = errno;
+	fclose(out);
+	errno = fault;
+	return bad ? -1 : 0;
 }
 
 int results_write_json(const struct results *r, const char *name, const json_t *value, char **error)
@@ -203,11 +247,11 @@ int results_write_json(const struct results *r, const char *name, const json_t *
 	char path[PATH_MAX], part[PATH_MAX + 8];
 	int length = snprintf(path, sizeof path, "%s/%s", r->folder, name);
 	snprintf(part, sizeof part, "%s.part", path);
-	if (length >= (int)sizeof path ||
-		json_dump_file(value, part, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0 ||
-		rename(part, path) < 0)
-		return error_set(error, "%s/%s could not be written", r->folder, name);
-	return 0;
+	if (length < (int)sizeof path && dump_whole(value, part) == 0 && rename(part, path) == 0)
+		return 0;
+	error_set(error, "%s/%s cannot be written: %s", r->folder, name, strerror(errno));
+	unlink(part);
+	return -1;
 }
 
 void results_note(const struct results *r, const char *file, const char *line)

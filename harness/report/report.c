@@ -63,6 +63,14 @@ static json_t *agreement(const struct cells *cells)
 	return object;
 }
 
+/* Lines that are no records; null: none. */
+static json_t *broken(const struct records *records)
+{
+	return records->broken ? json_pack("{s:I s:I}", "lines", (json_int_t)records->broken, "first",
+					 (json_int_t)records->broken_line)
+			       : json_null();
+}
+
 /* Trials planned for each cell; 0: not known. */
 static unsigned planned_trials(const struct cells *cells, const json_t *provenance, const struct cell *cell)
 {
@@ -206,6 +214,7 @@ json_t *report_make(const struct cells *cells)
 	put(report, "agreement", agreement(cells));
 	put(report, "missing", missing(cells, provenance));
 	put(report, "torn", json_boolean(cells->records.torn));
+	put(report, "broken", broken(&cells->records));
 	report_design(report, cells);
 	report_overheads(report, cells);
 	report_cells(report, cells);

@@ -76,12 +76,22 @@ static bool any_marks(const struct cells *cells)
 	return false;
 }
 
+static bool any_shown(const struct cells *cells, size_t configuration)
+{
+	size_t procedures = cells->experiment->procedures_count;
+	for (size_t i = configuration * procedures; i < (configuration + 1) * procedures; i++)
+		if (cells->cells[i].shown)
+			return true;
+	return false;
+}
+
+/* Of a run of a part of the plan, only that part. */
 void scorecard_group(const struct page *page, struct table *table, size_t configuration)
 {
 	const struct configuration *c = &page->cells->experiment->configurations[configuration];
 	char text[256];
 
-	if (page->cells->experiment->configurations_count < 2)
+	if (page->cells->experiment->configurations_count < 2 || !any_shown(page->cells, configuration))
 		return;
 	snprintf(text, sizeof text, "%s%s%s", c->name, c->title ? ": " : "", c->title ? c->title : "");
 	table_group(table, text);

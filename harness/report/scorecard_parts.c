@@ -273,7 +273,7 @@ void scorecard_remarks(const struct page *page)
 
 	for (size_t i = 0; i < records->count; i++)
 		count += records->items[i].status != TRIAL_VALID;
-	if (!count && !records->torn)
+	if (!count && !records->torn && !records->broken)
 		return;
 	fputc('\n', page->out);
 	scorecard_heading(page, "trials that are not valid");
@@ -288,4 +288,11 @@ void scorecard_remarks(const struct page *page)
 	if (records->torn)
 		scorecard_note(page,
 			"the last line of trials.jsonl was cut off: that trial is in none of the tables");
+	if (records->broken) {
+		char text[128];
+		snprintf(text, sizeof text,
+			"%zu lines of trials.jsonl are no records (the first is line %u): they are in none of the tables",
+			records->broken, records->broken_line);
+		scorecard_note(page, text);
+	}
 }

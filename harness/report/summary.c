@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +39,14 @@ static int fill(
 	return file->of_cells(cells, out) < 0 ? error_set(error, "out of memory") : 0;
 }
 
+/* What is being written has no name, so that nothing stays of it when we are killed; then it is called `beside` for a moment. */
+static int give_name(int fd, const char *beside)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, AT_FDCWD, beside, AT_SYMLINK_FOLLOW);
+}
+
 /* Writes `beside`, and puts it into its place whole. */
 static int fill_and_rename(const struct file *file, const struct cells *cells, const json_t *report, int fd,
 	const char *beside, const char *path, char **error)
@@ -49,7 +58,8 @@ static int fill_and_rename(const struct file *file, const struct cells *cells, c
 		return error_set(error, "%s: %m", beside);
 	}
 	int filled = fill(file, cells, report, out, error);
-	bool bad = fchmod(fd, 0644) < 0 || fflush(out) || ferror(out) || fsync(fd) < 0;
+	bool bad = fchmod(fd, 0644) < 0 || fflush(out) || ferror(out) || fsync(fd) < 0 ||
+		   (access(beside, F_OK) < 0 && give_name(fd, beside) < 0);
 	if (fclose(out) || bad)
 		return error_set(error, "%s: cannot be written: %m", path);
 	if (filled < 0)
@@ -70,7 +80,11 @@ static int write_file(const struct file *file, const struct cells *cells, const 
 		free(path);
 		return error_set(error, "out of memory");
 	}
-	int fd = mkostemp(beside, O_CLOEXEC);
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+	if (fd < 0) /* a file system that has none */
+		fd = mkostemp(beside, O_CLOEXEC);
+	else if (snprintf(beside + strlen(beside) - 6, 7, "%06d", (int)getpid() % 1000000) > 0)
+		unlink(beside);
 	if (fd < 0)
 		error_set(error, "%s: cannot be written: %m", path);
 	else if ((result = fill_and_rename(file, cells, report, fd, beside, path, error)) < 0)

@@ -3,6 +3,7 @@
 #include "harness/run/crew.h"
 
 #include "harness/machine/probe.h"
+#include "harness/machine/space.h"
 #include "harness/record/verdict.h"
 #include "harness/run/pace.h"
 #include "harness/trial/trial.h"
@@ -53,6 +54,7 @@ struct crew {
 	struct look look; /* the last one */
 	size_t next;      /* of the plan */
 	unsigned number;
+	uint64_t largest; /* bytes on disk of the largest trial so far */
 	bool stopping;
 };
 
@@ -88,6 +90,9 @@ static int seat_trial(
 	struct crew *crew, struct seat *seat, const struct planned *planned, unsigned attempt, char **error)
 {
 	const struct experiment *e = crew->experiment;
+	/* Those that run will want as much as this one. */
+	if (space_check(crew->results->folder, crew->largest * (running(crew) + 1), error) < 0)
+		return -1;
 	unsigned ended = services_ended(crew->options->services, NULL);
 	if (services_revive(crew->options->services, error) < 0)
 		return -1;
@@ -189,9 +194,27 @@ static void set_pace(struct crew *crew, const struct seat *seat, const json_t *r
 	progress_note(crew->progress, "%s", line);
 }
 
+/* What a trial takes is known by those that have ended. A disk that is full now may have been full while the trial ran: what it
+ * could not write is not known, so it does not count, neither as failed. It is as if it had not been. */
+static int check_disk(struct crew *crew, const struct seat *seat, char **error)
+{
+	uint64_t taken = space_taken(seat->trial.folder);
+	crew->largest = taken > crew->largest ? taken : crew->largest;
+	return space_check(crew->results->folder, 0, error) < 0
+		       ? error_prefix(error, "trial %s does not count", seat->label)
+		       : 0;
+}
+
 static int finish(struct crew *crew, struct seat *seat, char **error)
 {
 	json_t *record = take_record(crew, seat);
+	if (check_disk(crew, seat, error) < 0) {
+		json_decref(record);
+		free(seat->text);
+		seat->text = NULL;
+		seat->taken = false;
+		return -1;
+	}
 	judge_services(crew, seat, record);
 	json_object_set_new(record, "at_once", json_integer(running(crew)));
 	const char *status = json_string_value(json_object_get(record, "status"));
@@ -377,7 +400,7 @@ int crew_run(const struct experiment *experiment, const struct plan *plan, const
 	pace_init(&crew.pace, (unsigned)sysconf(_SC_NPROCESSORS_ONLN), free_memory_mib(),
 		experiment->procedures_count);
 	crew.look = look_at(&crew);
-	*tally = (struct crew_tally){.bad = plan_count(plan, PLANNED_BAD)};
+	*tally = (struct crew_tally){0};
 	int left = 0;
 	do {
 		left = fill_seats(&crew, error) < 0 ? -1 : serve(&crew, error);

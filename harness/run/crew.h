@@ -28,12 +28,13 @@ struct crew_options {
 
 struct crew_tally {
 	size_t good;   /* trials whose last attempt counts in a mean */
-	size_t bad;    /* trials whose last attempt does not; those of an earlier part of the run too */
+	size_t bad;    /* trials whose last attempt does not */
 	size_t spared; /* open ones that the stopping rule made needless */
 	bool stopped;
 };
 
-/* Runs every trial of the plan that is open. -1 and *error only when the results cannot be written. */
+/* Runs every trial of the plan that is open. -1 and *error only when the results cannot be written: the trials that run then do not
+ * count, and are no records. */
 int crew_run(const struct experiment *experiment, const struct plan *plan, const struct crew_options *options,
 	struct host *host, struct results *results, struct progress *progress, struct crew_tally *tally,
 	char **error);

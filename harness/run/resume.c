@@ -182,7 +182,7 @@ static const struct record *last_record(const struct records *records, const str
 	return NULL;
 }
 
-void resume_plan(struct plan *plan, const struct records *records, unsigned retries)
+void resume_plan(struct plan *plan, const struct records *records)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct planned *p = &plan->trials[i];
@@ -190,8 +190,6 @@ void resume_plan(struct plan *plan, const struct records *records, unsigned retr
 		if (!r)
 			continue;
 		p->attempts = (unsigned)r->attempt;
-		p->state = r->status <= TRIAL_SUSPECT ? PLANNED_GOOD
-			   : p->attempts > retries    ? PLANNED_BAD
-						      : PLANNED_OPEN;
+		p->state = r->status <= TRIAL_SUSPECT ? PLANNED_GOOD : PLANNED_OPEN;
 	}
 }

@@ -8,14 +8,17 @@
 #include "harness/machine/awake.h"
 #include "harness/machine/host.h"
 #include "harness/machine/project.h"
+#include "harness/machine/space.h"
 #include "harness/record/inputs.h"
 #include "harness/record/provenance.h"
 #include "harness/record/results.h"
 #include "harness/report/summary.h"
 #include "harness/run/crew.h"
+#include "harness/run/prepare.h"
 #include "harness/run/progress.h"
 #include "harness/run/service.h"
 #include "lib/base/error.h"
+#include "lib/base/folders.h"
 #include "lib/base/terminal.h"
 #include "lib/base/units.h"
 #include <limits.h>
@@ -94,14 +97,6 @@ static struct proofs *prove_links(
 	return NULL;
 }
 
-static int prepare_host(struct host *host, const struct experiment *e, char **error)
-{
-	for (size_t i = 0; i < e->host_settings_count; i++)
-		if (host_sysctl(host, e->host_settings[i].key, e->host_settings[i].value, error) < 0)
-			return -1;
-	return 0;
-}
-
 /* The plan, when every link of it can be shaped. Nothing is tried for it. */
 static int print_plan(
 	const struct experiment *e, const struct plan *plan, const char *backend, bool here, char **error)
@@ -118,13 +113,16 @@ static int print_plan(
 	return 0;
 }
 
+/* Whoever started us with SIGHUP ignored (nohup) wants the run to outlive the terminal. */
 static int signals(void)
 {
 	sigset_t set;
+	struct sigaction hangup;
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	if (sigaction(SIGHUP, NULL, &hangup) < 0 || hangup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
@@ -212,6 +210,10 @@ static int carry_out(const struct experiment *e, const struct plan *plan, struct
 		.proofs = proofs,
 		.jobs = o->jobs == RUN_JOBS_AUTO ? executor->jobs() : (unsigned)o->jobs,
 		.retries = e->retries};
+	/* Before anything is changed or made. */
+	if (folders_make(o->resume ? o->folder : o->results, 0755, error) < 0 ||
+		space_check(o->resume ? o->folder : o->results, 0, error) < 0)
+		return 2;
 	struct host *host = host_open(error);
 	if (!host)
 		return 2;
@@ -242,7 +244,7 @@ static int carry_out(const struct experiment *e, const struct plan *plan, struct
 	if (tally.spared)
 		printf("\n%zu planned trials were not needed (--until)\n", tally.spared);
 	printf("\nResults: %s\n", results.folder);
-	if (tally.stopped)
+	if (tally.stopped || result < 0)
 		printf("Stopped; go on with: liquidnet run %s --resume=%s\n", o->experiment, results.folder);
 	return result < 0 ? 1 : tally.stopped ? 130 : tally.bad ? 1 : 0;
 }
@@ -258,7 +260,7 @@ static int recall(struct plan *plan, const struct experiment *e, const struct ru
 	snprintf(path, sizeof path, "%s/trials.jsonl", o->folder);
 	if (records_load(done, e, path, error) < 0)
 		return -1;
-	resume_plan(plan, done, e->retries);
+	resume_plan(plan, done);
 	if (plan_count(plan, PLANNED_OPEN) > 0)
 		return 0;
 	return error_set(

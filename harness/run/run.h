@@ -45,7 +45,7 @@ int resume_check(
 int resume_options(struct run_options *options, const json_t *provenance, const char *folder, char **error);
 
 /* Marks what the records of an interrupted run of the same plan already hold; a trial that was running when
- * it ended has no record and stays open. `retries`: further attempts that a trial has. */
-void resume_plan(struct plan *plan, const struct records *records, unsigned retries);
+ * it ended has no record and stays open. What failed or was invalid is open again: going on is asking for another attempt. */
+void resume_plan(struct plan *plan, const struct records *records);
 
 #endif

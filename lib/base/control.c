@@ -526,6 +526,19 @@ static char *read_answer(int fd, int64_t deadline_ns, char **error)
 	return NULL;
 }
 
+int control_answered(const char *text, json_t **answer, char **error)
+{
+	json_t *parsed = json_loads(text, 0, NULL);
+	if (json_is_true(json_object_get(parsed, "ok"))) {
+		*answer = parsed;
+		return 0;
+	}
+	const char *reason = json_string_value(json_object_get(parsed, "error"));
+	error_set(error, "%s", reason ? reason : "the answer is no JSON");
+	json_decref(parsed);
+	return -1;
+}
+
 static int ask(int fd, const char *path, const char *line, int64_t deadline_ns, json_t **answer, char **error)
 {
 	struct sockaddr_un address;
@@ -548,16 +561,9 @@ static int ask(int fd, const char *path, const char *line, int64_t deadline_ns, 
 	char *text = read_answer(fd, deadline_ns, error);
 	if (!text)
 		return error_prefix(error, "%s", path);
-	json_t *parsed = json_loads(text, 0, NULL);
+	int result = control_answered(text, answer, error);
 	free(text);
-	if (json_is_true(json_object_get(parsed, "ok"))) {
-		*answer = parsed;
-		return 0;
-	}
-	const char *reason = json_string_value(json_object_get(parsed, "error"));
-	error_set(error, "%s", reason ? reason : "the answer is no JSON");
-	json_decref(parsed);
-	return -1;
+	return result;
 }
 
 int control_call(const char *path, const char *line, int timeout_ms, json_t **answer, char **error)

@@ -49,5 +49,7 @@ int control_abandoned(const struct control_request *request);
 /* Client side: sends one line, waits at most timeout_ms for the answer. 0 and *answer (owned by the caller)
  * for {"ok":true}; -1 and *error for a refusal (its reason), a time-out or no daemon (the path and what). */
 int control_call(const char *path, const char *line, int timeout_ms, json_t **answer, char **error);
+/* What a line says that a daemon has answered, as above. */
+int control_answered(const char *text, json_t **answer, char **error);
 
 #endif

@@ -32,7 +32,8 @@ static const struct daemon_description description = {
 	.rights = {.keep = CONFINE(CAP_NET_ADMIN) | CONFINE(CAP_SYS_ADMIN),
 		.enters_namespaces = true,
 		.start = CONFINE(CAP_NET_RAW) | CONFINE(CAP_BPF) | CONFINE(CAP_PERFMON) |
-			 CONFINE(CAP_SYS_NICE) | CONFINE(CAP_IPC_LOCK) | CONFINE(CAP_SYS_RESOURCE)},
+			 CONFINE(CAP_SYS_NICE) | CONFINE(CAP_IPC_LOCK) | CONFINE(CAP_SYS_RESOURCE) |
+			 CONFINE(CAP_SYS_PTRACE) /* namespaces of processes */},
 };
 
 /* Without real-time priority a busy core delays packets by milliseconds: it works, but whoever reads the

@@ -183,7 +183,7 @@ browse() {
 	[ "$(stat -c %s "$work/page.pdf")" -gt 20000 ]
 }
 
-@test "an interrupted run: what is missing is said; a line that is no record is refused by its number" {
+@test "an interrupted run: what is missing is said; lines that are no records are told of, and refused where there are no others" {
 	records core-limited 4 tcp,nat 9.4
 	head -n 5 "$folder/trials.jsonl" >"$work/t"
 	printf '{"configuration":"core-lim' >>"$work/t"
@@ -196,6 +196,10 @@ browse() {
 	"$liquidnet" report "$folder" >/dev/null
 	grep -q '<b>8 planned trials are missing</b>' "$folder/report.html"
 	printf 'garbage \001\377\n' | cat - "$work/t" >"$folder/trials.jsonl"
+	"$liquidnet" report "$folder" >"$work/out" # what can be read is read
+	grep -q '1 lines of trials.jsonl are no records (the first is line 1)' "$work/out"
+	grep -q 'core-limited, nat: 1 of 4' "$folder/report.html"
+	printf 'garbage \001\377\n' >"$folder/trials.jsonl"
 	run --separate-stderr "$liquidnet" report "$folder"
 	[ "$status" = 2 ]
 	[ -z "$output" ]
@@ -305,7 +309,7 @@ browse() {
 	echo '# another' >>topologies/detour.py
 	run --separate-stderr liquidnet rerun . --dry-run
 	[ "$status" = 2 ] && [ "${#stderr_lines[@]}" = 1 ]
-	[[ $stderr == *"./topologies/detour.py differs from "*"LIQUIDNET_ROOT=. to take the folder's"* ]]
+	[[ $stderr == *"/topologies/detour.py differs from "*"LIQUIDNET_ROOT="*" to take the folder's"* ]]
 	sed -i '$d' topologies/detour.py
 	sed -i 's/self.router("r3"/self.router("r9"/' topologies/detour.py
 	run --separate-stderr sh rerun.sh --dry-run

@@ -15,7 +15,11 @@ struct tcp_request_sock {
 	__u32 rcv_isn, snt_isn;
 } KERNEL_TYPE;
 /* Where a field of a kernel's type lies. */
+#ifdef __bpf__
 #define OFFSET(type, field) __builtin_preserve_field_info(((type *)0)->field, 0)
+#else /* a fuzz target, outside the kernel */
+#define OFFSET(type, field) ((__u32)offsetof(type, field))
+#endif
 struct sock_common {
 	__u32 skc_tw_snd_nxt;
 } KERNEL_TYPE;
