@@ -81,12 +81,18 @@ node_wire() {
 	exec sleep infinity # standard input stays open
 }
 
-node_process() { pgrep -P "$1" -x bash | head -n 1; }
-node_has_network() {
-	local inside
-	inside=$(node_process "$1")
-	[ -n "$inside" ] && [ "$(readlink "/proc/$inside/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+# The child that is in a network of its own; the other one is node_wire.
+node_process() {
+	local child
+	for child in $(pgrep -P "$1"); do
+		if [ "$(readlink "/proc/$child/ns/net")" != "$(readlink /proc/self/ns/net)" ]; then
+			echo "$child"
+			return 0
+		fi
+	done
+	return 1
 }
+node_has_network() { node_process "$1" >/dev/null; }
 
 # node_down NAME: as when its power goes
 node_down() {
