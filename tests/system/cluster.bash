@@ -31,6 +31,7 @@ cluster_up() {
 		SlurmdUser=root
 		AuthType=auth/munge
 		CredType=cred/munge
+		AuthInfo=cred_expire=5
 		StateSaveLocation=$work/slurm/state
 		SlurmdSpoolDir=$work/slurm/spool-%n
 		SlurmctldPidFile=/run/slurm/controller.pid
@@ -59,6 +60,16 @@ cluster_up() {
 		node_up "$node" "$number"
 	done
 	until_is $'idle\nidle' node_states
+}
+
+# Jobs that a dead node had begin anew when their credentials have expired, cred_expire above.
+await_jobs() {
+	local tries=0
+	until [ -z "$(squeue --noheader)" ]; do
+		tries=$((tries + 1))
+		[ $tries -lt $((600 * slow)) ] || { echo "jobs do not end: $(squeue --noheader --array)" >&2; return 1; }
+		sleep 0.5
+	done
 }
 
 node_states() { scontrol --oneliner show nodes | sed -n 's/.* State=\([A-Z]*\).*/\L\1/p'; }

@@ -118,11 +118,11 @@ on_the_cluster() {
 	node_down "$victim"
 	until_true node_is_missed "$victim"
 	node_up "$victim" "$([ "$victim" = nodea ] && echo 2 || echo 3)"
-	until_is '' squeue --noheader
+	await_jobs
 	liquidnet sweep --status "$work/sweep"
 	# What the cluster gave up is submitted again; nothing, where it gave up nothing.
 	liquidnet sweep --resume "$work/sweep"
-	until_is '' squeue --noheader
+	await_jobs
 	liquidnet sweep --status "$work/sweep" | grep -F '4 of 4 slices are done; 16 of 16 trials count'
 	collected_is_the_whole_run
 }
@@ -132,5 +132,5 @@ node_is_missed() { scontrol --oneliner show node "$1" | grep -q 'State=[A-Z+]*DO
 @test "slices on a cluster of two nodes, one of which dies on its way" {
 	lacks=$(cluster_programs) || skip "$lacks is not here (vm/packages-test.txt)"
 	whole_run
-	limit=400 in_sandbox on_the_cluster
+	limit=600 in_sandbox on_the_cluster
 }
