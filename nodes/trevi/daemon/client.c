@@ -254,7 +254,7 @@ int client_run(struct client_settings *settings, FILE *out, char **error)
 		client_work(&client);
 		sd_event_loop(client.loop);
 		print(&client, out);
-		status = client.failed || *error;
+		status = client.failed;
 		free_jobs(&client);
 		client_disconnect(&client);
 	}

@@ -26,7 +26,8 @@ struct client_settings {
 		read; /* get: filled in: bytes of the blob from its beginning, to the end of the last tract */
 };
 
-/* Does it all. The exit status: 0, 1 with *error: some of it failed. Prints what it measured as JSON to `out`. */
+/* Does it all. The exit status: 0, or 1: some of it failed. *error, where there is one, is a line about the first server that failed; a read may be whole without it. Prints
+ * what it measured as JSON to `out`. */
 int client_run(struct client_settings *settings, FILE *out, char **error);
 
 #endif

@@ -19,7 +19,8 @@ struct connection {
 	struct endpoint at;
 	struct stream stream;
 	bool lost;
-	struct job *raw; /* FETCH: whose bytes come now */
+	struct window window; /* as the last tract that was read from there left it */
+	struct job *raw;      /* FETCH: whose bytes come now */
 	uint32_t raw_got;
 };
 

@@ -135,7 +135,7 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 	if (!job->receiver)
 		abort();
 	receiver_add(job->receiver, part->connection->at, part->session, (uint8_t)(part - job->parts),
-		clock_now_ns());
+		&part->connection->window);
 	return true;
 }
 
@@ -242,6 +242,7 @@ static void add_counters(struct job *job)
 		sum->asked += s->window.asked;
 		sum->lost += s->window.lost;
 		job->parts[s->number].symbols += s->symbols;
+		job->parts[s->number].connection->window = s->window;
 	}
 }
 

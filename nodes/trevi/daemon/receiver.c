@@ -65,14 +65,13 @@ static void ask(struct receiver *r, struct receiver_source *s, double *budget, i
 }
 
 struct receiver_source *receiver_add(
-	struct receiver *r, struct endpoint at, uint64_t session, uint8_t number, int64_t now_ns)
+	struct receiver *r, struct endpoint at, uint64_t session, uint8_t number, const struct window *before)
 {
 	if (r->sources == RECEIVER_SOURCES)
 		return NULL;
 	struct receiver_source *s = &r->source[r->sources++];
 	*s = (struct receiver_source){.at = at, .session = session, .number = number, .active = true};
-	window_init(&s->window, &WINDOW_SETTINGS);
-	(void)now_ns;
+	window_init(&s->window, &WINDOW_SETTINGS, before);
 	return s;
 }
 

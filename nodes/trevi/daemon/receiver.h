@@ -33,9 +33,9 @@ struct receiver;
 struct receiver *receiver_new(
 	struct datagrams *datagrams, uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH]);
 void receiver_free(struct receiver *receiver);
-/* Another sender of the same tract; asks it at once. NULL: there are RECEIVER_SOURCES. */
-struct receiver_source *receiver_add(
-	struct receiver *receiver, struct endpoint at, uint64_t session, uint8_t number, int64_t now_ns);
+/* Another sender of the same tract. `before`: as of window_init. NULL: there are RECEIVER_SOURCES. */
+struct receiver_source *receiver_add(struct receiver *receiver, struct endpoint at, uint64_t session,
+	uint8_t number, const struct window *before);
 /* The sender has gone: nothing more is asked of it. */
 void receiver_drop(struct receiver *receiver, uint64_t session);
 /* False: the datagram is no symbol of a session of this receiver. */

@@ -40,6 +40,7 @@ struct peer {
 	struct stream stream;
 	struct peer *next, **link;
 	struct in_addr address;
+	struct window window; /* as the last tract that it wrote left it */
 	/* STORE: what comes over this connection, after its frame. */
 	struct wire_frame store;
 	uint8_t *storing;
@@ -84,6 +85,8 @@ static void end_session(struct serve *s, struct session *session)
 	*link = session->next;
 	if (session->receiver) {
 		const struct receiver_counters *c = receiver_counters(session->receiver);
+		if (receiver_source_count(session->receiver))
+			session->peer->window = receiver_source(session->receiver, 0)->window;
 		s->received.symbols += c->symbols;
 		s->received.duplicates += c->duplicates;
 		s->received.late += c->late;
@@ -217,7 +220,6 @@ static void store(struct peer *peer, const struct wire_frame *f, const uint8_t *
 static void prepare(struct peer *peer, const struct wire_frame *f)
 {
 	struct serve *s = peer->serve;
-	int64_t now = clock_now_ns();
 
 	s->puts++;
 	if (f->length == 0) { /* a tract without bytes has no symbols */
@@ -237,7 +239,7 @@ static void prepare(struct peer *peer, const struct wire_frame *f)
 		refuse(peer, f->session, WIRE_NO_ROOM);
 		return;
 	}
-	receiver_add(session->receiver, session->client, f->session, 0, now);
+	receiver_add(session->receiver, session->client, f->session, 0, &peer->window);
 	say(peer, &(struct wire_frame){.type = WIRE_READY, .session = f->session});
 }
 

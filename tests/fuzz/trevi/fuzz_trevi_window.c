@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t now = 1000000;
 	uint32_t sent = 0;
 
-	window_init(&w, &WINDOW_SETTINGS);
+	window_init(&w, &WINDOW_SETTINGS, NULL);
 	pace_init(&p, 1 + (size ? data[0] % PACE_RECEIVERS : 0), now);
 	for (size_t i = 0; i + 5 < size; i += 6) {
 		uint32_t number;
