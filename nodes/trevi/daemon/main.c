@@ -55,8 +55,9 @@ static int serve(struct daemon *daemon, char **error)
 
 static int main_serve(int argc, char **argv)
 {
-	static const struct daemon_description description = {
-		"liquidnet-trevi serve", "a tract server", "/etc/liquidnet/trevi.yaml"};
+	static const struct daemon_description description = {.program = "liquidnet-trevi serve",
+		.summary = "a tract server",
+		.default_config = "/etc/liquidnet/trevi.yaml"}; /* and no rights: it needs none */
 	static const struct daemon_parts parts = {load, unload, serve};
 
 	return daemon_main(&description, &parts, argc, argv);

@@ -9,14 +9,6 @@ import socket
 import struct
 import sys
 
-
-def checksum(header: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
 interface, address, sign = sys.argv[1:4]
 target = socket.inet_aton(address)
 tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
@@ -30,9 +22,9 @@ while True:
     if origin[2] == socket.PACKET_OUTGOING or packet[9] != 17 or packet[16:20] != target or packet in seen:
         continue
     seen.add(packet)
-    raw.sendto(packet, (address, 0))
     changed = bytearray(packet)
+    changed[26:28] = b"\0\0"  # no checksum: what the packet has is for the interface to finish
+    raw.sendto(bytes(changed), (address, 0))
     changed[20:22] = struct.pack("!H", 4444)  # the source port
-    changed[26:28] = b"\0\0"  # no checksum
     changed[-1] ^= 0xFF
     raw.sendto(bytes(changed), (address, 0))
