@@ -1,5 +1,5 @@
 # Liquidnet. Two commands matter: `make experiment-core-limited` and `make test`.
-# Each installs what is missing (Debian packages, listed in vm/packages.txt; for tests vm/packages-test.txt too), builds,
+# Each installs what is missing (Debian packages, listed in vm/packages.txt and nodes/*/packages.txt; for tests vm/packages-test.txt too), builds,
 # and runs.
 
 CC      ?= gcc
@@ -57,7 +57,7 @@ all: deps
 
 # Debian's packages, only those that are missing: nothing is fetched when all are there.
 deps:
-	@vm/install-packages vm/packages.txt
+	@vm/install-packages vm/packages.txt $(wildcard nodes/*/packages.txt)
 
 # ---- what systems say of themselves, in nodes/SYSTEM/module.mk
 

@@ -19,7 +19,7 @@ other_kernel = $(if $(VM_KERNEL),$(shell grep -qs '^$(VM_KERNEL) ' $(VM_IMAGE)/m
 .PHONY: vm-other-kernel
 
 # Built anew when what is in it changes; what does the building matters as much.
-$(VM_IMAGE)/root.ext4: $(other_kernel) vm/packages.txt vm/image-packages.txt vm/guest-init vm/customize vm/vagrant.pub vm/build-image
+$(VM_IMAGE)/root.ext4: $(other_kernel) vm/packages.txt $(wildcard nodes/*/packages.txt) vm/image-packages.txt vm/guest-init vm/customize vm/vagrant.pub vm/build-image
 	@vm/install-packages vm/host-packages.txt
 	@vm/build-image $(VM_IMAGE)
 

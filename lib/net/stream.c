@@ -135,7 +135,8 @@ bool stream_send(struct stream *s, const void *head, size_t head_size, const voi
 		return false;
 	if (s->out_size + head_size + size > s->out_room) {
 		size_t room = 2 * (s->out_size + head_size + size) + 4096;
-		uint8_t *out = room > STREAM_OUT_MAX ? NULL : realloc(s->out, room);
+		size_t most = s->out_max ? s->out_max : STREAM_OUT_MAX;
+		uint8_t *out = s->out_size + head_size + size > most ? NULL : realloc(s->out, room);
 		if (!out)
 			return false;
 		s->out = out;

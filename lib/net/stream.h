@@ -20,6 +20,7 @@ struct stream {
 	/* A connection that was begun stands; may be NULL. */
 	void (*connected)(void *owner);
 	bool connecting;
+	size_t out_max; /* the most that may wait to be sent; STREAM_OUT_MAX when 0 */
 	size_t room; /* for what has come and was not taken: more than the longest frame; STREAM_ROOM when 0 */
 };
 #define STREAM_ROOM (256u << 10)
@@ -28,7 +29,7 @@ struct stream {
 int stream_open(struct stream *stream, sd_event *loop, int fd, bool connecting);
 /* Closes without calling closed(). */
 void stream_close(struct stream *stream);
-/* Adds to what is to be sent, and sends what goes. False: it is closed, or the peer lets more than STREAM_OUT_MAX lie. */
+/* Adds to what is to be sent, and sends what goes. False: it is closed, or the peer lets more than out_max lie. */
 #define STREAM_OUT_MAX (16u << 20)
 bool stream_send(struct stream *stream, const void *head, size_t head_size, const void *value, size_t size);
 

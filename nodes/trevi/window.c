@@ -13,6 +13,7 @@ const struct window_settings WINDOW_SETTINGS = {
 	.base_ns = 10 * NS_PER_S,
 };
 
+#define FIRST_FEW 8
 #define FIRST 4                       /* symbols at the beginning */
 #define FIRST_TIMER (200 * NS_PER_MS) /* while no round trip is known */
 /* Below that a difference is the machine's: a round trip is only longer when it is longer by more. */
@@ -20,11 +21,19 @@ const struct window_settings WINDOW_SETTINGS = {
 
 enum { LABEL_OUT = 1, LABEL_GIVEN_UP, LABEL_CAME };
 
-void window_init(struct window *w, const struct window_settings *s)
+void window_init(struct window *w, const struct window_settings *s, const struct window *before)
 {
 	memset(w, 0, sizeof *w);
 	w->size = fmin(FIRST, s->most);
 	w->slow_start = true;
+	if (!before || !before->srtt_ns)
+		return;
+	w->size = before->size;
+	w->slow_start = before->slow_start;
+	w->srtt_ns = before->srtt_ns;
+	w->rttvar_ns = before->rttvar_ns;
+	memcpy(w->base_ns, before->base_ns, sizeof w->base_ns);
+	w->base_began_ns = before->base_began_ns;
 }
 
 uint32_t window_room(const struct window *w, const struct window_settings *s)
@@ -62,7 +71,8 @@ int64_t window_timer(const struct window *w, const struct window_settings *s)
 {
 	if (!w->srtt_ns)
 		return FIRST_TIMER;
-	int64_t timer = w->srtt_ns + 4 * w->rttvar_ns;
+	/* Twice the round trip at least: a queue that slow start fills doubles it before the smoothed values know. */
+	int64_t timer = w->srtt_ns + (4 * w->rttvar_ns > w->srtt_ns ? 4 * w->rttvar_ns : w->srtt_ns);
 	return timer > s->timer_min_ns ? timer : s->timer_min_ns;
 }
 
@@ -88,19 +98,47 @@ static void sample(struct window *w, const struct window_settings *s, int64_t rt
 		w->round_rtt_ns = rtt_ns;
 }
 
+/* The longest round trip that is no queue. */
+static double limit_of(const struct window *w, const struct window_settings *s)
+{
+	return s->delay * (double)window_base(w) + (double)NOISE;
+}
+
+/* Slow start: one more for each that comes, until the first few of a round, which meet no queue but a standing one, are late (as HyStart's delay). */
+static void start_slowly(struct window *w, const struct window_settings *s)
+{
+	w->round_came++;
+	if (!w->slow_start)
+		return;
+	/* Half the margin: what it learns is a round old, in which the window has doubled. */
+	double limit = (1 + (s->delay - 1) / 2) * (double)window_base(w) + (double)NOISE;
+	if (w->round_came == FIRST_FEW && (double)w->round_rtt_ns > limit) {
+		w->slow_start = false;
+		w->size /= 2;
+	} else
+		w->size += 1;
+	w->size = fmin(fmax(w->size, s->least), s->most);
+}
+
 static void adapt(struct window *w, const struct window_settings *s)
 {
-	double limit = s->delay * (double)window_base(w) + (double)NOISE;
+	double limit = limit_of(w, s);
 	bool queue = (double)w->round_rtt_ns > limit;
 
-	if (w->round_lost > s->loss * w->round_asked && w->round_lost > 0) {
+	/* Of so few that one is more than the share, one is an accident: they are counted on. */
+	bool enough = s->loss * w->round_asked >= 2,
+	     lost = enough && w->round_lost > s->loss * w->round_asked;
+
+	if (enough)
+		w->round_lost = w->round_asked = 0;
+	if (lost) {
 		w->slow_start = false;
 		w->size /= 2;
 	} else if (queue) {
 		w->slow_start = false;
 		w->size *= limit / (double)w->round_rtt_ns;
-	} else if (w->round_rtt_ns)
-		w->size += w->slow_start ? w->size : 1;
+	} else if (w->round_rtt_ns && !w->slow_start)
+		w->size += 1;
 	w->size = fmin(fmax(w->size, s->least), s->most);
 }
 
@@ -113,8 +151,8 @@ static void settle(struct window *w, const struct window_settings *s, uint32_t l
 		return;
 	adapt(w, s);
 	w->round_end = w->next;
-	w->round_lost = w->round_asked = 0;
 	w->round_rtt_ns = 0;
+	w->round_came = 0;
 }
 
 enum window_arrival window_came(
@@ -122,7 +160,7 @@ enum window_arrival window_came(
 {
 	uint32_t place = label % WINDOW_LABELS, age = w->next - label;
 
-	if (age == 0 || age > UINT32_MAX / 2) {
+	if (age == 0 || age > UINT32_MAX / 2 || (age <= WINDOW_LABELS && !w->state[place])) {
 		w->unasked++;
 		return WINDOW_UNASKED;
 	}
@@ -133,13 +171,17 @@ enum window_arrival window_came(
 	bool late = w->state[place] == LABEL_GIVEN_UP;
 	w->state[place] = LABEL_CAME;
 	w->came++;
-	sample(w, s, now_ns - w->sent_ns[place] > 0 ? now_ns - w->sent_ns[place] : 1, now_ns);
+	int64_t rtt_ns = now_ns - w->sent_ns[place] > 0 ? now_ns - w->sent_ns[place] : 1;
+	sample(w, s, rtt_ns, now_ns);
 	if (late) {
 		w->late++;
-		w->rttvar_ns += w->rttvar_ns / 2 + 1; /* the timer grows (D1.1, 4.2.3) */
+		/* The timer grows (D1.1, 4.2.3): so that it would have waited for this one. */
+		if (w->srtt_ns + 4 * w->rttvar_ns < rtt_ns)
+			w->rttvar_ns = (rtt_ns - w->srtt_ns) / 4 + 1;
 		return WINDOW_LATE;
 	}
 	w->outstanding--;
+	start_slowly(w, s);
 	settle(w, s, label);
 	return WINDOW_NEW;
 }

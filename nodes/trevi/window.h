@@ -35,14 +35,16 @@ struct window {
 	int64_t srtt_ns, rttvar_ns;
 	int64_t base_ns[2], base_began_ns; /* of this and of the last half of settings.base_ns; 0: none */
 	/* Of this round, which ends when the label that was next at its beginning has come or was given up. */
-	uint32_t round_end, round_lost, round_asked;
-	int64_t round_rtt_ns; /* the least */
+	uint32_t round_end, round_came;
+	uint32_t round_lost, round_asked; /* of rounds until there are enough to tell a share */
+	int64_t round_rtt_ns;             /* the least */
 	int64_t sent_ns[WINDOW_LABELS];
 	uint8_t state[WINDOW_LABELS];
 	uint64_t asked, came, lost, late, duplicates, unasked;
 };
 
-void window_init(struct window *window, const struct window_settings *settings);
+/* `before`: of an earlier tract between the same two, or NULL: it goes on with that size and those round trips. */
+void window_init(struct window *window, const struct window_settings *settings, const struct window *before);
 /* How many symbols may be asked for now. */
 uint32_t window_room(const struct window *window, const struct window_settings *settings);
 /* Asks for `count` of them, at most window_room; returns the first label, the others follow it. */

@@ -52,12 +52,14 @@ static const struct {
 	struct daemon_parts parts;
 } kinds[] = {
 	{"serve",
-		{"liquidnet-replica serve", "a store that tells its clients how busy it is",
-			"/etc/liquidnet/replica.yaml"},
+		{.program = "liquidnet-replica serve",
+			.summary = "a store that tells its clients how busy it is",
+			.default_config = "/etc/liquidnet/replica.yaml"}, /* and no rights: it needs none */
 		{load_serve_settings, unload_serve_settings, run_serve}},
 	{"load",
-		{"liquidnet-replica load", "clients that choose among replicas; prints what they measured",
-			"/etc/liquidnet/replica-load.yaml"},
+		{.program = "liquidnet-replica load",
+			.summary = "clients that choose among replicas; prints what they measured",
+			.default_config = "/etc/liquidnet/replica-load.yaml"},
 		{load_load_settings, unload_load_settings, run_load}},
 };
 

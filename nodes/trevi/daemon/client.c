@@ -1,0 +1,266 @@
+#include "nodes/trevi/daemon/client.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/error.h"
+#include "nodes/trevi/daemon/client_internal.h"
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const client_by_names[] = {"trevi", "unicast", "tcp", "mptcp", NULL};
+
+#define TICK_NS (20 * NS_PER_MS)
+
+/* ---- datagrams ---- */
+
+static bool give_request(struct job *job, const struct wire_datagram *d, struct endpoint from, int64_t now_ns)
+{
+	if (job->sender && sender_session(job->sender) == d->session)
+		return sender_ask(job->sender, d, from, now_ns);
+	for (unsigned i = 0; i < job->part_count; i++)
+		if (job->parts[i].sender && sender_session(job->parts[i].sender) == d->session)
+			return sender_ask(job->parts[i].sender, d, from, now_ns);
+	return false;
+}
+
+static void take_datagram(void *context, const struct wire_datagram *d, struct endpoint from)
+{
+	struct client *client = context;
+	int64_t now = clock_now_ns();
+
+	for (uint32_t i = 0; i < client->job_count; i++) {
+		struct job *job = &client->jobs[i];
+		if (!job->active || !(job->receiver ? receiver_take(job->receiver, d, from, now)
+						    : give_request(job, d, from, now)))
+			continue;
+		job->progress_ns = now;
+		return;
+	}
+	client->count.strange++;
+}
+
+/* ---- rounds ---- */
+
+void job_end(struct job *job, bool good)
+{
+	struct client *client = job->client;
+
+	if (job->ended)
+		return;
+	job->ended = true;
+	job->active = false;
+	job->good = good;
+	client->running--;
+	if (good) {
+		client->bytes += job->length;
+		client->rounds[client->round].bytes += job->length;
+		uint64_t end = (uint64_t)job->tract * client->settings->tract_size + job->length;
+		client->settings->read = end > client->settings->read ? end : client->settings->read;
+	} else
+		client->failed = true;
+	for (unsigned i = 0; i < job->part_count; i++) {
+		struct part *part = &job->parts[i];
+		char address[INET_ADDRSTRLEN];
+		if (part->sender)
+			client->count.sent += sender_symbols(part->sender);
+		if (part->state == PART_FAILED && !client->error[0])
+			error_set(client->error, "tract %u: server %s:%u %s", job->tract,
+				inet_ntop(AF_INET, &part->connection->at.address, address, sizeof address),
+				part->connection->at.port, part->why);
+		client->per_server[i] += part->symbols;
+	}
+	if (job->sender) {
+		client->count.sent += sender_symbols(job->sender);
+		client->count.needed += sender_fragments(job->sender);
+	}
+	if (!good && !*client->error)
+		error_set(client->error, "tract %u: its bytes were wrong %d times", job->tract, TRIES);
+}
+
+static void free_jobs(struct client *client)
+{
+	for (uint32_t i = 0; i < client->job_count; i++) {
+		struct job *job = &client->jobs[i];
+		receiver_free(job->receiver);
+		sender_free(job->sender);
+		for (unsigned k = 0; k < job->part_count; k++)
+			sender_free(job->parts[k].sender);
+	}
+	free(client->jobs);
+	client->jobs = NULL;
+	client->job_count = 0;
+}
+
+static void begin_round(struct client *client)
+{
+	const struct client_settings *s = client->settings;
+	uint32_t left = s->tracts - client->first_tract, count = left < s->parallel ? left : s->parallel;
+
+	free_jobs(client);
+	client->jobs = calloc(count, sizeof *client->jobs);
+	if (!client->jobs)
+		abort();
+	client->job_count = client->running = count;
+	client->round_began_ns = clock_now_ns();
+	client->rounds[client->round].at_s =
+		(double)(client->round_began_ns - client->began_ns) / (double)NS_PER_S;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t from = (uint64_t)(client->first_tract + i) * s->tract_size;
+		client->jobs[i] = (struct job){.client = client,
+			.tract = client->first_tract + i,
+			.row = table_locate(s->table, s->guid, client->first_tract + i),
+			.bytes = s->bytes + from};
+		if (s->put)
+			client->jobs[i].length =
+				(uint32_t)(s->length - from < s->tract_size ? s->length - from
+									    : s->tract_size);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		job_begin(&client->jobs[i]);
+	client->first_tract += count;
+}
+
+/* True: there is nothing more to do. */
+static bool next_round(struct client *client)
+{
+	const struct client_settings *s = client->settings;
+
+	client->rounds[client->round].seconds =
+		(double)(clock_now_ns() - client->round_began_ns) / (double)NS_PER_S;
+	client->round++;
+	if (client->first_tract == s->tracts)
+		client->first_tract = 0;
+	if (client->round == client->round_count || client->failed)
+		return true;
+	begin_round(client);
+	return false;
+}
+
+void client_work(struct client *client)
+{
+	int64_t now = clock_now_ns(), next = now + TICK_NS;
+
+	for (uint32_t i = 0; i < client->job_count; i++)
+		if (client->jobs[i].active) {
+			int64_t when = job_work(&client->jobs[i], now);
+			next = when < next ? when : next;
+		}
+	sd_event_source_set_time(client->timer, (uint64_t)(next / NS_PER_US + 1));
+	sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
+}
+
+static void after_batch(void *context)
+{
+	client_work(context);
+}
+
+/* A round ends here, not where its last tract ended: what is being looked at there goes with it. */
+static int on_timer(sd_event_source *source, uint64_t time, void *context)
+{
+	struct client *client = context;
+
+	(void)source;
+	(void)time;
+	client_work(client);
+	return 0;
+}
+
+static int after_event(sd_event_source *source, void *context)
+{
+	struct client *client = context;
+
+	(void)source;
+	if (client->running > 0)
+		return 0;
+	if (next_round(client))
+		return sd_event_exit(client->loop, 0);
+	client_work(client);
+	return 0;
+}
+
+/* ---- what it measured ---- */
+
+static void print(const struct client *client, FILE *out)
+{
+	const struct client_counters *c = &client->count;
+	const struct client_settings *s = client->settings;
+	double seconds = 0;
+
+	for (uint32_t i = 0; i < client->round; i++)
+		seconds += client->rounds[i].seconds;
+	fprintf(out,
+		"{\"by\": \"%s\", \"bytes\": %llu, \"seconds\": %.6f, \"goodput_mbps\": %.4f, \"failed\": %s,\n",
+		client_by_names[s->by], (unsigned long long)client->bytes, seconds,
+		seconds > 0 ? (double)client->bytes * 8e-6 / seconds : 0, client->failed ? "true" : "false");
+	fprintf(out,
+		"\"symbols\": %llu, \"needed\": %llu, \"sent\": %llu, \"asked\": %llu, \"given_up\": %llu, \"late\": %llu,\n",
+		(unsigned long long)c->symbols, (unsigned long long)c->needed, (unsigned long long)c->sent,
+		(unsigned long long)c->asked, (unsigned long long)c->lost,
+		(unsigned long long)c->received.late);
+	fprintf(out,
+		"\"duplicates\": %llu, \"unasked\": %llu, \"foreign\": %llu, \"wrong_size\": %llu, \"strange\": %llu, \"malformed\": %llu, \"unsent\": %llu,\n",
+		(unsigned long long)c->received.duplicates, (unsigned long long)c->received.unasked,
+		(unsigned long long)c->received.foreign, (unsigned long long)c->received.wrong_size,
+		(unsigned long long)c->strange,
+		(unsigned long long)(c->malformed + datagrams_malformed(client->datagrams)),
+		(unsigned long long)datagrams_unsent(client->datagrams));
+	fprintf(out, "\"wrong_hash\": %llu, \"overhead\": %.5f,\n\"sources\": [",
+		(unsigned long long)c->wrong_hash,
+		c->needed ? (double)(s->put ? c->sent : c->symbols) / (double)c->needed - 1 : 0);
+	unsigned most = 0;
+	for (unsigned i = 0; i < 256; i++)
+		most = client->per_server[i] ? i + 1 : most;
+	for (unsigned i = 0; i < most; i++)
+		fprintf(out, "%s%llu", i ? ", " : "", (unsigned long long)client->per_server[i]);
+	fputs("],\n\"rounds\": [", out);
+	for (uint32_t i = 0; i < client->round; i++)
+		fprintf(out, "%s{\"at\": %.6f, \"ms\": %.4f, \"goodput_mbps\": %.4f}", i ? ",\n" : "",
+			client->rounds[i].at_s, 1e3 * client->rounds[i].seconds,
+			client->rounds[i].seconds > 0
+				? (double)client->rounds[i].bytes * 8e-6 / client->rounds[i].seconds
+				: 0);
+	fputs("]}\n", out);
+}
+
+static int set_up(struct client *client, char **error)
+{
+	const struct client_settings *s = client->settings;
+	uint32_t per_repeat = (s->tracts + s->parallel - 1) / s->parallel;
+	sd_event_source *post;
+
+	client->round_count = per_repeat * s->repeat;
+	client->rounds = calloc(client->round_count, sizeof *client->rounds);
+	if (!client->rounds || sd_event_new(&client->loop) < 0)
+		return error_set(error, "no memory");
+	client->datagrams = datagrams_open(client->loop, (struct endpoint){{INADDR_ANY}, 0}, s->ttl,
+		take_datagram, after_batch, client, error);
+	if (!client->datagrams)
+		return -1;
+	if (sd_event_add_time(client->loop, &client->timer, CLOCK_MONOTONIC, 0, 1, on_timer, client) < 0 ||
+		sd_event_add_post(client->loop, &post, after_event, client) < 0)
+		return error_set(error, "event loop does not start");
+	sd_event_source_set_floating(post, true);
+	sd_event_source_unref(post);
+	return 0;
+}
+
+int client_run(struct client_settings *settings, FILE *out, char **error)
+{
+	struct client client = {.settings = settings, .error = error, .began_ns = clock_now_ns()};
+	int status = 1;
+
+	if (set_up(&client, error) == 0) {
+		begin_round(&client);
+		client_work(&client);
+		sd_event_loop(client.loop);
+		print(&client, out);
+		status = client.failed;
+		free_jobs(&client);
+		client_disconnect(&client);
+	}
+	sd_event_source_disable_unref(client.timer);
+	datagrams_close(client.datagrams);
+	free(client.rounds);
+	sd_event_unref(client.loop);
+	return status;
+}

@@ -1,0 +1,33 @@
+/* A client of tract servers: writes and reads blobs tract by tract, by symbols or, to compare, over TCP. */
+#ifndef LIQUIDNET_TREVI_CLIENT_H
+#define LIQUIDNET_TREVI_CLIENT_H
+
+#include "nodes/trevi/table.h"
+#include <stdio.h>
+
+enum client_by { BY_TREVI, BY_UNICAST, BY_TCP, BY_MPTCP };
+extern const char *const client_by_names[]; /* "trevi", "unicast", "tcp", "mptcp", NULL */
+
+struct client_settings {
+	const struct table *table;
+	uint8_t guid[WIRE_GUID];
+	enum client_by by;
+	bool put;
+	uint32_t tracts, parallel,
+		repeat;   /* parallel: tracts at once; the next ones begin when all of them are there */
+	unsigned sources; /* most servers that a read asks */
+	uint32_t tract_size;
+	uint16_t fragment;
+	unsigned ttl; /* of multicast */
+	int64_t timeout_ns, straggler_ns;
+	uint8_t *bytes; /* put: what is written; get: where it goes, tract_size per tract */
+	uint64_t length;
+	uint64_t
+		read; /* get: filled in: bytes of the blob from its beginning, to the end of the last tract */
+};
+
+/* Does it all. The exit status: 0, or 1: some of it failed. *error, where there is one, is a line about the first server that failed; a read may be whole without it. Prints
+ * what it measured as JSON to `out`. */
+int client_run(struct client_settings *settings, FILE *out, char **error);
+
+#endif

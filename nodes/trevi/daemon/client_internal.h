@@ -1,0 +1,98 @@
+/* What the files of the client share. */
+#ifndef LIQUIDNET_TREVI_CLIENT_INTERNAL_H
+#define LIQUIDNET_TREVI_CLIENT_INTERNAL_H
+
+#include "lib/net/stream.h"
+#include "nodes/trevi/daemon/client.h"
+#include "nodes/trevi/daemon/receiver.h"
+#include "nodes/trevi/daemon/sender.h"
+#include <systemd/sd-event.h>
+
+#define TRIES 3 /* of a read whose hash was wrong */
+
+struct client;
+struct job;
+
+struct connection {
+	struct client *client;
+	struct connection *next;
+	struct endpoint at;
+	struct stream stream;
+	bool lost;
+	struct window window; /* as the last tract that was read from there left it */
+	struct job *raw;      /* FETCH: whose bytes come now */
+	uint32_t raw_got;
+};
+
+enum part_state { PART_ASKED, PART_RUNNING, PART_DONE, PART_FAILED };
+
+/* One server's part of a tract. */
+struct part {
+	struct connection *connection;
+	uint64_t session;
+	enum part_state state;
+	const char *why;       /* PART_FAILED; static */
+	struct sender *sender; /* of a write by unicast */
+	uint64_t symbols;      /* of a read: that counted */
+};
+
+struct job {
+	struct client *client;
+	uint32_t tract, length;
+	uint8_t hash[WIRE_HASH];
+	const struct table_row *row;
+	struct part parts[TABLE_REPLICAS];
+	unsigned part_count, tries;
+	struct receiver *receiver;
+	struct sender *sender; /* of a write to a group */
+	int64_t began_ns, ended_ns, progress_ns;
+	bool active, ended, good;
+	bool offered;   /* length and hash are known */
+	uint8_t *bytes; /* where the tract is, or goes */
+};
+
+struct client_counters {
+	uint64_t sent, strange, wrong_hash, malformed, symbols, needed, asked, lost;
+	struct receiver_counters received;
+};
+
+struct client {
+	struct client_settings *settings;
+	sd_event *loop;
+	sd_event_source *timer;
+	struct datagrams *datagrams;
+	struct connection *connections;
+	struct job *jobs; /* of this round */
+	uint32_t job_count, running, first_tract, round;
+	int64_t began_ns, round_began_ns;
+	struct {
+		double at_s, seconds;
+		uint64_t bytes;
+	} * rounds;
+	uint32_t round_count;
+	uint64_t bytes;
+	struct client_counters count;
+	uint64_t per_server[256];
+	char **error;
+	bool failed;
+};
+
+/* client.c */
+void client_work(struct client *client);
+void job_end(struct job *job, bool good);
+void part_failed(struct job *job, struct part *part, const char *why);
+struct part *job_part(struct job *job, uint64_t session);
+/* client_jobs.c */
+void job_begin(struct job *job);
+/* A frame of a server; false: it makes no sense. */
+bool job_frame(struct connection *connection, const struct wire_frame *frame);
+/* Looks after what runs; when it is to be looked after again. */
+int64_t job_work(struct job *job, int64_t now_ns);
+void job_fetched(struct job *job);
+/* client_connections.c */
+struct connection *client_connect(struct client *client, struct endpoint at);
+void connection_say(
+	struct connection *connection, const struct wire_frame *frame, const uint8_t *bytes, size_t size);
+void client_disconnect(struct client *client);
+
+#endif

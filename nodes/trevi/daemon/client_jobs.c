@@ -1,0 +1,326 @@
+/* One tract: asked of its servers, sent or received, settled. */
+#include "nodes/trevi/daemon/client_internal.h"
+
+#include "lib/base/clock.h"
+#include "nodes/trevi/daemon/tracts.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static uint64_t new_session(void)
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof number, 0) != sizeof number)
+		abort(); /* 8 bytes always come */
+	return number;
+}
+
+static bool over_tcp(const struct job *job)
+{
+	return job->client->settings->by == BY_TCP || job->client->settings->by == BY_MPTCP;
+}
+
+/* ---- beginning ---- */
+
+static void begin_part(struct job *job, unsigned i, uint64_t session)
+{
+	job->parts[i] = (struct part){.connection = client_connect(job->client, job->row->servers[i]),
+		.session = session,
+		.state = PART_ASKED};
+	job->part_count = i + 1;
+	if (job->parts[i].connection->lost)
+		part_failed(job, &job->parts[i], "no way to connect");
+}
+
+static struct wire_frame frame_of(const struct job *job, enum wire_frame_type type, uint64_t session)
+{
+	struct wire_frame f = {.type = type,
+		.session = session,
+		.tract = job->tract,
+		.length = job->length,
+		.fragment = job->client->settings->fragment,
+		.port = datagrams_port(job->client->datagrams)};
+
+	memcpy(f.guid, job->client->settings->guid, WIRE_GUID);
+	memcpy(f.hash, job->hash, WIRE_HASH);
+	return f;
+}
+
+static void begin_put(struct job *job)
+{
+	struct client *client = job->client;
+	uint64_t session = new_session();
+	bool group = client->settings->by == BY_TREVI && job->row->group.s_addr;
+	struct endpoint to = {job->row->group, job->row->servers[0].port};
+
+	tract_hash(job->bytes, job->length, job->hash);
+	if (group && job->length)
+		job->sender =
+			sender_new(client->datagrams, job->bytes, job->length, client->settings->fragment,
+				session, 0, to, job->row->servers, job->row->count, clock_now_ns());
+	for (unsigned i = 0; i < job->row->count; i++) {
+		if (!group)
+			session = new_session();
+		begin_part(job, i, session);
+		struct part *part = &job->parts[i];
+		struct wire_frame f = frame_of(job, over_tcp(job) ? WIRE_STORE : WIRE_PREPARE, session);
+		if (group)
+			f.group = job->row->group;
+		else if (!over_tcp(job) && job->length)
+			part->sender = sender_new(client->datagrams, job->bytes, job->length,
+				client->settings->fragment, session, 0, job->row->servers[i],
+				&job->row->servers[i], 1, clock_now_ns());
+		connection_say(part->connection, &f, job->bytes, over_tcp(job) ? job->length : 0);
+	}
+}
+
+static void begin_get(struct job *job)
+{
+	unsigned sources = job->row->count < job->client->settings->sources ? job->row->count
+									    : job->client->settings->sources;
+
+	job->offered = false;
+	if (over_tcp(job))
+		sources = 1; /* a connection has one other end */
+	for (unsigned i = 0; i < sources; i++) {
+		begin_part(job, i, new_session());
+		struct wire_frame f =
+			frame_of(job, over_tcp(job) ? WIRE_FETCH : WIRE_GET, job->parts[i].session);
+		f.source = (uint8_t)i;
+		connection_say(job->parts[i].connection, &f, NULL, 0);
+	}
+}
+
+void job_begin(struct job *job)
+{
+	job->active = true;
+	job->progress_ns = clock_now_ns();
+	if (job->client->settings->put)
+		begin_put(job);
+	else
+		begin_get(job);
+}
+
+/* ---- what servers say ---- */
+
+static bool offered(struct job *job, struct part *part, const struct wire_frame *f)
+{
+	struct client *client = job->client;
+
+	if (client->settings->put || f->length > client->settings->tract_size)
+		return false;
+	if (!job->offered) {
+		job->offered = true;
+		job->length = f->length;
+		memcpy(job->hash, f->hash, WIRE_HASH);
+	} else if (f->length != job->length || memcmp(f->hash, job->hash, WIRE_HASH) != 0) {
+		part_failed(job, part, "has another version of the tract");
+		return true;
+	}
+	part->state = PART_RUNNING;
+	if (over_tcp(job)) {
+		part->connection->raw = job->length ? job : NULL;
+		part->connection->raw_got = 0;
+		if (!job->length)
+			job_fetched(job);
+		return true;
+	}
+	if (!job->length) {
+		job_end(job, true);
+		return true;
+	}
+	if (!job->receiver)
+		job->receiver = receiver_new(client->datagrams, job->length, f->fragment, job->hash);
+	if (!job->receiver)
+		abort();
+	receiver_add(job->receiver, part->connection->at, part->session, (uint8_t)(part - job->parts),
+		&part->connection->window);
+	return true;
+}
+
+static void settle_put(struct job *job)
+{
+	bool good = true;
+
+	for (unsigned i = 0; i < job->part_count; i++) {
+		if (job->parts[i].state != PART_DONE && job->parts[i].state != PART_FAILED)
+			return;
+		good = good && job->parts[i].state == PART_DONE;
+	}
+	job_end(job, good);
+}
+
+static void stored(struct job *job, struct part *part)
+{
+	part->state = PART_DONE;
+	if (job->sender)
+		sender_leave(job->sender, (unsigned)(part - job->parts));
+	settle_put(job);
+}
+
+static const char *reason_of(uint8_t reason)
+{
+	static const char *const reasons[] = {
+		"", "has no such tract", "the bytes were wrong", "has no room", "refuses"};
+
+	return reasons[reason];
+}
+
+bool job_frame(struct connection *c, const struct wire_frame *f)
+{
+	struct client *client = c->client;
+
+	for (uint32_t i = 0; i < client->job_count; i++)
+		for (unsigned k = 0; k < client->jobs[i].part_count; k++) {
+			struct job *job = &client->jobs[i];
+			struct part *part = &job->parts[k];
+			if (part->connection != c || part->session != f->session)
+				continue;
+			if (!job->active || part->state == PART_DONE || part->state == PART_FAILED)
+				return true; /* too late to matter */
+			job->progress_ns = clock_now_ns();
+			switch (f->type) {
+			case WIRE_READY:
+				part->state = PART_RUNNING;
+				return client->settings->put;
+			case WIRE_STORED:
+				stored(job, part);
+				return client->settings->put;
+			case WIRE_OFFER:
+				return part->state == PART_ASKED && offered(job, part, f);
+			case WIRE_FAILED:
+				part_failed(job, part, reason_of(f->reason));
+				return true;
+			default:
+				return false;
+			}
+		}
+	return true; /* of a round that is over */
+}
+
+/* ---- while it runs ---- */
+
+void part_failed(struct job *job, struct part *part, const char *why)
+{
+	part->state = PART_FAILED;
+	part->why = why;
+	if (job->client->settings->put) {
+		if (job->sender)
+			sender_leave(job->sender, (unsigned)(part - job->parts));
+		if (part->connection->lost || !strcmp(why, "asks for nothing more"))
+			connection_say(part->connection,
+				&(struct wire_frame){.type = WIRE_STOP, .session = part->session}, NULL, 0);
+		return;
+	}
+	if (job->receiver)
+		receiver_drop(job->receiver, part->session);
+}
+
+static bool none_left(const struct job *job)
+{
+	for (unsigned i = 0; i < job->part_count; i++)
+		if (job->parts[i].state != PART_FAILED)
+			return false;
+	return true;
+}
+
+static void add_counters(struct job *job)
+{
+	struct client_counters *sum = &job->client->count;
+	const struct receiver_counters *c = receiver_counters(job->receiver);
+
+	sum->symbols += c->symbols;
+	sum->needed += receiver_fragments(job->receiver);
+	sum->received.duplicates += c->duplicates;
+	sum->received.late += c->late;
+	sum->received.unasked += c->unasked;
+	sum->received.foreign += c->foreign;
+	sum->received.wrong_size += c->wrong_size;
+	for (unsigned i = 0; i < receiver_source_count(job->receiver); i++) {
+		const struct receiver_source *s = receiver_source(job->receiver, i);
+		sum->asked += s->window.asked;
+		sum->lost += s->window.lost;
+		job->parts[s->number].symbols += s->symbols;
+		job->parts[s->number].connection->window = s->window;
+	}
+}
+
+/* The tract is here, or its bytes are wrong: then it is read once more, in new sessions. */
+static void end_receiving(struct job *job)
+{
+	struct client *client = job->client;
+	bool good = receiver_state(job->receiver) == RECEIVER_DONE;
+
+	for (unsigned i = 0; i < job->part_count; i++)
+		connection_say(job->parts[i].connection,
+			&(struct wire_frame){.type = WIRE_STOP, .session = job->parts[i].session}, NULL, 0);
+	add_counters(job);
+	if (good)
+		memcpy(job->bytes, receiver_bytes(job->receiver), job->length);
+	receiver_free(job->receiver);
+	job->receiver = NULL;
+	if (good) {
+		job_end(job, true);
+		return;
+	}
+	client->count.wrong_hash++;
+	if (++job->tries == TRIES)
+		job_end(job, false);
+	else
+		begin_get(job);
+}
+
+void job_fetched(struct job *job)
+{
+	uint8_t hash[WIRE_HASH];
+
+	tract_hash(job->bytes, job->length, hash);
+	bool good = memcmp(hash, job->hash, WIRE_HASH) == 0;
+	job->client->count.wrong_hash += !good;
+	job_end(job, good);
+}
+
+static void work_senders(struct job *job, int64_t now_ns, int64_t *next)
+{
+	if (job->sender) {
+		if (sender_work(job->sender, NULL))
+			*next = now_ns + NS_PER_MS;
+		for (int slow; (slow = sender_straggler(
+					job->sender, job->client->settings->straggler_ns, now_ns)) >= 0;)
+			part_failed(job, &job->parts[slow], "asks for nothing more");
+	}
+	for (unsigned i = 0; i < job->part_count; i++)
+		if (job->parts[i].sender && job->parts[i].state != PART_DONE &&
+			sender_work(job->parts[i].sender, NULL))
+			*next = now_ns + NS_PER_MS;
+}
+
+int64_t job_work(struct job *job, int64_t now_ns)
+{
+	int64_t next = INT64_MAX;
+
+	if (job->client->settings->put) {
+		work_senders(job, now_ns, &next);
+		settle_put(job);
+	} else if (job->receiver) {
+		if (receiver_state(job->receiver) != RECEIVER_RECEIVING) {
+			end_receiving(job);
+			return now_ns;
+		}
+		receiver_work(job->receiver, NULL, now_ns);
+		next = receiver_expiry(job->receiver);
+	}
+	if (!job->active)
+		return INT64_MAX;
+	/* Symbols are progress too. */
+	if (none_left(job))
+		job_end(job, false);
+	else if (now_ns - job->progress_ns > job->client->settings->timeout_ns) {
+		for (unsigned i = 0; i < job->part_count; i++)
+			if (job->parts[i].state == PART_ASKED || job->parts[i].state == PART_RUNNING)
+				part_failed(job, &job->parts[i], "says nothing");
+		job_end(job, false);
+	}
+	return next;
+}

@@ -1,0 +1,57 @@
+/* A tract that is being received: from one sender (a server's side of a write), or from several at once (a read). Asks, believes what was asked for, decodes, checks the hash. */
+#ifndef LIQUIDNET_TREVI_RECEIVER_H
+#define LIQUIDNET_TREVI_RECEIVER_H
+
+#include "nodes/trevi/daemon/datagrams.h"
+#include "nodes/trevi/fountain.h"
+#include "nodes/trevi/window.h"
+
+#define RECEIVER_SOURCES 16
+
+struct receiver_source {
+	struct endpoint at;
+	uint64_t session;
+	uint8_t number; /* of its seeds */
+	bool active;
+	uint64_t symbols; /* that counted */
+	struct window window;
+};
+
+enum receiver_state {
+	RECEIVER_RECEIVING,
+	RECEIVER_DONE,
+	RECEIVER_WRONG /* the bytes are not those of the hash, or no solution */
+};
+
+struct receiver_counters {
+	uint64_t symbols, duplicates, late, unasked, foreign, wrong_size, after_end;
+};
+
+struct receiver;
+
+/* NULL: no memory. Of `length` > 0 bytes in symbols of `fragment` bytes. */
+struct receiver *receiver_new(
+	struct datagrams *datagrams, uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH]);
+void receiver_free(struct receiver *receiver);
+/* Another sender of the same tract. `before`: as of window_init. NULL: there are RECEIVER_SOURCES. */
+struct receiver_source *receiver_add(struct receiver *receiver, struct endpoint at, uint64_t session,
+	uint8_t number, const struct window *before);
+/* The sender has gone: nothing more is asked of it. */
+void receiver_drop(struct receiver *receiver, uint64_t session);
+/* False: the datagram is no symbol of a session of this receiver. */
+bool receiver_take(struct receiver *receiver, const struct wire_datagram *datagram, struct endpoint from,
+	int64_t now_ns);
+/* Asks for what there is room for; gives up what is too old. `budget`: at most so many symbols (a slow disk), lowered by what was asked for; NULL: any. */
+void receiver_work(struct receiver *receiver, double *budget, int64_t now_ns);
+int64_t receiver_expiry(const struct receiver *receiver);
+enum receiver_state receiver_state(const struct receiver *receiver);
+/* After RECEIVER_DONE. */
+const uint8_t *receiver_bytes(const struct receiver *receiver);
+uint32_t receiver_length(const struct receiver *receiver);
+unsigned receiver_active(const struct receiver *receiver);
+const struct receiver_counters *receiver_counters(const struct receiver *receiver);
+const struct receiver_source *receiver_source(const struct receiver *receiver, unsigned number);
+unsigned receiver_source_count(const struct receiver *receiver);
+uint32_t receiver_fragments(const struct receiver *receiver);
+
+#endif

@@ -1,0 +1,95 @@
+#include "nodes/trevi/daemon/sender.h"
+
+#include "nodes/trevi/fountain.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct sender {
+	struct datagrams *datagrams;
+	struct fountain_code *code;
+	struct fountain_encoder *encoder;
+	uint16_t fragment;
+	uint64_t session, symbols;
+	uint8_t source;
+	struct endpoint to, receivers[PACE_RECEIVERS];
+	struct pace pace;
+};
+
+struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uint32_t length,
+	uint16_t fragment, uint64_t session, uint8_t source, struct endpoint to,
+	const struct endpoint *receivers, unsigned count, int64_t now_ns)
+{
+	struct sender *s = count <= PACE_RECEIVERS ? calloc(1, sizeof *s) : NULL;
+
+	if (!s)
+		return NULL;
+	*s = (struct sender){
+		.datagrams = datagrams, .fragment = fragment, .session = session, .source = source, .to = to};
+	memcpy(s->receivers, receivers, count * sizeof *receivers);
+	pace_init(&s->pace, count, now_ns);
+	s->code = fountain_code_new((length + fragment - 1) / fragment, FOUNTAIN_C, FOUNTAIN_DELTA);
+	s->encoder = s->code ? fountain_encoder_new(s->code, bytes, length, fragment) : NULL;
+	if (s->encoder)
+		return s;
+	sender_free(s);
+	return NULL;
+}
+
+void sender_free(struct sender *s)
+{
+	if (!s)
+		return;
+	fountain_encoder_free(s->encoder);
+	fountain_code_free(s->code);
+	free(s);
+}
+
+uint64_t sender_session(const struct sender *s)
+{
+	return s->session;
+}
+
+bool sender_ask(struct sender *s, const struct wire_datagram *d, struct endpoint from, int64_t now_ns)
+{
+	for (unsigned i = 0; i < s->pace.count; i++)
+		if (endpoint_equal(from, s->receivers[i]))
+			return d->type == WIRE_ASK && pace_ask(&s->pace, i, d->label, d->count, now_ns);
+	return false;
+}
+
+bool sender_work(struct sender *s, double *budget)
+{
+	for (uint32_t room = pace_room(&s->pace); room; room--) {
+		if (budget && *budget < 1)
+			return true;
+		fountain_encode(
+			s->encoder, wire_seed(s->source, s->pace.sent), datagrams_payload(s->datagrams));
+		if (!datagrams_bring(s->datagrams, s->to, s->session, s->pace.sent, s->fragment))
+			return true;
+		if (budget)
+			*budget -= 1;
+		s->pace.sent++;
+		s->symbols++;
+	}
+	return false;
+}
+
+void sender_leave(struct sender *s, unsigned receiver)
+{
+	pace_leave(&s->pace, receiver);
+}
+
+int sender_straggler(const struct sender *s, int64_t patience_ns, int64_t now_ns)
+{
+	return pace_straggler(&s->pace, patience_ns, now_ns);
+}
+
+uint64_t sender_symbols(const struct sender *s)
+{
+	return s->symbols;
+}
+
+uint32_t sender_fragments(const struct sender *s)
+{
+	return fountain_code_fragments(s->code);
+}

@@ -1,0 +1,45 @@
+#include "nodes/trevi/daemon/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct settings *read_all(struct conf *conf, char **error)
+{
+	static const char *const keys[] = {"address", "port", "store", "disk", NULL};
+	struct settings *s = calloc(1, sizeof *s);
+	const struct conf_node *root = conf ? conf_root(conf) : NULL;
+	int64_t port;
+	uint64_t bits;
+
+	if (!s)
+		abort();
+	s->conf = conf;
+	if (root && conf_expect(root, CONF_MAPPING, error) == 0 && conf_only(root, keys, error) == 0 &&
+		conf_need_address(root, "address", &s->listen.address, error) == 0 &&
+		conf_integer(root, "port", 1, 65535, 7010, &port, error) == 0 &&
+		conf_need_string(root, "store", &s->store, error) == 0 &&
+		conf_rate(root, "disk", 8000, 1000000000000, 0, &bits, error) == 0) {
+		s->listen.port = (uint16_t)port;
+		s->disk = bits / 8;
+		return s;
+	}
+	settings_free(s);
+	return NULL;
+}
+
+struct settings *settings_load(const char *path, char **error)
+{
+	return read_all(conf_load(path, error), error);
+}
+
+struct settings *settings_parse(const char *name, const char *text, char **error)
+{
+	return read_all(conf_parse(name, text, strlen(text), error), error);
+}
+
+void settings_free(struct settings *s)
+{
+	if (s)
+		conf_free(s->conf);
+	free(s);
+}

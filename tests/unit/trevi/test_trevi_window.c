@@ -1,0 +1,279 @@
+/* Trevi's window, the pace of a group, its wire format, the locator table. */
+#include "nodes/trevi/pace.h"
+#include "nodes/trevi/table.h"
+#include "nodes/trevi/window.h"
+#include "tests/unit/check.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS 1000000LL
+static const struct window_settings *const settings = &WINDOW_SETTINGS;
+static struct window window;
+
+/* One sender behind a link that passes a symbol every `gap` after `base`; so many symbols; the share of them that is lost by `every`. Returns the time it took. */
+struct path {
+	int64_t base, gap, free, now; /* free: when the link is */
+	uint32_t every, sent;         /* each so-manieth is lost; 0: none */
+	struct {
+		int64_t at;
+		uint32_t label;
+	} flight[WINDOW_LABELS];
+	uint32_t head, tail;
+};
+
+static int64_t run(struct window *w, struct path *path, uint32_t symbols, double *largest)
+{
+	uint32_t got = 0;
+	int64_t now = path->now, began = now;
+
+	*largest = 0;
+	while (got < symbols) {
+		window_expire(w, settings, now);
+		uint32_t room = window_room(w, settings);
+		uint32_t label = window_ask(w, room, now);
+		for (uint32_t i = 0; i < room; i++) {
+			path->free = (path->free > now ? path->free : now) + path->gap;
+			if (path->every && ++path->sent % path->every == 0)
+				continue;
+			path->flight[path->tail % WINDOW_LABELS].at = path->free + path->base;
+			path->flight[path->tail++ % WINDOW_LABELS].label = label + i;
+		}
+		int64_t expiry = window_expiry(w, settings),
+			next = path->head == path->tail ? INT64_MAX
+							: path->flight[path->head % WINDOW_LABELS].at;
+		assert_true(expiry != INT64_MAX || next != INT64_MAX);
+		now = next <= expiry ? next : expiry;
+		if (next <= expiry) {
+			enum window_arrival came = window_came(
+				w, settings, path->flight[path->head++ % WINDOW_LABELS].label, now);
+			assert_true(came == WINDOW_NEW || came == WINDOW_LATE);
+			got++;
+		}
+		*largest = fmax(*largest, w->size);
+		assert_true(w->outstanding <= settings->most);
+	}
+	path->now = now;
+	return now - began;
+}
+
+static void the_window_fills_the_link_without_filling_its_queue(void **state)
+{
+	(void)state;
+	static struct path path;
+	path = (struct path){.base = 10 * MS, .gap = MS / 10}; /* 100 symbols on the way */
+	double largest;
+	window_init(&window, settings, NULL);
+	run(&window, &path, 5000, &largest);
+	int64_t took = run(&window, &path, 20000, &largest);
+	assert_true(took < 20000 * (MS / 10) * 11 / 10); /* at least 10/11 of the link */
+	assert_true(window.size > 90 && window.size < 200);
+	assert_int_equal(window.lost, 0);
+}
+
+static void losses_by_accident_do_not_shrink_it(void **state)
+{
+	(void)state;
+	static struct path path;
+	path = (struct path){.base = 10 * MS, .gap = MS / 10, .every = 100};
+	double largest;
+	window_init(&window, settings, NULL);
+	int64_t took = run(&window, &path, 30000, &largest);
+	assert_true(took < 30300 * (MS / 10) * 12 / 10);
+	assert_true(window.lost > 250);
+}
+
+static void more_than_the_share_halves_it_once_per_round(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	window.size = 128;
+	window.slow_start = false;
+	window_ask(&window, 128, 0);
+	for (uint32_t i = 0; i < 120; i++)
+		window_came(&window, settings, i, 10 * MS);
+	double before = window.size;
+	window_ask(&window, window_room(&window, settings), 10 * MS);
+	assert_true(window_expire(&window, settings, 10 * MS + 1000 * MS) >= 4);
+	assert_true(window.size < before && window.size >= before / 4);
+}
+
+static void labels_tell_what_came(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	assert_int_equal(window_came(&window, settings, 0, 0), WINDOW_UNASKED);
+	assert_int_equal(window_came(&window, settings, UINT32_MAX, 0), WINDOW_UNASKED);
+	assert_int_equal(window_ask(&window, 4, 0), 0);
+	assert_int_equal(window_room(&window, settings), 0);
+	assert_int_equal(window_came(&window, settings, 3, MS), WINDOW_NEW); /* in any order */
+	assert_int_equal(window_came(&window, settings, 3, MS), WINDOW_DUPLICATE);
+	assert_int_equal(window_came(&window, settings, 4, MS), WINDOW_UNASKED);
+	int64_t timer = window_timer(&window, settings);
+	assert_int_equal(window_expire(&window, settings, MS + timer), 3);
+	assert_int_equal(window.outstanding, 0);
+	assert_int_equal(window_came(&window, settings, 0, 2 * MS + timer), WINDOW_LATE);
+	assert_true(window_timer(&window, settings) > timer); /* it was too short */
+	assert_int_equal(window_came(&window, settings, 0, 2 * MS + timer), WINDOW_DUPLICATE);
+	assert_int_equal(window.unasked, 3);
+	assert_int_equal(window.duplicates, 2);
+}
+
+static void old_labels_are_forgotten(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	for (uint32_t i = 0; i < 2 * WINDOW_LABELS; i++) {
+		window_ask(&window, 1, i);
+		window_came(&window, settings, i, i + 1);
+	}
+	assert_int_equal(window_came(&window, settings, 5, 0), WINDOW_DUPLICATE);
+	assert_int_equal(window.outstanding, 0);
+}
+
+/* ---- pace ---- */
+
+static void a_group_goes_at_the_pace_of_its_slowest(void **state)
+{
+	(void)state;
+	struct pace p;
+	pace_init(&p, 3, 0);
+	assert_true(pace_ask(&p, 0, 0, 10, 0));
+	assert_true(pace_ask(&p, 1, 0, 4, 0));
+	assert_int_equal(pace_room(&p), 0); /* the third has not asked */
+	assert_true(pace_ask(&p, 2, 0, 7, 0));
+	assert_int_equal(pace_room(&p), 4);
+	p.sent += 4;
+	assert_true(pace_ask(&p, 1, 6, 2, 0)); /* a request between was lost */
+	assert_int_equal(pace_room(&p), 3);
+	pace_leave(&p, 2); /* it has all */
+	assert_int_equal(pace_room(&p), 4);
+	assert_false(pace_ask(&p, 2, 20, 1, 0));
+	assert_false(pace_ask(&p, 3, 0, 1, 0));
+	assert_false(pace_ask(&p, 0, 1000000, 10, 0)); /* nobody has so large a window */
+	assert_false(pace_ask(&p, 0, UINT32_MAX, 10, 0));
+	pace_leave(&p, 0);
+	pace_leave(&p, 1);
+	assert_int_equal(pace_room(&p), 0);
+}
+
+static void who_asks_for_nothing_more_is_a_straggler(void **state)
+{
+	(void)state;
+	struct pace p;
+	pace_init(&p, 2, 0);
+	pace_ask(&p, 0, 0, 10, 100);
+	pace_ask(&p, 1, 0, 10, 100);
+	p.sent = 10;
+	pace_ask(&p, 0, 10, 10, 200);
+	assert_int_equal(pace_straggler(&p, 500, 550), -1);
+	assert_int_equal(pace_straggler(&p, 500, 650), 1);
+	pace_leave(&p, 1);
+	assert_int_equal(pace_straggler(&p, 500, 650), -1); /* the other waits for us, not we for it */
+}
+
+/* ---- wire ---- */
+
+static void frames_are_checked(void **state)
+{
+	(void)state;
+	struct wire_frame f = {.type = WIRE_PREPARE,
+				  .session = 1,
+				  .length = 1000,
+				  .fragment = 1400,
+				  .port = 7,
+				  .group = {htonl(0xef010101)}},
+			  g;
+	uint8_t bytes[WIRE_FRAME_MAX];
+	size_t n = wire_write_frame(&f, bytes);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(wire_read_frame(bytes, i, &g), 0);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	assert_int_equal(g.length, 1000);
+	assert_int_equal(g.group.s_addr, f.group.s_addr);
+	f.group.s_addr = htonl(0x0a000001); /* no group */
+	wire_write_frame(&f, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+	f.group.s_addr = 0;
+	f.length = WIRE_TRACT_MAX + 1;
+	wire_write_frame(&f, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+	f.length = 0; /* a tract of no bytes is one */
+	wire_write_frame(&f, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	f.fragment = WIRE_FRAGMENT_MIN - 1;
+	wire_write_frame(&f, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+	bytes[2] = 9;
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+}
+
+static void datagrams_are_checked(void **state)
+{
+	(void)state;
+	struct wire_datagram ask = {.type = WIRE_ASK, .session = 5, .label = 7, .count = 3}, d;
+	uint8_t bytes[64];
+	size_t n = wire_write_datagram(&ask, bytes);
+	assert_int_equal(n, WIRE_REQUEST);
+	assert_true(wire_read_datagram(bytes, n, &d));
+	assert_int_equal(d.count, 3);
+	assert_false(wire_read_datagram(bytes, n - 1, &d));
+	assert_false(wire_read_datagram(bytes, n + 1, &d));
+	bytes[1]++;
+	assert_false(wire_read_datagram(bytes, n, &d));
+	/* No two sources of a read have a seed in common. */
+	assert_int_not_equal(wire_seed(0, 5), wire_seed(1, 5));
+	assert_int_equal(wire_seed(2, 0x1000005), wire_seed(2, 5));
+}
+
+/* ---- table ---- */
+
+static void tables_are_checked(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"rows: []\n", "rows:\n  - {servers: []}\n",
+		"rows:\n  - {servers: [10.0.0.1]}\n",
+		"rows:\n  - {servers: [10.0.0.1:7010, 10.0.0.1:7010]}\n",
+		"rows:\n  - {servers: [10.0.0.1:7010], group: 10.1.1.1}\n",
+		"rows:\n  - {servers: [10.0.0.1:7010], group: 239.1.1.1}\n  - {servers: [10.0.0.2:7010], group: 239.1.1.1}\n",
+		"columns: []\n"};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char *error = NULL;
+		assert_null(table_parse("t", bad[i], &error));
+		assert_int_equal(strncmp(error, "t:", 2), 0);
+		free(error);
+	}
+	char *error = NULL;
+	struct table *t = table_parse("t",
+		"rows:\n  - {servers: [10.0.0.1:1]}\n  - {servers: [10.0.0.2:1]}\n  - {servers: [10.0.0.3:1]}\n",
+		&error);
+	uint8_t guid[WIRE_GUID];
+	assert_true(table_guid("00112233445566778899aabbccddeeff", guid));
+	assert_int_equal(guid[15], 0xff);
+	assert_false(table_guid("0011223344556677889aabbccddeeff", guid));
+	assert_false(table_guid("0011223344556677889gabbccddeefff", guid));
+	/* Tracts of a blob go round; so all servers have the same number. */
+	for (uint32_t tract = 0; tract < 9; tract++)
+		assert_ptr_equal(table_locate(t, guid, tract), table_locate(t, guid, tract + 3));
+	assert_ptr_not_equal(table_locate(t, guid, 0), table_locate(t, guid, 1));
+	table_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_window_fills_the_link_without_filling_its_queue),
+		cmocka_unit_test(losses_by_accident_do_not_shrink_it),
+		cmocka_unit_test(more_than_the_share_halves_it_once_per_round),
+		cmocka_unit_test(labels_tell_what_came),
+		cmocka_unit_test(old_labels_are_forgotten),
+		cmocka_unit_test(a_group_goes_at_the_pace_of_its_slowest),
+		cmocka_unit_test(who_asks_for_nothing_more_is_a_straggler),
+		cmocka_unit_test(frames_are_checked),
+		cmocka_unit_test(datagrams_are_checked),
+		cmocka_unit_test(tables_are_checked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
