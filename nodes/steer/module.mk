@@ -2,3 +2,4 @@
 $(eval $(call program,liquidnet-steer,nodes/steer/daemon,-lsodium -lcrypto -lcap))
 $(eval $(call program,liquidnet-echo,nodes/steer/echo,))
 $(eval $(call program,liquidnet-follow,nodes/steer/follow,-lcap))
+$(eval $(call program,liquidnet-front,nodes/steer/front,-lcap))
