@@ -29,7 +29,7 @@ enum flow_state {
 	FLOW_ANSWERED, /* SYN/ACK */
 	FLOW_PROVEN,   /* third packet: keys, or a join's HMACs, were right */
 	FLOW_UP,       /* and the server has spoken after it */
-	FLOW_BLIND,    /* its handshake was not seen: left alone */
+	FLOW_BLIND,    /* its handshake was not seen, or it is another's other half: left alone */
 };
 
 struct flow {

@@ -31,6 +31,17 @@ static void begin_capable(struct look *look)
 	s->direction = FROM_CLIENT;
 }
 
+/* The same join on the other side of a waypoint, which changes addresses and nothing else. */
+static bool is_copy(const struct look *look, uint32_t connection, uint32_t nonce)
+{
+	for (uint32_t i = table_connection(look->table, connection)->flows; i != TABLE_NONE;
+		i = table_flow(look->table, i)->sibling)
+		if (table_flow(look->table, i)->is_join &&
+			table_flow(look->table, i)->nonce[FROM_CLIENT] == nonce)
+			return true;
+	return false;
+}
+
 static void begin_join(struct look *look, const uint8_t *option)
 {
 	struct sighting *s = look->sighting;
@@ -50,6 +61,10 @@ static void begin_join(struct look *look, const uint8_t *option)
 		return;
 	}
 	struct flow *flow = table_flow(look->table, s->flow);
+	if (is_copy(look, connection, join.nonce)) {
+		flow->state = FLOW_BLIND;
+		return;
+	}
 	flow->is_join = true;
 	flow->nonce[FROM_CLIENT] = join.nonce;
 	table_join(look->table, s->flow, connection);

@@ -26,8 +26,8 @@ static int read_interfaces(struct steer_config *config, const struct conf_node *
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
 	for (const struct conf_node *n = conf_first(list); n; n = n->next) {
-		if (config->interface_count == INTERFACES_MOST)
-			return conf_error(n, error, "there may be %d interfaces at most", INTERFACES_MOST);
+		if (config->interface_count == RING_INTERFACES)
+			return conf_error(n, error, "there may be %d interfaces at most", RING_INTERFACES);
 		if (!n->value || !if_nametoindex(n->value))
 			return conf_error(n, error, "no interface is called '%s'; `ip link` lists them",
 				n->value ? n->value : "");

@@ -2,14 +2,13 @@
 #ifndef LIQUIDNET_STEER_CONFIG_H
 #define LIQUIDNET_STEER_CONFIG_H
 
+#include "nodes/steer/daemon/ring.h"
 #include "nodes/steer/steps.h"
 #include "nodes/steer/waypoint.h"
 
-enum { INTERFACES_MOST = 16 };
-
 struct steer_config {
 	struct conf *conf; /* what the texts here are part of */
-	const char *interfaces[INTERFACES_MOST];
+	const char *interfaces[RING_INTERFACES];
 	unsigned interface_count;
 	struct identity identity;
 	struct waypoint waypoints[WAYPOINTS_MOST];

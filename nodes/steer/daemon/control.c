@@ -79,9 +79,7 @@ static json_t *counters_json(struct steer *steer)
 	const struct watch_counters *w = steps_watched(steer->steps);
 	const struct table_counters *t = table_counters(steps_table(steer->steps));
 	const struct steps_counters *s = steps_counters(steer->steps);
-	uint64_t drops = 0;
-	for (unsigned i = 0; i < steer->config->interface_count; i++)
-		drops += ring_drops(steer->rings[i]);
+	uint64_t drops = ring_drops(steer->ring);
 	const struct {
 		const char *name;
 		uint64_t value;

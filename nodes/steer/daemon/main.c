@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TURN = 4096 /* packets of one interface before the others */ };
+enum { TURN = 4096 /* packets before anything else */ };
 
 static struct place place_of(const struct packet_end *end)
 {
@@ -133,12 +133,9 @@ static void take(void *context, const uint8_t *bytes, size_t at_hand, size_t len
 static int on_packets(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct steer *steer = context;
-	(void)source, (void)events;
-	for (unsigned i = 0; i < steer->config->interface_count; i++)
-		if (steer->rings[i] && ring_fd(steer->rings[i]) == fd) {
-			struct turn turn = {steer, clock_now_ns()};
-			ring_read(steer->rings[i], TURN, take, &turn);
-		}
+	(void)source, (void)fd, (void)events;
+	struct turn turn = {steer, clock_now_ns()};
+	ring_read(steer->ring, TURN, take, &turn);
 	steer_arm(steer);
 	return 0;
 }
@@ -194,19 +191,20 @@ static int open_waypoint(struct steer *steer, unsigned index, char **error)
 	return 0;
 }
 
-static int open_interface(struct steer *steer, unsigned index, char **error)
+static int open_ring(struct steer *steer, char **error)
 {
-	const char *name = steer->config->interfaces[index];
-	struct rtnl_offloads offloads;
-	steer->rings[index] = ring_open(name, error);
-	if (!steer->rings[index])
+	steer->ring = ring_open(steer->config->interfaces, steer->config->interface_count, error);
+	if (!steer->ring)
 		return -1;
-	if (rtnl_get_offloads(name, &offloads) == 0 && offloads.gro)
-		log_info("merged-segments",
-			"interface=%s remedy=\"patterns are looked for in the first 2,000 bytes of what the kernel merges; ethtool -K %s gro off\"",
-			name, name);
-	if (sd_event_add_io(
-		    steer->daemon->loop, NULL, ring_fd(steer->rings[index]), EPOLLIN, on_packets, steer) < 0)
+	for (unsigned i = 0; i < steer->config->interface_count; i++) {
+		const char *name = steer->config->interfaces[i];
+		struct rtnl_offloads offloads;
+		if (rtnl_get_offloads(name, &offloads) == 0 && offloads.gro)
+			log_info("merged-segments",
+				"interface=%s remedy=\"patterns are looked for in the first 2,000 bytes of what the kernel merges; ethtool -K %s gro off\"",
+				name, name);
+	}
+	if (sd_event_add_io(steer->daemon->loop, NULL, ring_fd(steer->ring), EPOLLIN, on_packets, steer) < 0)
 		return error_set(error, "event loop: out of memory");
 	return 0;
 }
@@ -244,9 +242,8 @@ static int start(struct steer *steer, char **error)
 	for (unsigned i = 0; i < config->waypoint_count; i++)
 		if (open_waypoint(steer, i, error) < 0)
 			return -1;
-	for (unsigned i = 0; i < config->interface_count; i++)
-		if (open_interface(steer, i, error) < 0)
-			return -1;
+	if (open_ring(steer, error) < 0)
+		return -1;
 	steer_arm(steer);
 	return confine_self(error);
 }
@@ -255,8 +252,7 @@ static void stop(struct steer *steer)
 {
 	for (unsigned i = 0; i < steer->waiting; i++)
 		control_refuse(steer->waiters[i], "the daemon ends");
-	for (unsigned i = 0; i < steer->config->interface_count; i++)
-		ring_close(steer->rings[i]);
+	ring_close(steer->ring);
 	for (unsigned i = 0; i < steer->config->waypoint_count; i++)
 		if (steer->asking[i] >= 0)
 			close(steer->asking[i]);

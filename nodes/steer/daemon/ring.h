@@ -1,4 +1,5 @@
-/* Ring: the TCP packets that enter by one interface, as the kernel puts them into shared memory: packet(7), PACKET_RX_RING. Version 2:
+/* Ring: the TCP packets that enter by some interfaces, as the kernel puts them into shared memory: packet(7), PACKET_RX_RING. It is one for
+ * all, so that an answer does not overtake its question. Version 2:
  * it wakes its reader for each packet, where version 3 waits for a block to fill or a millisecond. What the host sends itself does
  * not pass here, so neither do our own segments. Needs CAP_NET_RAW to open. */
 #ifndef LIQUIDNET_STEER_RING_H
@@ -7,10 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { RING_INTERFACES = 16 };
+
 struct ring;
 
-/* Room for 8,192 packets of up to 2,000 bytes: 16 MiB. NULL with *error. */
-struct ring *ring_open(const char *interface, char **error);
+/* Room for 16,384 packets of up to 2,000 bytes: 32 MiB. At most RING_INTERFACES. NULL with *error. */
+struct ring *ring_open(const char *const *interfaces, unsigned count, char **error);
 void ring_close(struct ring *ring);
 int ring_fd(const struct ring *ring); /* readable when there are packets */
 

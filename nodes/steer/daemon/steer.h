@@ -4,7 +4,6 @@
 
 #include "lib/base/daemon.h"
 #include "nodes/steer/daemon/config.h"
-#include "nodes/steer/daemon/ring.h"
 
 enum { REPORTS_KEPT = 256, WAITERS_MOST = 16 };
 
@@ -17,7 +16,7 @@ struct steer {
 	const struct steer_config *config;
 	struct steps *steps;
 	struct waypoints *waypoints;
-	struct ring *rings[INTERFACES_MOST];
+	struct ring *ring;
 	int asking[WAYPOINTS_MOST]; /* a socket a waypoint */
 	int raw4, raw6;             /* that packets of ours go out by; -1: none */
 	sd_event_source *timer;

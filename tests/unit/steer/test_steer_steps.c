@@ -15,6 +15,7 @@ struct stage {
 	struct packet sent[300];
 	struct option_list options[300]; /* of what was sent */
 	unsigned sent_count, asked, released;
+	uint32_t nonce; /* of a join's client, plus 1 */
 	struct report last;
 	uint32_t client_next, server_next;
 	struct option_list scratch;
@@ -162,14 +163,14 @@ static void join(struct stage *stage, int64_t now, const struct packet_end *from
 	uint8_t hmac[MPTCP_HMAC_JOIN_ACK];
 	struct packet there = {.source = *from, .destination = *to, .sequence = 500, .flags = PACKET_SYN};
 	struct packet back = {.source = *to, .destination = *from, .sequence = 700, .acknowledgement = 501};
-	option_put_join_syn(&stage->scratch, 0, false, token_of(KEY_S), 1);
+	option_put_join_syn(&stage->scratch, 0, false, token_of(KEY_S), 1 + stage->nonce);
 	pass(stage, now, there, NULL);
-	assert_true(mptcp_hmac_join(1, key, KEY_C, 2, 1, hmac));
+	assert_true(mptcp_hmac_join(1, key, KEY_C, 2, 1 + stage->nonce, hmac));
 	option_put_join_syn_ack(&stage->scratch, 0, false, hmac, 2);
 	back.flags = PACKET_SYN | PACKET_ACK;
 	if (packets > 1)
 		pass(stage, now, back, NULL);
-	assert_true(mptcp_hmac_join(1, KEY_C, key, 1, 2, hmac));
+	assert_true(mptcp_hmac_join(1, KEY_C, key, 1 + stage->nonce, 2, hmac));
 	stage->scratch = (struct option_list){0};
 	option_put_join_ack(&stage->scratch, hmac);
 	there.flags = PACKET_ACK;
@@ -282,6 +283,24 @@ static void begin_and_map(struct stage *s)
 	up(s, MS(1), "secure");
 	mapped(s, MS(51), 0, &waypoint, NULL);
 	assert_int_equal(s->last.step, STEP_ANNOUNCING);
+}
+
+/* A box that the waypoint's other side passes, too, sees the join twice, and resets neither. */
+static void a_join_seen_on_both_sides_is_one(void **state)
+{
+	(void)state;
+	struct stage s;
+	static const struct packet_end outside = {{[10] = 0xff, [11] = 0xff, 10, 0, 3, 1}, 50000};
+	uint32_t at;
+	begin_and_map(&s);
+	join(&s, MS(60), &joining, &waypoint, KEY_S, 1);
+	join(&s, MS(61), &outside, &server, KEY_S, 4);
+	assert_int_equal(s.last.step, STEP_JOINING);
+	join(&s, MS(62), &joining, &waypoint, KEY_S, 4);
+	assert_int_equal(s.last.step, STEP_RELEASING);
+	assert_int_equal(resets_to(&s, &outside, &at), 0);
+	assert_int_equal(resets_to(&s, &server, &at), 1);
+	steps_free(s.steps);
 }
 
 static void a_client_that_does_not_join_stays(void **state)
@@ -412,6 +431,7 @@ static void goes_on_to_the_next_waypoint(void **state)
 	/* In the first waypoint's name, on the flow over it. */
 	assert_memory_equal(&s.sent[s.sent_count - 1].source, &waypoint, sizeof waypoint);
 	assert_memory_equal(&s.sent[s.sent_count - 1].destination, &joining, sizeof joining);
+	s.nonce = 7;
 	join(&s, MS(460), &third, &second, KEY_S, 4);
 	assert_int_equal(s.last.step, STEP_RELEASING);
 	assert_int_equal(resets_to(&s, &joining, &at), 1);
@@ -485,6 +505,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(redirects_by_a_word),
+		cmocka_unit_test(a_join_seen_on_both_sides_is_one),
 		cmocka_unit_test(a_client_that_does_not_join_stays),
 		cmocka_unit_test(a_refused_mapping_changes_nothing),
 		cmocka_unit_test(a_join_to_somewhere_else_releases_nothing),
