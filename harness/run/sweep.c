@@ -189,10 +189,11 @@ int sweep_look(const struct sweep *s, unsigned slice, struct sweep_slice *found,
 		strncat(path, "/trials.jsonl", sizeof path - strlen(path) - 1);
 		if (access(path, R_OK) == 0 &&
 			(result = records_load(&records, s->experiment, path, error)) == 0)
-			resume_plan(&plan, &records, s->experiment->retries);
+			resume_plan(&plan, &records);
 	}
 	found->good = plan_count(&plan, PLANNED_GOOD);
-	found->bad = plan_count(&plan, PLANNED_BAD);
+	for (size_t i = 0; i < plan.count; i++)
+		found->bad += plan.trials[i].state == PLANNED_OPEN && plan.trials[i].attempts > 0;
 	records_free(&records);
 	plan_free(&plan);
 	return result;

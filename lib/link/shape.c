@@ -167,7 +167,8 @@ static int read_trim(const struct conf_node *node, struct shape *shape, char **e
 static int read_queue_mapping(const struct conf_node *node, struct shape *shape, char **error)
 {
 	static const char *const keys[] = {"packets", "delay", "at_least", "bytes", "discipline", "target",
-		"interval", "ecn", "mark_beyond", "headers", "others", "ratio", "tail", "bounce", "port", NULL};
+		"interval", "ecn", "mark_beyond", "headers", "others", "ratio", "tail", "bounce", "port",
+		NULL};
 	static const char *const codel_keys[] = {"target", "interval", "ecn", NULL};
 	int discipline = QUEUE_DROP_TAIL;
 	int64_t packets, least, mark;

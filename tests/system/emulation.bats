@@ -25,7 +25,7 @@ setup() {
 	records=$work/results/core-limited/latest/trials.jsonl
 	jq -c '{procedure, status, reasons, measures}' "$records"
 	[ "$(jq -s length "$records")" = 2 ]
-	# What is beyond a threshold of invalid trials: harness/trial/observe.c has them.
+	# What is beyond a threshold of invalid trials: harness/observe/observe.c has them.
 	late='waited for a processor is .* more than 40.0$|median of scheduling lateness is .* more than 1.2$|99th percentile .* more than 99.0$'
 	jq -es --arg late "$late" 'all(.status == "invalid" and (.reasons | any(test($late))))' "$records"
 	for procedure in vpn vpn-encrypted; do

@@ -11,7 +11,7 @@ static pid_t test_fork(void)
 	return fork_fails ? -1 : fork();
 }
 #define fork test_fork
-#include "harness/trial/observe.c"
+#include "harness/observe/observe.c"
 #undef fork
 
 #include "tests/unit/judged.h"
@@ -159,13 +159,14 @@ static void a_probe_that_left_nothing(void **state)
 }
 
 /* A trial of ten seconds whose main measure is of 9.2 s of them, with a signal in the place of one that is well. */
-static void judged(const char *clock, const char *path, const char *text, const char *expected, const char *why)
+static void judged(
+	const char *clock, const char *path, const char *text, const char *expected, const char *why)
 {
 	static struct measure main_measure = {.windowed = true, .window = {0.9, 10.1}};
 	static const struct experiment downloads = {.measures = &main_measure, .measures_count = 1};
-	json_t *record = json_pack("{s:{s:s, s:{s:f}, s:{s:i, s:f, s:f}, s:{s:[], s:[], s:[], s:[]}, s:{}}}", "verdict",
-		"clock", clock, "machine", "seconds", 10.2, "probe", "n", 1000, "p50_ms", 0.1, "p99_ms", 1.0,
-		"watch", "stopped", "waited", "ended", "moved", "packets");
+	json_t *record = json_pack("{s:{s:s, s:{s:f}, s:{s:i, s:f, s:f}, s:{s:[], s:[], s:[], s:[]}, s:{}}}",
+		"verdict", "clock", clock, "machine", "seconds", 10.2, "probe", "n", 1000, "p50_ms", 0.1,
+		"p99_ms", 1.0, "watch", "stopped", "waited", "ended", "moved", "packets");
 	json_t *verdict = json_object_get(record, "verdict");
 	json_t *signal = json_loads(text, JSON_DECODE_ANY, NULL);
 	assert_non_null(signal);
@@ -180,23 +181,32 @@ static void judged(const char *clock, const char *path, const char *text, const 
 	json_decref(record);
 }
 
-#define PROCESS "{\"name\": \"iperf3\", \"pid\": 9, \"ms\": 40, \"longest_ms\": 40, \"at_s\": 3, \"cgroup\": \"0::/x\"}"
+#define PROCESS                                                                                              \
+	"{\"name\": \"iperf3\", \"pid\": 9, \"ms\": 40, \"longest_ms\": 40, \"at_s\": 3, \"cgroup\": \"0::/x\"}"
 
 static void what_is_said_of_a_trial(void **state)
 {
 	(void)state;
 	judged("real", "probe", "{\"lost_ms\": 100, \"lost_longest_ms\": 60}", "valid", "");
-	judged("real", "probe", "{\"lost_ms\": 250, \"lost_longest_ms\": 20}", "suspect", "nothing of it ran is 2.7 %");
-	judged("real", "probe", "{\"lost_ms\": 80, \"lost_longest_ms\": 80}", "suspect", "longest time in which nothing of it ran is 80.0 ms");
-	judged("real", "probe", "{\"lost_ms\": 150, \"lost_longest_ms\": 150}", "invalid", "longest time in which nothing of it ran is 150.0 ms");
+	judged("real", "probe", "{\"lost_ms\": 250, \"lost_longest_ms\": 20}", "suspect",
+		"nothing of it ran is 2.7 %");
+	judged("real", "probe", "{\"lost_ms\": 80, \"lost_longest_ms\": 80}", "suspect",
+		"longest time in which nothing of it ran is 80.0 ms");
+	judged("real", "probe", "{\"lost_ms\": 150, \"lost_longest_ms\": 150}", "invalid",
+		"longest time in which nothing of it ran is 150.0 ms");
 	/* Ctrl-Z and fg: median and 99th percentile do not move. */
-	judged("real", "probe", "{\"lost_ms\": 1999, \"lost_longest_ms\": 1999, \"max_ms\": 1999}", "invalid", "is 1999.0 ms");
-	judged("real", "watch", "{\"stopped\": [" PROCESS "]}", "invalid", "process iperf3 was stopped for 40 ms");
-	judged("real", "watch", "{\"moved\": [" PROCESS "]}", "invalid", "process iperf3 was moved to the cgroup 0::/x");
+	judged("real", "probe", "{\"lost_ms\": 1999, \"lost_longest_ms\": 1999, \"max_ms\": 1999}", "invalid",
+		"is 1999.0 ms");
+	judged("real", "watch", "{\"stopped\": [" PROCESS "]}", "invalid",
+		"process iperf3 was stopped for 40 ms");
+	judged("real", "watch", "{\"moved\": [" PROCESS "]}", "invalid",
+		"process iperf3 was moved to the cgroup 0::/x");
 	judged("real", "watch", "{\"ended\": [" PROCESS "]}", "failed", "process iperf3 ended 3.0 s after");
 	judged("real", "packets", "{\"own\": 10000, \"foreign\": 4}", "valid", "");
-	judged("real", "packets", "{\"own\": 10000, \"foreign\": 20}", "suspect", "sent 20 packets that no program");
-	judged("real", "packets", "{\"own\": 10000, \"foreign\": 200}", "invalid", "sent 200 packets that no program");
+	judged("real", "packets", "{\"own\": 10000, \"foreign\": 20}", "suspect",
+		"sent 20 packets that no program");
+	judged("real", "packets", "{\"own\": 10000, \"foreign\": 200}", "invalid",
+		"sent 200 packets that no program");
 	judged("real", "machine", "{\"set_ms\": 5.0}", "valid", "");
 	judged("real", "machine", "{\"set_ms\": -30.0}", "invalid", "was set by -30 ms");
 	judged("real", "machine", "{\"slept_ms\": 2000.0}", "invalid", "slept for 2000 ms");
@@ -208,7 +218,8 @@ static void what_is_said_of_a_trial(void **state)
 static void an_end_counts_in_virtual_time(void **state)
 {
 	(void)state;
-	judged("virtual-cpu", "watch", "{\"ended\": [" PROCESS "]}", "failed", "process iperf3 ended 3.0 s after");
+	judged("virtual-cpu", "watch", "{\"ended\": [" PROCESS "]}", "failed",
+		"process iperf3 ended 3.0 s after");
 }
 
 int main(void)

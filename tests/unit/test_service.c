@@ -2,9 +2,9 @@
  * wins; services started, missed, started anew; how a trial is judged by the sockets that were seen. */
 #include "harness/experiment/names.h"
 #include "harness/experiment/topology.h"
+#include "harness/observe/congestion.h"
 #include "harness/record/verdict.h"
 #include "harness/run/service.c"
-#include "harness/trial/congestion.h"
 #include "harness/trial/measures.h"
 #include "harness/trial/ready.h"
 #include "tests/unit/check.h"

@@ -1,8 +1,8 @@
 /* Watching one run. */
 #include "nodes/ndp/sim/watch.h"
 #include "lib/base/error.h"
-#include "nodes/ndp/sim/run.h"
 #include "lib/link/ndp_wire.h"
+#include "nodes/ndp/sim/run.h"
 
 struct watcher {
 	struct world world; /* first: the network's user */

@@ -1,8 +1,8 @@
 /* Foreign: see the header. */
-#include "harness/trial/foreign.h"
+#include "harness/observe/foreign.h"
 
 #include "harness/machine/cost.h"
-#include "harness/trial/foreign.skel.h"
+#include "harness/observe/foreign.skel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* Observe: up to four children of the trial, ended by the closing of one pipe; their results are files of
  * the trial's folder. */
-#include "harness/trial/observe.h"
+#include "harness/observe/observe.h"
 
 #include "harness/machine/watch.h"
+#include "harness/observe/capture.h"
 #include "harness/record/verdict.h"
-#include "harness/trial/capture.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
@@ -306,8 +306,8 @@ static void judge_foreign(json_t *record, json_t *packets)
 	double foreign = json_number_value(json_object_get(packets, "foreign"));
 	if (foreign >= FOREIGN_LEAST && foreign > own * FOREIGN_SUSPECT)
 		verdict_judge(record, foreign > own * FOREIGN_INVALID ? "invalid" : "suspect",
-			"its nodes sent %.0f packets that no program of it did, beside %.0f of its own", foreign,
-			own);
+			"its nodes sent %.0f packets that no program of it did, beside %.0f of its own",
+			foreign, own);
 }
 
 /* Time that was lost to the trial, in per cent of what its main measure is of. */

@@ -1,6 +1,6 @@
 /* Congestion: see the header. The kernel announces no new sockets, so they are listed again and again
  * (sock_diag): a connection that lives for a fifth of a second is seen. */
-#include "harness/trial/congestion.h"
+#include "harness/observe/congestion.h"
 
 #include "harness/record/verdict.h"
 #include "lib/net/sockdiag.h"

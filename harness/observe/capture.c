@@ -1,5 +1,5 @@
 /* Capture: libpcap handles opened inside their namespaces stay there; one poll loop drains them all. */
-#include "harness/trial/capture.h"
+#include "harness/observe/capture.h"
 
 #include "harness/links/wheel_protocol.h"
 #include "lib/base/clock.h"

@@ -8,9 +8,9 @@
 #include "harness/experiment/experiment.h"
 #include "harness/machine/cost.h"
 #include "harness/machine/probe.h"
+#include "harness/observe/congestion.h"
+#include "harness/observe/foreign.h"
 #include "harness/place/network.h"
-#include "harness/trial/congestion.h"
-#include "harness/trial/foreign.h"
 #include <sys/types.h>
 
 struct observer {
@@ -20,7 +20,7 @@ struct observer {
 	char **captures; /* path of each capture, by capture index; owned */
 	pid_t capture_pid, probe_pid, congestion_pid, watch_pid;
 	int probe_errno, watch_errno; /* why they could not be started, or 0: such a trial is suspect */
-	int stop_fd;     /* closing it ends them */
+	int stop_fd;                  /* closing it ends them */
 	struct machine_sample before;
 	struct cost_sample own_before; /* of this sandbox */
 	struct foreign foreign;
