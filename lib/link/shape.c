@@ -455,8 +455,9 @@ void shape_write(FILE *out, const struct shape *s)
 			s->codel_interval_ns, s->ecn ? "true" : "false");
 	if (s->queue == QUEUE_TRIM)
 		fprintf(out,
-			", headers: %" PRIu32 ", ratio: %" PRIu32 ", tail: %.17g, bounce: %s, port: %" PRIu16,
-			s->trim.headers, s->trim.ratio, s->trim.tail, s->trim.bounce ? "true" : "false",
+			", headers: %" PRIu32 ", ratio: %" PRIu32
+			", tail: %.17g%%, bounce: %s, port: %" PRIu16,
+			s->trim.headers, s->trim.ratio, 100 * s->trim.tail, s->trim.bounce ? "true" : "false",
 			s->trim.port);
 	if (s->trim.others)
 		fprintf(out, ", others: %" PRIu32, s->trim.others);

@@ -229,7 +229,7 @@ static void sums_and_shares(void **state)
 	error = NULL;
 	json_object_del(links, "reverse");
 	assert_int_equal(measures_take(&evidence, &error), -1);
-	assert_non_null(strstr(error, "`l.reverse.bytes`"));
+	assert_non_null(strstr(error, "link l has no number at `reverse.bytes`"));
 	free(error);
 	json_decref(record);
 	experiment_free(e);
