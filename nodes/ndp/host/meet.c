@@ -42,12 +42,21 @@ static int wait_for(int file, int watch, uint32_t length, struct stat *state)
 	return -1;
 }
 
+static int64_t sleep_until(int64_t when)
+{
+	struct timespec at = {when / NS_PER_S, when % NS_PER_S};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR && !stopped)
+		;
+	return when;
+}
+
 int64_t meet(const struct options *o, char **error)
 {
 	struct stat state;
 
 	if (!o->meet)
-		return clock_now_ns();
+		return sleep_until(clock_now_ns() + o->after_ns);
 	int file = open(o->meet, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	int watch = inotify_init1(IN_CLOEXEC);
 	bool met = file >= 0 && watch >= 0 && inotify_add_watch(watch, o->meet, IN_MODIFY) >= 0 &&
@@ -60,9 +69,6 @@ int64_t meet(const struct options *o, char **error)
 		close(watch);
 	if (!met)
 		return -1;
-	int64_t when = state.st_mtim.tv_sec * NS_PER_S + state.st_mtim.tv_nsec - between_clocks() + MOMENT_NS;
-	struct timespec at = {when / NS_PER_S, when % NS_PER_S};
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR && !stopped)
-		;
-	return when;
+	return sleep_until(state.st_mtim.tv_sec * NS_PER_S + state.st_mtim.tv_nsec - between_clocks() +
+			   MOMENT_NS + o->after_ns);
 }

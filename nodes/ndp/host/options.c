@@ -36,7 +36,7 @@ static const char help[] =
 	"  --to A,B,...        the receiver's addresses, in the order of the paths; --size SIZE a flow; --count N flows, one after another\n"
 	"  --window N          packets sent unasked (default 10)\n"
 	"  --spray NAME        permute, random or flow (default permute); --penalty: pass over bad paths\n"
-	"  --meet FILE:N       begins when N senders have met at this file\n"
+	"  --meet FILE:N       begins when N senders have met at this file; --after TIME: so long after that\n"
 	"serve:\n"
 	"  --flows N           ends when so many have come whole; --bins TIME: what came, in steps of it\n"
 	"  --prefer A,...      flows from there are pulled first\n"
@@ -121,6 +121,7 @@ enum {
 	SPRAY,
 	PENALTY,
 	MEET,
+	AFTER,
 	FLOWS,
 	BINS,
 	READY_FD,
@@ -133,8 +134,9 @@ static const struct option words[] = {{"transport", 1, NULL, TRANSPORT}, {"addre
 	{"rate", 1, NULL, RATE}, {"rto", 1, NULL, RTO}, {"duration", 1, NULL, DURATION},
 	{"seed", 1, NULL, SEED}, {"size", 1, NULL, SIZE}, {"count", 1, NULL, COUNT},
 	{"window", 1, NULL, WINDOW_}, {"spray", 1, NULL, SPRAY}, {"penalty", 0, NULL, PENALTY},
-	{"meet", 1, NULL, MEET}, {"flows", 1, NULL, FLOWS}, {"bins", 1, NULL, BINS},
-	{"ready-fd", 1, NULL, READY_FD}, {"help", 0, NULL, HELP}, {"version", 0, NULL, VERSION}, {0}};
+	{"meet", 1, NULL, MEET}, {"after", 1, NULL, AFTER}, {"flows", 1, NULL, FLOWS},
+	{"bins", 1, NULL, BINS}, {"ready-fd", 1, NULL, READY_FD}, {"help", 0, NULL, HELP},
+	{"version", 0, NULL, VERSION}, {0}};
 
 /* Of both commands. */
 static int take_common(int option, struct options *o)
@@ -206,6 +208,8 @@ static int take(int option, struct options *o)
 		return 0;
 	case MEET:
 		return read_meeting(text, o);
+	case AFTER:
+		return read_time("after", text, &o->after_ns);
 	case FLOWS:
 		result = read_number("flows", text, 1, 100000, &number);
 		o->flows = (uint32_t)number;

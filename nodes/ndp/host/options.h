@@ -34,6 +34,7 @@ struct options {
 	bool penalty;
 	const char *meet; /* a file at which all senders meet, */
 	uint32_t meeting; /* so many */
+	int64_t after_ns; /* begins so long after that */
 
 	/* serve */
 	uint32_t flows; /* ends after so many; 0: never */
