@@ -2,7 +2,7 @@
 # The verdict cannot be fooled: trials that are disturbed on purpose, and numbers that a tool prints which are not what they seem.
 # Trials make their own sandboxes; what disturbs them is in disturb.
 
-# shellcheck disable=SC2154 # stderr is bats'
+# shellcheck disable=SC2154,SC2016 # stderr is bats'; names of experiments are not the shell's
 
 bats_require_minimum_version 1.5.0
 load machine
