@@ -78,7 +78,7 @@ static int take_word(const struct reading *r, const char *const words[])
 
 static int take_fraction(const struct reading *r, double *out)
 {
-	return unit_fraction(r->value, out) == 0 ? 0 : refuse(r, "a share, such as 70% or 0.7");
+	return unit_fraction(r->value, out) == 0 ? 0 : refuse(r, "a share, such as 70%");
 }
 
 /* A:B, two numbers of which the first is a share. */
