@@ -159,10 +159,10 @@ $(eval $(call fuzz_archive,harness,$(HARNESS_FOLDERS)))
 $(foreach f,$(NODE_FOLDERS),$(eval $(call fuzz_archive,$(f),$(f))))
 define fuzz_target
 $(BUILD)/fuzz/$(basename $(notdir $(1))): $(1) $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(if $(call system_of,$(1)),$(call archives_of,$(call system_of,$(1))))) \
-  $(BUILD)/fuzz/harness.a $(BUILD)/fuzz/analysis.a $(BUILD)/fuzz/lib.a
+  $(BUILD)/fuzz/obj/tests/fuzz/options.o $(BUILD)/fuzz/harness.a $(BUILD)/fuzz/analysis.a $(BUILD)/fuzz/lib.a
 	@mkdir -p $$(@D)
 	$$(call say,FUZZ $$<)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -MMD -MP -MF $$@.d -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -MMD -MP -MF $$@.d -o $$@ $$< $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 	  $(HARNESS_LIBS) $(sort $(LIBS_of_$(call system_of,$(1)))) $(LIB_LIBS)
 endef
 $(foreach t,$(wildcard tests/fuzz/fuzz_*.c tests/fuzz/*/fuzz_*.c),$(eval $(call fuzz_target,$(t))))

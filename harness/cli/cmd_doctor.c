@@ -43,7 +43,11 @@ static void add_capability(struct table *t, enum capability c, bool required)
 {
 	const struct finding *f = capability_find(c);
 	struct row *row = add(t, capability_id(c), capability_name(c), f->there, required);
-	snprintf(row->text, sizeof row->text, "%s", f->text);
+	/* What was tried and refused to a user says nothing of the kernel. */
+	if (!f->there && geteuid() != 0 && capability_of_kernel(c))
+		snprintf(row->text, sizeof row->text, "not known: only root can try it; ask again with sudo");
+	else
+		snprintf(row->text, sizeof row->text, "%s", f->text);
 }
 
 /* Which back ends can shape links here. */
@@ -57,7 +61,9 @@ static void add_backends(struct table *t)
 	struct row *row = add(t, "backends", "shaping back ends", *text, true);
 	snprintf(row->text, sizeof row->text, "%s",
 		*text ? text
-		      : "neither netem, wheel nor the link daemon serves; TUN/TAP, clsact and BPF say what is missing");
+		: geteuid() != 0
+			? "not known: only root can try them; ask again with sudo"
+			: "neither netem, wheel nor the link daemon serves; TUN/TAP, clsact and BPF say what is missing");
 }
 
 static void say_version(const struct system_program *p, const char *path, char text[512])

@@ -52,8 +52,28 @@ static void run_program(char **argv)
 	execvp(name, argv);
 }
 
+/* cron and su leave out where Debian has ip, tc and sysctl: found or not, they would be told of as if the kernel lacked them. */
+static void complete_path(void)
+{
+	static const char *const folders[] = {"/usr/local/sbin", "/usr/sbin", "/sbin"};
+	const char *given = getenv("PATH");
+	char path[8192];
+	if (snprintf(path, sizeof path, "%s", given && *given ? given : "/usr/local/bin:/usr/bin:/bin") >=
+		(int)sizeof path - 64)
+		return;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		char among[8200], one[32];
+		snprintf(among, sizeof among, ":%s:", path);
+		snprintf(one, sizeof one, ":%s:", folders[i]);
+		if (!strstr(among, one))
+			snprintf(path + strlen(path), sizeof path - strlen(path), ":%s", folders[i]);
+	}
+	setenv("PATH", path, 1);
+}
+
 int main(int argc, char **argv)
 {
+	complete_path();
 	log_open("liquidnet", LOG_LEVEL_INFO);
 	if (argc < 2) {
 		usage(stderr);

@@ -1,6 +1,7 @@
 /* Needs: see the header. */
 #include "harness/lab/needs.h"
 
+#include "harness/machine/project.h"
 #include "lib/base/error.h"
 #include <limits.h>
 #include <string.h>
@@ -145,9 +146,28 @@ static int missing(const struct conf_node *at, char **error, const char *text)
 	return at ? conf_error(at, error, "%s", text) : error_set(error, "%s", text);
 }
 
+static bool below(const char *path, const char *folder)
+{
+	size_t length = strlen(folder);
+	return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+/* A trial has a /tmp and a /run of its own (sandbox.h): of what the host has there it sees the project and the results only. */
+static bool hidden(const char *path)
+{
+	return (below(path, "/tmp") || below(path, "/run")) && !below(path, project_root()) &&
+	       !below(path, project_programs());
+}
+
 static int check_program(const struct need_program *p, char **error)
 {
 	char path[PATH_MAX], text[512];
+	if (hidden(p->name)) {
+		snprintf(text, sizeof text,
+			"program `%.200s`: a trial does not see the host's /tmp and /run; put it elsewhere, or beside the experiment and under `files`",
+			p->name);
+		return missing(p->at, error, text);
+	}
 	const struct system_program *known = systems_program(p->name);
 	if (systems_find(p->name, path, sizeof path) == 0)
 		return 0;

@@ -16,6 +16,8 @@ struct lb_source {
 	uint32_t generation;
 };
 
+static const struct lb_access reader;
+
 static const struct lb_source_kind *kind_of(const char *where)
 {
 	return strncmp(where, "zk://", 5) == 0 ? &lb_source_zookeeper : &lb_source_file;
@@ -41,7 +43,7 @@ static struct lb_map *read_place(
 struct lb_map *lb_source_read(const char *where, char **error)
 {
 	const struct lb_source_kind *kind = kind_of(where);
-	void *place = kind->open(where, error);
+	void *place = kind->open(where, &reader, error);
 	if (!place)
 		return NULL;
 	int version;
@@ -63,7 +65,7 @@ struct lb_source *lb_source_watch(sd_event *loop, const char *where, const struc
 	}
 	source->kind = kind_of(where);
 	source->events = *events;
-	source->place = source->kind->open(where, error);
+	source->place = source->kind->open(where, &reader, error);
 	/* The watch comes first: a change while we read is seen twice, not never. */
 	if (source->place && source->kind->watch(source->place, loop, source, error) == 0)
 		*map = read_place(source->kind, source->place, where, &version, error);
@@ -119,11 +121,11 @@ static int change_once(const struct lb_source_kind *kind, void *place, const cha
 	return result;
 }
 
-int lb_source_change(const char *where, int (*change)(struct lb_map *map, void *context, char **error),
-	void *context, char **error)
+int lb_source_change(const char *where, const struct lb_access *access,
+	int (*change)(struct lb_map *map, void *context, char **error), void *context, char **error)
 {
 	const struct lb_source_kind *kind = kind_of(where);
-	void *place = kind->open(where, error);
+	void *place = kind->open(where, access, error);
 	int result = 1;
 	if (!place)
 		return -1;
@@ -133,10 +135,11 @@ int lb_source_change(const char *where, int (*change)(struct lb_map *map, void *
 	return result == 1 ? error_set(error, "%s: others change it all the time", where) : result;
 }
 
-int lb_source_create(const char *where, const struct lb_map *map, char **error)
+int lb_source_create(
+	const char *where, const struct lb_access *access, const struct lb_map *map, char **error)
 {
 	const struct lb_source_kind *kind = kind_of(where);
-	void *place = kind->open(where, error);
+	void *place = kind->open(where, access, error);
 	char *text = place ? lb_map_format(map) : NULL;
 	int result = text ? kind->write(place, text, -1, error) : -1;
 	free(text);

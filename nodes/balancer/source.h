@@ -15,6 +15,13 @@ struct lb_source_events {
 	void *context;
 };
 
+/* Who may change a ZooKeeper node; a file has its own permissions. Everybody may read it. */
+struct lb_access {
+	const char *
+		secret; /* NAME:PASSWORD, of ZooKeeper's scheme `digest`: who knows it may; NULL: nobody is named */
+	bool open; /* a node that is made may be changed by anybody who reaches the servers */
+};
+
 /* Reads the map once; a ZooKeeper server has 10 s to answer. NULL and *error. */
 struct lb_map *lb_source_read(const char *where, char **error);
 /* Reads the map (as above, handed over in *map) and goes on watching. Later maps that cannot be read are
@@ -25,10 +32,11 @@ void lb_source_close(struct lb_source *source);
 
 /* Reads, lets `change` change the map, writes. `change` may be called again when another was faster. -1 and
  * *error, which `change` may set. */
-int lb_source_change(const char *where, int (*change)(struct lb_map *map, void *context, char **error),
-	void *context, char **error);
-/* Writes a first map; refused where there is one. */
-int lb_source_create(const char *where, const struct lb_map *map, char **error);
+int lb_source_change(const char *where, const struct lb_access *access,
+	int (*change)(struct lb_map *map, void *context, char **error), void *context, char **error);
+/* Writes a first map; refused where there is one, and where nothing says who may change it. */
+int lb_source_create(
+	const char *where, const struct lb_access *access, const struct lb_map *map, char **error);
 
 /* --- what the two kinds implement; for lb_source.c only */
 struct lb_source_kind {
@@ -38,7 +46,7 @@ struct lb_source_kind {
 	int (*write)(void *place, const char *text, int version, char **error);
 	/* Calls lb_source_changed(source) whenever a look is worth while. */
 	int (*watch)(void *place, sd_event *loop, struct lb_source *source, char **error);
-	void *(*open)(const char *where, char **error);
+	void *(*open)(const char *where, const struct lb_access *access, char **error);
 	void (*close)(void *place);
 };
 extern const struct lb_source_kind lb_source_file, lb_source_zookeeper;

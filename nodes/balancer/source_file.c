@@ -22,8 +22,9 @@ struct file {
 	struct lb_source *source;
 };
 
-static void *open_file(const char *where, char **error)
+static void *open_file(const char *where, const struct lb_access *access, char **error)
 {
+	(void)access;
 	struct file *file = calloc(1, sizeof *file);
 	char copy[PATH_MAX];
 	if (!file) {

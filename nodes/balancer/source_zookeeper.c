@@ -26,6 +26,7 @@
 struct place {
 	char *hosts, *path; /* path is in the same memory */
 	zhandle_t *session;
+	struct lb_access access;
 	int fault;    /* why there is no session */
 	int event_fd; /* something happened: written by the library's threads */
 	_Atomic int state;
@@ -100,7 +101,13 @@ static int await_session(struct place *place, char **error)
 	return 0;
 }
 
-static void *open_place(const char *where, char **error)
+static int failed(const struct place *place, int code, char **error)
+{
+	return error_set(error, "zk://%s%s: %s%s", place->hosts, place->path, zerror(code),
+		code == ZNOAUTH ? "; name the secret that it was made with" : "");
+}
+
+static void *open_place(const char *where, const struct lb_access *access, char **error)
 {
 	const char *slash = strchr(where + strlen("zk://"), '/');
 	if (!slash || slash == where + strlen("zk://") || !slash[1]) {
@@ -109,6 +116,7 @@ static void *open_place(const char *where, char **error)
 	}
 	struct place *place = calloc(1, sizeof *place);
 	if (place) {
+		place->access = *access;
 		place->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		place->hosts = strdup(where + strlen("zk://"));
 		place->buffer = malloc(NODE_MAX);
@@ -136,12 +144,15 @@ static void *open_place(const char *where, char **error)
 		close_place(place);
 		return NULL;
 	}
-	return place;
-}
-
-static int failed(const struct place *place, int code, char **error)
-{
-	return error_set(error, "zk://%s%s: %s", place->hosts, place->path, zerror(code));
+	/* The session keeps it, through reconnections, and what is asked afterwards is asked with it. */
+	int code = access->secret ? zoo_add_auth(place->session, "digest", access->secret,
+					    (int)strlen(access->secret), NULL, NULL)
+				  : ZOK;
+	if (code == ZOK)
+		return place;
+	failed(place, code, error);
+	close_place(place);
+	return NULL;
 }
 
 /* zoo_get, with the watch of the session where there is a source to tell. It arms none where no node is: that
@@ -183,15 +194,25 @@ static int read_place(void *context, char **text, size_t *length, int *version, 
 	return 0;
 }
 
+/* Who may do what with what is made. Everybody may read: muxes and agents need no secret. */
+static struct ACL_vector acl_of(const struct place *place, struct ACL room[2])
+{
+	if (place->access.open)
+		return ZOO_OPEN_ACL_UNSAFE;
+	room[0] = (struct ACL){ZOO_PERM_ALL, ZOO_AUTH_IDS};
+	room[1] = (struct ACL){ZOO_PERM_READ, ZOO_ANYONE_ID_UNSAFE};
+	return (struct ACL_vector){2, room};
+}
+
 /* The folders of a path, which ZooKeeper wants one by one. */
-static int create_parents(const struct place *place, char **error)
+static int create_parents(const struct place *place, const struct ACL_vector *acl, char **error)
 {
 	char path[256];
 	if (snprintf(path, sizeof path, "%s", place->path) >= (int)sizeof path)
 		return error_set(error, "zk: a path of more than 255 bytes");
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		int code = zoo_create(place->session, path, "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0);
+		int code = zoo_create(place->session, path, "", 0, acl, 0, NULL, 0);
 		if (code != ZOK && code != ZNODEEXISTS)
 			return failed(place, code, error);
 		*slash = '/';
@@ -213,10 +234,15 @@ static int write_place(void *context, const char *text, int version, char **erro
 		if (code == ZBADVERSION)
 			return 1;
 	} else {
-		if (create_parents(place, error) < 0)
+		struct ACL room[2];
+		struct ACL_vector acl = acl_of(place, room);
+		if (!place->access.secret && !place->access.open)
+			return error_set(error,
+				"zk://%s%s: whoever reaches the servers could change the map: name a secret (--secret FILE), or say --open",
+				place->hosts, place->path);
+		if (create_parents(place, &acl, error) < 0)
 			return -1;
-		code = zoo_create(
-			place->session, place->path, text, (int)length, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0);
+		code = zoo_create(place->session, place->path, text, (int)length, &acl, 0, NULL, 0);
 		if (code == ZNODEEXISTS)
 			return 1;
 	}

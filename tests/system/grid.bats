@@ -102,7 +102,9 @@ complete() {
 
 @test "a resumed run is refused when it would be another one" {
 	need_root
-	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1 || [ $? = 1 ] # on a late machine trials do not count
+	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1 || [ $? = 1 ] # on a late machine trials do not count,
+	jq -c '.status = "valid"' "$latest/trials.jsonl" >"$work/all"                          # and would be tried again
+	cp "$work/all" "$latest/trials.jsonl"
 	run --separate-stderr liquidnet run "$quick" --results "$work/results" --resume
 	[ "$status" -eq 2 ]
 	[[ $stderr == *"all 4 trials are done"* ]]
@@ -124,7 +126,7 @@ complete() {
 	[ "$(wc -l <"$latest/trials.jsonl")" -eq 2 ]
 }
 
-@test "a resumed run goes on whatever became of the host's settings; a trial of its earlier part that does not count counts" {
+@test "a resumed run goes on whatever became of the host's settings; what failed in its earlier part is tried again" {
 	need_root
 	key=net.core.netdev_max_backlog
 	was=$(sysctl -n $key)
@@ -134,7 +136,7 @@ complete() {
 	sed -i 's/^  ping: {title: echo, /&published: {file: data\/ours.csv, value: rtt}, /' "$quick"
 	mkdir "$work/data"
 	printf 'configuration,rtt\nplain,2.25\n' >"$work/data/ours.csv"
-	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1
+	liquidnet run "$quick" --results "$work/results" --trials 1 >/dev/null 2>&1 || [ $? = 1 ]
 	# As it was before the run, and is again.
 	jq -e --arg was "$was" ".environment.host_sysctls[\"$key\"] == \$was" "$latest/provenance.json"
 	[ "$(sysctl -n $key)" = "$was" ]
@@ -147,12 +149,13 @@ complete() {
 	cp "$work/p" "$latest/provenance.json"
 	run liquidnet run "$quick" --results "$work/results" --resume
 	echo "$output"
-	[ "$status" -eq 1 ]
-	jq -es '[.[] | select(.status != "invalid")] | length >= 3 and (map(select(.status == "failed")) | length == 1)' "$latest/trials.jsonl"
+	[ "$status" -le 1 ]
+	jq -es 'map(select(.status == "failed")) | length == 1' "$latest/trials.jsonl"
+	jq -es 'map(select(.attempt > 2)) | length == 1' "$latest/trials.jsonl"
 	first=$(readlink -f "$latest")
 	rm -r "$work/data"
 	run ! liquidnet rerun "$first" --results "$work/results" </dev/null # this experiment is not in experiments/
-	liquidnet rerun "$first" --results "$work/results" --trust >/dev/null 2>&1
+	liquidnet rerun "$first" --results "$work/results" --trust >/dev/null 2>&1 || [ $? = 1 ]
 	[ "$(readlink -f "$latest")" != "$first" ]
 	grep -q '^plain,ping,.*,2.25,' "$latest/summary.csv"
 }

@@ -116,3 +116,36 @@ fills_up() {
 	done
 	[ -z "$(find "$latest/" -maxdepth 1 -name '.*.??????')" ]
 }
+
+@test "with cron's PATH doctor says the same, and a run runs; so it does where /tmp is another" {
+	run env -i PATH=/usr/bin:/bin HOME=/root "$(command -v liquidnet)" doctor
+	echo "$output"
+	[ "$output" = "$(liquidnet doctor)" ]
+	run env -i PATH=/usr/bin:/bin HOME=/root "$(command -v liquidnet)" run $quick --only slow-far --trials 1 --results "$work/results"
+	echo "$output"
+	counted
+	jq -es 'all(.[]; .status != "failed")' "$latest/trials.jsonl"
+	run unshare --mount sh -c 'mount -t tmpfs tmpfs /tmp && liquidnet run "$1" --only slow-far --trials 1 --results /tmp/r &&
+		jq -es "all(.[]; .status != \"failed\")" /tmp/r/quick/latest/trials.jsonl' - "$quick"
+	echo "$output"
+	counted
+}
+
+@test "what a user cannot try is not told of as if the kernel lacked it" {
+	run su -s /bin/sh nobody -c "$(command -v liquidnet) doctor"
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output == *"be root: sudo liquidnet"* ]]
+	[[ $output != *"use a kernel with CONFIG_VETH"* && $output != *"use a kernel with network"* ]]
+}
+
+@test "a program that a trial would not see is refused before it, with that reason" {
+	printf '#!/bin/sh\n' >/tmp/liquidnet-hidden-tool
+	chmod +x /tmp/liquidnet-hidden-tool
+	sed 's|^    - name: client|    - {name: tool, node: client, run: [/tmp/liquidnet-hidden-tool]}\n&|' $quick >"$work/quick.yaml"
+	run --separate-stderr liquidnet run "$work/quick.yaml" --dry-run
+	rm /tmp/liquidnet-hidden-tool
+	echo "$stderr"
+	[ "$status" = 2 ]
+	[[ $stderr == *"quick.yaml:"*"a trial does not see the host's /tmp and /run; put it elsewhere"* ]]
+}

@@ -4,17 +4,21 @@
 #include "lib/base/units.h"
 #include "nodes/balancer/source.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DEFAULT_MAP "/run/liquidnet/lb.map"
 
 struct options {
 	const char *map;
 	bool json;
+	struct lb_access access;
+	char secret[256];
 	/* of init */
 	const char *vip;
 	int64_t tokens, history;
@@ -82,7 +86,7 @@ static int run_init(const struct options *options, char **words, int count, char
 		return -1;
 	map->history = (unsigned)options->history;
 	map->assignment = options->modulo ? LB_MODULO : LB_EVEN;
-	int result = lb_source_create(options->map, map, error);
+	int result = lb_source_create(options->map, &options->access, map, error);
 	lb_map_free(map);
 	return result;
 }
@@ -199,7 +203,7 @@ static const struct command *find_command(const char *name)
 static int run_change(const struct options *options, char **words, int count, char **error)
 {
 	struct change change = {.command = find_command(words[-1]), .words = words, .count = count};
-	if (lb_source_change(options->map, change_map, &change, error) < 0)
+	if (lb_source_change(options->map, &options->access, change_map, &change, error) < 0)
 		return -1;
 	if (options->json)
 		printf("{\"generation\":%u,\"moved\":%u}\n", change.generation, change.moved);
@@ -213,16 +217,39 @@ static void print_help(void)
 	printf("liquidnet-balancer-ctl [--map PLACE] [--json] COMMAND: shows and changes the load balancer's map\n\n"
 	       "  --map PLACE   a file (" DEFAULT_MAP ") or zk://HOST:PORT/PATH\n"
 	       "  --json        answers in JSON\n"
+	       "  --secret FILE of a zk:// map: NAME:PASSWORD, which only you may read; who knows it may change the map\n"
+	       "  --open        of init: no secret, anybody who reaches the servers may change it\n"
 	       "  of init: --vip ADDRESS, --tokens N (65536), --history N (former owners kept: 7),\n"
 	       "           --assign even|modulo (modulo moves nearly all tokens: for comparison)\n\n");
 	for (const struct command *c = commands; c->name; c++)
 		printf("  %-8s %-16s %s\n", c->name, c->arguments, c->summary);
 }
 
+static int read_secret(struct options *options, const char *path, char **error)
+{
+	struct stat status;
+	FILE *in = fopen(path, "re");
+	bool good =
+		in && fstat(fileno(in), &status) == 0 && fgets(options->secret, sizeof options->secret, in);
+	int fault = errno;
+	if (in)
+		fclose(in);
+	options->secret[good ? strcspn(options->secret, "\n") : 0] = 0;
+	if (!in)
+		return error_set(error, "--secret %s: %s", path, strerror(fault));
+	if (good && status.st_mode & 077)
+		return error_set(error, "--secret %s: others may read it; chmod 600 it", path);
+	if (!good || !strchr(options->secret, ':'))
+		return error_set(error, "--secret %s: write a line NAME:PASSWORD into it", path);
+	options->access.secret = options->secret;
+	return 0;
+}
+
 static int read_options(struct options *options, int argc, char **argv, char **error)
 {
 	static const struct option known[] = {{"map", required_argument, NULL, 'm'},
-		{"json", no_argument, NULL, 'j'}, {"vip", required_argument, NULL, 'v'},
+		{"json", no_argument, NULL, 'j'}, {"secret", required_argument, NULL, 's'},
+		{"open", no_argument, NULL, 'o'}, {"vip", required_argument, NULL, 'v'},
 		{"tokens", required_argument, NULL, 't'}, {"history", required_argument, NULL, 'h'},
 		{"assign", required_argument, NULL, 'a'}, {"help", no_argument, NULL, '?'}, {0}};
 	*options = (struct options){.map = DEFAULT_MAP, .tokens = 65536, .history = LB_CHAIN_MAX - 1};
@@ -234,6 +261,13 @@ static int read_options(struct options *options, int argc, char **argv, char **e
 			break;
 		case 'j':
 			options->json = true;
+			break;
+		case 's':
+			if (read_secret(options, optarg, error) < 0)
+				return -1;
+			break;
+		case 'o':
+			options->access.open = true;
 			break;
 		case 'v':
 			options->vip = optarg;

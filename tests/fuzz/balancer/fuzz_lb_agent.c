@@ -118,12 +118,16 @@ static long bpf_redirect_neigh(__u32 ifindex, void *parameters, int size, __u64 
 	return 7;
 }
 
+/* Headers in a frame lie at any address: BPF reads them so. */
+#pragma clang attribute push(__attribute__((no_sanitize("alignment"))), apply_to = function)
 #include "nodes/balancer/agent/agent.bpf.c"
 
 static void *bpf_map_lookup_elem(void *map, const void *key)
 {
 	return map == &counts ? (void *)&counters[*(const __u32 *)key] : (void *)copied;
 }
+
+#pragma clang attribute pop
 
 #define VIP 0x0164090aU  /* 10.9.100.1 */
 #define DIP 0x0215090aU  /* 10.9.21.2 */
@@ -160,7 +164,7 @@ static void load(const uint8_t *data, size_t size)
 	redirected = false;
 }
 
-static void check_handed_on(const uint8_t *before)
+__attribute__((no_sanitize("alignment"))) static void check_handed_on(const uint8_t *before)
 {
 	const struct iphdr *then = (const struct iphdr *)(before + 14),
 			   *now = (const struct iphdr *)((uint8_t *)(long)frame.data + 14);

@@ -331,11 +331,27 @@ zookeeper() {
 	mkdir zk
 	printf '%s\n' "dataDir=$work/zk" clientPort=2181 admin.enableServer=false maxClientCnxns=0 >zoo.cfg
 	start_keeper
-	in_s4() { ip netns exec s4 "$programs/liquidnet-balancer-ctl" --map zk://127.0.0.1:2181/liquidnet/lb --json "$@"; }
+	in_s4() { ip netns exec s4 "$programs/liquidnet-balancer-ctl" --map zk://127.0.0.1:2181/liquidnet/lb --json ${secret:+--secret "$secret"} "$@"; }
+	local secret=
 	fails in_s4 show 2>missing
 	grep -q 'no map is there' missing
+	# Not open to anybody unless one says so.
+	fails in_s4 --vip "$vip" init 2>open
+	grep -q 'whoever reaches the servers could change the map: name a secret (--secret FILE), or say --open' open
+	(umask 077 && echo balancer:a-secret >"$work/secret" && echo balancer:a-guess >"$work/guess")
+	secret=$work/secret
+	chmod 640 "$secret"
+	fails in_s4 --vip "$vip" init 2>open
+	grep -q 'others may read it; chmod 600 it' open
+	chmod 600 "$secret"
 	in_s4 --vip "$vip" --tokens 1000 init
 	fails in_s4 --vip "$vip" init 2>again
+	for secret in "" "$work/guess"; do
+		fails in_s4 add s1 10.9.21.2 2>stranger
+		grep -q 'not authenticated; name the secret that it was made with' stranger
+		in_s4 show | jq -e '.generation == 1' # reading needs none
+	done
+	secret=$work/secret
 	for name in s1 s2; do start_nginx "$name"; start_agent "$name"; done
 	start_mux m1
 	start_mux m2
@@ -362,7 +378,10 @@ zookeeper() {
 	for name in m1 m2 s1 s2; do until_is 5 status "$name" .generation; done
 	downloads_are_whole 20
 	# A node that is deleted and made again is seen.
-	ip netns exec s4 java -Xmx128m -cp "$(java_path)" org.apache.zookeeper.ZooKeeperMain -server 127.0.0.1:2181 delete /liquidnet/lb >delete.log 2>&1
+	zookeeper_says() { ip netns exec s4 java -Xmx128m -cp "$(java_path)" org.apache.zookeeper.ZooKeeperMain -server 127.0.0.1:2181 >delete.log 2>&1; }
+	echo 'delete /liquidnet/lb' | zookeeper_says || :
+	in_s4 show | jq -e '.generation == 5' # a stranger cannot
+	printf '%s\n' 'addauth digest balancer:a-secret' 'delete /liquidnet/lb' | zookeeper_says || :
 	for name in m1 m2 s1 s2; do await "$name.log" 'event=map-refused.*no map is there'; done
 	in_s4 --vip "$vip" --tokens 1000 init
 	for name in m1 m2 s1 s2; do until_is 1 status "$name" .generation; done
