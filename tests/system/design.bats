@@ -82,3 +82,11 @@ setup() {
 	[ "$(liquidnet run slow-start --dry-run --trials 1 --clock virtual | grep -c fixed-4m)" = 201 ]
 	[ "$(liquidnet run pooling-buffers --dry-run --trials 1 --clock virtual | grep -c autotuned-32m)" = 201 ]
 }
+
+# Client and router are joined by a bare link: what comes over it must be packets of the wire, or netem loses and queues some twenty as one.
+@test "netem behind a bare link loses packets, not super-packets" {
+	liquidnet-virtual check >"$work/check" || skip "no virtual time here: $(grep '^no' "$work/check" | head -n 1)"
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	liquidnet run pooling-loss --clock virtual --trials 1 --jobs 1 --procedures autotuned-4m --only p000 --results "$work/results" >"$work/log" 2>&1
+	jq -es 'length == 1 and (.[0] | .status == "valid" and .links.a2.forward.packets > 5000)' "$work/results/pooling-loss/latest/trials.jsonl"
+}
