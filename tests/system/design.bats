@@ -18,13 +18,13 @@ setup() {
 @test "the designs of the experiments are those that their heads say, to the byte" {
 	local seed
 	for seed in 1 2 3 4 5; do
-		liquidnet design wsp --columns $two --points 200 --seed $seed | cmp - "$designs/two-paths-200-$seed.csv"
+		liquidnet design wsp --columns "$two" --points 200 --seed $seed | cmp - "$designs/two-paths-200-$seed.csv"
 	done
 	for seed in 1 2; do
 		liquidnet design wsp --columns c1,rtt1,q1,l1,c2,rtt2,q2,l2 --points 200 --seed $seed | cmp - "$designs/lossy-paths-200-$seed.csv"
 	done
 	for seed in 1 5; do
-		liquidnet design wsp --columns $two,c3,rtt3,q3 --points 400 --seed $seed | cmp - "$designs/ring-400-$seed.csv"
+		liquidnet design wsp --columns "$two,c3,rtt3,q3" --points 400 --seed $seed | cmp - "$designs/ring-400-$seed.csv"
 	done
 }
 
