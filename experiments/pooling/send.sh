@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # send.sh PROGRAM ARGUMENT...: runs a program that sends, and ends when the kernel has nothing left to send for it, and
 # waits for no acknowledgement: what is in its buffers is else on its way when the trial looks at its links.
 set -u

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # subflows.sh JOINS: whether the server's kernel saw Multipath TCP without fallback and at least so many joins; 0: no Multipath
 # TCP at all. Prints {"failed": [REASON, ...]}.
 set -eu

@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/net/netem.h"
+#include "lib/net/rtnl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -86,17 +87,22 @@ static void write_commands(FILE *out, const char *device, const struct shape *sh
 	fprintf(out, "\n");
 }
 
-/* Segmentation offloads make packets that no link carries: off, at both levels (TCP builds super-packets
- * above the qdisc). */
-static int plain_packets(const struct place *place, const char *device, char **error)
+struct plain {
+	const char *interface;
+	char **error;
+};
+
+static int plain_inside(void *context)
 {
-	const char *const offloads[] = {
-		"ethtool", "-K", device, "tso", "off", "gso", "off", "gro", "off", NULL};
-	const char *const segments[] = {"ip", "link", "set", "dev", device, "gso_max_segs", "1", NULL};
-	return place_feed(place, offloads, "", NULL, error) != 0 ||
-			       place_feed(place, segments, "", NULL, error) != 0
-		       ? -1
-		       : 0;
+	struct plain *plain = context;
+	return rtnl_plain_packets(plain->interface, plain->error);
+}
+
+/* Of a bare link too: a router forwards whole the super-packets that come over it, and netem counts each as one. */
+static int plain_packets(const struct shaping *shaping, const struct topology_end *end, char **error)
+{
+	struct plain plain = {end->interface, error};
+	return place_call(&shaping->network->places[end->node], plain_inside, &plain) < 0 ? -1 : 0;
 }
 
 static double number(json_t *object, const char *key)
@@ -202,8 +208,8 @@ static int seed_end(const struct shaping *shaping, size_t link, int k, char **er
 static int install_end(const struct shaping *shaping, size_t link, int k, char **error)
 {
 	const struct topology_end *end = &shaping->network->topology->links[link].ends[k];
-	int result = plain_packets(&shaping->network->places[end->node], end->interface, error);
-	if (result < 0 || apply(shaping, link, k, &shaping->links[link].direction[k], error) < 0)
+	if (plain_packets(shaping, end, error) < 0 ||
+		apply(shaping, link, k, &shaping->links[link].direction[k], error) < 0)
 		return -1;
 	return seed_end(shaping, link, k, error) < 0 ? -1 : 0;
 }
@@ -212,9 +218,15 @@ static int install(struct shaping *shaping, char **error)
 {
 	const struct topology *topology = shaping->network->topology;
 	for (size_t i = 0; i < topology->links_count; i++)
-		for (int k = 0; k < 2 && shaping_uses(shaping, &shape_netem, i); k++)
-			if (install_end(shaping, i, k, error) < 0)
+		for (int k = 0; k < 2; k++) {
+			int result = 0;
+			if (shaping_uses(shaping, &shape_netem, i))
+				result = install_end(shaping, i, k, error);
+			else if (!shaping->chosen[i])
+				result = plain_packets(shaping, &topology->links[i].ends[k], error);
+			if (result < 0)
 				return error_prefix(error, "link %s", topology->links[i].name);
+		}
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "harness/links/wheel_install.h"
 #include "harness/machine/capabilities.h"
 #include "lib/base/error.h"
+#include "lib/net/rtnl.h"
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -106,7 +107,7 @@ static int install_end(struct shaping *shaping, size_t link, int k, char **error
 static int plain_inside(void *context)
 {
 	struct job *job = context;
-	return wheel_plain_packets(job->interface, job->error);
+	return rtnl_plain_packets(job->interface, job->error);
 }
 
 static int plain_end(struct shaping *shaping, size_t link, int k, char **error)

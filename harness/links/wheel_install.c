@@ -160,16 +160,6 @@ static int add_program(struct batch *batch, int ifindex, int program_fd, unsigne
 	return flush(batch, m);
 }
 
-int wheel_plain_packets(const char *interface, char **error)
-{
-	int ifindex = (int)if_nametoindex(interface);
-	/* TCP builds super-packets above the queue too. */
-	if (ifindex == 0 || rtnl_set_offloads(interface, &(struct rtnl_offloads){0}) < 0 ||
-		rtnl_set_gso_max_segs(ifindex, 1) < 0)
-		return error_set(error, "%s: offloads: %s", interface, strerror(errno));
-	return 0;
-}
-
 static int install_all(struct batch *batch, const char *interface, const struct wheel_settings *w,
 	int program_fd, unsigned end, char **error)
 {
@@ -180,7 +170,7 @@ static int install_all(struct batch *batch, const char *interface, const struct 
 	if (state.mtu + ETH_HLEN >= WHEEL_BASE)
 		return error_set(error, "%s: an MTU of %u is too large for the wheel; use --backend link",
 			interface, state.mtu);
-	if (wheel_plain_packets(interface, error) < 0)
+	if (rtnl_plain_packets(interface, error) < 0)
 		return -1;
 	if (add_root(batch, ifindex, w) < 0 || add_class(batch, ifindex, w) < 0)
 		return error_set(error, "%s: HTB: %s", interface, strerror(errno));

@@ -10,7 +10,4 @@
 int wheel_install(const char *interface, const struct wheel_settings *settings, int program_fd, unsigned end,
 	char **error);
 
-/* Offloads off, and no super-packets from TCP: an interface whose packets come to a wheel. */
-int wheel_plain_packets(const char *interface, char **error);
-
 #endif

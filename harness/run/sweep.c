@@ -192,8 +192,6 @@ int sweep_look(const struct sweep *s, unsigned slice, struct sweep_slice *found,
 			resume_plan(&plan, &records);
 	}
 	found->good = plan_count(&plan, PLANNED_GOOD);
-	for (size_t i = 0; i < plan.count; i++)
-		found->bad += plan.trials[i].state == PLANNED_OPEN && plan.trials[i].attempts > 0;
 	records_free(&records);
 	plan_free(&plan);
 	return result;

@@ -33,8 +33,8 @@ struct sweep {
 };
 
 struct sweep_slice {
-	char results[4200];        /* the slice's results folder; "": it has not begun */
-	size_t planned, good, bad; /* trials: counted; every attempt used up in vain */
+	char results[4200];   /* the slice's results folder; "": it has not begun */
+	size_t planned, good; /* trials: in the plan; that count */
 };
 
 /* Checks the experiment and its plan and writes the sweep's folder, which must not hold another sweep. -1 with *error. */

@@ -83,7 +83,7 @@ static bool has_begun(const struct sweep_slice *slice)
 
 static bool is_done(const struct sweep_slice *slice)
 {
-	return slice->good + slice->bad == slice->planned;
+	return slice->good == slice->planned;
 }
 
 static int check_version(const struct sweep *s, char **error)
@@ -171,8 +171,8 @@ static int start_here(struct sweep *s, char **error)
 			return 2;
 		if (is_done(&found))
 			continue;
-		printf("slice %u of %u: %zu of %zu trials to do\n", k, s->slices,
-			found.planned - found.good - found.bad, found.planned);
+		printf("slice %u of %u: %zu of %zu trials to do\n", k, s->slices, found.planned - found.good,
+			found.planned);
 		fflush(stdout);
 		int status = run_here(s, k, error);
 		if (status < 0 || status == 2 || status >= 128)
@@ -412,7 +412,7 @@ int sweep_print(const struct sweep *s, FILE *out, char **error)
 {
 	struct pool *pool = pool_new();
 	char *queue = queue_of(s, pool);
-	size_t planned = 0, good = 0, bad = 0, done = 0;
+	size_t planned = 0, good = 0, done = 0;
 	int result = 0;
 	for (unsigned k = 0; result == 0 && k < s->slices; k++) {
 		struct sweep_slice found;
@@ -424,17 +424,14 @@ int sweep_print(const struct sweep *s, FILE *out, char **error)
 			whole            ? ", done"
 			: *found.results ? ""
 					 : ", not begun");
-		if (found.bad)
-			fprintf(out, ", %zu in vain", found.bad);
 		fprintf(out, "%s%s\n", state && !whole ? ", " : "", state && !whole ? state : "");
 		planned += found.planned;
 		good += found.good;
-		bad += found.bad;
 		done += whole;
 	}
 	if (result == 0)
-		fprintf(out, "%zu of %u slices are done; %zu of %zu trials count, %zu in vain\n", done,
-			s->slices, good, planned, bad);
+		fprintf(out, "%zu of %u slices are done; %zu of %zu trials count\n", done, s->slices, good,
+			planned);
 	free(queue);
 	pool_free(pool);
 	return result;

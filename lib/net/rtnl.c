@@ -2,6 +2,7 @@
  * of this is on the data path. */
 #include "lib/net/rtnl.h"
 
+#include "lib/base/error.h"
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
@@ -238,4 +239,13 @@ int rtnl_set_offloads(const char *interface, const struct rtnl_offloads *offload
 	int gro = ethtool(interface, ETHTOOL_SGRO, &o.gro);
 
 	return tso < 0 || gso < 0 || gro < 0 ? -1 : 0;
+}
+
+int rtnl_plain_packets(const char *interface, char **error)
+{
+	int ifindex = (int)if_nametoindex(interface);
+	if (ifindex == 0 || rtnl_set_offloads(interface, &(struct rtnl_offloads){0}) < 0 ||
+		rtnl_set_gso_max_segs(ifindex, 1) < 0)
+		return error_set(error, "%s: offloads: %s", interface, strerror(errno));
+	return 0;
 }

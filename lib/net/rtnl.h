@@ -15,6 +15,9 @@ int rtnl_get(int ifindex, struct rtnl_interface *interface);
 /* `alias` "" removes it. */
 int rtnl_set_alias(int ifindex, const char *alias);
 int rtnl_set_gso_max_segs(int ifindex, uint32_t segments);
+/* No super-packets on an interface of the calling thread's network: offloads off, and a segment per packet of TCP's, which
+ * builds them above the queue too. Else a queue, a loss and a capture count what no link carries. -1 with *error. */
+int rtnl_plain_packets(const char *interface, char **error);
 /* Up, without addresses of its own making, without ARP, `length` frames of queue. */
 int rtnl_up_bare(int ifindex, uint32_t length);
 /* Frames go straight to the device: no queue discipline in between. */

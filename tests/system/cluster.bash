@@ -1,6 +1,6 @@
 # A cluster of Slurm's in namespaces: a controller and two nodes, each with a network, processes and a name of its own, on this machine;
 # all of it dies with the sandbox that it is started in (sandbox.bash), or a node by itself. $work is the file system that they share.
-# shellcheck shell=bash disable=SC2154 # $work: sandbox.bash's
+# shellcheck shell=bash disable=SC2154,SC2016 # $work: sandbox.bash's; a shell in the node expands
 
 cluster_programs() {
 	local program
