@@ -29,7 +29,7 @@ struct receiver *receiver_new(
 	r->length = length;
 	r->fragment = fragment;
 	memcpy(r->hash, hash, WIRE_HASH);
-	r->code = fountain_code_new((length + fragment - 1) / fragment, FOUNTAIN_C, FOUNTAIN_DELTA);
+	r->code = fountain_code_of_tract((length + fragment - 1) / fragment);
 	r->decoder = r->code ? fountain_decoder_new(r->code, fragment, true) : NULL;
 	r->bytes = malloc(length);
 	if (r->decoder && r->bytes)

@@ -27,7 +27,7 @@ struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uin
 		.datagrams = datagrams, .fragment = fragment, .session = session, .source = source, .to = to};
 	memcpy(s->receivers, receivers, count * sizeof *receivers);
 	pace_init(&s->pace, count, now_ns);
-	s->code = fountain_code_new((length + fragment - 1) / fragment, FOUNTAIN_C, FOUNTAIN_DELTA);
+	s->code = fountain_code_of_tract((length + fragment - 1) / fragment);
 	s->encoder = s->code ? fountain_encoder_new(s->code, bytes, length, fragment) : NULL;
 	if (s->encoder)
 		return s;
