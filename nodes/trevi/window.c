@@ -203,6 +203,11 @@ uint32_t window_expire(struct window *w, const struct window_settings *s, int64_
 		count++;
 		last = label;
 	}
+	/* A queue too short to be seen by its delay ends slow start by a loss: else the whole tract is asked for at once. */
+	if (count && w->slow_start) {
+		w->slow_start = false;
+		w->size = fmax(w->size / 2, s->least);
+	}
 	if (count)
 		settle(w, s, last);
 	return count;
