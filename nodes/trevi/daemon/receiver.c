@@ -131,7 +131,8 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct end
 	}
 	r->count.symbols++;
 	s->symbols++;
-	enum fountain_added added = fountain_add(r->decoder, wire_seed(s->number, d->label), d->payload);
+	enum fountain_added added =
+		fountain_add(r->decoder, wire_seed(s->number, s->session, d->label), d->payload);
 	if (added == FOUNTAIN_DONE)
 		finish(r);
 	else if (added == FOUNTAIN_FULL)

@@ -62,8 +62,8 @@ bool sender_work(struct sender *s, double *budget)
 	for (uint32_t room = pace_room(&s->pace); room; room--) {
 		if (budget && *budget < 1)
 			return true;
-		fountain_encode(
-			s->encoder, wire_seed(s->source, s->pace.sent), datagrams_payload(s->datagrams));
+		fountain_encode(s->encoder, wire_seed(s->source, s->session, s->pace.sent),
+			datagrams_payload(s->datagrams));
 		if (!datagrams_bring(s->datagrams, s->to, s->session, s->pace.sent, s->fragment))
 			return true;
 		if (budget)
