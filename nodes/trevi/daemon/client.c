@@ -230,7 +230,7 @@ static void print(const struct client *client, FILE *out)
 	fprintf(out, "\"wrong_hash\": %llu, \"overhead\": %.5f,\n\"sources\": [",
 		(unsigned long long)c->wrong_hash,
 		c->needed ? (double)(s->put ? c->sent : c->symbols) / (double)c->needed - 1 : 0);
-	unsigned most = 0;
+	unsigned most = 1; /* over TCP: none of it by symbols */
 	for (unsigned i = 0; i < 256; i++)
 		most = client->per_server[i] ? i + 1 : most;
 	for (unsigned i = 0; i < most; i++)
