@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define ALPHA 0.75 /* per second */
 #define SEVERITY_WEIGHT 100
@@ -92,11 +91,31 @@ void snitch_severity(struct snitch *snitch, unsigned server, double severity)
 	snitch->history[server].severity = severity;
 }
 
-static int ascending(const void *a, const void *b)
+/* The value of rank k, from 0, of n; rearranges them (Hoare). */
+static double of_rank(double *v, unsigned n, unsigned k)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	for (unsigned low = 0, high = n - 1; low < high;) {
+		double pivot = v[k];
+		unsigned i = low, j = high + 1; /* j is one more than the place it means: never below 0 */
+		while (i < j) {
+			while (v[i] < pivot)
+				i++;
+			while (v[j - 1] > pivot)
+				j--;
+			if (i < j) {
+				double other = v[i];
+				v[i++] = v[j - 1];
+				v[--j] = other;
+			}
+		}
+		if (j <= k)
+			low = i;
+		if (k < i)
+			high = j ? j - 1 : 0;
+		if (j <= k && k < i)
+			break;
+	}
+	return v[k];
 }
 
 static double median(const struct history *h)
@@ -107,8 +126,8 @@ static double median(const struct history *h)
 		return 0;
 	for (unsigned i = 0; i < h->count; i++)
 		values[i] = h->heap[i].value;
-	qsort(values, h->count, sizeof *values, ascending);
-	return h->count % 2 ? values[h->count / 2] : (values[h->count / 2 - 1] + values[h->count / 2]) / 2;
+	double upper = of_rank(values, h->count, h->count / 2);
+	return h->count % 2 ? upper : (of_rank(values, h->count, h->count / 2 - 1) + upper) / 2;
 }
 
 static double silence(const struct history *h, int64_t now_ns)

@@ -43,6 +43,11 @@ struct fountain_code *fountain_code_new(uint32_t k, double c, double delta)
 	return code;
 }
 
+struct fountain_code *fountain_code_of_tract(uint32_t k)
+{
+	return fountain_code_new(k, FOUNTAIN_C, k < FOUNTAIN_FEW ? FOUNTAIN_DELTA_FEW : FOUNTAIN_DELTA);
+}
+
 struct fountain_code *fountain_code_constant(uint32_t k, uint32_t degree)
 {
 	struct fountain_code *code = k < 1 || k > FOUNTAIN_FRAGMENTS || degree > k

@@ -12,12 +12,17 @@
 #define FOUNTAIN_FRAGMENTS (1u << 24) /* most of a code */
 #define FOUNTAIN_C 0.03
 #define FOUNTAIN_DELTA 0.5
+/* What tracts are coded with: measured with elimination, 0.05 needs half as many symbols too many of a few fragments (187: 1.7 instead of 4.0 %), and makes many a fifth slower. */
+#define FOUNTAIN_DELTA_FEW 0.05
+#define FOUNTAIN_FEW 500
 
 /* The distribution of degrees for K fragments; shared by any number of encoders and decoders. */
 struct fountain_code;
 
 /* Robust Soliton with these two. NULL: no memory, or not 1 <= fragments <= FOUNTAIN_FRAGMENTS. */
 struct fountain_code *fountain_code_new(uint32_t fragments, double c, double delta);
+/* The code of a tract of so many fragments: both ends of a session use it. */
+struct fountain_code *fountain_code_of_tract(uint32_t fragments);
 /* Every symbol of the same degree: a bad code, for tests. */
 struct fountain_code *fountain_code_constant(uint32_t fragments, uint32_t degree);
 void fountain_code_free(struct fountain_code *code);

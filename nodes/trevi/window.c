@@ -9,13 +9,14 @@ const struct window_settings WINDOW_SETTINGS = {
 	.most = WINDOW_MAX,
 	.delay = 1.25,
 	.loss = 0.02,
-	.timer_min_ns = 5 * NS_PER_MS,
+	.timer_min_ns = 1 * NS_PER_MS,
 	.base_ns = 10 * NS_PER_S,
 };
 
 #define FIRST_FEW 8
-#define FIRST 4                       /* symbols at the beginning */
-#define FIRST_TIMER (200 * NS_PER_MS) /* while no round trip is known */
+#define FIRST 4 /* symbols at the beginning */
+#define FIRST_TIMER                                                                                          \
+	(20 * NS_PER_MS) /* while no round trip is known; a symbol that comes later counts all the same */
 /* Below that a difference is the machine's: a round trip is only longer when it is longer by more. */
 #define NOISE (100 * NS_PER_US)
 
@@ -201,6 +202,11 @@ uint32_t window_expire(struct window *w, const struct window_settings *s, int64_
 		w->round_lost++;
 		count++;
 		last = label;
+	}
+	/* A queue too short to be seen by its delay ends slow start by a loss: else the whole tract is asked for at once. */
+	if (count && w->slow_start) {
+		w->slow_start = false;
+		w->size = fmax(w->size / 2, s->least);
 	}
 	if (count)
 		settle(w, s, last);

@@ -72,10 +72,11 @@ ssize_t wire_read_frame(const uint8_t *bytes, size_t size, struct wire_frame *ou
 /* Returns its length. */
 size_t wire_write_frame(const struct wire_frame *frame, uint8_t bytes[WIRE_FRAME_MAX]);
 
-/* Seeds of a read: source number and label, so that no two sources send the same symbol. */
-static inline uint32_t wire_seed(uint8_t source, uint32_t label)
+/* Seeds: source number and label, so that no two sources of a read send the same symbol; counted from a place that the session gives, so that no tract meets the same
+ * symbols every time. */
+static inline uint32_t wire_seed(uint8_t source, uint64_t session, uint32_t label)
 {
-	return (uint32_t)source << 24 | (label & 0xffffff);
+	return (uint32_t)source << 24 | ((label + (uint32_t)session) & 0xffffff);
 }
 
 #endif

@@ -10,6 +10,8 @@
 const char *const client_by_names[] = {"trevi", "unicast", "tcp", "mptcp", NULL};
 
 #define TICK_NS (20 * NS_PER_MS)
+#define CONNECT_NS                                                                                           \
+	(1500 * NS_PER_MS) /* so long all are waited for before the first round: a lost SYN is repeated after a second */
 
 /* ---- datagrams ---- */
 
@@ -165,11 +167,32 @@ static int on_timer(sd_event_source *source, uint64_t time, void *context)
 	return 0;
 }
 
+/* Connections first: what a first round floods would delay the others' beginning by a second (SYNs that are lost). */
+static bool connected(const struct client *client)
+{
+	for (const struct connection *c = client->connections; c; c = c->next)
+		if (!c->lost && c->stream.connecting)
+			return false;
+	return true;
+}
+
+static void begin(struct client *client)
+{
+	client->started = true;
+	begin_round(client);
+	client_work(client);
+}
+
 static int after_event(sd_event_source *source, void *context)
 {
 	struct client *client = context;
 
 	(void)source;
+	if (!client->started) {
+		if (connected(client) || clock_now_ns() - client->began_ns > CONNECT_NS)
+			begin(client);
+		return 0;
+	}
 	if (client->running > 0)
 		return 0;
 	if (next_round(client))
@@ -207,7 +230,7 @@ static void print(const struct client *client, FILE *out)
 	fprintf(out, "\"wrong_hash\": %llu, \"overhead\": %.5f,\n\"sources\": [",
 		(unsigned long long)c->wrong_hash,
 		c->needed ? (double)(s->put ? c->sent : c->symbols) / (double)c->needed - 1 : 0);
-	unsigned most = 0;
+	unsigned most = 1; /* over TCP: none of it by symbols */
 	for (unsigned i = 0; i < 256; i++)
 		most = client->per_server[i] ? i + 1 : most;
 	for (unsigned i = 0; i < most; i++)
@@ -244,14 +267,26 @@ static int set_up(struct client *client, char **error)
 	return 0;
 }
 
+static void connect_all(struct client *client)
+{
+	const struct client_settings *s = client->settings;
+
+	for (uint32_t t = 0; t < s->tracts && t < s->table->count; t++) {
+		const struct table_row *row = table_locate(s->table, s->guid, t);
+		unsigned count = s->put || row->count < s->sources ? row->count : s->sources;
+		for (unsigned i = 0; i < count; i++)
+			client_connect(client, row->servers[i]);
+	}
+}
+
 int client_run(struct client_settings *settings, FILE *out, char **error)
 {
 	struct client client = {.settings = settings, .error = error, .began_ns = clock_now_ns()};
 	int status = 1;
 
 	if (set_up(&client, error) == 0) {
-		begin_round(&client);
-		client_work(&client);
+		connect_all(&client);
+		client_work(&client); /* sets the timer, whatever the connections do */
 		sd_event_loop(client.loop);
 		print(&client, out);
 		status = client.failed;

@@ -74,7 +74,7 @@ struct client {
 	struct client_counters count;
 	uint64_t per_server[256];
 	char **error;
-	bool failed;
+	bool failed, started;
 };
 
 /* client.c */

@@ -29,7 +29,7 @@ struct receiver *receiver_new(
 	r->length = length;
 	r->fragment = fragment;
 	memcpy(r->hash, hash, WIRE_HASH);
-	r->code = fountain_code_new((length + fragment - 1) / fragment, FOUNTAIN_C, FOUNTAIN_DELTA);
+	r->code = fountain_code_of_tract((length + fragment - 1) / fragment);
 	r->decoder = r->code ? fountain_decoder_new(r->code, fragment, true) : NULL;
 	r->bytes = malloc(length);
 	if (r->decoder && r->bytes)
@@ -131,7 +131,8 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct end
 	}
 	r->count.symbols++;
 	s->symbols++;
-	enum fountain_added added = fountain_add(r->decoder, wire_seed(s->number, d->label), d->payload);
+	enum fountain_added added =
+		fountain_add(r->decoder, wire_seed(s->number, s->session, d->label), d->payload);
 	if (added == FOUNTAIN_DONE)
 		finish(r);
 	else if (added == FOUNTAIN_FULL)

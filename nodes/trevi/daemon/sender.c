@@ -27,7 +27,7 @@ struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uin
 		.datagrams = datagrams, .fragment = fragment, .session = session, .source = source, .to = to};
 	memcpy(s->receivers, receivers, count * sizeof *receivers);
 	pace_init(&s->pace, count, now_ns);
-	s->code = fountain_code_new((length + fragment - 1) / fragment, FOUNTAIN_C, FOUNTAIN_DELTA);
+	s->code = fountain_code_of_tract((length + fragment - 1) / fragment);
 	s->encoder = s->code ? fountain_encoder_new(s->code, bytes, length, fragment) : NULL;
 	if (s->encoder)
 		return s;
@@ -62,8 +62,8 @@ bool sender_work(struct sender *s, double *budget)
 	for (uint32_t room = pace_room(&s->pace); room; room--) {
 		if (budget && *budget < 1)
 			return true;
-		fountain_encode(
-			s->encoder, wire_seed(s->source, s->pace.sent), datagrams_payload(s->datagrams));
+		fountain_encode(s->encoder, wire_seed(s->source, s->session, s->pace.sent),
+			datagrams_payload(s->datagrams));
 		if (!datagrams_bring(s->datagrams, s->to, s->session, s->pace.sent, s->fragment))
 			return true;
 		if (budget)

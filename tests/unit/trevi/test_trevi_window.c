@@ -224,8 +224,9 @@ static void datagrams_are_checked(void **state)
 	bytes[1]++;
 	assert_false(wire_read_datagram(bytes, n, &d));
 	/* No two sources of a read have a seed in common. */
-	assert_int_not_equal(wire_seed(0, 5), wire_seed(1, 5));
-	assert_int_equal(wire_seed(2, 0x1000005), wire_seed(2, 5));
+	assert_int_not_equal(wire_seed(0, 9, 5), wire_seed(1, 9, 5));
+	assert_int_not_equal(wire_seed(0, 9, 5), wire_seed(0, 8, 5));
+	assert_int_equal(wire_seed(2, 9, 0x1000005), wire_seed(2, 9, 5));
 }
 
 /* ---- table ---- */
