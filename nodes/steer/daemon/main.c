@@ -6,8 +6,6 @@
 #include "nodes/steer/daemon/steer.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/capability.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -209,17 +207,6 @@ static int open_ring(struct steer *steer, char **error)
 	return 0;
 }
 
-/* All that takes privileges is open; none is needed any more. */
-static int confine_self(char **error)
-{
-	cap_t none = cap_init();
-	int result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && none && cap_set_proc(none) == 0
-			     ? 0
-			     : error_set(error, "giving up privileges: %s", strerror(errno));
-	cap_free(none);
-	return result;
-}
-
 static int start(struct steer *steer, char **error)
 {
 	const struct steer_config *config = steer->config;
@@ -245,7 +232,7 @@ static int start(struct steer *steer, char **error)
 	if (open_ring(steer, error) < 0)
 		return -1;
 	steer_arm(steer);
-	return confine_self(error);
+	return 0;
 }
 
 static void stop(struct steer *steer)
@@ -298,6 +285,7 @@ int main(int argc, char **argv)
 		.program = "liquidnet-steer",
 		.summary = "leads connections that pass over a waypoint, while they live",
 		.default_config = "/etc/liquidnet/steer.yaml",
+		.rights = {.start = CONFINE(CAP_NET_RAW)}, /* to open; nothing afterwards */
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

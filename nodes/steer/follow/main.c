@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
-#include <sys/prctl.h>
 
 /* Between attempts, where there is no route yet. */
 #define AGAIN_US 100000u
@@ -110,25 +108,11 @@ static int start(struct daemon_state *state, char **error)
 	return state->addresses ? 0 : -1;
 }
 
-/* Subflows need CAP_NET_ADMIN; nothing else is needed any more. */
-static int confine_self(char **error)
-{
-	static const cap_value_t kept[] = {CAP_NET_ADMIN};
-	cap_t set = cap_init();
-	int result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set &&
-				     cap_set_flag(set, CAP_PERMITTED, 1, kept, CAP_SET) == 0 &&
-				     cap_set_flag(set, CAP_EFFECTIVE, 1, kept, CAP_SET) == 0 &&
-				     cap_set_proc(set) == 0
-			     ? 0
-			     : error_set(error, "giving up privileges: %s", strerror(errno));
-	cap_free(set);
-	return result;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct daemon_description description = {.program = "liquidnet-follow",
-		.summary = "keeps the connections of a server whose addresses change"};
+		.summary = "keeps the connections of a server whose addresses change",
+		.rights = {.keep = CONFINE(CAP_NET_ADMIN)}}; /* subflows */
 	static const struct control_command commands[] = {
 		{"status", "", "connections, addresses and counters", 0, 0, do_status},
 		{NULL, NULL, NULL, 0, 0, NULL}};
@@ -138,7 +122,7 @@ int main(int argc, char **argv)
 	int status = daemon_init(&daemon, &description, argc, argv);
 	if (status >= 0)
 		return status;
-	if (daemon_alone(&daemon, 0, &error) < 0 || start(&state, &error) < 0 || confine_self(&error) < 0) {
+	if (daemon_alone(&daemon, 0, &error) < 0 || start(&state, &error) < 0) {
 		log_error("start", "reason=\"%s\"", error);
 		status = 1;
 	} else {

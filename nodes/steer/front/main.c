@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
-#include <sys/prctl.h>
 
 struct front {
 	struct front_config *config;
@@ -82,20 +80,6 @@ static void do_status(void *context, struct control_request *request, int count,
 	control_answer(request, json_pack("{s:o, s:o}", "servers", servers, "counters", counters));
 }
 
-static int confine_self(char **error)
-{
-	static const cap_value_t kept[] = {CAP_NET_ADMIN};
-	cap_t set = cap_init();
-	int result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set &&
-				     cap_set_flag(set, CAP_PERMITTED, 1, kept, CAP_SET) == 0 &&
-				     cap_set_flag(set, CAP_EFFECTIVE, 1, kept, CAP_SET) == 0 &&
-				     cap_set_proc(set) == 0
-			     ? 0
-			     : error_set(error, "giving up privileges: %s", strerror(errno));
-	cap_free(set);
-	return result;
-}
-
 static int serve(struct daemon *daemon, char **error)
 {
 	static const struct control_command commands[] = {
@@ -114,8 +98,7 @@ static int serve(struct daemon *daemon, char **error)
 	if (front.nft && sysctl_need(&forwarding, '1', true, error) == 0 &&
 		sysctl_need(&accounting, '1', true, error) == 0 &&
 		run_and_free(&front, front_rules(front.config), error) == 0) {
-		if (confine_self(error) == 0)
-			status = daemon_run(daemon, commands, &front);
+		status = daemon_run(daemon, commands, &front);
 		nft_run(front.nft, "delete table ip liquidnet-front", NULL);
 	}
 	sysctl_put_back(&accounting);
@@ -140,6 +123,7 @@ int main(int argc, char **argv)
 		.program = "liquidnet-front",
 		.summary = "shares new connections among servers, and leaves their path",
 		.default_config = "/etc/liquidnet/front.yaml",
+		.rights = {.keep = CONFINE(CAP_NET_ADMIN)}, /* rules */
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);
