@@ -14,7 +14,7 @@ moved() {
 	echoes nothing-special
 	[ "$(status steer .counters.begun)" = 0 ]
 	echoes this-is-secure
-	until_is done status steer '.redirections[0].step'
+	until_is "done" status steer '.redirections[0].step'
 	echoes after-it
 	[ "$(status steer '.redirections[0] | "\(.client | startswith("10.0.1.1:")) \(.server) \(.to | startswith("10.0.3.1:")) \(.old_bytes_after)"')" = \
 		"true 10.0.2.1:5201 true 0" ]
@@ -88,7 +88,8 @@ dies() {
 	control steer redirect zz via m | jq -e '.error | contains("no token")'
 	control steer redirect 00000001 via m | jq -e '.error | contains("no connection")'
 	start_waypoint
-	until_true eval "control steer redirect $token via m | jq -e .ok && until_is done status steer '.redirections[-1].step'"
+	until_true eval "control steer redirect $token via m | jq -e .ok"
+	until_is "done" status steer '.redirections[-1].step'
 	echoes moved
 }
 
@@ -108,12 +109,12 @@ garbage() {
 		for n in range(300):
 		    s.sendto(os.urandom(n), ("10.0.2.1", 0))
 	PYTHON
-	until_true eval '[ "$(status steer ".counters.malformed + .counters.packets > 290")" = true ]'
+	until_is true status steer '.counters.malformed + .counters.packets > 290'
 	kill -0 "$steer_pid"
 	serve
 	open_flow
 	echoes secure
-	until_is done status steer '.redirections[-1].step'
+	until_is "done" status steer '.redirections[-1].step'
 }
 
 @test "what it may do: nothing, once it runs" { in_sandbox privileges; }
