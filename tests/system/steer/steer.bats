@@ -157,3 +157,37 @@ refusals() {
 	steer_yaml | grep -v waypoints >steer.yaml
 	check "'waypoints' is missing"
 }
+
+@test "IPv6: the same" { in_sandbox six; }
+six() {
+	local n=1 name line
+	for name in client server m; do
+		ip -n "$name" addr add "fd00:$n::1/64" dev wire nodad
+		ip -n t addr add "fd00:$n::254/64" dev "to-$name" nodad
+		ip -n "$name" -6 route add default via "fd00:$n::254"
+		n=$((n + 1))
+	done
+	for name in t m; do ip netns exec "$name" sysctl -qw net.ipv6.conf.all.forwarding=1; done
+	keys t m
+	cat >m.yaml <<-YAML
+		identity: m.key
+		reach: {allow: ["fd00::/16"]}
+		members: [{name: t, key: $t_public, on_behalf: ["fd00:1::/64"]}]
+	YAML
+	start m m liquidnet-detour --config m.yaml
+	steer_yaml | sed 's/10.0.3.1/"fd00:3::1"/' >steer.yaml
+	start steer t liquidnet-steer --config steer.yaml
+	control steer wait | jq -e .ok
+	ip netns exec server mptcpize run socat TCP6-LISTEN:5201,fork,reuseaddr EXEC:cat &
+	until_true listens server 5201
+	mkfifo in out
+	exec {in}<>in {out}<>out
+	ip netns exec client mptcpize run socat - 'TCP6:[fd00:2::1]:5201' <in >out &
+	echo secure >&"$in"
+	read -r -t $((20 * slow)) -u "$out" line
+	until_is "done" status steer '.redirections[0].step'
+	[ "$(status steer '.redirections[0].to')" = "[fd00:3::1]:5201" ]
+	echo after >&"$in"
+	read -r -t $((20 * slow)) -u "$out" line
+	[ "$line" = after ]
+}
