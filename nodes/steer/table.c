@@ -16,6 +16,7 @@ struct table {
 	uint32_t *buckets, *tokens; /* by the hash of the ends; by token */
 	uint32_t free_flow, fresh_flow, free_connection, fresh_connection;
 	struct queue young, old;
+	uint32_t time;   /* packets so far */
 	uint64_t secret; /* nobody else knows which ends share a bucket */
 	void (*gone)(void *context, uint32_t connection);
 	void *context;
@@ -186,9 +187,13 @@ static bool make_room(struct table *table, struct queue *queue, uint64_t *pushed
 void table_touch(struct table *table, uint32_t index, bool proven)
 {
 	struct flow *flow = &table->flows[index];
-	if (queue_of(table, flow)->newest == index && !(proven && !flow->is_old))
+	bool promoted = proven && !flow->is_old;
+	table->time++;
+	if (!promoted && (table->time - flow->touched < table->capacity / 16 ||
+				 queue_of(table, flow)->newest == index))
 		return;
-	if (proven && !flow->is_old && make_room(table, &table->old, &table->counters.pushed_old)) {
+	flow->touched = table->time;
+	if (promoted && make_room(table, &table->old, &table->counters.pushed_old)) {
 		leave(table, index);
 		flow->is_old = true;
 		table->counters.old++;
@@ -217,6 +222,7 @@ uint32_t table_add(struct table *table, const struct packet *packet)
 		.family = (uint8_t)packet->family,
 		.connection = TABLE_NONE,
 		.sibling = TABLE_NONE,
+		.touched = table->time,
 		.hash = hash,
 		.chain = *bucket};
 	*bucket = index;

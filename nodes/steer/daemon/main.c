@@ -285,8 +285,7 @@ int main(int argc, char **argv)
 		.program = "liquidnet-steer",
 		.summary = "leads connections that pass over a waypoint, while they live",
 		.default_config = "/etc/liquidnet/steer.yaml",
-		/* The ring and the raw sockets are opened at the start; none is needed then. */
-		.rights = {.start = CONFINE(CAP_NET_RAW)},
+		.rights = {.start = CONFINE(CAP_NET_RAW)}, /* to open; nothing afterwards */
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 {
 	static const struct daemon_description description = {.program = "liquidnet-follow",
 		.summary = "keeps the connections of a server whose addresses change",
-		.rights = {.keep = CONFINE(CAP_NET_ADMIN)}};
+		.rights = {.keep = CONFINE(CAP_NET_ADMIN)}}; /* subflows */
 	static const struct control_command commands[] = {
 		{"status", "", "connections, addresses and counters", 0, 0, do_status},
 		{NULL, NULL, NULL, 0, 0, NULL}};
@@ -122,8 +122,7 @@ int main(int argc, char **argv)
 	int status = daemon_init(&daemon, &description, argc, argv);
 	if (status >= 0)
 		return status;
-	if (confine_start(&daemon.rights, &error) < 0 || daemon_alone(&daemon, 0, &error) < 0 ||
-		start(&state, &error) < 0) {
+	if (daemon_alone(&daemon, 0, &error) < 0 || start(&state, &error) < 0) {
 		log_error("start", "reason=\"%s\"", error);
 		status = 1;
 	} else {

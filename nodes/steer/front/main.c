@@ -123,7 +123,7 @@ int main(int argc, char **argv)
 		.program = "liquidnet-front",
 		.summary = "shares new connections among servers, and leaves their path",
 		.default_config = "/etc/liquidnet/front.yaml",
-		.rights = {.keep = CONFINE(CAP_NET_ADMIN)},
+		.rights = {.keep = CONFINE(CAP_NET_ADMIN)}, /* rules */
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

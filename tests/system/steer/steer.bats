@@ -14,7 +14,7 @@ moved() {
 	echoes nothing-special
 	[ "$(status steer .counters.begun)" = 0 ]
 	echoes this-is-secure
-	until_is done status steer '.redirections[0].step'
+	until_is "done" status steer '.redirections[0].step'
 	echoes after-it
 	[ "$(status steer '.redirections[0] | "\(.client | startswith("10.0.1.1:")) \(.server) \(.to | startswith("10.0.3.1:")) \(.old_bytes_after)"')" = \
 		"true 10.0.2.1:5201 true 0" ]
@@ -88,7 +88,8 @@ dies() {
 	control steer redirect zz via m | jq -e '.error | contains("no token")'
 	control steer redirect 00000001 via m | jq -e '.error | contains("no connection")'
 	start_waypoint
-	until_true eval "control steer redirect $token via m | jq -e .ok && until_is done status steer '.redirections[-1].step'"
+	until_true eval "control steer redirect $token via m | jq -e .ok"
+	until_is "done" status steer '.redirections[-1].step'
 	echoes moved
 }
 
@@ -108,12 +109,12 @@ garbage() {
 		for n in range(300):
 		    s.sendto(os.urandom(n), ("10.0.2.1", 0))
 	PYTHON
-	until_true eval '[ "$(status steer ".counters.malformed + .counters.packets > 290")" = true ]'
+	until_is true status steer '.counters.malformed + .counters.packets > 290'
 	kill -0 "$steer_pid"
 	serve
 	open_flow
 	echoes secure
-	until_is done status steer '.redirections[-1].step'
+	until_is "done" status steer '.redirections[-1].step'
 }
 
 @test "what it may do: nothing, once it runs" { in_sandbox privileges; }
@@ -155,4 +156,38 @@ refusals() {
 	check "'abc' is no public key"
 	steer_yaml | grep -v waypoints >steer.yaml
 	check "'waypoints' is missing"
+}
+
+@test "IPv6: the same" { in_sandbox six; }
+six() {
+	local n=1 name line
+	for name in client server m; do
+		ip -n "$name" addr add "fd00:$n::1/64" dev wire nodad
+		ip -n t addr add "fd00:$n::254/64" dev "to-$name" nodad
+		ip -n "$name" -6 route add default via "fd00:$n::254"
+		n=$((n + 1))
+	done
+	for name in t m; do ip netns exec "$name" sysctl -qw net.ipv6.conf.all.forwarding=1; done
+	keys t m
+	cat >m.yaml <<-YAML
+		identity: m.key
+		reach: {allow: ["fd00::/16"]}
+		members: [{name: t, key: $t_public, on_behalf: ["fd00:1::/64"]}]
+	YAML
+	start m m liquidnet-detour --config m.yaml
+	steer_yaml | sed 's/10.0.3.1/"fd00:3::1"/' >steer.yaml
+	start steer t liquidnet-steer --config steer.yaml
+	control steer wait | jq -e .ok
+	ip netns exec server mptcpize run socat TCP6-LISTEN:5201,fork,reuseaddr EXEC:cat &
+	until_true listens server 5201
+	mkfifo in out
+	exec {in}<>in {out}<>out
+	ip netns exec client mptcpize run socat - 'TCP6:[fd00:2::1]:5201' <in >out &
+	echo secure >&"$in"
+	read -r -t $((20 * slow)) -u "$out" line
+	until_is "done" status steer '.redirections[0].step'
+	[ "$(status steer '.redirections[0].to')" = "[fd00:3::1]:5201" ]
+	echo after >&"$in"
+	read -r -t $((20 * slow)) -u "$out" line
+	[ "$line" = after ]
 }
