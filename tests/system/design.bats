@@ -83,7 +83,7 @@ setup() {
 	[ "$(liquidnet run pooling-buffers --dry-run --trials 1 --clock virtual | grep -c autotuned-32m)" = 201 ]
 }
 
-# Client and router are joined by a bare link: what comes over it must be packets of the wire, or netem loses and queues some twenty as one.
+# Client and router are joined by a bare link: what comes over it must be packets of the wire, or netem loses and queues several as one.
 @test "netem behind a bare link loses packets, not super-packets" {
 	liquidnet-virtual check >"$work/check" || skip "no virtual time here: $(grep '^no' "$work/check" | head -n 1)"
 	[ "$(id -u)" = 0 ] || skip "needs root"
