@@ -168,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* Nothing more is taken from a peer whose line was too long, or for whom much waits: what waits is answered. */
 		if (full && waiting_count)
 			control_answer(waiting[--waiting_count], json_object());
-		else if (full && cut)
+		else if (full && (cut || leaves)) /* or whose answers nobody takes */
 			sent = size;
 		pump(loop);
 		ended = !leaves && hear(fd, &used, &lines);
