@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 /* Above threads of the machine's own that are usually at 1 or 10, below its interrupt threads (50). */
 #define PRIORITY 45
@@ -27,13 +26,13 @@ static const struct daemon_description description = {
 	.program = "liquidnet-link",
 	.summary = "emulates links: rate, delay, jitter, loss and queue of each direction",
 	.default_config = "/etc/liquidnet/link.yaml",
-	/* Interfaces and queues are put back at the end, in their namespaces, which takes CAP_SYS_ADMIN; sockets, filters, real-time priority and locked memory are
-	 * had at the start. */
-	.rights = {.keep = CONFINE(CAP_NET_ADMIN) | CONFINE(CAP_SYS_ADMIN),
+	/* Interfaces and queues are put back at the end, in their namespaces, which takes CAP_SYS_ADMIN. What is allocated later is locked as well: without
+	 * CAP_IPC_LOCK it would count against a limit that only CAP_SYS_RESOURCE raises, which containers do not have. Sockets, filters and real-time
+	 * priority are had at the start. */
+	.rights = {.keep = CONFINE(CAP_NET_ADMIN) | CONFINE(CAP_SYS_ADMIN) | CONFINE(CAP_IPC_LOCK),
 		.enters_namespaces = true,
 		.start = CONFINE(CAP_NET_RAW) | CONFINE(CAP_BPF) | CONFINE(CAP_PERFMON) |
-			 CONFINE(CAP_SYS_NICE) | CONFINE(CAP_IPC_LOCK) | CONFINE(CAP_SYS_RESOURCE) |
-			 CONFINE(CAP_SYS_PTRACE) /* namespaces of processes */},
+			 CONFINE(CAP_SYS_NICE) | CONFINE(CAP_SYS_PTRACE) /* namespaces of processes */},
 };
 
 /* Without real-time priority a busy core delays packets by milliseconds: it works, but whoever reads the
@@ -43,8 +42,6 @@ static bool become_realtime(void)
 	struct sched_param parameters = {.sched_priority = PRIORITY};
 
 	prctl(PR_SET_TIMERSLACK, 1);
-	/* What is locked later, too, without the capability. */
-	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
 		log_warning("not-locked", "error=\"%s\" remedy=\"raise the limit of locked memory\"",
 			strerror(errno));

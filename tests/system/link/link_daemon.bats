@@ -18,7 +18,7 @@ restores() {
 	appearance a a-b >a.during
 	differ a.before a.during
 	ip -n a -d link show dev a-b | grep -q 'gso_max_segs 1 '
-	has_rights "$daemon" net_admin sys_admin
+	has_rights "$daemon" net_admin sys_admin ipc_lock
 	stop_link
 	appearance a a-b | cmp - a.before
 	appearance b b-a | cmp - b.before
