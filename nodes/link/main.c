@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 /* Above threads of the machine's own that are usually at 1 or 10, below its interrupt threads (50). */
 #define PRIORITY 45
