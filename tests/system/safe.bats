@@ -125,7 +125,8 @@ fills_up() {
 	echo "$output"
 	counted
 	jq -es 'all(.[]; .status != "failed")' "$latest/trials.jsonl"
-	run unshare --mount sh -c 'mount -t tmpfs tmpfs /tmp && liquidnet run "$1" --only slow-far --trials 1 --results /tmp/r &&
+	# The project may itself lie below /tmp.
+	run unshare --mount sh -c 'mount --bind "$PWD" /mnt && mount -t tmpfs tmpfs /tmp && mkdir -p "$PWD" && mount --bind /mnt "$PWD" && cd "$PWD" && liquidnet run "$1" --only slow-far --trials 1 --results /tmp/r &&
 		jq -es "all(.[]; .status != \"failed\")" /tmp/r/quick/latest/trials.jsonl' - "$quick"
 	echo "$output"
 	counted

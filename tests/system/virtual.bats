@@ -172,11 +172,21 @@ family() {
 	[ "$(grep -c '^no ' <<<"$output")" = 1 ]
 }
 
-@test "with --tsc programs read virtual time from the time-stamp counter, however calls are intercepted" {
-	printf '#include <stdio.h>\n#include <x86intrin.h>\nint main(void) { unsigned a; unsigned long long x = __rdtsc(); printf("%%llu %%llu\\n", x, __rdtscp(&a)); }\n' |
-		${CC:-gcc} -x c -o "$work/counter" -
+@test "with --tsc programs read virtual time from the time-stamp counter, however calls are intercepted; it moves while one waits for it" {
+	${CC:-gcc} -x c -o "$work/counter" - <<-'EOC'
+		#include <stdio.h>
+		#include <x86intrin.h>
+		int main(void)
+		{
+			unsigned a;
+			unsigned long long x = __rdtsc(), y = __rdtscp(&a), z;
+			while ((z = __rdtsc()) - x < 2000)
+				;
+			printf("%llu %llu %llu\n", x, y, z);
+		}
+	EOC
 	for intercept in seccomp ptrace; do
-		guest --tsc --intercept $intercept "$work/counter" | awk '{ print; exit !($1 > 0 && $1 < 1e9 && $2 > $1 && $2 - $1 < 10000) }'
+		guest --tsc --intercept $intercept "$work/counter" | awk '{ print; exit !($1 > 0 && $1 < 1e9 && $2 >= $1 && $2 - $1 < 10000 && $3 - $1 < 10000) }'
 	done
 }
 

@@ -145,6 +145,7 @@ int liquidnet_rdtsc(void *of)
 		size = 3; /* rdtscp: the processor's number too */
 	if (!size)
 		return 0;
+	liquidnet_pass_time(PROGRAM_READ_NS);
 	now = ktime_get_raw_ns();
 	UPT_AX(regs) = (unsigned int)now;
 	UPT_DX(regs) = now >> 32;
