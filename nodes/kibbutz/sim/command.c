@@ -3,6 +3,7 @@
 #include "nodes/kibbutz/sim/command.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/published.h"
 #include "nodes/kibbutz/sim/figures.h"
 #include "nodes/kibbutz/sim/replay.h"
 #include "nodes/kibbutz/sim/score.h"
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum format { TABLE, CSV, JSON, FORMATS };
 static const char *const format_names[FORMATS] = {"table", "csv", "json"};
@@ -266,32 +266,13 @@ static int print_score(struct request *request)
 	return 0;
 }
 
-/* BUILD/bin of a source tree, or PREFIX/bin of an installation. */
-static void find_published(char path[PATH_MAX])
-{
-	static const char *const places[] = {"../../data", "../share/liquidnet/data"};
-	char program[PATH_MAX - 64];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-
-	program[length > 0 ? length : 0] = '\0';
-	char *slash = strrchr(program, '/');
-	if (slash)
-		*slash = '\0';
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, PATH_MAX, "%s/%s/kibbutz/kibbutz-published.csv", program, places[i]);
-		if (access(path, R_OK) == 0)
-			return;
-	}
-	snprintf(path, PATH_MAX, "data/kibbutz/kibbutz-published.csv");
-}
-
 int sim_kibbutz(int argc, char **argv)
 {
 	char published[PATH_MAX];
 	struct request request = {.seed = 1, .runs = 20, .words = "", .published = published};
 	int status = 0;
 
-	find_published(published);
+	published_find("kibbutz/kibbutz-published.csv", published);
 	int done = read_options(argc, argv, &request);
 	if (done >= 0)
 		return done;

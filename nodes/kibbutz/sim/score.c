@@ -2,8 +2,8 @@
 #include "nodes/kibbutz/sim/score.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/published.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,21 +13,6 @@ enum { SCENARIO, OF, MEASURE, AGAINST, AS, VALUE, SOURCE, COLUMNS };
 
 static const char *const column_names[COLUMNS] = {
 	"scenario", "of", "measure", "against", "as", "value", "source"};
-
-static int split(char *line, char *cells[COLUMNS], char **error)
-{
-	int n = 0;
-
-	line[strcspn(line, "\r\n")] = '\0';
-	for (char *cell; (cell = strsep(&line, ","));) {
-		if (n == COLUMNS)
-			return error_set(error, "more than %d cells; a comma cannot be part of one", COLUMNS);
-		cells[n++] = cell;
-	}
-	if (n < COLUMNS)
-		return error_set(error, "%d cells instead of %d", n, COLUMNS);
-	return 0;
-}
 
 static int take_scenario(struct scenario *scenario, const char *cell, const char *words, char **error)
 {
@@ -99,28 +84,22 @@ static int take_row(struct score_row *row, char *cells[COLUMNS], const char *wor
 	return 0;
 }
 
-static int take_line(struct score *score, char *line, bool *header, const char *words, char **error)
-{
-	char *cells[COLUMNS];
+struct reading {
+	struct score *score;
+	const char *words;
+};
 
-	if (*line == '#' || *line == '\n')
-		return 0;
-	if (split(line, cells, error) < 0)
-		return -1;
-	if (!*header) {
-		*header = true;
-		for (int i = 0; i < COLUMNS; i++)
-			if (strcmp(cells[i], column_names[i]) != 0)
-				return error_set(
-					error, "column `%s` where `%s` belongs", cells[i], column_names[i]);
-		return 0;
-	}
+static int add_row(void *context, char **cells, char **error)
+{
+	const struct reading *reading = context;
+	struct score *score = reading->score;
 	struct score_row *rows = realloc(score->rows, (score->count + 1) * sizeof *rows);
+
 	if (!rows)
 		abort();
 	score->rows = rows;
 	memset(&rows[score->count], 0, sizeof *rows);
-	if (take_row(&rows[score->count], cells, words, error) < 0)
+	if (take_row(&rows[score->count], cells, reading->words, error) < 0)
 		return -1;
 	score->count++;
 	return 0;
@@ -128,27 +107,14 @@ static int take_line(struct score *score, char *line, bool *header, const char *
 
 int score_load(struct score *score, const char *path, const char *words, char **error)
 {
-	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t room = 0;
-	bool header = false;
-	int result = 0;
+	static const struct published_format format = {column_names, COLUMNS, add_row};
+	struct reading reading = {.score = score, .words = words};
 
 	*score = (struct score){0};
-	if (!file)
-		return error_set(error, "%s: %s; name the table with --published", path, strerror(errno));
-	for (unsigned number = 1; result == 0 && getline(&line, &room, file) >= 0; number++) {
-		result = take_line(score, line, &header, words, error);
-		if (result < 0)
-			error_prefix(error, "%s:%u", path, number);
-	}
-	if (result == 0 && !score->count)
-		result = error_set(error, "%s: no rows; the table of published numbers belongs here", path);
-	free(line);
-	fclose(file);
-	if (result < 0)
-		score_free(score);
-	return result;
+	if (published_read(path, &format, &reading, error) == 0)
+		return 0;
+	score_free(score);
+	return -1;
 }
 
 void score_free(struct score *score)

@@ -1,6 +1,7 @@
 /* `liquidnet sim ndp`: its options, and the scorecard, a figure, or scenarios of one's own as a table, CSV or JSON. */
 #include "nodes/ndp/sim/command.h"
 #include "lib/base/units.h"
+#include "lib/sim/published.h"
 #include "nodes/ndp/sim/figures.h"
 #include "nodes/ndp/sim/score.h"
 
@@ -10,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum format { TABLE, CSV, JSON, FORMATS };
 static const char *const format_names[FORMATS] = {"table", "csv", "json"};
@@ -318,32 +318,13 @@ static int print_score(const struct request *request)
 	return rows ? put_json(rows) : 0;
 }
 
-/* BUILD/bin of a source tree, or PREFIX/bin of an installation. */
-static void find_published(char path[PATH_MAX])
-{
-	static const char *const places[] = {"../../data", "../share/liquidnet/data"};
-	char program[PATH_MAX - 64];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-
-	program[length > 0 ? length : 0] = '\0';
-	char *slash = strrchr(program, '/');
-	if (slash)
-		*slash = '\0';
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, PATH_MAX, "%s/%s/ndp/ndp-published.csv", program, places[i]);
-		if (access(path, R_OK) == 0)
-			return;
-	}
-	snprintf(path, PATH_MAX, "data/ndp/ndp-published.csv");
-}
-
 int sim_ndp(int argc, char **argv)
 {
 	char published[PATH_MAX];
 	struct request request = {.seed = 1, .runs = 5, .workers = jobs_workers(), .published = published};
 	char *error = NULL;
 
-	find_published(published);
+	published_find("ndp/ndp-published.csv", published);
 	int done = read_options(argc, argv, &request);
 	if (done >= 0)
 		return done;

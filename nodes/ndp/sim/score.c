@@ -2,8 +2,8 @@
 #include "nodes/ndp/sim/score.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/published.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,21 +27,6 @@ const char *score_judgement_name(enum score_judgement judgement)
 }
 
 /* ---- reading */
-
-static int split(char *line, char *cells[COLUMNS], char **error)
-{
-	int n = 0;
-
-	line[strcspn(line, "\r\n")] = '\0';
-	for (char *cell; (cell = strsep(&line, ","));) {
-		if (n == COLUMNS)
-			return error_set(error, "more than %d cells; a comma cannot be part of one", COLUMNS);
-		cells[n++] = cell;
-	}
-	if (n < COLUMNS)
-		return error_set(error, "%d cells instead of %d", n, COLUMNS);
-	return 0;
-}
 
 static int take_as(struct score_row *row, const char *cell, char **error)
 {
@@ -97,23 +82,11 @@ static int take_row(struct score_row *row, char *cells[COLUMNS], char **error)
 	return 0;
 }
 
-static int take_line(struct score *score, char *line, bool *header, char **error)
+static int add_row(void *context, char **cells, char **error)
 {
-	char *cells[COLUMNS];
-
-	if (*line == '#' || *line == '\n')
-		return 0;
-	if (split(line, cells, error) < 0)
-		return -1;
-	if (!*header) {
-		*header = true;
-		for (int i = 0; i < COLUMNS; i++)
-			if (strcmp(cells[i], column_names[i]) != 0)
-				return error_set(
-					error, "column `%s` where `%s` belongs", cells[i], column_names[i]);
-		return 0;
-	}
+	struct score *score = context;
 	struct score_row *rows = realloc(score->rows, (score->count + 1) * sizeof *rows);
+
 	if (!rows)
 		abort();
 	score->rows = rows;
@@ -126,27 +99,13 @@ static int take_line(struct score *score, char *line, bool *header, char **error
 
 int score_load(struct score *score, const char *path, char **error)
 {
-	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t room = 0;
-	bool header = false;
-	int result = 0;
+	static const struct published_format format = {column_names, COLUMNS, add_row};
 
 	*score = (struct score){0};
-	if (!file)
-		return error_set(error, "%s: %s; name the table with --published", path, strerror(errno));
-	for (unsigned number = 1; result == 0 && getline(&line, &room, file) >= 0; number++) {
-		result = take_line(score, line, &header, error);
-		if (result < 0)
-			error_prefix(error, "%s:%u", path, number);
-	}
-	if (result == 0 && !score->count)
-		result = error_set(error, "%s: no rows; the table of published numbers belongs here", path);
-	free(line);
-	fclose(file);
-	if (result < 0)
-		score_free(score);
-	return result;
+	if (published_read(path, &format, score, error) == 0)
+		return 0;
+	score_free(score);
+	return -1;
 }
 
 void score_free(struct score *score)

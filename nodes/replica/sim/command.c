@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/published.h"
 #include "nodes/replica/sim/figures.h"
 #include "nodes/replica/sim/score.h"
 #include <getopt.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum format { TABLE, CSV, JSON, FORMATS };
 static const char *const format_names[FORMATS] = {"table", "csv", "json"};
@@ -297,32 +297,13 @@ static int print_score(struct request *request, struct runs *runs)
 	return 0;
 }
 
-/* BUILD/bin of a source tree, or PREFIX/bin of an installation. */
-static void find_published(char path[PATH_MAX])
-{
-	static const char *const places[] = {"../../data", "../share/liquidnet/data"};
-	char program[PATH_MAX - 64];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-
-	program[length > 0 ? length : 0] = '\0';
-	char *slash = strrchr(program, '/');
-	if (slash)
-		*slash = '\0';
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, PATH_MAX, "%s/%s/replica/c3-published.csv", program, places[i]);
-		if (access(path, R_OK) == 0)
-			return;
-	}
-	snprintf(path, PATH_MAX, "data/replica/c3-published.csv");
-}
-
 int sim_c3(int argc, char **argv)
 {
 	char published[PATH_MAX];
 	struct request request = {.seed = 1, .runs = 5, .words = "", .published = published};
 	int status = 0;
 
-	find_published(published);
+	published_find("replica/c3-published.csv", published);
 	int done = read_options(argc, argv, &request);
 	if (done >= 0)
 		return done;
