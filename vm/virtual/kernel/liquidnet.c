@@ -7,6 +7,7 @@
 #include <linux/init.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <liquidnet.h>
@@ -15,7 +16,8 @@
 /* A program that only asks for the time and whether something has come, over and over, spins: iperf3 does, from its first message to the
  * answer. As computing takes no time, a millisecond of that would be thousands of calls. After SPIN_CALLS of them it rests before each, for a
  * part of the time that it has spun already: what it waits for is seen at most that much later. It sleeps in that time, so that nobody else
- * waits for it. Another call, or one that took longer than asking does, ends the row. */
+ * waits for it. A call that fails is such a question too: something has not come. Another call, or one that took longer than asking does,
+ * ends the row. */
 #define SPIN_CALLS 32
 #define SPIN_PART 64
 #define SPIN_MOST_NS 20000
@@ -25,17 +27,17 @@
 #define SPINNERS 64
 static struct spinner {
 	pid_t pid;
-	unsigned int calls;
-	unsigned long long since, last;
+	unsigned int calls, calls_before; /* in the row; and before a call that may fail */
+	unsigned long long since, since_before, last;
 } spinners[SPINNERS];
 
-/* To read the clock takes time, as user-mode Linux has it: loops that wait for the clock must end. A program's reading takes as long as on
- * hardware. The kernel's takes none: TCP reads it for every segment, which would be most of the time that there is at 40 Gbit/s. But where
- * the kernel waits for the clock, it does, too. */
-#define PROGRAM_READ_NS 32
+/* To read the clock takes time: loops that wait for the clock must end. A program's reading takes as long as on hardware, and is no reason for
+ * another program to wait: what woke up meanwhile runs first. The kernel's takes none: TCP reads it for every segment, which would be most of
+ * the time that there is at 40 Gbit/s. But where the kernel waits for the clock, it does, too. A call that fails takes as long as a reading. */
+#define CALL_NS 32
 #define KERNEL_READS 4096
+#define KERNEL_READ_NS 256 /* user-mode Linux's own */
 static unsigned int reads;
-static bool program_reads;
 
 static unsigned long long kernel_spent, program_spent, now_ns;
 
@@ -48,19 +50,16 @@ void liquidnet_now(unsigned long long ns)
 		WRITE_ONCE(liquidnet_progress->now_ns, ns);
 }
 
-void liquidnet_clock_read(unsigned long long usual_ns)
+void liquidnet_clock_read(void)
 {
-	if (program_reads)
-		liquidnet_pass_time(PROGRAM_READ_NS);
-	else if (time_travel_mode != TT_MODE_INFCPU || ++reads > KERNEL_READS)
-		liquidnet_pass_time(usual_ns);
+	if (time_travel_mode != TT_MODE_INFCPU || ++reads > KERNEL_READS)
+		liquidnet_pass_time(KERNEL_READ_NS);
 }
 
 /* A program, process host_pid of the host, is let run. */
 void liquidnet_enter_user(int host_pid)
 {
 	struct liquidnet_progress *progress = liquidnet_progress;
-	program_reads = false;
 	if (liquidnet_cpu)
 		program_spent = liquidnet_cpu_ns(host_pid);
 	if (!progress)
@@ -101,14 +100,48 @@ static void rest(unsigned long long ns)
 	schedule_hrtimeout(&time, HRTIMER_MODE_REL);
 }
 
+static void rest_of_row(struct spinner *s)
+{
+	if (s->calls > SPIN_CALLS)
+		rest(min((now_ns - s->since) / SPIN_PART, SPIN_MOST_NS));
+	s->last = now_ns;
+}
+
 static void count_spins(int system_call)
 {
 	struct spinner *s = &spinners[current->pid % SPINNERS];
-	if (s->pid != current->pid || !only_asks(system_call) || now_ns - s->last > SPIN_PAUSE_NS)
-		*s = (struct spinner){.pid = current->pid, .calls = only_asks(system_call), .since = now_ns};
-	else if (++s->calls > SPIN_CALLS)
-		rest(min((now_ns - s->since) / SPIN_PART, SPIN_MOST_NS));
-	s->last = now_ns;
+	if (s->pid != current->pid || now_ns - s->last > SPIN_PAUSE_NS)
+		*s = (struct spinner){.pid = current->pid, .since = now_ns};
+	if (only_asks(system_call)) {
+		s->calls++;
+	} else {
+		s->calls_before = s->calls;
+		s->since_before = s->since;
+		s->calls = 0;
+		s->since = now_ns;
+	}
+	rest_of_row(s);
+}
+
+/* What woke up meanwhile runs first. */
+static void call_takes_time(void)
+{
+	liquidnet_pass_time(CALL_NS);
+	if (!single_task_running())
+		yield();
+}
+
+/* A call of the program's failed. User-mode Linux lets that take 1 us, a seventh of a frame's time at 10 Gbit/s, and each program that empties
+ * a socket asks once too often. */
+void liquidnet_call_failed(void)
+{
+	struct spinner *s = &spinners[current->pid % SPINNERS];
+	if (s->pid == current->pid && !s->calls && s->last + SPIN_PAUSE_NS >= now_ns) {
+		s->calls = s->calls_before + 1;
+		s->since = s->since_before;
+		rest_of_row(s);
+	}
+	call_takes_time();
 }
 
 /* It came back, with a system call or with -1: what it and the kernel have spent since the last time passes now. */
@@ -125,9 +158,11 @@ void liquidnet_leave_user(int host_pid, int system_call)
 			spent += kernel - kernel_spent;
 		kernel_spent = kernel;
 		liquidnet_pass_time(spent * liquidnet_cpu / 100);
-	} else if (time_travel_mode == TT_MODE_INFCPU && system_call >= 0)
+	} else if (time_travel_mode == TT_MODE_INFCPU && system_call >= 0) {
 		count_spins(system_call);
-	program_reads = reads_clock(system_call);
+		if (reads_clock(system_call))
+			call_takes_time();
+	}
 }
 
 /* A program read the time-stamp counter, which it is not let (PR_SET_TSC): it is virtual time in nanoseconds. False: it did something else. */
@@ -145,7 +180,7 @@ int liquidnet_rdtsc(void *of)
 		size = 3; /* rdtscp: the processor's number too */
 	if (!size)
 		return 0;
-	liquidnet_pass_time(PROGRAM_READ_NS);
+	liquidnet_pass_time(CALL_NS);
 	now = ktime_get_raw_ns();
 	UPT_AX(regs) = (unsigned int)now;
 	UPT_DX(regs) = now >> 32;

@@ -36,7 +36,8 @@ void liquidnet_enter_user(int host_pid);
 void liquidnet_leave_user(int host_pid, int system_call);
 int liquidnet_rdtsc(void *regs);
 void liquidnet_now(unsigned long long ns);
-void liquidnet_clock_read(unsigned long long usual_ns);
+void liquidnet_clock_read(void);
+void liquidnet_call_failed(void);
 
 /* kernel/time.c */
 void liquidnet_pass_time(unsigned long long ns);
