@@ -62,15 +62,9 @@ cluster_up() {
 	until_is $'idle\nidle' node_states
 }
 
-# Jobs that a dead node had begin anew when their credentials have expired, cred_expire above.
-await_jobs() {
-	local tries=0
-	until [ -z "$(squeue --noheader)" ]; do
-		tries=$((tries + 1))
-		[ $tries -lt $((600 * slow)) ] || { echo "jobs do not end: $(squeue --noheader --array)" >&2; return 1; }
-		sleep 0.5
-	done
-}
+# Jobs that a dead node had begin anew when their credentials have expired, cred_expire above. A node is missed 10 to 30 s after its death.
+await_jobs() { patience=600 until_true no_jobs || { squeue --noheader --array >&2; return 1; }; }
+no_jobs() { [ -z "$(squeue --noheader)" ]; }
 
 node_states() { scontrol --oneliner show nodes | sed -n 's/.* State=\([A-Z]*\).*/\L\1/p'; }
 

@@ -39,12 +39,12 @@ fails() {
 	fi
 }
 
-# until_true COMMAND...: for what announces itself by no event: asks again, 20 s at most.
+# until_true COMMAND...: for what announces itself by no event: asks again, 20 s at most, or as many as $patience says.
 until_true() {
 	local tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ $tries -lt $((400 * slow)) ] || { echo "never true: $*" >&2; return 1; }
+		[ $tries -lt $((${patience:-20} * 20 * slow)) ] || { echo "never true: $*" >&2; return 1; }
 		sleep 0.05
 	done
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # Sweeps: the slices of an experiment are its plan, whoever runs them and however often they are interrupted; collected they are the run
-# that one machine would have made. In virtual time, where the length of a folder's name changes a result in the fifth digit, and
-# nothing else does.
+# that one machine would have made: in virtual time, to the last digit.
 # shellcheck disable=SC2154,SC2034 # run's variables; $limit is the sandbox's
 
 bats_require_minimum_version 1.5.0
@@ -50,8 +49,7 @@ whole_run() {
 collected_is_the_whole_run() {
 	liquidnet collect "$work/sweep" >"$work/collect.log" 2>&1
 	measures "$work/sweep/collected" >"$work/collected.tsv"
-	diff <(cut -f1-4 "$work/collected.tsv") <(cut -f1-4 "$work/whole.tsv")
-	paste "$work/collected.tsv" "$work/whole.tsv" | awk '{ d = $5 / $10 - 1; if (d * d > 1e-6) { print; bad = 1 } } END { exit bad }'
+	diff "$work/collected.tsv" "$work/whole.tsv"
 	[ "$(jq .trials "$work/sweep/collected/provenance.json")" = 16 ]
 	liquidnet report "$work/sweep/collected" >/dev/null
 }
@@ -116,7 +114,7 @@ on_the_cluster() {
 	victim=$(squeue --noheader --array --states=RUNNING --format='%K %N' | sed -n 's/^0 //p')
 	[ -n "$victim" ] || victim=nodea # slice 0 was quick: a later one's node dies
 	node_down "$victim"
-	until_true node_is_missed "$victim"
+	patience=60 until_true node_is_missed "$victim"
 	node_up "$victim" "$([ "$victim" = nodea ] && echo 2 || echo 3)"
 	await_jobs
 	liquidnet sweep --status "$work/sweep"
