@@ -31,6 +31,7 @@
 /* First among the filters of the hook: others see each packet once, when we send it. */
 #define FILTER_PRIORITY 1
 #define FILTER_HANDLE 1
+#define TCX_EGRESS 47 /* BPF_TCX_EGRESS: Debian 12 has older headers */
 /* Frames that a TAP keeps until we read them: 12 ms of small frames at 10 Gbit/s, 1.2 s of large ones at 100
  * Mbit/s. It only fills when this process does not run. */
 #define TAP_FRAMES 10000
@@ -242,7 +243,25 @@ static int ensure_clsact(struct attachment *a, char **error)
 	return 0;
 }
 
-static int attach_program(struct attachment *a, char **error)
+/* Attached through a descriptor the program goes with the process that holds it, however that ends. */
+static int attach_while_alive(struct attachment *a, int program, char **error)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, left, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	a->link_fd = bpf_link_create(program, a->ifindex, (enum bpf_attach_type)TCX_EGRESS, NULL);
+	if (a->link_fd < 0)
+		return error_set(error,
+			"BPF program on egress (TCX): %s; `orphaned: pass` needs Linux 6.6, `orphaned: drop` does not",
+			strerror(errno));
+	if (a->own_program) /* of a daemon that was killed and left it there */
+		bpf_tc_detach(&hook, &left);
+	a->hooked = true;
+	a->own_program = false;
+	return 0;
+}
+
+static int attach_program(struct attachment *a, bool orphaned_pass, char **error)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex, .attach_point = BPF_TC_EGRESS);
 	/* Only a program of our own, left by a SIGKILL, is replaced. */
@@ -254,8 +273,11 @@ static int attach_program(struct attachment *a, char **error)
 	options.prog_fd = load_program(a->tap_ifindex);
 	if (options.prog_fd < 0)
 		return error_set(error, "BPF program: %s", strerror(errno));
-	int result = bpf_tc_attach(&hook, &options);
+	int result = orphaned_pass ? attach_while_alive(a, options.prog_fd, error)
+				   : bpf_tc_attach(&hook, &options);
 	close(options.prog_fd);
+	if (orphaned_pass)
+		return result;
 	if (result < 0)
 		return error_set(error,
 			"BPF program on egress: %s; the kernel needs CONFIG_NET_CLS_BPF, and no other filter may have priority %d",
@@ -269,6 +291,9 @@ static void detach_program(struct attachment *a)
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = a->ifindex, .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 
+	if (a->link_fd >= 0)
+		close(a->link_fd);
+	a->link_fd = -1;
 	if (a->own_program)
 		bpf_tc_detach(&hook, &options);
 	/* With the hook would go what others have put there since. */
@@ -283,7 +308,7 @@ static void detach_program(struct attachment *a)
 struct job {
 	struct attachment *attachment;
 	const char *interface;
-	bool keep_offloads;
+	bool keep_offloads, orphaned_pass;
 	char **error;
 	enum attach_result result;
 };
@@ -327,7 +352,7 @@ static int open_inside(void *context)
 static int hook_inside(void *context)
 {
 	struct job *job = context;
-	return attach_program(job->attachment, job->error);
+	return attach_program(job->attachment, job->orphaned_pass, job->error);
 }
 
 static int close_inside(void *context)
@@ -386,7 +411,7 @@ static int open_netns(const char *netns)
 enum attach_result attachment_open(struct attachment *attachment, const char *netns, const char *interface,
 	bool keep_offloads, char **error)
 {
-	struct job job = {attachment, interface, keep_offloads, error, ATTACH_FAILED};
+	struct job job = {attachment, interface, keep_offloads, false, error, ATTACH_FAILED};
 
 	*attachment = ATTACHMENT_NONE;
 	libbpf_set_print(NULL); /* errors are values here, not text on standard error */
@@ -404,9 +429,9 @@ enum attach_result attachment_open(struct attachment *attachment, const char *ne
 	return job.result;
 }
 
-int attachment_hook(struct attachment *attachment, char **error)
+int attachment_hook(struct attachment *attachment, bool orphaned_pass, char **error)
 {
-	struct job job = {attachment, NULL, false, error, ATTACH_FAILED};
+	struct job job = {attachment, NULL, false, orphaned_pass, error, ATTACH_FAILED};
 
 	if (netns_call(attachment->netns_fd, hook_inside, &job) == 0)
 		return 0;
@@ -415,7 +440,7 @@ int attachment_hook(struct attachment *attachment, char **error)
 
 void attachment_close(struct attachment *attachment)
 {
-	struct job job = {attachment, NULL, false, NULL, ATTACH_FAILED};
+	struct job job = {attachment, NULL, false, false, NULL, ATTACH_FAILED};
 
 	if (attachment->netns_fd < 0)
 		return;
@@ -430,7 +455,7 @@ void attachment_close(struct attachment *attachment)
 
 uint64_t attachment_dropped(struct attachment *attachment)
 {
-	struct job job = {attachment, NULL, false, NULL, ATTACH_FAILED};
+	struct job job = {attachment, NULL, false, false, NULL, ATTACH_FAILED};
 	int dropped = netns_call(attachment->netns_fd, dropped_inside, &job);
 
 	return dropped < 0 ? 0 : (uint64_t)dropped;

@@ -21,6 +21,7 @@ struct attachment {
 	int tap_fd;    /* read: ATTACHMENT_HEAD bytes, then a frame that leaves the interface, its checksums
 			  complete; non-blocking */
 	int packet_fd; /* send: frames that go out of it */
+	int link_fd;   /* holds the program there; -1: it stays by itself */
 	uint8_t tap_address[6]; /* a frame to it that is written to tap_fd has come to the node */
 	bool hooked;            /* the program is in place */
 	bool marked;            /* the alias, and with it the settings below, is ours */
@@ -29,7 +30,7 @@ struct attachment {
 	uint32_t tso, gso, gro, gso_max_segs; /* before us */
 	char alias[256];                      /* before us */
 };
-#define ATTACHMENT_NONE ((struct attachment){.netns_fd = -1, .tap_fd = -1, .packet_fd = -1})
+#define ATTACHMENT_NONE ((struct attachment){.netns_fd = -1, .tap_fd = -1, .packet_fd = -1, .link_fd = -1})
 
 enum attach_result { ATTACH_OK = 0, ATTACH_FAILED = -1, ATTACH_BAD_CONFIG = -2 };
 
@@ -39,8 +40,9 @@ enum attach_result { ATTACH_OK = 0, ATTACH_FAILED = -1, ATTACH_BAD_CONFIG = -2 }
  * failure nothing is left behind; ATTACH_BAD_CONFIG when the namespace or the interface is not there. */
 enum attach_result attachment_open(struct attachment *attachment, const char *netns, const char *interface,
 	bool keep_offloads, char **error);
-/* From now on the interface's packets come to tap_fd. */
-int attachment_hook(struct attachment *attachment, char **error);
+/* From now on the interface's packets come to tap_fd. When this process is killed they are dropped; with `orphaned_pass` they then leave the
+ * interface unshaped, which needs TCX (Linux 6.6). */
+int attachment_hook(struct attachment *attachment, bool orphaned_pass, char **error);
 /* When the frame that was read left its host: CLOCK_MONOTONIC, by the kernel, to 2 ns, however late it is
  * read. `read` is what came from tap_fd, ATTACHMENT_HEAD and 14 bytes at least; the frame is whole only after
  * this.

@@ -416,7 +416,7 @@ static int hook_all(struct engine *engine, char **error)
 		struct direction *d = &engine->directions[i];
 		if (add_to_epoll(engine, d->attachment.tap_fd, i) < 0)
 			return error_set(error, "epoll: %s", strerror(errno));
-		if (attachment_hook(&d->attachment, error) < 0)
+		if (attachment_hook(&d->attachment, engine->settings->orphaned_pass, error) < 0)
 			return error_prefix(error, "link %s, interface %s", d->link->name, d->interface);
 	}
 	return 0;

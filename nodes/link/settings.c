@@ -121,20 +121,23 @@ static int check_distinct(const struct settings *settings, char **error)
 static int read_settings(struct settings *settings, char **error)
 {
 	static const char *const keys[] = {
-		"links", "spin", "spin_share", "memory", "clock", "keep_offloads", NULL};
+		"links", "spin", "spin_share", "memory", "clock", "keep_offloads", "orphaned", NULL};
 	static const char *const clocks[] = {"runs", "waits", NULL};
-	int clock = 0;
+	static const char *const fates[] = {"drop", "pass", NULL};
+	int clock = 0, fate = 0;
 	const struct conf_node *root = conf_root(settings->conf), *links = conf_child(root, "links");
 
 	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0 ||
 		conf_duration(root, "spin", 0, 10 * NS_PER_MS, SPIN_NS, &settings->spin_ns, error) < 0 ||
 		conf_fraction(root, "spin_share", SPIN_SHARE, &settings->spin_share, error) < 0 ||
 		conf_word(root, "clock", clocks, 0, &clock, error) < 0 ||
+		conf_word(root, "orphaned", fates, 0, &fate, error) < 0 ||
 		conf_bool(root, "keep_offloads", false, &settings->keep_offloads, error) < 0 ||
 		conf_size(root, "memory", 1 << 20, 1ULL << 40, MEMORY_BYTES, &settings->memory_bytes, error) <
 			0)
 		return -1;
 	settings->clock_waits = clock == 1;
+	settings->orphaned_pass = fate == 1;
 	if (!links || (links->type == CONF_SEQUENCE && links->children == 0))
 		return conf_error(
 			links ? links : root, error, "no links; add `links: [{name: ..., ends: [...]}]`");

@@ -28,6 +28,7 @@ struct settings {
 	uint64_t memory_bytes; /* limit of all packets held */
 	bool clock_waits;      /* computing takes no time: the clock is read once a wake-up */
 	bool keep_offloads;    /* leave TSO, GSO and GRO of the interfaces as they are */
+	bool orphaned_pass;    /* when the daemon is killed packets pass unshaped, in place of not at all */
 };
 
 /* NULL with *error (`FILE:LINE: ...`) when anything is unknown, missing or impossible. */

@@ -95,6 +95,30 @@ keep_offloads: true"
 	in_sandbox survives_sigkill
 }
 
+passes_after_sigkill() {
+	appearance a a-b >a.before
+	# A daemon that drops was killed before: what it left does not stand in the way.
+	start_link "$(yaml link2 a b 'delay: 20ms')"
+	kill -KILL "$daemon"
+	wait "$daemon" || true
+	start_link "$(yaml link2 a b 'delay: 20ms')
+orphaned: pass"
+	[ "$(round_trip a 10.0.1.2)" -ge 40000 ]
+	kill -KILL "$daemon"
+	wait "$daemon" || true
+	[ "$(round_trip a 10.0.1.2)" -lt 40000 ]
+	start_link "$(yaml link2 a b 'delay: 20ms')
+orphaned: pass"
+	[ "$(round_trip a 10.0.1.2)" -ge 40000 ]
+	stop_link
+	[ "$(round_trip a 10.0.1.2)" -lt 40000 ]
+	appearance a a-b | cmp - a.before
+}
+
+@test "SIGKILL of a daemon whose packets shall pass: they pass unshaped, and the next start shapes and restores" {
+	in_sandbox passes_after_sigkill
+}
+
 # refused CONFIGURATION BEGINNING: one line on standard error, status 2
 refused() {
 	local code=0

@@ -37,7 +37,7 @@ static int setup(void **state)
 		system("sysctl -qw net.ipv6.conf.default.disable_ipv6=1; ip link add dev a type veth peer name b && ip link set dev a up && ip link set dev b up"),
 		0);
 	if (attachment_open(&attached, NULL, "a", false, &error) != ATTACH_OK ||
-		attachment_hook(&attached, &error) < 0)
+		attachment_hook(&attached, false, &error) < 0)
 		fail_msg("%s", error);
 	from_a = packet_socket("a");
 	at_b = packet_socket("b");
