@@ -78,7 +78,7 @@ node_up() {
 
 # The wire is pushed into the node's network once that is there; then the node may go on.
 node_wire() {
-	until_true test -e "$work/slurm/$1.unshare"
+	until_true test -s "$work/slurm/$1.unshare"
 	until_true node_has_network "$(<"$work/slurm/$1.unshare")"
 	ip link add "$1" netns "$(node_process "$(<"$work/slurm/$1.unshare")")" type veth peer name "wire-$1"
 	ip link set "wire-$1" master fabric up

@@ -77,7 +77,7 @@ fills_up() {
 		if [ $ignored = yes ]; then
 			(trap '' HUP; exec liquidnet run $quick --only plain --trials 4 --results "$work/results") >"$work/log" 2>&1 3>&- &
 		else
-			liquidnet run $quick --only plain --trials 200 --results "$work/results" >"$work/log" 2>&1 3>&- &
+			env --default-signal=HUP liquidnet run $quick --only plain --trials 200 --results "$work/results" >"$work/log" 2>&1 3>&- &
 		fi
 		pid=$!
 		while [ ! -s "$latest/trials.jsonl" ] && kill -0 $pid; do read -rt 0.1 <> <(:) || :; done

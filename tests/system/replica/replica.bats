@@ -56,23 +56,33 @@ slow_store() {
 }
 @test "replica: C3 avoids a store that is slow" { in_sandbox slow_store; }
 
-fewer() { [ "$(count 1 reads)" -gt $(($1 + 50)) ]; }
+# The store that answers most reads (C3 may leave one nearly alone), once it has answered 50.
+busiest() {
+	local n
+	victim=
+	for n in 1 2 3; do if [ "$(count $n reads)" -gt "$([ -n "$victim" ] && count "$victim" reads || echo 50)" ]; then victim=$n; fi; done
+	[ -n "$victim" ]
+}
+others() { local n sum=0; for n in 1 2 3; do [ $n = "$victim" ] || sum=$((sum + $(count $n reads))); done; echo $sum; }
+went_on() { [ "$(others)" -gt $(($1 + 50)) ]; }
 
 store_dies() {
+	local pid
 	for n in 1 2 3; do start_store $n; done
-	load 'select: c3' 'clients: 2' 'generators: 10' 'duration: 4s' 'timeout: 3s' &
+	load 'select: c3' 'clients: 2' 'generators: 10' 'duration: 6s' 'timeout: 3s' &
 	loader=$!
-	until_true sh -c "[ \"\$(printf 'show\n' | timeout 5 socat - UNIX-CONNECT:$work/s3.sock | jq .reads)\" -gt 50 ]"
-	kill -KILL "$s3_pid"
-	rm -f "$work/s3.sock"
-	before=$(count 1 reads)
-	until_true fewer "$before" # it goes on without it
-	start_store 3
+	until_true busiest
+	pid=s${victim}_pid
+	kill -KILL "${!pid}"
+	rm -f "$work/s$victim.sock"
+	before=$(others)
+	until_true went_on "$before" # it goes on without it
+	start_store "$victim"
 	wait $loader
 	[ "$(value failed)" = 0 ]
-	[ "$(value lost_connections)" -ge 2 ]
+	[ "$(value lost_connections)" -ge 1 ]
 	[ "$(value wrong)" = 0 ]
-	[ "$(count 3 reads)" -gt 0 ] # it was asked again
+	[ "$(count "$victim" reads)" -gt 0 ] # it was asked again
 }
 @test "replica: a store that is killed and comes back: no read is lost" { in_sandbox store_dies; }
 
