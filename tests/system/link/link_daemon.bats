@@ -97,6 +97,14 @@ keep_offloads: true"
 
 passes_after_sigkill() {
 	appearance a a-b >a.before
+	if ! printf '6.6\n%s\n' "$(uname -r)" | sort -CV; then # no TCX: refused, with the remedy, and nothing is left
+		yaml link2 a b 'delay: 20ms' >old.yaml
+		echo 'orphaned: pass' >>old.yaml
+		fails "$link_program" --config old.yaml 2>old.log
+		grep -q '`orphaned: pass` needs Linux 6.6' old.log
+		appearance a a-b | cmp - a.before
+		return
+	fi
 	# A daemon that drops was killed before: what it left does not stand in the way.
 	start_link "$(yaml link2 a b 'delay: 20ms')"
 	kill -KILL "$daemon"
