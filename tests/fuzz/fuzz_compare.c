@@ -79,15 +79,15 @@ static void put(const char *folder, const char *name, const uint8_t **data, size
 }
 
 /* What is shown has nothing in it that a terminal would obey. */
-static void check_forms(const struct compared *compared)
+static void check_forms(const struct compared *compared, bool page)
 {
-	static int (*const forms[])(const struct compared *, FILE *) = {compare_csv, compare_html};
 	char *text = NULL;
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 	expect(compare_print(compared, out, false) == 0);
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-		expect(forms[i](compared, out) == 0);
+	expect(compare_csv(compared, out) == 0);
+	if (page)
+		expect(compare_html(compared, out) == 0);
 	fclose(out);
 	for (size_t i = 0; i < length; i++)
 		expect((unsigned char)text[i] >= 0x20 || text[i] == '\n' || text[i] == '\t');
@@ -98,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cells *cells[SIDES];
 	char *error = NULL;
+	bool page = size % 64 == 0; /* it takes a hundred times as long as all the rest */
 	set_up();
 	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
 		for (int side = 0; side < SIDES; side++)
@@ -109,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (compare_runs(&compared, cells[A], folders[A], cells[B], folders[B], &error) == 0) {
 			expect(compared.count + compared.only_a <= 4 &&
 				compared.count + compared.only_b <= 4);
-			check_forms(&compared);
+			check_forms(&compared, page);
 		}
 		compared_free(&compared);
 	}
