@@ -35,7 +35,7 @@ struct peer {
 	char line[LINE_MAX_BYTES];
 	size_t used;
 	char *unsent; /* bytes unsent_start to unsent_end wait for the peer to take them */
-	size_t unsent_start, unsent_end;
+	size_t unsent_start, unsent_end, unsent_room;
 };
 
 struct control_request {
@@ -126,6 +126,20 @@ static bool peer_flush(struct peer *peer)
 	return true;
 }
 
+/* Doubles, so that many answers in a row cost no more a byte than one. */
+static bool peer_make_room(struct peer *peer, size_t size)
+{
+	if (size <= peer->unsent_room)
+		return true;
+	size_t room = size > 2 * peer->unsent_room ? size : 2 * peer->unsent_room;
+	char *grown = realloc(peer->unsent, room);
+	if (!grown)
+		return false;
+	peer->unsent = grown;
+	peer->unsent_room = room;
+	return true;
+}
+
 /* Appends one line to what the peer is sent. The sending is left to the loop: a handler that answers at once
  * never frees its peer under its caller. */
 static void peer_queue(struct peer *peer, const char *text)
@@ -136,12 +150,12 @@ static void peer_queue(struct peer *peer, const char *text)
 		peer->unsent_end -= peer->unsent_start;
 		peer->unsent_start = 0;
 	}
-	char *grown = text ? realloc(peer->unsent, peer->unsent_end + length + 1) : NULL;
-	if (!grown) { /* no answer can be given: the connection ends, which the loop will see */
+	if (text && !peer_make_room(peer, peer->unsent_end + length + 1))
+		text = NULL;
+	if (!text) { /* no answer can be given: the connection ends, which the loop will see */
 		shutdown(peer->fd, SHUT_RDWR);
 		return;
 	}
-	peer->unsent = grown;
 	memcpy(peer->unsent + peer->unsent_end, text, length);
 	peer->unsent_end += length;
 	peer->unsent[peer->unsent_end++] = '\n';

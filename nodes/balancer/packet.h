@@ -27,6 +27,7 @@ enum lb_verdict {
 	LB_FRAGMENT,  /* a fragment: the ports of all but the first are unknown */
 	LB_PROTOCOL,  /* neither TCP, UDP nor ICMP: a tunnel in the tunnel, say */
 	LB_ICMP,      /* ICMP that is no error about a connection of the VIP */
+	LB_SOURCE,    /* the client's address is one that no client has */
 	LB_VERDICTS
 };
 
@@ -111,6 +112,18 @@ LB_INLINE enum lb_verdict lb_transport_flow(
 	return LB_GOOD;
 }
 
+/* No client has the VIP itself, an address of "this network" or of loopback, or one above 224.0.0.0: multicast, reserved,
+ * broadcast (RFC 1122, section 3.2.1.3). An answer to it would come back here, or go to many. Network order. */
+LB_INLINE int lb_no_client(__u32 address, __u32 vip)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	__u32 first = address & 0xff;
+#else
+	__u32 first = address >> 24;
+#endif
+	return address == vip || first == 0 || first == 127 || first >= 224;
+}
+
 /* Reads the packet whose IP header is at `ip`. What lies before `end` may be read; `length` bytes belong to
  * the packet (more than that when the rest lies elsewhere; padding counts). *flow is whole after LB_GOOD
  * only. */
@@ -129,6 +142,8 @@ LB_INLINE enum lb_verdict lb_read(
 	enum lb_verdict verdict = lb_transport_flow(ip, end, vip, (__u16)(total - sizeof *ip), flow);
 	if (verdict != LB_GOOD)
 		return verdict;
+	if (lb_no_client(flow->client, vip))
+		return LB_SOURCE;
 	flow->hash = lb_hash(flow->client, vip, lb_ports(flow->source, flow->port));
 	flow->size = total;
 	flow->protocol = ip->protocol;

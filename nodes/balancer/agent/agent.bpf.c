@@ -143,11 +143,20 @@ static __always_inline bool is_here(
 
 enum { HERE = 0, DROP = 0xffffffff }; /* instead of an address */
 
+/* The chain ends here and nobody has the connection: back to its head, which answers for the VIP and learns that nothing
+ * keeps this server in the chain. At the head itself, or when the sender knew another chain, the answer is ours. */
+static __always_inline __u32 back(const struct agent_ring *ring, __u32 head, int newer, bool *returned)
+{
+	*returned = newer == 0 && head && head != ring->dip;
+	return *returned ? head : HERE;
+}
+
 /* Where a packet goes whose connection is not here. The stamp says by which generation of the map it was
  * sent: by ours, it follows the chain; by an older one, it begins the chain of ours; by a newer one, we
  * cannot know. So within a generation a packet only goes down the chain, and between generations only to
  * newer ones: it cannot circle, in whatever order muxes and agents learn of a change. */
-static __always_inline __u32 elsewhere(const struct agent_ring *ring, const struct lb_flow *flow, __u16 stamp)
+static __always_inline __u32 elsewhere(
+	const struct agent_ring *ring, const struct lb_flow *flow, __u16 stamp, bool *returned)
 {
 	__u32 token = lb_token(flow->hash, ring->tokens);
 	int newer = lb_stamp_newer(stamp, ring->generation);
@@ -158,17 +167,37 @@ static __always_inline __u32 elsewhere(const struct agent_ring *ring, const stru
 	__u32 head = ring->head[token], next = ring->next[token];
 	if (next == AGENT_ABSENT || (newer < 0 && head != ring->dip))
 		return head;
-	if (next == AGENT_END)
-		return count(AGENT_ORPHANED, HERE);
+	if (next == AGENT_END) {
+		count(AGENT_ORPHANED, 0);
+		return back(ring, head, newer, returned);
+	}
 	__u64 now = bpf_ktime_get_ns(), *used = &state.used[token];
-	if ((__s64)(now - *used) > (__s64)state.idle_ns)
-		return count(AGENT_EXPIRED, HERE);
-	*used = now;
+	struct agent_trail *trail = &state.trails[token];
+	agent_settle(trail, used, now);
+	if ((__s64)(now - *used) > (__s64)state.idle_ns) {
+		count(AGENT_EXPIRED, 0);
+		return back(ring, head, newer, returned);
+	}
+	trail->last = now;
+	__sync_fetch_and_add(&trail->handed, 1);
 	return next;
 }
 
+/* A packet that came back from a former owner: one that was passed on, of a token whose chain begins here. */
+static __always_inline bool comes_back(const struct agent_ring *ring, const struct lb_flow *flow)
+{
+	__u32 token = lb_token(flow->hash, ring->tokens);
+	if (token >= LB_TOKENS_MAX || ring->head[token] != ring->dip)
+		return false;
+	struct agent_trail *trail = &state.trails[token];
+	if (trail->handed == trail->returned)
+		return false;
+	__sync_fetch_and_add(&trail->returned, 1);
+	return true;
+}
+
 static __always_inline int hand_on(
-	struct __sk_buff *skb, const struct agent_ring *ring, struct iphdr *outer, __u32 to)
+	struct __sk_buff *skb, const struct agent_ring *ring, struct iphdr *outer, __u32 to, bool returned)
 {
 	const __u16 *word = (const __u16 *)outer;
 	__u32 sum = 0;
@@ -177,6 +206,8 @@ static __always_inline int hand_on(
 	outer->ttl--;
 	outer->id = bpf_htons((__u16)ring->generation);
 	outer->daddr = to;
+	if (returned)
+		outer->saddr = ring->dip;
 	outer->check = 0;
 #pragma unroll
 	for (int i = 0; i < 10; i++)
@@ -185,7 +216,8 @@ static __always_inline int hand_on(
 	if (bpf_skb_store_bytes(skb, IP_AT, outer, sizeof *outer, 0) < 0)
 		return count(AGENT_FAILED, TC_ACT_SHOT);
 	/* Not by way of this host's stack: that would need forwarding to be on. */
-	return count(AGENT_HANDED_ON, (int)bpf_redirect_neigh(skb->ifindex, NULL, 0, 0));
+	return count(returned ? AGENT_REFUSED : AGENT_HANDED_ON,
+		(int)bpf_redirect_neigh(skb->ifindex, NULL, 0, 0));
 }
 
 /* ---- in */
@@ -220,7 +252,7 @@ static __always_inline int deliver(
 	return count(AGENT_DELIVERED, TC_ACT_UNSPEC);
 }
 
-/* True for a packet in a tunnel from a mux (or another agent) to us. */
+/* True for a packet in a tunnel to us: from a mux or another agent (from the VIP), or come back (from a server's own address). */
 static __always_inline bool is_tunnelled(
 	struct __sk_buff *skb, const struct agent_ring *ring, struct iphdr *outer)
 {
@@ -229,8 +261,7 @@ static __always_inline bool is_tunnelled(
 	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
 		return false;
 	*outer = *ip;
-	return outer->version == 4 && outer->protocol == IPPROTO_IPIP && outer->daddr == ring->dip &&
-	       outer->saddr == ring->vip;
+	return outer->version == 4 && outer->protocol == IPPROTO_IPIP && outer->daddr == ring->dip;
 }
 
 static __always_inline enum lb_verdict read_inner(struct __sk_buff *skb, const struct agent_ring *ring,
@@ -265,15 +296,19 @@ int lqn_agent_in(struct __sk_buff *skb)
 	if (skb->protocol != bpf_htons(ETH_P_IP) || !ring->vip || !is_tunnelled(skb, ring, &outer))
 		return TC_ACT_UNSPEC;
 	enum lb_verdict verdict = read_inner(skb, ring, &outer, &flow, &ip, &tcp);
+	if (outer.saddr != ring->vip) /* another's tunnel is the stack's own business */
+		return verdict == LB_GOOD && comes_back(ring, &flow) ? deliver(skb, ring, &flow)
+								     : TC_ACT_UNSPEC;
 	if (verdict != LB_GOOD)
 		return count(verdict, TC_ACT_SHOT);
 	ip.daddr = state.translate ? ring->dip : ring->vip;
 	if (flow.about == IPPROTO_TCP && !is_here(skb, &flow, &ip, &tcp)) {
-		__u32 to = elsewhere(ring, &flow, bpf_ntohs(outer.id));
+		bool returned = false;
+		__u32 to = elsewhere(ring, &flow, bpf_ntohs(outer.id), &returned);
 		if (to == DROP)
 			return TC_ACT_SHOT;
 		if (to != HERE && to != ring->dip)
-			return hand_on(skb, ring, &outer, to);
+			return hand_on(skb, ring, &outer, to, returned);
 	}
 	return deliver(skb, ring, &flow);
 }

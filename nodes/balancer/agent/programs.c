@@ -179,8 +179,8 @@ int programs_use(struct programs *programs, const struct lb_map *map, char **err
 	/* Packets that still read the ring that is written next have ended after a grace period of RCU. */
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
 		return error_set(error, "membarrier: %s", strerror(errno));
-	agent_ring_fill(&state->rings[next], &state->rings[next ^ 1], state->used, map, programs->dip,
-		(uint64_t)clock_now_ns());
+	agent_ring_fill(&state->rings[next], &state->rings[next ^ 1], state->used, state->trails, map,
+		programs->dip, (uint64_t)clock_now_ns());
 	set_ports(programs, map);
 	__atomic_store_n(&state->active, next, __ATOMIC_RELEASE);
 	return 0;
@@ -269,7 +269,10 @@ void programs_chains(const struct programs *programs, uint32_t *live, uint32_t *
 	for (uint32_t t = 0; t < ring->tokens; t++) {
 		if (ring->next[t] == AGENT_END || ring->next[t] == AGENT_ABSENT)
 			continue;
-		if ((int64_t)(now - state->used[t]) > (int64_t)state->idle_ns)
+		struct agent_trail trail = state->trails[t];
+		__u64 used = state->used[t];
+		agent_settle(&trail, &used, now);
+		if ((int64_t)(now - used) > (int64_t)state->idle_ns)
 			++*expired;
 		else
 			++*live;

@@ -23,7 +23,7 @@ void programs_chains(const struct programs *programs, uint32_t *live, uint32_t *
 void programs_stop(struct programs *programs);
 
 /* The ring of a map as a server sees it. `used` of a token whose next owner differs from `before` becomes
- * `now_ns`. (Here for the tests.) */
+ * `now_ns`, and its trail begins anew. (Here for the tests.) */
 void agent_ring_fill(struct agent_ring *ring, const struct agent_ring *before, __u64 *used,
-	const struct lb_map *map, struct in_addr dip, uint64_t now_ns);
+	struct agent_trail *trails, const struct lb_map *map, struct in_addr dip, uint64_t now_ns);
 #endif

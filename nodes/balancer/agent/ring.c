@@ -7,7 +7,7 @@ static uint32_t address(const struct lb_map *map, unsigned server)
 }
 
 void agent_ring_fill(struct agent_ring *ring, const struct agent_ring *before, __u64 *used,
-	const struct lb_map *map, struct in_addr dip, uint64_t now_ns)
+	struct agent_trail *trails, const struct lb_map *map, struct in_addr dip, uint64_t now_ns)
 {
 	unsigned self = lb_map_find_dip(map, dip);
 	for (uint32_t t = 0; t < map->tokens; t++) {
@@ -16,7 +16,7 @@ void agent_ring_fill(struct agent_ring *ring, const struct agent_ring *before, _
 		ring->head[t] = address(map, map->chains[t][0]);
 		ring->next[t] = member ? address(map, next) : AGENT_ABSENT;
 		if (before->tokens != map->tokens || ring->next[t] != before->next[t])
-			used[t] = now_ns;
+			used[t] = now_ns, trails[t] = (struct agent_trail){0};
 	}
 	ring->vip = map->vip.s_addr;
 	ring->dip = dip.s_addr;

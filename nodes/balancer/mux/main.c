@@ -94,6 +94,7 @@ static json_t *counts_report(const struct mux_counters *counters)
 		[LB_FRAGMENT] = "fragments",
 		[LB_PROTOCOL] = "protocol",
 		[LB_ICMP] = "icmp",
+		[LB_SOURCE] = "source",
 		[MUX_FORWARDED] = "forwarded",
 		[MUX_NO_SERVER] = "no_server",
 		[MUX_TOO_BIG] = "too_big",

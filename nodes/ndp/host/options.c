@@ -31,7 +31,7 @@ static const char help[] =
 	"  --rate RATE         of the host's link (default 100Mbit/s): pulls leave at it\n"
 	"  --rto TIME          NDP's (default: three times full queues over six hops, at least 4 ms)\n"
 	"  --duration TIME     ends then, whatever is still on its way\n"
-	"  --seed N            of paths and flow numbers (default 1)\n"
+	"  --seed N            of paths and flow numbers, with the first own address (default 1)\n"
 	"send:\n"
 	"  --to A,B,...        the receiver's addresses, in the order of the paths; --size SIZE a flow; --count N flows, one after another\n"
 	"  --window N          packets sent unasked (default 10)\n"

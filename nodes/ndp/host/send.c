@@ -24,6 +24,7 @@ struct outgoing {
 	struct ndp_path scores[ADDRESSES_MAX];
 	struct ndp_slot slots[SLOTS];
 	uint64_t sent[SLOTS], strange;
+	uint64_t key; /* of what this sender draws */
 	uint16_t order[ADDRESSES_MAX];
 	uint32_t flow, packets, pacer;
 	uint16_t payload;      /* of a full packet */
@@ -107,7 +108,7 @@ static void flow_init(struct outgoing *out, uint32_t number)
 	out->payload = (uint16_t)(o->mtu - IP_UDP - NDP_WIRE_SIZE);
 	out->packets = (uint32_t)((size + out->payload - 1) / out->payload);
 	out->last_payload = (uint16_t)(size - (uint64_t)(out->packets ? out->packets - 1 : 0) * out->payload);
-	out->flow = (uint32_t)draw_mix(o->seed + number * DRAW_GOLDEN);
+	out->flow = (uint32_t)draw_mix(out->key + number * DRAW_GOLDEN);
 	memset(out->slots, 0, sizeof out->slots);
 	ndp_sender_init(&out->sender, out->packets, o->window, out->slots, out->sent, SLOTS);
 }
@@ -162,13 +163,15 @@ int ndp_send(const struct options *o, char **error)
 	bool all = true;
 
 	out->options = o;
+	/* Senders of one trial have one seed, and must not choose the same paths at the same time. */
+	out->key = draw_mix(o->seed + (o->own.count ? o->own.list[0].s_addr : 0) * DRAW_GOLDEN);
 	if (sockets_open(&out->sockets, &o->own, 0, error) < 0)
 		return -1;
 	for (uint32_t i = 0; i < o->to.count; i++)
 		out->to[i] = (struct sockaddr_in){
 			.sin_family = AF_INET, .sin_port = htons(o->port), .sin_addr = o->to.list[i]};
 	ndp_paths_init(&out->paths, out->order, o->penalty ? out->scores : NULL, out->sockets.count, o->spray,
-		o->seed);
+		draw_mix(out->key));
 	int64_t first = meet(o, error);
 	if (first < 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include "lib/sim/published.h"
 #include "nodes/ndp/sim/figures.h"
 #include "nodes/ndp/sim/score.h"
+#include "nodes/ndp/sim/watch.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -21,6 +22,7 @@ struct request {
 	unsigned runs;
 	uint32_t workers;
 	const char *published, *figure;
+	bool ports;
 };
 
 static const char help[] =
@@ -28,7 +30,8 @@ static const char help[] =
 	"  liquidnet sim ndp [OPTIONS]                 published numbers beside the simulator's\n"
 	"  liquidnet sim ndp [OPTIONS] --figure NAME   a published figure, point by point, as CSV: 3.12 to 3.22, S.14, S.16, S.20,\n"
 	"                                              S.21; or `sizes`: completion against size for all transports\n"
-	"  liquidnet sim ndp [OPTIONS] SCENARIO...     for example 'incast:64 size=900KB window=10'\n\n"
+	"  liquidnet sim ndp [OPTIONS] SCENARIO...     for example 'incast:64 size=900KB window=10'\n"
+	"  liquidnet sim ndp [OPTIONS] --ports SCENARIO...   at which switches packets are trimmed, as CSV\n\n"
 	"  --runs N         runs a scenario, each with a seed of its own (1..1000; default 5)\n"
 	"  --seed N         of the first run (default 1)\n"
 	"  --jobs N         runs at a time (1..1024; default: one a processor)\n"
@@ -99,6 +102,9 @@ static int take_option(int option, struct request *request)
 	case 'g':
 		request->figure = optarg;
 		break;
+	case 'P':
+		request->ports = true;
+		break;
 	default:
 		fault = -1; /* getopt has said why */
 	}
@@ -111,7 +117,8 @@ static int read_options(int argc, char **argv, struct request *request)
 	static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
 		{"seed", required_argument, NULL, 's'}, {"jobs", required_argument, NULL, 'j'},
 		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"figure", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"figure", required_argument, NULL, 'g'}, {"ports", no_argument, NULL, 'P'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h') {
@@ -120,6 +127,10 @@ static int read_options(int argc, char **argv, struct request *request)
 		}
 		if (take_option(c, request) < 0)
 			return 2;
+	}
+	if (request->ports && (request->figure || optind == argc)) {
+		fputs("liquidnet sim ndp: --ports is of scenarios; name one, and no figure\n", stderr);
+		return 2;
 	}
 	if (!request->figure || optind == argc)
 		return -1;
@@ -244,6 +255,21 @@ static int print_scenarios(const struct request *request, char **texts, int coun
 	return rows ? put_json(rows) : 0;
 }
 
+static int print_ports(const struct request *request, char **texts, int count)
+{
+	char *error = NULL;
+	int result = 0;
+
+	puts("scenario,from,to,runs,trimmed,ci95");
+	for (int i = 0; i < count && result == 0; i++) {
+		struct scenario scenario;
+		result = scenario_parse(&scenario, texts[i], &error);
+		if (result == 0)
+			result = watch_ports(stdout, &scenario, request->seed, request->runs, &error);
+	}
+	return result < 0 ? fail(error) : 0;
+}
+
 /* ---- scorecard */
 
 static json_t *row_json(const struct score_row *row)
@@ -328,6 +354,8 @@ int sim_ndp(int argc, char **argv)
 	int done = read_options(argc, argv, &request);
 	if (done >= 0)
 		return done;
+	if (request.ports)
+		return print_ports(&request, argv + optind, argc - optind);
 	if (request.figure)
 		return figure_print(request.figure, stdout, request.seed, request.runs, request.workers,
 			       &error) < 0

@@ -173,7 +173,9 @@ __attribute__((no_sanitize("alignment"))) static void check_handed_on(const uint
 	for (int i = 0; i < 10; i++)
 		sum += words[i];
 	expect(lb_checksum(sum) == 0 && now->ttl == then->ttl - 1 && then->ttl > 1);
-	expect(now->saddr == VIP && (now->daddr == NEXT || now->daddr == DIP) && then->daddr == DIP);
+	/* Back to the head from this server's own address. */
+	expect(then->saddr == VIP && (now->saddr == VIP || (now->saddr == DIP && now->daddr == NEXT)));
+	expect((now->daddr == NEXT || now->daddr == DIP) && then->daddr == DIP);
 	expect(memcmp(now + 1, before + 34, frame.len - 34) == 0);
 }
 

@@ -186,7 +186,8 @@ matched() {
 	capture client path1 a.pcap -s 100 ip
 	local first=$capture
 	capture server path1 b.pcap -s 100 ip
-	transfer 2M
+	# Slow enough that nothing is on its way for as long as the transfer takes: what left within the longest delay of the end is nobody's loss.
+	transfer 2M -b 20M
 	end_capture "$first" a.pcap
 	end_capture "$capture" b.pcap
 	"$liquidnet" analyze --match --json a.pcap b.pcap >match.json

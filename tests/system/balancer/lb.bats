@@ -398,6 +398,75 @@ in_s4_generation() {
 	in_sandbox zookeeper
 }
 
+# Packets of no connection, to every token, ten a second each: they are answered with a reset, and keep no former owner alive.
+strays() {
+	/usr/bin/python3 - "$1" <<-'END'
+		import os, random, socket, struct, sys
+		sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+		listener = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+		listener.settimeout(0.01)
+		def checksum(data):
+		    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+		    while total >> 16:
+		        total = (total & 0xffff) + (total >> 16)
+		    return ~total & 0xffff
+		client, vip = (socket.inet_aton(a) for a in ("10.9.0.2", "10.9.100.1"))
+		def send(source):
+		    tcp = struct.pack("!HHIIBBHHH", random.randrange(1024, 32768), 80, 1, 1, 5 << 4, 16, 65535, 0, 0)
+		    check = checksum(source + vip + struct.pack("!HH", 6, len(tcp)) + tcp)
+		    tcp = tcp[:16] + struct.pack("!H", check) + tcp[18:]
+		    sender.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, 6, 0, source, vip) + tcp, ("10.9.100.1", 0))
+		resets = 0
+		while os.getppid() == int(sys.argv[1]): # until the test has ended
+		    send(client)
+		    send(vip)
+		    try:
+		        packet = listener.recv(2048)
+		    except TimeoutError:
+		        continue
+		    if packet[12:16] == vip and len(packet) >= 34 and packet[33] & 4:
+		        resets += 1
+		        if resets == 20:
+		            print("reset", flush=True)
+	END
+}
+
+only_what_lives() {
+	lb --vip "$vip" --tokens 20 init
+	lb add s1 10.9.21.2
+	for name in s1 s2; do start_nginx "$name"; start_agent "$name" "idle: 2s"; done
+	start_mux m1
+	start_mux m2
+	for ((i = 0; i < 3; i++)); do
+		ip netns exec client curl -sS --fail --max-time 40 --limit-rate 100k -o "slow-$i" "http://$vip/big" 2>"curl-$i.log" &
+		clients[i]=$!
+	done
+	until_is 3 connections
+	lb add s2 10.9.22.2
+	lb drain s1
+	settled m1 m2 s1 s2
+	[ "$(status s2 .former_owners.live)" = 20 ]
+	export -f strays
+	ip netns exec client bash -c 'strays $$' >strays.out 2>strays.log &
+	stray=$!
+	await strays.out reset
+	until_is true status s2 '.former_owners.live <= 3'
+	# The downloads are still there, and so are the former owners of their tokens.
+	[ "$(connections)" = 3 ]
+	[ "$(status s2 .former_owners.live)" -ge 1 ]
+	for client in "${clients[@]}"; do wait "$client"; done
+	[ "$(cat slow-? | wc -c)" = 3000000 ]
+	until_is 0 status s2 .former_owners.live
+	[ "$(status s1 .packets.refused)" -gt 20 ]
+	[ $(($(status m1 .packets.source) + $(status m2 .packets.source))) -gt 20 ]
+	[ "$(status s1 .packets.source) $(status s2 .packets.source)" = "0 0" ]
+	kill -KILL "$stray"
+}
+
+@test "a former owner is forgotten when no connection of it lives, whatever strays" {
+	in_sandbox only_what_lives
+}
+
 # A client with two addresses; servers that have the VIP themselves and announce it with a port of their own, which the
 # muxes give to that server whatever the token.
 second_address() {

@@ -83,6 +83,20 @@ refused() {
 	[ "$(cut -d, -f2 "$out" | sort -u | wc -l)" = 4 ]
 }
 
+@test "sim ndp: the ports at which packets are trimmed add up to what is trimmed" {
+	local scenario='incast:7 topology=leafspine:4:2:2 size=450KB' trimmed
+	"$liquidnet" sim ndp --runs 1 --ports "$scenario" >"$out"
+	[ "$(head -n 1 "$out")" = scenario,from,to,runs,trimmed,ci95 ]
+	trimmed=$(awk -F, 'NR > 1 { sum += $5 } END { print sum + 0 }' "$out")
+	[ "$trimmed" -gt 20 ]
+	grep -q ',h0,1,' "$out" # the receiver's link is the bottleneck
+	# 350 packets, and those that were sent again.
+	"$liquidnet" sim ndp --runs 1 --format json "$scenario" |
+		jq -e --argjson trimmed "$trimmed" '.[0] | (.trimmed.mean * 350 / (1 - .again.mean) - $trimmed) | fabs < 0.01'
+	"$liquidnet" sim ndp --ports 2>"$out" && return 1
+	grep -q 'name one' "$out"
+}
+
 @test "sim ndp: other networks, by the same names as topologies" {
 	"$liquidnet" sim ndp --runs 1 'incast:7 topology=leafspine:4:2:2 size=450KB' 'permutation topology=jellyfish:20:3:1 length=5ms measure=2ms' \
 		'permutation topology=star:16 length=5ms measure=2ms' 'permutation topology=vl2:4:4:2 length=5ms measure=2ms' >"$out"

@@ -236,8 +236,8 @@ static inline void agent_uses(
 	}
 	map->generation = generation;
 	memset(&state->rings[1], 0, sizeof state->rings[1]);
-	agent_ring_fill(&state->rings[0], &state->rings[1], state->used, map, (struct in_addr){ip(SERVER)},
-		UINT64_MAX / 4);
+	agent_ring_fill(&state->rings[0], &state->rings[1], state->used, state->trails, map,
+		(struct in_addr){ip(SERVER)}, UINT64_MAX / 4);
 	state->active = 0;
 	lb_map_free(map);
 }
@@ -246,9 +246,10 @@ static const char *const alone[] = {SERVER}, *const then_other[] = {SERVER, OTHE
 			 *const after_third[] = {THIRD, SERVER, OTHER}, *const last[] = {THIRD, SERVER},
 			 *const not_us[] = {THIRD, OTHER};
 
-static inline void expect_delivered(struct programs_under_test *t, const struct packet *inner, uint16_t stamp)
+static inline void expect_delivered_from(
+	struct programs_under_test *t, const struct packet *inner, const char *from, uint16_t stamp)
 {
-	struct packet in = tunnelled(inner, VIP, SERVER, stamp), out, wanted = *inner;
+	struct packet in = tunnelled(inner, from, SERVER, stamp), out, wanted = *inner;
 	header(&wanted, 14)->daddr = ip(SERVER);
 	if (header(&wanted, 14)->protocol == IPPROTO_ICMP) { /* what it is about, too */
 		header(&wanted, 42)->saddr = ip(SERVER);
@@ -257,6 +258,21 @@ static inline void expect_delivered(struct programs_under_test *t, const struct 
 	}
 	finish(&wanted, 14);
 	assert_int_equal(agent(t, &in, &out), TC_ACT_UNSPEC);
+	same(&out, &wanted);
+}
+
+static inline void expect_delivered(struct programs_under_test *t, const struct packet *inner, uint16_t stamp)
+{
+	expect_delivered_from(t, inner, VIP, stamp);
+}
+
+/* To the head of the chain, from this server's own address. */
+static inline void expect_returned(
+	struct programs_under_test *t, const struct packet *inner, uint16_t stamp, const char *to)
+{
+	struct packet in = tunnelled(inner, VIP, SERVER, stamp), out,
+		      wanted = changed(tunnelled(inner, SERVER, to, stamp), 22, 63);
+	assert_int_equal(agent(t, &in, &out), TC_ACT_REDIRECT);
 	same(&out, &wanted);
 }
 

@@ -75,8 +75,12 @@ static void test_agent_passes_on(void **state)
 	agent_uses(t, 7, after_third, 3);
 	expect_delivered(t, &here, 7);
 	expect_passed_on(t, &elsewhere, 7, OTHER, 7);
-	/* At its end nobody has it: the stack answers with a reset. */
+	/* At its end nobody has it: back to the head, whose stack answers with a reset. */
 	agent_uses(t, 7, last, 2);
+	expect_returned(t, &elsewhere, 7, THIRD);
+	/* One that was sent by an older map begins the chain instead; its head at the end of it answers itself. */
+	expect_passed_on(t, &elsewhere, 6, THIRD, 7);
+	agent_uses(t, 7, alone, 1);
 	expect_delivered(t, &elsewhere, 7);
 	/* Not in it at all: to its head. */
 	agent_uses(t, 7, not_us, 2);
@@ -126,7 +130,62 @@ static void test_agent_expiry(void **state)
 	s->idle_ns = INT64_MAX;
 	expect_passed_on(t, &elsewhere, 7, OTHER, 7);
 	uint32_t token = lb_token(lb_hash(ip(CLIENT), ip(VIP), lb_ports(htons(999), htons(PORT))), 100);
-	assert_true(s->used[token] > 0); /* used: it lives on */
+	/* Kept there for longer than a return takes: it lives on. */
+	assert_int_equal(s->used[token], 0);
+	uint64_t kept = s->trails[token].last -= 2 * AGENT_RETURN_NS;
+	expect_passed_on(t, &elsewhere, 7, OTHER, 7);
+	assert_int_equal(s->used[token], kept);
+	s->idle_ns = 900ULL * 1000000000;
+}
+
+/* What the former owner returns is no sign of life, and is answered here; what comes back that was not passed on is none of ours. */
+static void test_agent_comes_back(void **state)
+{
+	struct programs_under_test *t = *state;
+	struct packet stray = frame(IPPROTO_TCP, CLIENT, VIP, 999, PORT, 10);
+	struct agent_state *s = &t->agent->bss->state;
+	uint32_t token = lb_token(lb_hash(ip(CLIENT), ip(VIP), lb_ports(htons(999), htons(PORT))), 100);
+	struct agent_trail *trail = &s->trails[token];
+	struct packet back = tunnelled(&stray, OTHER, SERVER, 7), out;
+	agent_uses(t, 7, then_other, 2);
+	s->used[token] = 0;
+	s->idle_ns = INT64_MAX;
+	assert_int_equal(agent(t, &back, &out), TC_ACT_UNSPEC);
+	same(&out, &back);
+	for (int i = 0; i < 5; i++) {
+		expect_passed_on(t, &stray, 7, OTHER, 7);
+		expect_delivered_from(t, &stray, OTHER, 7);
+		trail->last -= 2 * AGENT_RETURN_NS;
+		assert_int_equal(s->used[token], 0);
+	}
+	assert_int_equal(agent(t, &back, &out), TC_ACT_UNSPEC);
+	same(&out, &back);
+	/* Many that are on their way at once are none either; more than can be are. */
+	for (int i = 0; i < AGENT_IN_FLIGHT; i++)
+		expect_passed_on(t, &stray, 7, OTHER, 7);
+	assert_int_equal(s->used[token], 0);
+	expect_passed_on(t, &stray, 7, OTHER, 7);
+	expect_passed_on(t, &stray, 7, OTHER, 7);
+	assert_true(s->used[token] > 0);
+	/* In the middle of a chain nothing comes back to us: it goes to the head. */
+	agent_uses(t, 7, after_third, 3);
+	expect_passed_on(t, &stray, 7, OTHER, 7);
+	assert_int_equal(agent(t, &back, &out), TC_ACT_UNSPEC);
+	same(&out, &back);
+	s->idle_ns = 900ULL * 1000000000;
+}
+
+/* What has expired in the middle of a chain goes back too. */
+static void test_agent_expired_between(void **state)
+{
+	struct programs_under_test *t = *state;
+	struct packet stray = frame(IPPROTO_TCP, CLIENT, VIP, 999, PORT, 10);
+	struct agent_state *s = &t->agent->bss->state;
+	agent_uses(t, 7, after_third, 3);
+	for (uint32_t token = 0; token < 100; token++)
+		s->used[token] = 0;
+	s->idle_ns = 1;
+	expect_returned(t, &stray, 7, THIRD);
 	s->idle_ns = 900ULL * 1000000000;
 }
 
@@ -136,27 +195,29 @@ static void test_ring_keeps_age(void **state)
 	(void)state;
 	struct agent_ring *a = calloc(2, sizeof *a), *b = a + 1;
 	__u64 *used = calloc(LB_TOKENS_MAX, sizeof *used);
+	struct agent_trail *trails = calloc(LB_TOKENS_MAX, sizeof *trails);
 	struct lb_map *map = lb_map_new((struct in_addr){ip(VIP)}, 100, NULL);
 	lb_map_add(map, "other", (struct in_addr){ip(OTHER)}, NULL);
 	lb_map_add(map, "us", (struct in_addr){ip(SERVER)}, NULL);
 	lb_map_drain(map, "other", NULL);
-	agent_ring_fill(a, b, used, map, (struct in_addr){ip(SERVER)}, 5);
+	agent_ring_fill(a, b, used, trails, map, (struct in_addr){ip(SERVER)}, 5);
 	for (uint32_t i = 0; i < 100; i++) {
 		assert_int_equal(used[i], 5);
 		assert_int_equal(a->head[i], ip(SERVER));
 		assert_int_equal(a->next[i], ip(OTHER));
 	}
 	lb_map_set_port(map, 81, "us", NULL);
-	agent_ring_fill(b, a, used, map, (struct in_addr){ip(SERVER)}, 9);
+	agent_ring_fill(b, a, used, trails, map, (struct in_addr){ip(SERVER)}, 9);
 	assert_int_equal(used[50], 5);
 	lb_map_remove(map, "other", NULL);
-	agent_ring_fill(a, b, used, map, (struct in_addr){ip(SERVER)}, 11);
+	agent_ring_fill(a, b, used, trails, map, (struct in_addr){ip(SERVER)}, 11);
 	assert_int_equal(used[50], 11);
 	assert_int_equal(a->next[50], AGENT_END);
-	agent_ring_fill(b, a, used, map, (struct in_addr){ip(THIRD)}, 12);
+	agent_ring_fill(b, a, used, trails, map, (struct in_addr){ip(THIRD)}, 12);
 	assert_int_equal(b->next[50], AGENT_ABSENT);
 	lb_map_free(map);
 	free(used);
+	free(trails);
 	free(a);
 }
 
@@ -172,6 +233,13 @@ static void test_agent_drops(void **state)
 	odd = tunnelled(&inner, CLIENT, SERVER, 7);
 	assert_int_equal(agent(t, &odd, &out), TC_ACT_UNSPEC);
 	same(&out, &odd);
+	static const char *const no_clients[] = {
+		VIP, "0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "250.1.1.1", "255.255.255.255"};
+	for (size_t i = 0; i < sizeof no_clients / sizeof *no_clients; i++) {
+		odd = frame(IPPROTO_TCP, no_clients[i], VIP, 999, PORT, 0);
+		odd = tunnelled(&odd, VIP, SERVER, 7);
+		expect_dropped(t, &odd, LB_SOURCE);
+	}
 	assert_int_equal(agent(t, &inner, &out), TC_ACT_UNSPEC);
 	same(&out, &inner);
 	odd = tunnelled(&inner, VIP, SERVER, 7);
@@ -324,6 +392,8 @@ int main(void)
 		cmocka_unit_test(test_agent_passes_on),
 		cmocka_unit_test(test_agent_generations),
 		cmocka_unit_test(test_agent_expiry),
+		cmocka_unit_test(test_agent_comes_back),
+		cmocka_unit_test(test_agent_expired_between),
 		cmocka_unit_test(test_ring_keeps_age),
 		cmocka_unit_test(test_agent_drops),
 		cmocka_unit_test(test_agent_cut),

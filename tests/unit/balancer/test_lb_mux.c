@@ -151,7 +151,10 @@ static void test_mux_drops(void **state)
 	expect_mux(t, changed(odd, 39, 7), LB_MALFORMED, XDP_DROP);
 	expect_mux(t, changed(odd, 38, 1), LB_MALFORMED, XDP_DROP);
 	odd = icmp_error(VIP, VIP, 1, PORT);
-	expect_mux(t, changed(odd, 34, 8), LB_ICMP, XDP_DROP);              /* an echo request */
+	expect_mux(t, changed(odd, 34, 8), LB_ICMP, XDP_DROP); /* an echo request */
+	expect_mux(t, frame(IPPROTO_TCP, VIP, VIP, 1, PORT, 0), LB_SOURCE,
+		XDP_DROP); /* its answer would come back */
+	expect_mux(t, frame(IPPROTO_UDP, "224.0.0.9", VIP, 1, PORT, 0), LB_SOURCE, XDP_DROP);
 	expect_mux(t, icmp_error(VIP, SERVER, 1, PORT), LB_ICMP, XDP_DROP); /* about another's packet */
 	expect_mux(t, changed(odd, 42, 0x46), LB_ICMP, XDP_DROP);
 	expect_mux(t, changed(odd, 51, 1), LB_ICMP, XDP_DROP);
