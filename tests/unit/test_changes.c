@@ -26,7 +26,7 @@ static int load(struct fixture *f, const char *changes)
 		"links:\n  a: {rate: 10Mbit/s, delay: 10ms, loss: 1%%, queue: 50}\n  b: {}\n"
 		"  air: {medium: {name: w, phy_rate: 54Mbit/s, attempts: {success: 100%%}}}\nchanges:\n%s",
 		changes);
-	*f = (struct fixture){.topology = {.name = "three", .links = links_of_topology, .links_count = 3}};
+	*f = (struct fixture){.topology = {.name = "three", .links = links_of_topology, .links_count = 4}};
 	f->conf = conf_parse("x.yaml", text, strlen(text), &f->error);
 	assert_non_null(f->conf);
 	f->experiment = (struct experiment){.pool = pool_new(),
