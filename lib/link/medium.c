@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DOUBLED_MOST 6 /* the window of the back-off, from 15 slots to 1023 */
+
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
@@ -267,7 +269,8 @@ static void try_in_vain(struct station *station, int64_t start_ns)
 	if (station->radio)
 		visits_tried(&station->radio->visits, end_ns);
 	if (++station->tries < station->tries_most) {
-		station->until_ns = end_ns + station->backoff_ns * ((1LL << station->tries) - 1);
+		uint32_t doubled = station->tries < DOUBLED_MOST ? station->tries : DOUBLED_MOST;
+		station->until_ns = end_ns + station->backoff_ns * ((1LL << doubled) - 1);
 		return;
 	}
 	station->tries = 0;

@@ -11,7 +11,8 @@
  *
  * A try may fail (`attempts`): it takes its air time, nobody counts it as activity, and the packet stays at the
  * head of its queue. Before the n-th retry its sender waits 2^n - 1 times the mean back-off, in which others
- * may send, and a radio may leave (802.11's window doubles; once the back-off is part of the overhead). After so
+ * may send, and a radio may leave (802.11's window doubles, six times at most; once the back-off is part of the
+ * overhead). After so
  * many tries as there may be the packet is lost. So a weak signal costs air time, and hardly ever a packet.
  *
  * Several links may share one radio, which is on one of their channels at a time, as a client with one

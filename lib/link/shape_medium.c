@@ -17,7 +17,7 @@
 #define DWELL_MOST (500 * NS_PER_MS)
 #define FLUSH (5 * NS_PER_MS)
 #define BOOST_ABOVE 15000000
-#define IDLE_FACTOR 2
+#define IDLE_FACTOR 3
 
 static const char *const policies[] = {"fixed", "dynamic", NULL};
 static const char *const senders[] = {"station", "access-point", NULL};
