@@ -58,7 +58,7 @@ refused_link() { # BEGINNING YAML
 }
 refused_links() {
 	refused_link 'bad.yaml:7: radio phone of medium wifi has other values' "$(air first a 1 ''; air second c 6 ', idle_factor: 5')"
-	refused_link 'bad.yaml:4: `stale` is that of an access point' "$(yaml far a b 'medium: {name: wifi, phy_rate: 24Mbit/s, radio: phone, stale: 5ms}')"
+	refused_link "bad.yaml:4: \`stale\` is that of an access point" "$(yaml far a b 'medium: {name: wifi, phy_rate: 24Mbit/s, radio: phone, stale: 5ms}')"
 	refused_link 'bad.yaml:2: the dynamic policy counts what the access point sends' "$(yaml far a b 'medium: {name: wifi, phy_rate: 24Mbit/s, radio: phone, policy: dynamic}')"
 }
 @test "a radio that cannot be is refused with its line" { in_sandbox refused_links; }
