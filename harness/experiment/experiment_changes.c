@@ -211,6 +211,8 @@ static bool can_ramp(const struct shape *from, const struct shape *to)
 	way.delay_ns = to->delay_ns;
 	way.jitter_ns = to->jitter_ns;
 	way.loss = to->loss;
+	way.medium.phy_rate_bps = to->medium.phy_rate_bps;
+	way.medium.success = to->medium.success;
 	return shape_equal(&way, to) && !from->rate_bps == !to->rate_bps &&
 	       (from->loss_model == LOSS_RANDOM || from->loss == to->loss);
 }
@@ -233,6 +235,12 @@ static void go_along(struct shape *now, const struct shape *from, const struct s
 			(int64_t)(between((double)from->jitter_ns, (double)to->jitter_ns, share) + 0.5);
 	if (from->loss < to->loss || from->loss > to->loss)
 		now->loss = between(from->loss, to->loss, share);
+	if (from->medium.phy_rate_bps != to->medium.phy_rate_bps)
+		now->medium.phy_rate_bps = (uint64_t)(between((double)from->medium.phy_rate_bps,
+							      (double)to->medium.phy_rate_bps, share) +
+						      0.5);
+	if (from->medium.success < to->medium.success || from->medium.success > to->medium.success)
+		now->medium.success = between(from->medium.success, to->medium.success, share);
 }
 
 static int begin_ramp(const struct step *step, const struct state *state, char **error)
@@ -245,7 +253,7 @@ static int begin_ramp(const struct step *step, const struct state *state, char *
 		step->ramp->to[k] = to.direction[k];
 		if (!can_ramp(&state->direction[k], &to.direction[k]))
 			return conf_error(step->at, error,
-				"a ramp goes from one rate, delay, jitter or random loss to another, and changes nothing else");
+				"a ramp goes from one rate, delay, jitter, random loss, PHY rate or success to another, and changes nothing else");
 	}
 	return 0;
 }

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 4096
-#define WORDS_MAX 64
+#define WORDS_MAX 128
 #define PEERS_MAX 256
 #define PENDING_MAX 256 /* questions of one peer that wait for their answers */
 #define UNSENT_MAX (16u << 20)

@@ -2,59 +2,57 @@
  * else were, serves it, and looks again. A radio's visits are counted through only when somebody needs it. */
 #include "lib/link/medium.h"
 
+#include "lib/base/draw.h"
 #include "lib/base/units.h"
 #include <stdlib.h>
 #include <string.h>
+
+#define DOUBLED_MOST 6 /* the window of the back-off, from 15 slots to 1023 */
 
 static int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
+/* A draw in [0, 1). */
+static double draw_share(uint64_t key, uint64_t number)
 {
-	return a < b ? a : b;
+	return (double)draw_number(key, number) * 0x1p-53;
 }
 
 /* ---- radios */
 
-/* When the present visit ends, if nothing more is sent in it. */
-static int64_t visit_end(const struct medium_radio *r)
+/* When a station may begin in the present visit, which is to its channel, with what may go from `at_ns` on. What
+ * an access point still had when the radio left comes late. */
+static int64_t start_in_visit(const struct station *s, const struct visits *v, int64_t at_ns)
 {
-	int64_t end = r->from_ns + r->dwell_ns;
-	if (r->idle_ns)
-		end = sooner(end, later(r->from_ns, r->last_ns) + r->idle_ns);
-	return later(end, r->last_ns);
+	const struct visits_channel *before = &v->channels[v->at];
+	int64_t start = later(at_ns, v->from_ns);
+
+	if (s->stale_ns && s->asked_ns <= before->left_ns && !before->flushed)
+		start = later(start, v->from_ns + (int64_t)(draw_share(s->user.late_key, v->number) *
+							    (double)s->stale_ns));
+	return start;
 }
 
-static void visit_next(struct medium_radio *r)
+static bool is_here(const struct station *s, const struct visits *v)
 {
-	r->from_ns = visit_end(r) + r->switching_ns;
-	r->last_ns = INT64_MIN;
-	r->at = (r->at + 1) % r->count;
-	r->switches++;
+	return s->radio->channels[v->at] == s->channel->number;
 }
 
-/* Whole rounds in which nothing is sent. */
-static void skip_rounds(struct medium_radio *r, int64_t at_ns)
+/* Goes on to the visit in which the station can begin with what may go from `at_ns` on, and returns when in it. */
+static int64_t go_to(const struct station *s, struct visits *v, int64_t at_ns)
 {
-	int64_t round = r->count * (visit_end(r) - r->from_ns + r->switching_ns);
-	if (r->last_ns != INT64_MIN || at_ns - r->from_ns < round)
-		return;
-	int64_t rounds = (at_ns - r->from_ns) / round;
-	r->from_ns += rounds * round;
-	r->switches += (uint64_t)rounds * r->count;
-}
-
-/* Goes on to the visit in which a packet that is ready at `at_ns` can be sent on that channel, and returns
- * when in it. */
-static int64_t go_to(struct medium_radio *r, uint32_t channel, int64_t at_ns)
-{
-	while (r->count > 1 && (r->channels[r->at] != channel || at_ns >= visit_end(r))) {
-		visit_next(r);
-		skip_rounds(r, at_ns);
+	if (v->count == 1)
+		return later(at_ns, v->from_ns);
+	for (;;) {
+		bool buffered = s->access_point && s->arrived_ns <= v->from_ns;
+		int64_t start = start_in_visit(s, v, at_ns);
+		if (is_here(s, v) && visits_admit(v, start, buffered))
+			return start;
+		visits_next(v);
+		visits_skip(v, at_ns);
 	}
-	return later(at_ns, r->from_ns);
 }
 
 static struct medium_radio *radio_of(struct medium *medium, const struct shape_medium *settings)
@@ -64,31 +62,28 @@ static struct medium_radio *radio_of(struct medium *medium, const struct shape_m
 		at = &(*at)->next;
 	if (*at)
 		return *at;
+	struct visits_settings visits;
 	struct medium_radio *radio = calloc(1, sizeof *radio);
 	if (!radio)
 		return NULL;
 	strcpy(radio->name, settings->radio);
-	radio->switching_ns = settings->switching_ns;
-	radio->dwell_ns = settings->dwell_ns;
-	radio->idle_ns = settings->idle_ns;
-	radio->from_ns = radio->last_ns = INT64_MIN;
+	shape_medium_visits(settings, &visits);
+	visits_init(&radio->visits, &visits);
+	radio->channels[0] = settings->channel;
 	return *at = radio;
 }
 
 static int add_channel(struct medium_radio *radio, uint32_t number)
 {
-	uint32_t place = 0;
-	while (place < radio->count && radio->channels[place] < number)
+	uint32_t place = 0, count = radio->visits.count, *channels = radio->channels;
+	while (place < count && channels[place] < number)
 		place++;
-	if (place < radio->count && radio->channels[place] == number)
+	if (place < count && channels[place] == number)
 		return 0;
-	uint32_t *channels = realloc(radio->channels, (radio->count + 1) * sizeof *channels);
-	if (!channels)
+	if (visits_add_channel(&radio->visits) < 0)
 		return -1;
-	memmove(channels + place + 1, channels + place, (radio->count - place) * sizeof *channels);
+	memmove(channels + place + 1, channels + place, (count - place) * sizeof *channels);
 	channels[place] = number;
-	radio->channels = channels;
-	radio->count++;
 	return 0;
 }
 
@@ -121,7 +116,6 @@ void medium_free(struct medium **list)
 		}
 		for (struct medium_radio *r = medium->radios, *next; r; r = next) {
 			next = r->next;
-			free(r->channels);
 			free(r);
 		}
 		free(medium);
@@ -144,7 +138,7 @@ static struct medium_channel *channel_of(struct medium *medium, uint32_t number)
 }
 
 struct station *medium_join(
-	struct medium *medium, const struct shape_medium *settings, medium_serve *serve, void *context)
+	struct medium *medium, const struct shape_medium *settings, const struct station_user *user)
 {
 	struct station **at = &medium->stations, *station = calloc(1, sizeof *station);
 	if (!station)
@@ -157,8 +151,9 @@ struct station *medium_join(
 		free(station);
 		return NULL;
 	}
-	station->serve = serve;
-	station->context = context;
+	station->user = *user;
+	station->access_point = settings->access_point;
+	station->until_ns = INT64_MIN;
 	medium_tune(station, settings);
 	while (*at)
 		at = &(*at)->next;
@@ -169,19 +164,35 @@ void medium_tune(struct station *station, const struct shape_medium *settings)
 {
 	station->phy_rate_bps = settings->phy_rate_bps;
 	station->overhead_ns = settings->overhead_ns;
+	station->tries_most = settings->tries ? settings->tries : 1;
+	station->success = settings->tries ? settings->success : 1;
+	station->backoff_ns = settings->backoff_ns;
+	station->stale_ns = settings->stale_ns;
 }
 
-void medium_ask(struct station *station, int64_t at_ns)
+void medium_draw(struct station *station, uint64_t try_key, uint64_t late_key)
+{
+	if (station->user.try_key != try_key)
+		station->drawn = 0;
+	station->user.try_key = try_key;
+	station->user.late_key = late_key;
+}
+
+void medium_ask(struct station *station, int64_t at_ns, int64_t arrived_ns, uint32_t bytes)
 {
 	station->asks = true;
 	station->asked_ns = at_ns;
-	if (station->radio && station->radio->from_ns == INT64_MIN)
-		station->radio->from_ns = at_ns;
+	station->arrived_ns = arrived_ns;
+	station->bytes = bytes;
+	if (station->radio)
+		visits_begin(&station->radio->visits, at_ns);
 }
 
 void medium_withdraw(struct station *station)
 {
 	station->asks = false;
+	station->tries = 0;
+	station->until_ns = INT64_MIN;
 }
 
 /* ---- who is next */
@@ -190,11 +201,90 @@ int64_t medium_next(const struct station *station)
 {
 	if (!station->asks)
 		return MEDIUM_NEVER;
-	int64_t at = later(station->asked_ns, station->channel->free_ns);
+	int64_t at = later(later(station->asked_ns, station->until_ns), station->channel->free_ns);
 	if (!station->radio)
 		return at;
-	struct medium_radio radio = *station->radio;
-	return go_to(&radio, station->channel->number, at);
+	struct visits visits = station->radio->visits;
+	return go_to(station, &visits, at);
+}
+
+static void note_wait(struct station *station, int64_t waited_ns)
+{
+	station->packets++;
+	station->waits += waited_ns > 0;
+	station->waited_ns += waited_ns;
+	station->longest_wait_ns = later(station->longest_wait_ns, waited_ns);
+}
+
+/* The shared radio is where it has to be. */
+static void bring_radio(struct station *station, int64_t start_ns)
+{
+	struct medium_radio *radio = station->radio;
+	uint32_t channel = station->channel->number;
+	uint64_t before = radio->visits.number;
+	go_to(station, &radio->visits, start_ns);
+	radio->switches += radio->visits.number - before;
+	if (radio->worked_on == channel)
+		return;
+	radio->worked_on = channel;
+	if (station->medium->moved)
+		station->medium->moved(station->medium->context, station->medium, radio, start_ns);
+}
+
+/* Takes the air for so many bytes; returns until when. */
+static int64_t occupy(struct station *station, int64_t start_ns, uint32_t bytes)
+{
+	uint64_t work = bytes * 8ULL * NS_PER_S, rate = station->phy_rate_bps;
+	int64_t air_ns = station->overhead_ns + (int64_t)((work + rate - 1) / rate);
+	if (station->radio)
+		bring_radio(station, start_ns);
+	station->air_ns += air_ns;
+	station->channel->busy_ns += air_ns;
+	station->channel->free_ns = start_ns + air_ns;
+	return start_ns + air_ns;
+}
+
+int64_t medium_transmit(struct station *station, int64_t start_ns, uint32_t bytes)
+{
+	int64_t end_ns = occupy(station, start_ns, bytes);
+	note_wait(station, start_ns - station->asked_ns);
+	if (station->radio)
+		visits_passed(&station->radio->visits, end_ns, bytes, station->access_point);
+	station->tries = 0;
+	station->until_ns = INT64_MIN;
+	return end_ns;
+}
+
+static bool succeeds(struct station *station)
+{
+	return station->success >= 1 ||
+	       draw_share(station->user.try_key, station->drawn++) < station->success;
+}
+
+/* Nobody has acknowledged it. */
+static void try_in_vain(struct station *station, int64_t start_ns)
+{
+	int64_t end_ns = occupy(station, start_ns, station->bytes);
+	station->failed++;
+	if (station->radio)
+		visits_tried(&station->radio->visits, end_ns);
+	if (++station->tries < station->tries_most) {
+		uint32_t doubled = station->tries < DOUBLED_MOST ? station->tries : DOUBLED_MOST;
+		station->until_ns = end_ns + station->backoff_ns * ((1LL << doubled) - 1);
+		return;
+	}
+	station->tries = 0;
+	station->until_ns = INT64_MIN;
+	station->lost++;
+	station->user.lose(station->user.context, end_ns);
+}
+
+static void take_turn(struct station *station, int64_t start_ns)
+{
+	if (succeeds(station))
+		station->user.serve(station->user.context, start_ns);
+	else
+		try_in_vain(station, start_ns);
 }
 
 void medium_advance(struct medium *medium, int64_t now_ns)
@@ -213,53 +303,20 @@ void medium_advance(struct medium *medium, int64_t now_ns)
 		}
 		if (!first)
 			return;
-		first->serve(first->context, when);
+		take_turn(first, when);
 	}
-}
-
-static void note_wait(struct station *station, int64_t waited_ns)
-{
-	station->packets++;
-	station->waits += waited_ns > 0;
-	station->waited_ns += waited_ns;
-	station->longest_wait_ns = later(station->longest_wait_ns, waited_ns);
-}
-
-static void occupy_radio(struct station *station, int64_t start_ns, int64_t end_ns)
-{
-	struct medium_radio *radio = station->radio;
-	uint32_t channel = station->channel->number;
-	go_to(radio, channel, start_ns);
-	radio->last_ns = end_ns;
-	if (radio->worked_on == channel)
-		return;
-	radio->worked_on = channel;
-	if (station->medium->moved)
-		station->medium->moved(station->medium->context, station->medium, radio, start_ns);
-}
-
-int64_t medium_transmit(struct station *station, int64_t start_ns, uint32_t bytes)
-{
-	uint64_t work = bytes * 8ULL * NS_PER_S, rate = station->phy_rate_bps;
-	int64_t air_ns = station->overhead_ns + (int64_t)((work + rate - 1) / rate);
-	int64_t end_ns = start_ns + air_ns;
-	note_wait(station, start_ns - station->asked_ns);
-	station->air_ns += air_ns;
-	station->channel->busy_ns += air_ns;
-	station->channel->free_ns = end_ns;
-	if (station->radio)
-		occupy_radio(station, start_ns, end_ns);
-	return end_ns;
 }
 
 void medium_forget(struct medium *medium)
 {
 	for (struct station *s = medium->stations; s; s = s->next) {
-		s->packets = s->waits = 0;
+		s->packets = s->waits = s->failed = s->lost = 0;
 		s->air_ns = s->waited_ns = s->longest_wait_ns = 0;
 	}
 	for (struct medium_channel *c = medium->channels; c; c = c->next)
 		c->busy_ns = 0;
-	for (struct medium_radio *r = medium->radios; r; r = r->next)
+	for (struct medium_radio *r = medium->radios; r; r = r->next) {
 		r->switches = 0;
+		visits_forget(&r->visits);
+	}
 }

@@ -9,18 +9,24 @@
  * (Heusse et al., INFOCOM 2003); its collisions and its luck are not here, the mean of its back-off is to be
  * part of the overhead.
  *
- * Several links may share one radio, which is on one of their channels at a time, as a client with one
- * interface and two access points is: Trilogy2 Deliverable D1.2, section 3.2. It takes the channels in turn,
- * stays `dwell` (T there) on each, leaves earlier when nothing was sent there for `idle` (Tw there), finishes
- * what is being sent, and then is nowhere for `switching`. It cannot know what waits elsewhere. The timers
- * stay what they are set to: section 3.2.2 moves them from visit to visit, and waits for what the access
- * point has buffered (Tws).
+ * A try may fail (`attempts`): it takes its air time, nobody counts it as activity, and the packet stays at the
+ * head of its queue. Before the n-th retry its sender waits 2^n - 1 times the mean back-off, in which others
+ * may send, and a radio may leave (802.11's window doubles, six times at most; once the back-off is part of the
+ * overhead). After so
+ * many tries as there may be the packet is lost. So a weak signal costs air time, and hardly ever a packet.
  *
- * Pure: time goes in with each call; no clock, no packet, no draw. */
+ * Several links may share one radio, which is on one of their channels at a time, as a client with one
+ * interface and two access points is: lib/link/visits.h says how long it stays on each. It cannot know what
+ * waits elsewhere. An access point that still had packets when the radio left (and was not given the time to
+ * send them, Tws) tried to send to nobody, backed off, and comes late when the radio is back: by a time from 0 to
+ * `stale`, drawn anew for each visit (Trilogy2 Deliverable D1.2, section 3.2.2: "up to several milliseconds").
+ *
+ * Pure: time goes in with each call; no clock, no packet. Draws are by counter (lib/base/draw.h). */
 #ifndef LIQUIDNET_LINK_MEDIUM_H
 #define LIQUIDNET_LINK_MEDIUM_H
 
-#include "lib/link/shape.h"
+#include "lib/link/shape_medium.h"
+#include "lib/link/visits.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,32 +45,49 @@ struct medium_channel {
 struct medium_radio {
 	struct medium_radio *next;
 	char name[SHAPE_NAME];
-	int64_t switching_ns, dwell_ns, idle_ns;
-	uint32_t *channels; /* rising */
-	uint32_t count, at; /* so many; the one that it is on, or switches to */
-	int64_t from_ns;    /* it is there from now on; INT64_MIN: nobody has asked for it yet */
-	int64_t last_ns;    /* end of the last transmission of this visit; INT64_MIN: none */
-	uint64_t switches;  /* since the last medium_forget, as far as anybody had to know */
-	uint32_t worked_on; /* the channel of its last transmission; 0: none */
+	struct visits visits;
+	uint32_t channels[VISITS_CHANNELS]; /* rising; so many as there are visits to */
+	uint64_t switches;                  /* since the last medium_forget, as far as anybody had to know */
+	uint32_t worked_on;                 /* the channel of its last transmission; 0: none */
 };
 
 /* The head of its queue may go at `start_ns`: it is either sent (medium_transmit) or dropped; then the
  * station asks again, or withdraws. */
 typedef void medium_serve(void *context, int64_t start_ns);
+/* All tries of the head of its queue have failed, the last one at `at_ns`: it is dropped, and the station asks
+ * again, or withdraws. */
+typedef void medium_lose(void *context, int64_t at_ns);
+
+/* What a station asks of whoever sends by it. */
+struct station_user {
+	medium_serve *serve;
+	medium_lose *lose;
+	void *context;
+	uint64_t try_key, late_key; /* of its draws: whether a try fails, how late an access point comes */
+};
 
 struct station {
 	struct station *next;
 	struct medium *medium;
 	struct medium_channel *channel;
 	struct medium_radio *radio; /* NULL: its own, which is always there */
+	struct station_user user;
 	uint64_t phy_rate_bps;
 	int64_t overhead_ns;
+	double success; /* of a try; 1: always */
+	uint32_t tries_most;
+	int64_t backoff_ns;
+	bool access_point; /* the radio's other side */
+	int64_t stale_ns;
+	/* What it asks for. */
 	bool asks;
-	int64_t asked_ns;
-	medium_serve *serve;
-	void *context;
+	int64_t asked_ns, arrived_ns;
+	uint32_t bytes;
+	uint32_t tries;   /* of its head, in vain */
+	int64_t until_ns; /* it backs off until then; INT64_MIN: it does not */
+	uint64_t drawn;   /* tries so far, for the draws */
 	/* Since the last medium_forget. */
-	uint64_t packets, waits;
+	uint64_t packets, waits, failed, lost;      /* tries that failed; packets of which all did */
 	int64_t air_ns, waited_ns, longest_wait_ns; /* from being asked for to the start */
 };
 
@@ -85,19 +108,23 @@ struct medium *medium_get(struct medium **list, const char *name);
 /* All of the list, with their stations. */
 void medium_free(struct medium **list);
 
-/* A new station, the medium's own. NULL: no memory. All that join with one radio must say the same of it. */
+/* A new station, the medium's own. NULL: no memory, or its radio has VISITS_CHANNELS already. All that join with
+ * one radio must say the same of it. */
 struct station *medium_join(
-	struct medium *medium, const struct shape_medium *settings, medium_serve *serve, void *context);
-/* Its PHY rate and overhead from the next packet on. */
+	struct medium *medium, const struct shape_medium *settings, const struct station_user *user);
+/* Its PHY rate, overhead, attempts and `stale` from the next try on. */
 void medium_tune(struct station *station, const struct shape_medium *settings);
-/* It has a packet that may go from `at_ns` on. Asking again replaces the time. */
-void medium_ask(struct station *station, int64_t at_ns);
+/* Other draws from now on. */
+void medium_draw(struct station *station, uint64_t try_key, uint64_t late_key);
+/* It has a packet of so many bytes that came at `arrived_ns` and may go from `at_ns` on. Asking again replaces
+ * what was asked for. */
+void medium_ask(struct station *station, int64_t at_ns, int64_t arrived_ns, uint32_t bytes);
 void medium_withdraw(struct station *station);
 /* Serves whoever is to be served up to `now_ns`, in order of time. A time in the past does nothing. */
 void medium_advance(struct medium *medium, int64_t now_ns);
 /* What a station that is being served sends. Returns when its last bit is in the air. */
 int64_t medium_transmit(struct station *station, int64_t start_ns, uint32_t bytes);
-/* When the station will be served, as far as is known: other stations may come first. MEDIUM_NEVER: it does
+/* When the station's next try begins, as far as is known: other stations may come first. MEDIUM_NEVER: it does
  * not ask. */
 int64_t medium_next(const struct station *station);
 /* Counters start again. */

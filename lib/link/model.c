@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "lib/link/codel.h"
+#include "lib/link/opportunities.h"
 #include "lib/link/ring.h"
 #include "lib/link/trace.h"
 #include "lib/link/trimmer.h"
@@ -27,18 +28,18 @@ enum draw {
 	DRAW_BIT = 7,
 	DRAW_REORDER = 8,
 	DRAW_TRIM = 9,
+	DRAW_TRY = 10,
+	DRAW_LATE = 11,
 	DRAWS
 };
 
-/* Mahimahi's opportunity (its packets have a header of 4 bytes, no Ethernet header). */
 #define FRAME_BYTES 1514 /* Ethernet's */
-#define OPPORTUNITY_BYTES 1504
-#define ETHERNET_TO_MAHIMAHI (14 - 4)
 
 struct model {
 	struct shape shape;
 	uint64_t stream, keys[DRAWS];
-	struct trace *opportunities, *losses;
+	struct opportunities offered;
+	struct trace *losses;
 	struct radio *radio;
 	struct trimmer *trimmer; /* in place of `waiting`; NULL: the link does not trim */
 	uint32_t frame_bytes;
@@ -52,9 +53,6 @@ struct model {
 	int64_t free_ns;
 	uint64_t remainder; /* ... and this many 1/rate ns later */
 	uint32_t serving_bytes;
-	uint64_t opportunity; /* the one in use, counted from the start of the trace */
-	uint32_t opportunity_left;
-	int64_t trace_start_ns;
 	/* On their way. */
 	struct heap leaving;
 	int64_t last_departure_ns;
@@ -112,9 +110,8 @@ static int load_traces(struct model *m, const struct shape *shape, char **error)
 		return -1;
 	}
 	if (other_opportunities) {
-		trace_free(m->opportunities);
-		m->opportunities = opportunities;
-		m->trace_start_ns = INT64_MIN;
+		trace_free(m->offered.trace);
+		opportunities_init(&m->offered, opportunities);
 	}
 	if (other_losses) {
 		trace_free(m->losses);
@@ -128,8 +125,10 @@ int model_change(struct model *m, const struct shape *shape, char **error)
 	if (load_traces(m, shape, error) < 0)
 		return -1;
 	adopt(m, shape);
-	if (m->station)
+	if (m->station) {
 		medium_tune(m->station, &shape->medium);
+		medium_draw(m->station, m->keys[DRAW_TRY], m->keys[DRAW_LATE]);
+	}
 	return 0;
 }
 
@@ -144,7 +143,6 @@ struct model *model_new(const struct shape *shape, uint64_t stream, char **error
 	m->stream = stream;
 	m->frame_bytes = FRAME_BYTES;
 	m->free_ns = m->last_departure_ns = INT64_MIN;
-	m->trace_start_ns = INT64_MIN;
 	if (load_traces(m, shape, error) < 0) {
 		model_free(m);
 		return NULL;
@@ -166,7 +164,7 @@ void model_free(struct model *m)
 	trimmer_free(m->trimmer);
 	ring_free(&m->waiting);
 	heap_free(&m->leaving);
-	trace_free(m->opportunities);
+	trace_free(m->offered.trace);
 	trace_free(m->losses);
 	free(m);
 }
@@ -226,53 +224,6 @@ static bool is_lost(struct model *m, uint64_t number)
 
 /* ---- the server */
 
-/* Mahimahi: every opportunity carries 1504 bytes, of one packet or several, and is gone when nothing waits.
- */
-static int64_t opportunity_ns(const struct model *m, uint64_t index)
-{
-	const struct trace *t = m->opportunities;
-	uint64_t round = index / t->count, period = t->items[t->count - 1];
-	return m->trace_start_ns + (int64_t)(round * period + t->items[index % t->count]) * NS_PER_MS;
-}
-
-/* What has passed before a packet came is lost: whole periods at once, then one by one. */
-static void skip_missed(struct model *m, int64_t start)
-{
-	const struct trace *t = m->opportunities;
-	int64_t period = t->items[t->count - 1] * NS_PER_MS, late = start - opportunity_ns(m, m->opportunity);
-	if (late > period) {
-		m->opportunity += (uint64_t)(late / period) * t->count;
-		m->opportunity_left = OPPORTUNITY_BYTES;
-	}
-	while (opportunity_ns(m, m->opportunity) < start) {
-		m->opportunity++;
-		m->opportunity_left = OPPORTUNITY_BYTES;
-	}
-}
-
-static int64_t serve_by_trace(struct model *m, int64_t start, uint32_t bytes)
-{
-	uint32_t left = bytes > ETHERNET_TO_MAHIMAHI ? bytes - ETHERNET_TO_MAHIMAHI : 1;
-	if (m->trace_start_ns == INT64_MIN) {
-		m->trace_start_ns = start;
-		m->opportunity = 0;
-		m->opportunity_left = OPPORTUNITY_BYTES;
-	}
-	for (;;) {
-		skip_missed(m, start);
-		int64_t now = opportunity_ns(m, m->opportunity);
-		uint32_t used = left < m->opportunity_left ? left : m->opportunity_left;
-		left -= used;
-		m->opportunity_left -= used;
-		if (m->opportunity_left == 0) {
-			m->opportunity++;
-			m->opportunity_left = OPPORTUNITY_BYTES;
-		}
-		if (left == 0)
-			return now;
-	}
-}
-
 static int64_t serve_by_rate(struct model *m, int64_t start, uint32_t bytes)
 {
 	if (m->free_ns < start)
@@ -286,8 +237,8 @@ static int64_t serve(struct model *m, int64_t start, uint32_t bytes)
 {
 	if (m->station)
 		return medium_transmit(m->station, start, bytes);
-	if (m->opportunities)
-		return serve_by_trace(m, start, bytes);
+	if (m->offered.trace)
+		return opportunities_serve(&m->offered, start, bytes);
 	if (m->shape.rate_bps)
 		return serve_by_rate(m, start, bytes);
 	return start;
@@ -389,11 +340,17 @@ static bool codel_condemns(struct model *m, struct model_packet *packet, int64_t
 	return false;
 }
 
-static void serve_head(struct model *m, int64_t start)
+static struct model_packet take_head(struct model *m)
 {
 	struct model_packet packet = *ring_head(&m->waiting);
 	ring_pop(&m->waiting);
 	m->waiting_bytes -= packet.bytes;
+	return packet;
+}
+
+static void serve_head(struct model *m, int64_t start)
+{
+	struct model_packet packet = take_head(m);
 	if (!codel_condemns(m, &packet, start)) {
 		send_off(m, &packet, start);
 		return;
@@ -409,7 +366,8 @@ static void ask(struct model *m)
 	if (m->station && ring_empty(&m->waiting))
 		medium_withdraw(m->station);
 	else if (m->station)
-		medium_ask(m->station, next_start(m));
+		medium_ask(m->station, next_start(m), ring_head(&m->waiting)->departure_ns,
+			ring_head(&m->waiting)->bytes);
 }
 
 static void serve_turn(void *context, int64_t start)
@@ -419,9 +377,19 @@ static void serve_turn(void *context, int64_t start)
 	ask(m);
 }
 
+/* The medium has tried often enough. */
+static void lose_turn(void *context, int64_t at)
+{
+	struct model *m = context;
+	struct model_packet packet = take_head(m);
+	leave(m, &packet, at, MODEL_LOST_IN_AIR);
+	ask(m);
+}
+
 int model_set_medium(struct model *m, struct medium *medium)
 {
-	m->station = medium_join(medium, &m->shape.medium, serve_turn, m);
+	struct station_user user = {serve_turn, lose_turn, m, m->keys[DRAW_TRY], m->keys[DRAW_LATE]};
+	m->station = medium_join(medium, &m->shape.medium, &user);
 	return m->station ? 0 : -1;
 }
 
@@ -468,7 +436,7 @@ static uint64_t queued_bytes(const struct model *m, int64_t now)
 static bool overflows(const struct model *m, int64_t now, uint32_t bytes)
 {
 	const struct shape *s = &m->shape;
-	if (!s->rate_bps && !m->opportunities && !m->radio && !m->station)
+	if (!s->rate_bps && !m->offered.trace && !m->radio && !m->station)
 		return false; /* nothing waits */
 	return (s->queue_packets && m->waiting.count + serving(m, now) >= s->queue_packets) ||
 	       (s->queue_bytes && queued_bytes(m, now) + bytes > s->queue_bytes);
@@ -479,9 +447,7 @@ static bool drop_heads(struct model *m, int64_t now, uint32_t bytes)
 {
 	bool full;
 	while ((full = overflows(m, now, bytes)) && !ring_empty(&m->waiting)) {
-		struct model_packet packet = *ring_head(&m->waiting);
-		ring_pop(&m->waiting);
-		m->waiting_bytes -= packet.bytes;
+		struct model_packet packet = take_head(m);
 		leave(m, &packet, now, MODEL_DROPPED_HEAD);
 	}
 	ask(m);

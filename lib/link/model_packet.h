@@ -9,7 +9,8 @@ enum model_end {
 	MODEL_LEAVES,
 	MODEL_DROPPED_HEAD, /* to make room for a newer one */
 	MODEL_DROPPED_CODEL,
-	MODEL_BOUNCED, /* a header that goes back to its sender, by the way it came */
+	MODEL_LOST_IN_AIR, /* each of its tries in a medium failed */
+	MODEL_BOUNCED,     /* a header that goes back to its sender, by the way it came */
 };
 
 struct model_packet {

@@ -6,6 +6,7 @@
 #include "lib/base/units.h"
 #include "lib/link/ndp_wire.h"
 #include "lib/link/radio.h"
+#include "lib/link/shape_medium.h"
 #include "lib/link/trace.h"
 #include "lib/link/trim.h"
 #include <inttypes.h>
@@ -256,71 +257,6 @@ static int read_radio(const struct conf_node *map, struct shape *shape, char **e
 		conf_child(map, "cellular"), error, "no radio profile `%s`; there are %s", name, known);
 }
 
-/* One word that needs no quotes. */
-static int read_name(const struct conf_node *map, const char *key, char *name, char **error)
-{
-	const char *word;
-	if (conf_string(map, key, name, &word, error) < 0)
-		return -1;
-	size_t length = strlen(word);
-	if (word == name)
-		return 0;
-	if (length == 0 || length >= SHAPE_NAME ||
-		strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != length)
-		return conf_error(conf_child(map, key), error,
-			"`%s` cannot be a name; it has 1 to %d letters, digits, - or _", word,
-			SHAPE_NAME - 1);
-	strcpy(name, word);
-	return 0;
-}
-
-/* Defaults of a switching radio: Trilogy2 Deliverable D1.2, section 3.2 (3 ms, T = 100 ms, Tw = 10 ms). */
-static int read_switching(const struct conf_node *node, struct shape_medium *m, char **error)
-{
-	static const char *const keys[] = {"switching", "dwell", "idle"};
-	bool fresh = m->dwell_ns == 0;
-	for (size_t i = 0; !*m->radio && i < 3; i++)
-		if (conf_child(node, keys[i]))
-			return conf_error(conf_child(node, keys[i]), error,
-				"`%s` is that of a radio which several links share; name it: radio: NAME",
-				keys[i]);
-	if (!*m->radio)
-		return 0;
-	return conf_duration(node, "switching", 0, NS_PER_S, fresh ? 3 * NS_PER_MS : m->switching_ns,
-		       &m->switching_ns, error) < 0 ||
-			       conf_duration(node, "dwell", NS_PER_MS, 10 * NS_PER_S,
-				       fresh ? 100 * NS_PER_MS : m->dwell_ns, &m->dwell_ns, error) < 0 ||
-			       conf_duration(node, "idle", 0, 10 * NS_PER_S,
-				       fresh ? 10 * NS_PER_MS : m->idle_ns, &m->idle_ns, error) < 0
-		       ? -1
-		       : 0;
-}
-
-static int read_medium(const struct conf_node *map, struct shape *shape, char **error)
-{
-	static const char *const keys[] = {
-		"name", "phy_rate", "overhead", "channel", "radio", "switching", "dwell", "idle", NULL};
-	const struct conf_node *node = conf_child(map, "medium");
-	struct shape_medium *m = &shape->medium;
-	int64_t channel;
-	if (!node)
-		return 0;
-	if (conf_expect(node, CONF_MAPPING, error) < 0 || conf_only(node, keys, error) < 0 ||
-		read_name(node, "name", m->name, error) < 0 ||
-		read_name(node, "radio", m->radio, error) < 0 ||
-		conf_rate(node, "phy_rate", 1000, RATE_MAX, m->phy_rate_bps, &m->phy_rate_bps, error) < 0 ||
-		conf_duration(node, "overhead", 0, 100 * NS_PER_MS, m->overhead_ns, &m->overhead_ns, error) <
-			0 ||
-		conf_integer(node, "channel", 1, 1000, m->channel ? m->channel : 1, &channel, error) < 0 ||
-		read_switching(node, m, error) < 0)
-		return -1;
-	m->channel = (uint32_t)channel;
-	if (!*m->name || !m->phy_rate_bps)
-		return conf_error(node, error, "a medium has a name and a phy_rate; write %s",
-			*m->name ? "phy_rate: 54Mbit/s" : "name: wifi");
-	return 0;
-}
-
 int shape_read(const struct conf_node *map, struct shape *shape, char **error)
 {
 	int64_t seed;
@@ -332,7 +268,8 @@ int shape_read(const struct conf_node *map, struct shape *shape, char **error)
 		conf_fraction(map, "corrupt", shape->corrupt, &shape->corrupt, error) < 0 ||
 		conf_fraction(map, "reorder", shape->reorder, &shape->reorder, error) < 0 ||
 		read_queue(map, shape, error) < 0 || read_radio(map, shape, error) < 0 ||
-		read_medium(map, shape, error) < 0 ||
+		(conf_child(map, "medium") &&
+			shape_medium_read(conf_child(map, "medium"), &shape->medium, error) < 0) ||
 		conf_integer(map, "seed", 0, INT64_MAX, (int64_t)shape->seed, &seed, error) < 0)
 		return -1;
 	shape->seed = (uint64_t)seed;
@@ -368,22 +305,15 @@ int shape_check(const struct conf_node *map, const struct shape *shape, char **e
 	return 0;
 }
 
-static bool same_medium(const struct shape_medium *a, const struct shape_medium *b)
-{
-	return strcmp(a->name, b->name) == 0 && a->channel == b->channel && strcmp(a->radio, b->radio) == 0 &&
-	       a->switching_ns == b->switching_ns && a->dwell_ns == b->dwell_ns && a->idle_ns == b->idle_ns;
-}
-
 bool shape_same_place(const struct shape *a, const struct shape *b)
 {
-	return strcmp(a->radio, b->radio) == 0 && same_medium(&a->medium, &b->medium) &&
+	return strcmp(a->radio, b->radio) == 0 && shape_medium_same(&a->medium, &b->medium) &&
 	       (a->queue == QUEUE_TRIM) == (b->queue == QUEUE_TRIM);
 }
 
 int shape_check_pair(const struct conf_node *map, const struct shape *a, const struct shape *b, bool one_link,
 	char **error)
 {
-	const struct shape_medium *x = &a->medium, *y = &b->medium;
 	if (one_link && (*a->radio == 0) != (*b->radio == 0))
 		return conf_error(map, error,
 			"only one of its directions is cellular, but both wake the radio; write `cellular: %s` for the link",
@@ -391,28 +321,7 @@ int shape_check_pair(const struct conf_node *map, const struct shape *a, const s
 	if (one_link && strcmp(a->radio, b->radio) != 0)
 		return conf_error(map, error, "its directions name two radios, %s and %s; a link has one",
 			a->radio, b->radio);
-	if (one_link && !same_medium(x, y))
-		return conf_error(map, error,
-			"its directions are in two places; only phy_rate and overhead of a medium differ between them");
-	if (!*x->name || !*x->radio || strcmp(x->name, y->name) != 0 || strcmp(x->radio, y->radio) != 0 ||
-		(x->switching_ns == y->switching_ns && x->dwell_ns == y->dwell_ns &&
-			x->idle_ns == y->idle_ns))
-		return 0;
-	return conf_error(map, error,
-		"radio %s of medium %s has other values for switching, dwell or idle on another link; write the same",
-		y->radio, y->name);
-}
-
-static void write_medium(FILE *out, const struct shape_medium *m)
-{
-	fprintf(out,
-		", medium: {name: %s, phy_rate: %" PRIu64 "bit/s, overhead: %" PRId64 "ns, channel: %" PRIu32,
-		m->name, m->phy_rate_bps, m->overhead_ns, m->channel);
-	if (*m->radio)
-		fprintf(out,
-			", radio: %s, switching: %" PRId64 "ns, dwell: %" PRId64 "ns, idle: %" PRId64 "ns",
-			m->radio, m->switching_ns, m->dwell_ns, m->idle_ns);
-	fprintf(out, "}");
+	return shape_medium_check_pair(map, &a->medium, &b->medium, one_link, error);
 }
 
 static void write_share(FILE *out, const char *name, double share)
@@ -467,7 +376,7 @@ void shape_write(FILE *out, const struct shape *s)
 	if (*s->radio)
 		fprintf(out, ", cellular: %s", s->radio);
 	if (*s->medium.name)
-		write_medium(out, &s->medium);
+		shape_medium_write(out, &s->medium);
 	fprintf(out, ", seed: %" PRIu64 "}", s->seed);
 }
 
@@ -498,8 +407,7 @@ bool shape_equal(const struct shape *a, const struct shape *b)
 	       a->trim.bounce == b->trim.bounce && a->trim.port == b->trim.port &&
 	       a->codel_target_ns == b->codel_target_ns && a->codel_interval_ns == b->codel_interval_ns &&
 	       a->ecn == b->ecn && a->ecn_packets == b->ecn_packets && shape_same_place(a, b) &&
-	       a->medium.phy_rate_bps == b->medium.phy_rate_bps &&
-	       a->medium.overhead_ns == b->medium.overhead_ns && a->seed == b->seed;
+	       shape_medium_equal(&a->medium, &b->medium) && a->seed == b->seed;
 }
 
 bool shape_is_plain(const struct shape *s, const char **what)

@@ -5,27 +5,16 @@
 #define LIQUIDNET_LIB_SHAPE_H
 
 #include "lib/base/conf.h"
+#include "lib/link/shape_medium.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define SHAPE_PATH 512
-#define SHAPE_NAME 32
 
 enum shape_jitter { JITTER_UNIFORM, JITTER_NORMAL, JITTER_PARETO };
 enum shape_loss { LOSS_RANDOM, LOSS_GILBERT_ELLIOTT, LOSS_EVERY, LOSS_TRACE };
 enum shape_queue { QUEUE_DROP_TAIL, QUEUE_DROP_HEAD, QUEUE_CODEL, QUEUE_TRIM };
-
-/* Air that several links share; lib/link/medium.h says what comes of it. */
-struct shape_medium {
-	char name[SHAPE_NAME];  /* all links that name it share it; "": none */
-	uint64_t phy_rate_bps;  /* of this direction's sender, while its frame is in the air */
-	int64_t overhead_ns;    /* air time of each packet besides its bits */
-	uint32_t channel;       /* links on different channels do not disturb each other */
-	char radio[SHAPE_NAME]; /* links that name the same radio share one, which is on one channel at a
-				   time; "": one of its own, always there */
-	int64_t switching_ns, dwell_ns, idle_ns; /* of that radio; idle 0: it never leaves early */
-};
 
 /* Of discipline `trim`; lib/link/trim.h says what comes of it. */
 struct shape_trim {

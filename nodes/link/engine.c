@@ -135,6 +135,8 @@ static void drop_packet(struct engine *engine, struct direction *d, const struct
 		bounce_packet(d, packet);
 	else if (packet->end == MODEL_DROPPED_CODEL)
 		d->counters.codel++;
+	else if (packet->end == MODEL_LOST_IN_AIR)
+		d->counters.lost++;
 	else
 		d->counters.overflowed++;
 	buffers_put(&engine->buffers, packet->token);
@@ -445,7 +447,8 @@ static int join_medium(struct engine *engine, struct model *model, char **error)
 	if (!*name)
 		return 0;
 	if (!medium || model_set_medium(model, medium) < 0)
-		return error_set(error, "no memory for medium %s", name);
+		return error_set(error, "no memory for medium %s, or its radio is on more than %d channels",
+			name, VISITS_CHANNELS);
 	events_watch_medium(engine->events, medium);
 	return 0;
 }

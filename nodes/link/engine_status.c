@@ -43,9 +43,10 @@ static json_t *radio_json(struct radio *radio)
 
 static json_t *air_json(const struct station *s)
 {
-	return json_pack("{s:o, s:f, s:o, s:f, s:f}", "packets", integer(s->packets), "seconds",
+	return json_pack("{s:o, s:f, s:o, s:f, s:f, s:o, s:o}", "packets", integer(s->packets), "seconds",
 		(double)s->air_ns / NS_PER_S, "waits", integer(s->waits), "waited_s",
-		(double)s->waited_ns / NS_PER_S, "longest_wait_us", (double)s->longest_wait_ns / NS_PER_US);
+		(double)s->waited_ns / NS_PER_S, "longest_wait_us", (double)s->longest_wait_ns / NS_PER_US,
+		"failed", integer(s->failed), "lost", integer(s->lost));
 }
 
 static json_t *trim_json(const struct trim_port *port, uint64_t bounced)
@@ -58,14 +59,30 @@ static json_t *trim_json(const struct trim_port *port, uint64_t bounced)
 		"high_header_bytes", integer(port->high.most_bytes));
 }
 
+/* Of a shared radio, and of the link's channel on it: what is known of visits that have ended. */
+static json_t *shared_radio_json(const struct medium_radio *radio, uint32_t number)
+{
+	const struct visits *v = &radio->visits;
+	uint32_t place = 0;
+
+	while (radio->channels[place] != number)
+		place++;
+	const struct visits_channel *c = &v->channels[place];
+	return json_pack("{s:s, s:o, s:f, s:{s:o, s:o, s:o}, s:f, s:o, s:f, s:f}", "name", radio->name,
+		"switches", integer(radio->switches), "switching_s",
+		(double)radio->switches * (double)v->settings.switching_ns / NS_PER_S, "ended", "idle",
+		integer(v->ended[VISITS_IDLE]), "whole", integer(v->ended[VISITS_WHOLE]), "flushed",
+		integer(v->ended[VISITS_FLUSHED]), "there_s", (double)c->there_ns / NS_PER_S, "bytes",
+		integer(c->bytes), "dwell_ms", (double)c->dwell_ns / NS_PER_MS, "idle_ms",
+		(double)v->idle_ns / NS_PER_MS);
+}
+
 static json_t *medium_json(const struct station *s)
 {
 	json_t *json = json_pack("{s:s, s:i, s:f}", "name", s->medium->name, "channel",
 		(int)s->channel->number, "busy_s", (double)s->channel->busy_ns / NS_PER_S);
 	if (s->radio)
-		json_object_set_new(json, "radio",
-			json_pack("{s:s, s:o}", "name", s->radio->name, "switches",
-				integer(s->radio->switches)));
+		json_object_set_new(json, "radio", shared_radio_json(s->radio, s->channel->number));
 	return json;
 }
 

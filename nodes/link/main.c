@@ -15,7 +15,7 @@
 /* Above threads of the machine's own that are usually at 1 or 10, below its interrupt threads (50). */
 #define PRIORITY 45
 /* Of a command, at most: as many as a line of the control socket has behind its name. */
-#define WORDS 63
+#define WORDS 126
 
 struct program {
 	const char *config_path;

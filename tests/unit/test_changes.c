@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct topology_link links_of_topology[] = {{.name = "a"}, {.name = "b"}, {.name = "bare"}};
+static struct topology_link links_of_topology[] = {
+	{.name = "a"}, {.name = "b"}, {.name = "bare"}, {.name = "air"}};
 
 struct fixture {
 	struct topology topology;
@@ -22,16 +23,17 @@ static int load(struct fixture *f, const char *changes)
 {
 	char text[4096];
 	snprintf(text, sizeof text,
-		"links:\n  a: {rate: 10Mbit/s, delay: 10ms, loss: 1%%, queue: 50}\n  b: {}\nchanges:\n%s",
+		"links:\n  a: {rate: 10Mbit/s, delay: 10ms, loss: 1%%, queue: 50}\n  b: {}\n"
+		"  air: {medium: {name: w, phy_rate: 54Mbit/s, attempts: {success: 100%%}}}\nchanges:\n%s",
 		changes);
-	*f = (struct fixture){.topology = {.name = "three", .links = links_of_topology, .links_count = 3}};
+	*f = (struct fixture){.topology = {.name = "three", .links = links_of_topology, .links_count = 4}};
 	f->conf = conf_parse("x.yaml", text, strlen(text), &f->error);
 	assert_non_null(f->conf);
 	f->experiment = (struct experiment){.pool = pool_new(),
 		.topology = &f->topology,
 		.root = conf_root(f->conf),
 		.trial_limit_ns = 60 * NS_PER_S};
-	f->configuration.links = pool_alloc(f->experiment.pool, 3, sizeof *f->configuration.links);
+	f->configuration.links = pool_alloc(f->experiment.pool, 4, sizeof *f->configuration.links);
 	assert_int_equal(read_links(&f->experiment, conf_child(f->experiment.root, "links"),
 				 f->configuration.links, &f->error),
 		0);
@@ -106,6 +108,26 @@ static void a_ramp_goes_bit_by_bit(void **state)
 	unload(&f);
 }
 
+/* A station walks away. */
+static void a_ramp_of_a_signal(void **state)
+{
+	(void)state;
+	struct fixture f;
+	assert_int_equal(
+		load(&f,
+			"  - {at: 2s, ramp: 1s, step: 500ms, links: {air: {medium: {phy_rate: 6Mbit/s, attempts: {success: 40%}}}}}\n"),
+		0);
+	const struct link_shape *air = &f.configuration.links[3];
+	assert_int_equal(air->changes_count, 2);
+	for (int k = 0; k < 2; k++) {
+		assert_int_equal(air->changes[0].direction[k].medium.phy_rate_bps, 30000000);
+		assert_int_equal((int)(air->changes[0].direction[k].medium.success * 1000 + 0.5), 700);
+		assert_int_equal(air->changes[1].direction[k].medium.phy_rate_bps, 6000000);
+		assert_int_equal((int)(air->changes[1].direction[k].medium.success * 1000 + 0.5), 400);
+	}
+	unload(&f);
+}
+
 static void a_loop_repeats_a_list(void **state)
 {
 	(void)state;
@@ -142,31 +164,31 @@ static void refused(const char *changes, const char *where, const char *what)
 static void what_is_wrong_is_said_with_its_line(void **state)
 {
 	(void)state;
-	refused("  - {at: 1s}\n", "x.yaml:5:", "one of `links`");
-	refused("  - {at: 1s, down: a, up: b}\n", "x.yaml:5:", "one of `links`");
-	refused("  - {down: a}\n", "x.yaml:5:", "at: TIME");
-	refused("  - {at: 1s, down: c}\n", "x.yaml:5:", "no link `c`");
-	refused("  - {at: 1s, down: bare}\n", "x.yaml:5:", "no shape");
-	refused("  - {at: 1s, down: []}\n", "x.yaml:5:", "no link");
-	refused("  - {at: 1s, links: {}}\n", "x.yaml:5:", "no link");
-	refused("  - {at: 1s, changes: []}\n", "x.yaml:5:", "empty list");
-	refused("  - {at: 1s, every: 1s, down: a}\n", "x.yaml:5:", "go together");
-	refused("  - {at: 1s, ramp: 1s, down: a}\n", "x.yaml:5:", "ramp");
-	refused("  - {at: 61s, down: a}\n", "x.yaml:5:", "trial_limit");
-	refused("  - {at: 1s, links: {a: {los: 1}}}\n", "x.yaml:5:", "unknown key `los`");
-	refused("  - {at: 1s, links: {a: {rate: fast}}}\n", "x.yaml:5:", "no rate");
-	refused("  - {at: 1s, ramp: 1s, links: {a: {queue: 10}}}\n", "x.yaml:5:", "a ramp goes from");
-	refused("  - {at: 1s, ramp: 1s, links: {b: {rate: 1Mbit/s}}}\n", "x.yaml:5:", "a ramp goes from");
-	refused("  - {at: 1s, links: {a: {cellular: 3g}}}\n", "x.yaml:5:", "");
-	refused("  - {at: 1s, every: 10ms, times: 10000, down: a}\n", "x.yaml:5:", "trial_limit");
-	refused("  - {at: 0s, every: 10ms, times: 5900, down: [a, b]}\n", "x.yaml:5:", "more than");
+	refused("  - {at: 1s}\n", "x.yaml:6:", "one of `links`");
+	refused("  - {at: 1s, down: a, up: b}\n", "x.yaml:6:", "one of `links`");
+	refused("  - {down: a}\n", "x.yaml:6:", "at: TIME");
+	refused("  - {at: 1s, down: c}\n", "x.yaml:6:", "no link `c`");
+	refused("  - {at: 1s, down: bare}\n", "x.yaml:6:", "no shape");
+	refused("  - {at: 1s, down: []}\n", "x.yaml:6:", "no link");
+	refused("  - {at: 1s, links: {}}\n", "x.yaml:6:", "no link");
+	refused("  - {at: 1s, changes: []}\n", "x.yaml:6:", "empty list");
+	refused("  - {at: 1s, every: 1s, down: a}\n", "x.yaml:6:", "go together");
+	refused("  - {at: 1s, ramp: 1s, down: a}\n", "x.yaml:6:", "ramp");
+	refused("  - {at: 61s, down: a}\n", "x.yaml:6:", "trial_limit");
+	refused("  - {at: 1s, links: {a: {los: 1}}}\n", "x.yaml:6:", "unknown key `los`");
+	refused("  - {at: 1s, links: {a: {rate: fast}}}\n", "x.yaml:6:", "no rate");
+	refused("  - {at: 1s, ramp: 1s, links: {a: {queue: 10}}}\n", "x.yaml:6:", "a ramp goes from");
+	refused("  - {at: 1s, ramp: 1s, links: {b: {rate: 1Mbit/s}}}\n", "x.yaml:6:", "a ramp goes from");
+	refused("  - {at: 1s, links: {a: {cellular: 3g}}}\n", "x.yaml:6:", "");
+	refused("  - {at: 1s, every: 10ms, times: 10000, down: a}\n", "x.yaml:6:", "trial_limit");
+	refused("  - {at: 0s, every: 10ms, times: 5900, down: [a, b]}\n", "x.yaml:6:", "more than");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(one_thing_on_top_of_another),
 		cmocka_unit_test(both_directions_have_their_own), cmocka_unit_test(a_ramp_goes_bit_by_bit),
-		cmocka_unit_test(a_loop_repeats_a_list),
+		cmocka_unit_test(a_ramp_of_a_signal), cmocka_unit_test(a_loop_repeats_a_list),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_line)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
