@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 #define LINE_ROOM 4096 /* a line with its end is at most that long */
-#define WORDS_MOST 64
+#define WORDS_MOST 128
 #define WAITING_MAX 64
 #define PIECES 8
 #define LINES_MOST 48 /* more of them are more of the same, and JSON both ways takes the time */
@@ -67,7 +67,7 @@ static void handle_refuse(void *context, struct control_request *request, int co
 	control_refuse(request, "no %s", words[0]);
 }
 
-static const struct control_command table[] = {{"e", "[WORD...]", "says it again", 0, 63, handle_echo},
+static const struct control_command table[] = {{"e", "[WORD...]", "says it again", 0, WORDS_MOST - 1, handle_echo},
 	{"l", "", "later", 0, 2, handle_later}, {"r", "WHAT", "refuses", 1, 1, handle_refuse}, {0}};
 
 static void remove_socket(void)
