@@ -222,3 +222,26 @@ int plan_interconnect(struct plan *plan, unsigned degree, uint64_t seed, char **
 	free(members);
 	return result;
 }
+
+int plan_join_rounds(struct plan *plan, unsigned degree, char **error)
+{
+	unsigned even = plan->count + plan->count % 2;
+
+	if (degree > PLAN_LINKS || degree >= plan->count)
+		return error_set(error, "degree %u: 0 to %d, less than servers", degree, PLAN_LINKS);
+	for (unsigned turn = 0; turn < degree; turn++)
+		/* In order of the first end: a's partner has the other side of the circle. */
+		for (unsigned a = 0; a < plan->count; a++) {
+			unsigned turns = even - 1, b;
+			if (a == 0)
+				b = 1 + (even - 2 + turn) % turns;
+			else {
+				/* a stands at place p of the circle (from 1), its partner at even - 1 - p; place p holds 1 + (p - 1 + turn) mod turns. */
+				unsigned p = 1 + (a - 1 + turns - turn % turns) % turns;
+				b = p == even - 1 ? 0 : 1 + (even - 2 - p + turn) % turns;
+			}
+			if (b > a && b < plan->count && plan_join(plan, a, b, error) < 0)
+				return -1;
+		}
+	return 0;
+}

@@ -79,6 +79,10 @@ int plan_join(struct plan *plan, unsigned a, unsigned b, char **error);
  * rack stays free. The same seed gives the same plan. -1 with *error: degree above 7 or above servers - 1 of a rack. */
 int plan_interconnect(struct plan *plan, unsigned degree, uint64_t seed, char **error);
 
+/* The cables of the topology `grin` (topologies/grin.py), for the servers there are: in each of `degree` rounds every server is joined to another one,
+ * by the circle method. -1 with *error: as plan_interconnect has it. */
+int plan_join_rounds(struct plan *plan, unsigned degree, char **error);
+
 /* The server of a primary address, or -1. */
 int plan_find(const struct plan *plan, uint32_t primary);
 /* The server that has this address, primary or of a cable's end, or -1; *end (may be NULL): which end, -1 for the primary one. */

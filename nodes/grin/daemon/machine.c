@@ -142,9 +142,11 @@ static int feed(const char *batch, bool force, char **error)
 {
 	const char *const plain[] = {"ip", "-batch", "-", NULL}, *const forced[] = {"ip", "-force", "-batch", "-", NULL};
 	char *said = NULL;
-	int status = process_feed(force ? forced : plain, -1, batch, &said, error);
+	char *ignored = NULL;
+	int status = *batch ? process_feed(force ? forced : plain, -1, batch, &said, force ? &ignored : error) : 0;
 
 	free(said);
+	free(ignored);
 	return status == 0 || force ? 0 : -1;
 }
 
@@ -156,7 +158,7 @@ static int attach_next(const struct settings *s, char **error)
 	if (!bpf)
 		return error_set(error, "BPF: %s", strerror(errno));
 	bpf->rodata->uplink = if_nametoindex(s->uplink);
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(NEXT), .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(NEXT_PEER), .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE);
 	if ((result = next_bpf__load(bpf)) < 0)
 		error_set(error, "BPF program of the next hop: %s; write `routing: static` where the kernel has no BPF",
@@ -173,7 +175,8 @@ static int attach_next(const struct settings *s, char **error)
 	return result < 0 ? -1 : 0;
 }
 
-/* An interface that nothing leaves: a pair, for kernels without the dummy driver. It neither asks nor answers for addresses. */
+/* A pair of interfaces: what is routed to one comes out of the other, without its route. (With its route it would be lost where the next hop's hardware
+ * address is still to be asked for: the kernel then sends what waited for it by the neighbour of the route.) It neither asks nor answers for addresses. */
 static int install_next(const struct settings *s, char **error)
 {
 	if (s->routing != PLAN_COMPUTED)
@@ -189,9 +192,9 @@ static int install_next(const struct settings *s, char **error)
 /* ---- addresses, rules, routes */
 
 struct batch {
-	FILE *file;
-	char *text;
-	size_t size;
+	FILE *file, *stale; /* what is to be there; what is to go, which may go by itself meanwhile: routes with their addresses */
+	char *text, *stale_text;
+	size_t size, stale_size;
 	const struct settings *settings;
 	json_t *wanted; /* "TABLE DESTINATION" of routes */
 };
@@ -255,7 +258,7 @@ static void put_rules(struct batch *b, json_t *rules)
 		if (preference < TABLE || preference >= TABLE + PLAN_LINKS || !src)
 			continue;
 		if (end >= me->count || strcmp(src, text_of(me->ends[end].address, from)) != 0)
-			fprintf(b->file, "rule del pref %lld from %s\n", (long long)preference, src);
+			fprintf(b->stale, "rule del pref %lld from %s\n", (long long)preference, src);
 	}
 	for (unsigned e = 0; e < me->count; e++)
 		if (!has_rule(rules, TABLE + e, text_of(me->ends[e].address, from)))
@@ -307,7 +310,7 @@ static void put_stale_routes(struct batch *b, json_t *routes)
 		char key[64];
 		snprintf(key, sizeof key, "%s %s", table && strcmp(table, "main") != 0 ? table : "254", to ? to : "");
 		if (to && !json_object_get(b->wanted, key))
-			fprintf(b->file, "route del %s table %s proto " PROTOCOL "\n", to, table ? table : "main");
+			fprintf(b->stale, "route del %s table %s proto " PROTOCOL "\n", to, table ? table : "main");
 	}
 }
 
@@ -338,9 +341,12 @@ static int install_ways(const struct settings *s, char **error)
 	char text[INET_ADDRSTRLEN];
 	int result = -1;
 
-	b.file = routes ? open_memstream(&b.text, &b.size) : NULL;
-	if (b.file) {
-		put_stale_addresses(b.file, s, addresses, there);
+	if (routes) {
+		b.file = open_memstream(&b.text, &b.size);
+		b.stale = open_memstream(&b.stale_text, &b.stale_size);
+		if (!b.file || !b.stale)
+			abort();
+		put_stale_addresses(b.stale, s, addresses, there);
 		for (unsigned e = 0; e < settings_me(s)->count; e++)
 			if (!there[e])
 				fprintf(b.file, "addr add %s/32 dev %s\n", text_of(settings_me(s)->ends[e].address, text),
@@ -349,9 +355,11 @@ static int install_ways(const struct settings *s, char **error)
 		put_rules(&b, rules);
 		put_stale_routes(&b, routes);
 		fclose(b.file);
-		result = feed(b.text, false, error);
+		fclose(b.stale);
+		result = feed(b.stale_text, true, error) < 0 ? -1 : feed(b.text, false, error);
 	}
 	free(b.text);
+	free(b.stale_text);
 	json_decref(b.wanted);
 	json_decref(addresses);
 	json_decref(rules);

@@ -1,5 +1,5 @@
 /* The next hop, computed: a packet for the end of a cable at another server goes to N(destination) on the uplink (Trilogy2 D1.2, 3.3.2.3). Such packets
- * are routed to an interface of the daemon's own, on whose way out this runs. */
+ * are routed to a pair of interfaces of the daemon's own; this runs where they come out of it. */
 // clang-format off
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>

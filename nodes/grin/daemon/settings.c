@@ -71,6 +71,25 @@ static int read_cable(struct plan *plan, const struct conf_node *node, unsigned 
 	return plan_join(plan, (unsigned)a, (unsigned)b, &reason) < 0 ? at(node, reason, error) : 0;
 }
 
+/* The cables of the topology `grin`: {servers: 10, degree: 2}. */
+static int read_rounds(struct plan *plan, const struct conf_node *map, unsigned use, char **error)
+{
+	static const char *const known[] = {"servers", "degree", NULL};
+	int64_t servers, degree;
+	char *reason = NULL;
+
+	if (conf_only(map, known, error) < 0 || conf_integer(map, "servers", 2, 1000, 10, &servers, error) < 0 ||
+		conf_integer(map, "degree", 0, PLAN_LINKS, 2, &degree, error) < 0)
+		return -1;
+	if (degree >= servers)
+		return conf_error(map, error, "a degree of %lld among %lld servers; each has %lld neighbours at most",
+			(long long)degree, (long long)servers, (long long)servers - 1);
+	if (plan_add_racks(plan, 1, (unsigned)servers, &reason) < 0 ||
+		plan_join_rounds(plan, use < degree ? use : (unsigned)degree, &reason) < 0)
+		return at(map, reason, error);
+	return 0;
+}
+
 static int read_cables(struct settings *s, const struct conf_node *root, unsigned use, char **error)
 {
 	const struct conf_node *list = conf_child(root, "cables");
@@ -88,6 +107,8 @@ static int read_cables(struct settings *s, const struct conf_node *root, unsigne
 	}
 	if (!list)
 		return conf_error(root, error, "`cables` is missing; list the pairs of servers that are joined");
+	if (list->type == CONF_MAPPING)
+		return read_rounds(s->plan, list, use, error);
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
 		return -1;
 	for (const struct conf_node *n = conf_first(list); n; n = n->next)
@@ -115,7 +136,10 @@ static int name_by_number(
 	unsigned number = 1;
 	char name[64];
 
-	for (const struct conf_node *n = conf_first(list); n; n = n->next, number++) {
+	if (list->type == CONF_MAPPING)
+		number = settings_me(s)->ends[end].link + 1;
+	for (const struct conf_node *n = list->type == CONF_MAPPING ? NULL : conf_first(list); n;
+		n = n->next, number++) {
 		uint32_t a, b;
 		if (read_address(n->first, &a, error) < 0 || read_address(n->first->next, &b, error) < 0)
 			return -1;

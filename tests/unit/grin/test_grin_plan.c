@@ -111,6 +111,35 @@ static void seeds(void **state)
 	plan_free(c);
 }
 
+/* As topologies/grin.py has them for ten servers. */
+static void rounds(void **state)
+{
+	static const unsigned ends[10][2] = {
+		{1, 10}, {2, 9}, {3, 8}, {4, 7}, {5, 6}, {1, 2}, {3, 10}, {4, 9}, {5, 8}, {6, 7}};
+
+	(void)state;
+	struct plan *plan = plan_new();
+	plan_add_racks(plan, 1, 10, NULL);
+	assert_int_equal(plan_join_rounds(plan, 2, NULL), 0);
+	assert_int_equal(plan->links, 10);
+	for (unsigned link = 0; link < 10; link++) {
+		const struct plan_server *a = &plan->servers[ends[link][0] - 1];
+		bool found = false;
+		for (unsigned e = 0; e < a->count; e++)
+			found |= a->ends[e].link == link && a->ends[e].peer == ends[link][1] - 1;
+		assert_true(found);
+	}
+	plan_free(plan);
+	for (unsigned servers = 2; servers <= 15; servers++)
+		for (unsigned degree = 0; degree < servers && degree <= PLAN_LINKS; degree++) {
+			plan = plan_new();
+			plan_add_racks(plan, 1, servers, NULL);
+			assert_int_equal(plan_join_rounds(plan, degree, NULL), 0);
+			assert_int_equal(plan->links, degree * (servers / 2));
+			plan_free(plan);
+		}
+}
+
 static unsigned passes(const struct plan_step *steps, int count, unsigned server)
 {
 	unsigned n = 0;
@@ -374,7 +403,7 @@ static void groups_and_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(figure_3_6), cmocka_unit_test(refuses),
-		cmocka_unit_test(random_cables), cmocka_unit_test(seeds), cmocka_unit_test(all_pairs_of_120),
+		cmocka_unit_test(random_cables), cmocka_unit_test(seeds), cmocka_unit_test(rounds), cmocka_unit_test(all_pairs_of_120),
 		cmocka_unit_test(fewest), cmocka_unit_test(left_over), cmocka_unit_test(so_many),
 		cmocka_unit_test(algorithm_1), cmocka_unit_test(matrices), cmocka_unit_test(groups_and_all)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
