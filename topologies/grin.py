@@ -36,7 +36,7 @@ class GrinTopo(RoutedTopo):
         for i in range(1, servers + 1):
             self.link(f"u{i}", (f"s{i}", f"10.0.0.{i}/11"), ("switch", f"198.18.0.{i}/32"))
         for number, (a, b) in enumerate(rounds(servers, degree), start=1):
-            self.link(f"c{number}", (f"s{a}", f"198.18.1.{number}/32"), (f"s{b}", f"198.18.2.{number}/32"))
+            self.link(f"c{number}", (f"s{a}", f"198.18.{number}.1/30"), (f"s{b}", f"198.18.{number}.2/30"))
 
 
 topos = {"grin": GrinTopo}
