@@ -148,7 +148,8 @@ static void join(struct keep *keep, int64_t now, struct subflows_connection *c, 
 			.remote = {.address.s_addr = htonl(pair.destination), .port = c->remote.port}});
 }
 
-static unsigned choose(const struct keep *keep, const struct subflows_connection *c, struct plan_pair pairs[PLAN_PAIRS])
+static unsigned choose(
+	const struct keep *keep, const struct subflows_connection *c, struct plan_pair pairs[PLAN_PAIRS])
 {
 	const struct keep_settings *s = &keep->settings;
 	const struct own *own = c->own;
@@ -163,7 +164,8 @@ static unsigned choose(const struct keep *keep, const struct subflows_connection
 	/* So many at random: of all that there are. */
 	if (s->subflows && !own->told_all)
 		return 0;
-	return plan_choose(&ends, s->subflows, s->shuffle || s->subflows ? draw_key(s->seed, c->token, 5) | 1 : 0, pairs);
+	return plan_choose(&ends, s->subflows,
+		s->shuffle || s->subflows ? draw_key(s->seed, c->token, 5) | 1 : 0, pairs);
 }
 
 /* Incast mode: of the direct path and the chosen ones, one by lot. */
@@ -178,8 +180,8 @@ static void join_one(struct keep *keep, int64_t now, struct subflows_connection 
 	if (!own->drawn) {
 		unsigned count = choose(keep, c, pairs), lot = (unsigned)draw_below(&draws, count + 1);
 		own->drawn = true;
-		own->only = lot ? pairs[lot - 1]
-				: (struct plan_pair){keep->settings.primary, own->peer_primary};
+		own->only =
+			lot ? pairs[lot - 1] : (struct plan_pair){keep->settings.primary, own->peer_primary};
 	}
 	join(keep, now, c, own->only);
 }
@@ -275,7 +277,8 @@ static bool learn(struct keep *keep, int64_t now, struct subflows_connection *c,
 	return true;
 }
 
-static void announced(struct keep *keep, int64_t now, struct subflows_connection *c, const struct mptcp_pm_event *event)
+static void announced(
+	struct keep *keep, int64_t now, struct subflows_connection *c, const struct mptcp_pm_event *event)
 {
 	struct endpoint remote;
 
@@ -333,8 +336,8 @@ void keep_event(struct keep *keep, int64_t now, const struct mptcp_pm_event *eve
 		break;
 	case MPTCP_PM_EVENT_SUB_CLOSED:
 		if (c && ends)
-			subflows_down(keep->subflows, now, c, path_of(keep, c->own, host(local), host(remote)), local,
-				remote);
+			subflows_down(keep->subflows, now, c,
+				path_of(keep, c->own, host(local), host(remote)), local, remote);
 		break;
 	default:
 		break;
@@ -353,7 +356,8 @@ void keep_refused(struct keep *keep, int64_t now, uint32_t token, unsigned path)
 /* ---- looks */
 
 /* Whether what is under way has heard nothing for too long. */
-static bool is_dead(const struct keep *keep, int64_t now, const struct survey_subflow *s, uint64_t *got, int64_t *moved)
+static bool is_dead(
+	const struct keep *keep, int64_t now, const struct survey_subflow *s, uint64_t *got, int64_t *moved)
 {
 	uint64_t all = s->bytes_acked + s->bytes_received;
 
@@ -391,7 +395,8 @@ static struct guest *find_guest(struct keep *keep, int64_t now, const struct sur
 {
 	for (size_t i = 0; i < keep->guest_count; i++) {
 		struct guest *g = &keep->guests[i];
-		if (g->token == s->token && endpoint_equal(g->local, s->local) && endpoint_equal(g->remote, s->remote))
+		if (g->token == s->token && endpoint_equal(g->local, s->local) &&
+			endpoint_equal(g->remote, s->remote))
 			return g;
 	}
 	if (keep->guest_count == keep->guest_room) {

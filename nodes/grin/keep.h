@@ -9,8 +9,9 @@
 #include "nodes/grin/plan.h"
 
 enum {
-	KEEP_PATHS = (PLAN_LINKS + 1) * (PLAN_LINKS + 1), /* of a connection: own end x peer's, 0 is the primary address */
-	KEEP_CONNECTIONS = 65536                          /* more are counted, and left alone */
+	KEEP_PATHS = (PLAN_LINKS + 1) *
+		     (PLAN_LINKS + 1), /* of a connection: own end x peer's, 0 is the primary address */
+	KEEP_CONNECTIONS = 65536       /* more are counted, and left alone */
 };
 
 struct keep_settings {
@@ -18,10 +19,10 @@ struct keep_settings {
 	unsigned count;
 	unsigned subflows; /* besides the initial one; 0: the fewest that use every cable once */
 	uint64_t seed;
-	bool shuffle;      /* cables in an order drawn per connection, not in theirs */
-	bool affinity;     /* incast mode, strong: one path drawn per connection, and no other */
-	uint64_t gate;     /* bytes of a connection that have got through before secondary subflows are made */
-	int64_t dead_ns;   /* a subflow that has data under way and hears nothing for so long is dead */
+	bool shuffle;    /* cables in an order drawn per connection, not in theirs */
+	bool affinity;   /* incast mode, strong: one path drawn per connection, and no other */
+	uint64_t gate;   /* bytes of a connection that have got through before secondary subflows are made */
+	int64_t dead_ns; /* a subflow that has data under way and hears nothing for so long is dead */
 	int64_t settle_ns; /* a peer that tells no further address for so long has told all */
 };
 

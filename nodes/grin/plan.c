@@ -58,7 +58,8 @@ int plan_owner(const struct plan *plan, uint32_t address, int *end)
 int plan_add(struct plan *plan, uint32_t primary, unsigned rack, char **error)
 {
 	if (!plan_primary_good(primary))
-		return error_set(error, "%u.%u.%u.%u is no address of 10.0.0.0/11, where the uplinks have theirs",
+		return error_set(error,
+			"%u.%u.%u.%u is no address of 10.0.0.0/11, where the uplinks have theirs",
 			primary >> 24, primary >> 16 & 255, primary >> 8 & 255, primary & 255);
 	if (plan_find(plan, primary) >= 0)
 		return error_set(error, "two servers have the address %u.%u.%u.%u", primary >> 24,
@@ -128,7 +129,8 @@ static bool has_cable(const struct cable *cables, unsigned count, unsigned a, un
 
 /* Two free ports that cannot be joined, because their servers are the same or neighbours, take a cable x-y between two others apart:
  * p-x, q-y. False: this one does not serve. */
-static bool swap_cable(struct cable *cables, unsigned *count, unsigned at, bool turned, unsigned p, unsigned q)
+static bool swap_cable(
+	struct cable *cables, unsigned *count, unsigned at, bool turned, unsigned p, unsigned q)
 {
 	unsigned x = turned ? cables[at].b : cables[at].a, y = turned ? cables[at].a : cables[at].b;
 
@@ -176,8 +178,8 @@ static bool draw_rack(unsigned size, unsigned degree, struct cable *cables, unsi
 	return whole;
 }
 
-static int join_rack(
-	struct plan *plan, const unsigned *members, unsigned size, unsigned degree, uint64_t *draws, char **error)
+static int join_rack(struct plan *plan, const unsigned *members, unsigned size, unsigned degree,
+	uint64_t *draws, char **error)
 {
 	struct cable *cables = calloc(size * degree + 1, sizeof *cables);
 	unsigned count = 0, tries = 1000;
@@ -188,7 +190,8 @@ static int join_rack(
 	while (!draw_rack(size, degree, cables, &count, draws) && tries)
 		tries--;
 	if (!tries)
-		result = error_set(error, "no cabling of %u servers with %u cables each was found", size, degree);
+		result = error_set(
+			error, "no cabling of %u servers with %u cables each was found", size, degree);
 	for (unsigned i = 0; result == 0 && i < count; i++)
 		result = plan_join(plan, members[cables[i].a], members[cables[i].b], error);
 	free(cables);
@@ -203,8 +206,8 @@ int plan_interconnect(struct plan *plan, unsigned degree, uint64_t seed, char **
 	if (!members)
 		abort();
 	if (degree > PLAN_LINKS)
-		result = error_set(error, "degree %u: three bits of an address name %d cables; write 0 to %d", degree,
-			PLAN_LINKS, PLAN_LINKS);
+		result = error_set(error, "degree %u: three bits of an address name %d cables; write 0 to %d",
+			degree, PLAN_LINKS, PLAN_LINKS);
 	for (unsigned i = 0; i < plan->count; i++)
 		last = plan->servers[i].rack > last ? plan->servers[i].rack : last;
 	for (unsigned rack = 0; result == 0 && plan->count && degree && rack <= last; rack++) {
@@ -214,7 +217,8 @@ int plan_interconnect(struct plan *plan, unsigned degree, uint64_t seed, char **
 			if (plan->servers[i].rack == rack)
 				members[size++] = i;
 		if (size && degree > size - 1)
-			result = error_set(error, "degree %u: a rack of %u servers has %u neighbours for each; write less",
+			result = error_set(error,
+				"degree %u: a rack of %u servers has %u neighbours for each; write less",
 				degree, size, size - 1);
 		else if (size)
 			result = join_rack(plan, members, size, degree, &draws, error);

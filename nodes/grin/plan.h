@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 enum {
-	PLAN_LINKS = 7,                                  /* of a server at most: what three bits name besides 0 */
-	PLAN_SERVERS = 65536,                            /* of a plan at most */
+	PLAN_LINKS = 7,       /* of a server at most: what three bits name besides 0 */
+	PLAN_SERVERS = 65536, /* of a plan at most */
 	PLAN_PAIRS = (PLAN_LINKS + 1) * (PLAN_LINKS + 1), /* of addresses of two servers */
-	PLAN_HOPS = 64                                   /* longer walks go round in circles */
+	PLAN_HOPS = 64                                    /* longer walks go round in circles */
 };
 
 #define PLAN_PREFIX 0x0a000000u

@@ -3,14 +3,15 @@
 
 const char *const plan_routing_names[PLAN_ROUTINGS + 1] = {"static", "computed", "lsrr", NULL};
 
-static void put_cables(const struct plan_server *s, void (*put)(void *, const struct plan_route *), void *context)
+static void put_cables(
+	const struct plan_server *s, void (*put)(void *, const struct plan_route *), void *context)
 {
 	for (unsigned i = 0; i < s->count; i++) {
 		const struct plan_end *e = &s->ends[i];
 		put(context, &(struct plan_route){
 				     .to = e->peer_address, .length = 32, .kind = PLAN_CABLE, .end = (int)i});
-		put(context,
-			&(struct plan_route){.from = e->address, .length = 0, .kind = PLAN_CABLE, .end = (int)i});
+		put(context, &(struct plan_route){
+				     .from = e->address, .length = 0, .kind = PLAN_CABLE, .end = (int)i});
 	}
 }
 
@@ -38,7 +39,8 @@ void plan_routes(const struct plan *plan, unsigned server, enum plan_routing rou
 	if (routing == PLAN_STATIC)
 		put_far_ends(plan, server, put, context);
 	if (routing == PLAN_COMPUTED)
-		put(context, &(struct plan_route){.to = PLAN_PREFIX, .length = 8, .kind = PLAN_NEXT_COMPUTED});
+		put(context,
+			&(struct plan_route){.to = PLAN_PREFIX, .length = 8, .kind = PLAN_NEXT_COMPUTED});
 }
 
 unsigned plan_source_route(uint32_t local, uint32_t source, uint32_t destination, uint32_t hops[2])
@@ -87,7 +89,8 @@ static struct plan_route look_up(const struct plan *plan, enum plan_routing rout
 }
 
 /* Who is next, or -1. */
-static int follow(const struct plan *plan, unsigned server, const struct plan_route *route, uint32_t destination)
+static int follow(
+	const struct plan *plan, unsigned server, const struct plan_route *route, uint32_t destination)
 {
 	switch (route->kind) {
 	case PLAN_CABLE:
@@ -127,8 +130,7 @@ int plan_walk(const struct plan *plan, enum plan_routing routing, unsigned serve
 		int next = follow(plan, server, &route, to);
 		if (next < 0)
 			return -1;
-		steps[taken++] =
-			(struct plan_step){server, route.kind == PLAN_CABLE ? route.end : -1};
+		steps[taken++] = (struct plan_step){server, route.kind == PLAN_CABLE ? route.end : -1};
 		server = (unsigned)next;
 	}
 }

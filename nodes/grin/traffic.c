@@ -53,7 +53,8 @@ static bool may(const struct traffic_request *r, unsigned source, unsigned desti
 }
 
 /* Places of a drawn order that may not be are mended by exchanges that leave no new one. */
-static bool mend(const struct traffic_request *r, const unsigned *from, unsigned *to, unsigned count, uint64_t *draws)
+static bool mend(
+	const struct traffic_request *r, const unsigned *from, unsigned *to, unsigned count, uint64_t *draws)
 {
 	for (unsigned i = 0; i < count; i++) {
 		unsigned tries = TRIES;
@@ -91,7 +92,8 @@ static int permutation(
 	free(from);
 	free(to);
 	return whole ? (int)count
-		     : error_set(error, "no permutation of %u servers between racks was found; make more active",
+		     : error_set(error,
+			       "no permutation of %u servers between racks was found; make more active",
 			       count);
 }
 
@@ -127,8 +129,8 @@ static int at_random(const struct traffic_request *r, uint64_t *draws, struct tr
 
 	*flows = must(calloc(count + 1, sizeof **flows));
 	for (unsigned i = 0; i < count;) {
-		struct traffic_flow f = {(unsigned)draw_below(draws, r->servers),
-			(unsigned)draw_below(draws, r->servers)};
+		struct traffic_flow f = {
+			(unsigned)draw_below(draws, r->servers), (unsigned)draw_below(draws, r->servers)};
 		if (may(r, f.source, f.destination))
 			(*flows)[i++] = f;
 	}
@@ -142,7 +144,8 @@ int traffic_draw(const struct traffic_request *r, struct traffic_flow **flows, c
 	*flows = NULL;
 	if (r->servers < 2 || !r->rack)
 		return error_set(error, "%u servers; a matrix needs two", r->servers);
-	if (r->between && r->rack >= r->servers && r->pattern != TRAFFIC_GROUP && r->pattern != TRAFFIC_ALL_TO_ALL)
+	if (r->between && r->rack >= r->servers && r->pattern != TRAFFIC_GROUP &&
+		r->pattern != TRAFFIC_ALL_TO_ALL)
 		return error_set(error, "only between racks, but there is one rack");
 	switch (r->pattern) {
 	case TRAFFIC_PERMUTATION: {

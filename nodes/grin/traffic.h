@@ -6,7 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum traffic_pattern { TRAFFIC_PERMUTATION, TRAFFIC_GROUP, TRAFFIC_ALL_TO_ALL, TRAFFIC_RANDOM, TRAFFIC_PATTERNS };
+enum traffic_pattern {
+	TRAFFIC_PERMUTATION,
+	TRAFFIC_GROUP,
+	TRAFFIC_ALL_TO_ALL,
+	TRAFFIC_RANDOM,
+	TRAFFIC_PATTERNS
+};
 extern const char *const traffic_pattern_names[TRAFFIC_PATTERNS + 1];
 
 struct traffic_request {

@@ -10,12 +10,12 @@ enum { CAPACITY_FREE = 99 }; /* hops: no restriction */
 
 /* The greatest sum of flows: at most `hops` cables from a source to the switch, and from the switch to a destination; paths within a rack of hops + 1
  * cables, without restriction of 3 as well: longer ones cost more than they bring. By GLPK. Negative with *error. */
-double capacity_optimum(
-	const struct plan *plan, const struct traffic_flow *flows, unsigned count, unsigned hops, char **error);
+double capacity_optimum(const struct plan *plan, const struct traffic_flow *flows, unsigned count,
+	unsigned hops, char **error);
 
 /* The simple procedure of figure 3.5 b: each connection takes its direct path and others at random, `choices` in all; then every path is filled as far as it
  * goes, the shortest first. `hops`: 1 to 3. */
-double capacity_filling(const struct plan *plan, const struct traffic_flow *flows, unsigned count, unsigned hops,
-	unsigned choices, uint64_t seed);
+double capacity_filling(const struct plan *plan, const struct traffic_flow *flows, unsigned count,
+	unsigned hops, unsigned choices, uint64_t seed);
 
 #endif

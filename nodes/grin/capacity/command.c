@@ -94,13 +94,15 @@ static int read_options(int argc, char **argv, struct request *request)
 	if (optind == argc && !(request->figure && request->degree))
 		return -1;
 	fprintf(stderr, "liquidnet sim grin-capacity: %s\n",
-		optind < argc ? "options only; --help lists them" : "a figure has all degrees; leave --degree out");
+		optind < argc ? "options only; --help lists them"
+			      : "a figure has all degrees; leave --degree out");
 	return 2;
 }
 
 static void print_figure(const struct figures *figures, const char *name)
 {
-	enum point first = !strcmp(name, "3.5a") ? OPTIMUM_1 : FILL8_1, end = first == OPTIMUM_1 ? FILL8_1 : POINTS;
+	enum point first = !strcmp(name, "3.5a") ? OPTIMUM_1 : FILL8_1,
+		   end = first == OPTIMUM_1 ? FILL8_1 : POINTS;
 
 	fputs("degree", stdout);
 	for (enum point p = first; p < end; p++)
@@ -136,7 +138,8 @@ static void print_degree(const struct figures *figures, const struct request *re
 enum measure { GAIN, BEYOND, BEST8, BEST16, MEASURES };
 static const char *const measure_names[MEASURES] = {"gain", "beyond", "best8", "best16"};
 enum { ROW, MEASURE, DEGREE, AS, VALUE, TOLERANCE, SOURCE, COLUMNS };
-static const char *const column_names[COLUMNS] = {"row", "measure", "degree", "as", "value", "tolerance", "source"};
+static const char *const column_names[COLUMNS] = {
+	"row", "measure", "degree", "as", "value", "tolerance", "source"};
 
 struct scoring {
 	const struct figures *figures;
@@ -178,13 +181,15 @@ static int take_row(void *context, char **cells, char **error)
 	while (what < MEASURES && strcmp(cells[MEASURE], measure_names[what]) != 0)
 		what++;
 	if (what == MEASURES)
-		return error_set(error, "no measure `%s`; there are gain, beyond, best8, best16", cells[MEASURE]);
+		return error_set(
+			error, "no measure `%s`; there are gain, beyond, best8, best16", cells[MEASURE]);
 	if (!value && !less && strcmp(cells[AS], "more") != 0)
 		return error_set(error, "no comparison `%s`; there are value, less, more", cells[AS]);
-	if ((*cells[DEGREE] || what == GAIN) && (unit_integer(cells[DEGREE], &degree) < 0 || degree < DEGREE_FIRST ||
-							degree > DEGREE_LAST))
+	if ((*cells[DEGREE] || what == GAIN) &&
+		(unit_integer(cells[DEGREE], &degree) < 0 || degree < DEGREE_FIRST || degree > DEGREE_LAST))
 		return error_set(error, "degree `%s`: %d to %d", cells[DEGREE], DEGREE_FIRST, DEGREE_LAST);
-	if (unit_number(cells[VALUE], &published) < 0 || (value && unit_number(cells[TOLERANCE], &tolerance) < 0))
+	if (unit_number(cells[VALUE], &published) < 0 ||
+		(value && unit_number(cells[TOLERANCE], &tolerance) < 0))
 		return error_set(error, "`%s`, `%s`: no numbers", cells[VALUE], cells[TOLERANCE]);
 	if (!scoring->figures) /* read to be checked only */
 		return 0;
@@ -193,11 +198,14 @@ static int take_row(void *context, char **cells, char **error)
 	scoring->rows++;
 	scoring->same += same;
 	if (scoring->csv)
-		printf("%s,%s,%s,%s,%s,%.4f,%s,%s\n", cells[ROW], cells[MEASURE], cells[DEGREE], cells[AS], cells[VALUE],
-			here, same ? "same" : "differs", cells[SOURCE]);
+		printf("%s,%s,%s,%s,%s,%.4f,%s,%s\n", cells[ROW], cells[MEASURE], cells[DEGREE], cells[AS],
+			cells[VALUE], here, same ? "same" : "differs", cells[SOURCE]);
 	else
 		printf("%-3s %-7s %-2s %s%s, here %.3f: %s   %s\n", cells[ROW], cells[MEASURE], cells[DEGREE],
-			value ? "" : less ? "<= " : ">= ", cells[VALUE], here, same ? "same" : "differs", cells[SOURCE]);
+			value  ? ""
+			: less ? "<= "
+			       : ">= ",
+			cells[VALUE], here, same ? "same" : "differs", cells[SOURCE]);
 	return 0;
 }
 
@@ -211,8 +219,8 @@ static int print_score(const struct request *request, const struct figures *figu
 	if (published_read(request->published, &format, &scoring, error) < 0)
 		return -1;
 	if (figures && !request->csv)
-		printf("\n%u rows: %u the same, %u differ; %u instances of each level, seeds from %llu\n", scoring.rows,
-			scoring.same, scoring.rows - scoring.same, request->instances,
+		printf("\n%u rows: %u the same, %u differ; %u instances of each level, seeds from %llu\n",
+			scoring.rows, scoring.same, scoring.rows - scoring.same, request->instances,
 			(unsigned long long)request->seed);
 	return 0;
 }
@@ -233,7 +241,8 @@ int sim_grin_capacity(int argc, char **argv)
 	if (!score || print_score(&request, NULL, &error) == 0) {
 		unsigned first = request.degree ? request.degree : DEGREE_FIRST,
 			 last = request.degree ? request.degree : DEGREE_LAST;
-		status = figures_run(&figures, first, last, request.instances, request.seed, &error) < 0 ? 1 : 0;
+		status = figures_run(&figures, first, last, request.instances, request.seed, &error) < 0 ? 1
+													 : 0;
 	}
 	if (status == 0 && score)
 		status = print_score(&request, &figures, &error) < 0 ? 2 : 0;

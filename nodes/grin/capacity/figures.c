@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-const char *const point_names[POINTS + 1] = {"one hop", "two hops", "unrestricted", "8 paths one hop", "8 paths two hops",
-	"8 paths three hops", "16 paths one hop", "16 paths two hops", "16 paths three hops", NULL};
+const char *const point_names[POINTS + 1] = {"one hop", "two hops", "unrestricted", "8 paths one hop",
+	"8 paths two hops", "8 paths three hops", "16 paths one hop", "16 paths two hops",
+	"16 paths three hops", NULL};
 
 enum { RACKS = 6, RACK = 20, LEVELS = 4 };
 
@@ -14,8 +15,8 @@ enum { RACKS = 6, RACK = 20, LEVELS = 4 };
 static const double levels[TRAFFIC_PATTERNS][LEVELS + 1] = {
 	{0.1, 0.3, 0.5, 0.7}, {5, 20, 60}, {0.1, 0.2, 0.3}, {0.1, 0.4, 0.7, 1}};
 
-static int add_instance(
-	double sum[POINTS], unsigned degree, enum traffic_pattern pattern, double level, uint64_t seed, char **error)
+static int add_instance(double sum[POINTS], unsigned degree, enum traffic_pattern pattern, double level,
+	uint64_t seed, char **error)
 {
 	static const unsigned hops[] = {1, 2, CAPACITY_FREE};
 	struct traffic_request request = {.pattern = pattern,
@@ -28,7 +29,8 @@ static int add_instance(
 	struct traffic_flow *flows = NULL;
 	int count = -1;
 
-	if (plan_add_racks(plan, RACKS, RACK, error) == 0 && plan_interconnect(plan, degree, seed, error) == 0)
+	if (plan_add_racks(plan, RACKS, RACK, error) == 0 &&
+		plan_interconnect(plan, degree, seed, error) == 0)
 		count = traffic_draw(&request, &flows, error);
 	for (int i = 0; i < 3 && count >= 0; i++) {
 		double flow = capacity_optimum(plan, flows, (unsigned)count, hops[i], error);
@@ -69,7 +71,8 @@ static int run_pattern(struct figures *f, unsigned degree, enum traffic_pattern 
 	return 0;
 }
 
-int figures_run(struct figures *f, unsigned first, unsigned last, unsigned instances, uint64_t seed, char **error)
+int figures_run(
+	struct figures *f, unsigned first, unsigned last, unsigned instances, uint64_t seed, char **error)
 {
 	for (int d = 0; d < DEGREES; d++) {
 		f->gain[d] = f->beyond[d] = 0;

@@ -31,7 +31,8 @@ struct figures {
 
 /* Computes degrees first to last with so many instances of each pattern's levels (seeds from `seed` on): permutation 10, 30, 50, 70 %, group 5, 20, 60,
  * all-to-all 10, 20, 30 %, random 10, 40, 70, 100 %; 6 racks of 20. -1 with *error. */
-int figures_run(struct figures *figures, unsigned first, unsigned last, unsigned instances, uint64_t seed, char **error);
+int figures_run(struct figures *figures, unsigned first, unsigned last, unsigned instances, uint64_t seed,
+	char **error);
 /* Over the patterns. */
 double figures_mean(const struct figures *figures, unsigned degree, enum point point);
 

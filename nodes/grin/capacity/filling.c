@@ -40,7 +40,8 @@ static struct path path_of(const struct filling *f, uint64_t number)
 		path.length = way->count - 1;
 		return path;
 	}
-	const struct way *up = &f->up.list[number / f->down.count], *down = &f->down.list[number % f->down.count];
+	const struct way *up = &f->up.list[number / f->down.count],
+			 *down = &f->down.list[number % f->down.count];
 	put_cables(&path, up, f->plan->count, false);
 	path.resources[path.count++] = 2 * up->servers[up->count];
 	path.resources[path.count++] = 2 * down->servers[down->count] + 1;
@@ -58,7 +59,8 @@ static bool taken(const uint64_t *numbers, unsigned count, uint64_t number)
 	return false;
 }
 
-static void choose(struct filling *f, struct traffic_flow flow, unsigned hops, unsigned choices, uint64_t *draws)
+static void choose(
+	struct filling *f, struct traffic_flow flow, unsigned hops, unsigned choices, uint64_t *draws)
 {
 	bool same_rack = f->plan->servers[flow.source].rack == f->plan->servers[flow.destination].rack;
 
@@ -67,8 +69,8 @@ static void choose(struct filling *f, struct traffic_flow flow, unsigned hops, u
 	ways_from(f->plan, flow.destination, hops, -1, &f->down);
 	f->rack.count = 0;
 	if (same_rack)
-		ways_from(f->plan, flow.source, hops + 1 < WAY_CABLES ? hops + 1 : WAY_CABLES, (int)flow.destination,
-			&f->rack);
+		ways_from(f->plan, flow.source, hops + 1 < WAY_CABLES ? hops + 1 : WAY_CABLES,
+			(int)flow.destination, &f->rack);
 	uint64_t all = (uint64_t)f->up.count * f->down.count + f->rack.count;
 	uint64_t *numbers = calloc(choices, sizeof *numbers);
 	if (!numbers)
@@ -95,8 +97,8 @@ static int by_length(const void *a, const void *b)
 	return x->lot < y->lot ? -1 : x->lot > y->lot;
 }
 
-double capacity_filling(const struct plan *plan, const struct traffic_flow *flows, unsigned count, unsigned hops,
-	unsigned choices, uint64_t seed)
+double capacity_filling(const struct plan *plan, const struct traffic_flow *flows, unsigned count,
+	unsigned hops, unsigned choices, uint64_t seed)
 {
 	struct filling f = {.plan = plan, .paths = calloc((size_t)count * choices + 1, sizeof *f.paths)};
 	unsigned resources = 2 * plan->count + 2 * plan->links;

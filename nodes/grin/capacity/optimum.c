@@ -18,7 +18,7 @@ struct program {
 	unsigned layers; /* hops that are counted; 1 without restriction */
 	bool free;
 	int uplinks, downlinks, cables; /* first rows: capacities, a row per server or direction of a cable */
-	int up, down;                   /* first rows: what a server has at hand in a layer; (layers + 1) rows per server */
+	int up, down; /* first rows: what a server has at hand in a layer; (layers + 1) rows per server */
 };
 
 static int up_row(const struct program *p, unsigned server, unsigned layer)
@@ -57,7 +57,8 @@ static void add_network(struct program *p)
 	for (unsigned s = 0; s < p->plan->count; s++)
 		for (unsigned k = 0; k <= p->layers; k++) {
 			add_column(p, 0, 2, (int[]){up_row(p, s, k), p->uplinks + (int)s}, (double[]){1, 1});
-			add_column(p, 0, 2, (int[]){down_row(p, s, k), p->downlinks + (int)s}, (double[]){-1, 1});
+			add_column(p, 0, 2, (int[]){down_row(p, s, k), p->downlinks + (int)s},
+				(double[]){-1, 1});
 		}
 	for (unsigned s = 0; s < p->plan->count; s++)
 		for (unsigned e = 0; e < p->plan->servers[s].count; e++) {
@@ -68,17 +69,21 @@ static void add_network(struct program *p)
 				unsigned used = p->free ? k : k + 1;
 				add_column(p, 0, 3, (int[]){up_row(p, s, k), up_row(p, next, used), cable},
 					(double[]){1, -1, 1});
-				add_column(p, 0, 3, (int[]){down_row(p, s, used), down_row(p, next, k), cable},
+				add_column(p, 0, 3,
+					(int[]){down_row(p, s, used), down_row(p, next, k), cable},
 					(double[]){1, -1, 1});
 			}
 		}
 }
 
-static void add_connection(struct program *p, struct traffic_flow flow, unsigned rack_cables, struct ways *ways)
+static void add_connection(
+	struct program *p, struct traffic_flow flow, unsigned rack_cables, struct ways *ways)
 {
-	const struct plan_server *s = &p->plan->servers[flow.source], *d = &p->plan->servers[flow.destination];
+	const struct plan_server *s = &p->plan->servers[flow.source],
+				 *d = &p->plan->servers[flow.destination];
 
-	add_column(p, 1, 2, (int[]){up_row(p, flow.source, 0), down_row(p, flow.destination, 0)}, (double[]){-1, 1});
+	add_column(p, 1, 2, (int[]){up_row(p, flow.source, 0), down_row(p, flow.destination, 0)},
+		(double[]){-1, 1});
 	if (s->rack != d->rack)
 		return;
 	ways_from(p->plan, flow.source, rack_cables, (int)flow.destination, ways);
@@ -93,10 +98,11 @@ static void add_connection(struct program *p, struct traffic_flow flow, unsigned
 	}
 }
 
-double capacity_optimum(
-	const struct plan *plan, const struct traffic_flow *flows, unsigned count, unsigned hops, char **error)
+double capacity_optimum(const struct plan *plan, const struct traffic_flow *flows, unsigned count,
+	unsigned hops, char **error)
 {
-	struct program p = {.plan = plan, .free = hops == CAPACITY_FREE, .layers = hops == CAPACITY_FREE ? 1 : hops};
+	struct program p = {
+		.plan = plan, .free = hops == CAPACITY_FREE, .layers = hops == CAPACITY_FREE ? 1 : hops};
 	struct ways ways = {0};
 	glp_smcp options;
 

@@ -34,8 +34,9 @@ static int read_racks(struct request *r, const char *text)
 	if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy || !(times = strchr(copy, 'x')))
 		return -1;
 	*times++ = '\0';
-	return unit_integer(copy, &r->racks) < 0 || unit_integer(times, &r->size) < 0 || r->racks < 1 || r->size < 1 ||
-			       r->racks > PLAN_SERVERS || r->size > PLAN_SERVERS || r->racks * r->size > PLAN_SERVERS
+	return unit_integer(copy, &r->racks) < 0 || unit_integer(times, &r->size) < 0 || r->racks < 1 ||
+			       r->size < 1 || r->racks > PLAN_SERVERS || r->size > PLAN_SERVERS ||
+			       r->racks * r->size > PLAN_SERVERS
 		       ? -1
 		       : 0;
 }
@@ -55,7 +56,8 @@ static int read_options(int argc, char **argv, struct request *r)
 			break;
 		case 'd':
 			if (unit_integer(optarg, &r->degree) < 0 || r->degree < 0 || r->degree > PLAN_LINKS)
-				return complain("--degree %s: a whole number, 0 to 7: three bits of an address name the cable",
+				return complain(
+					"--degree %s: a whole number, 0 to 7: three bits of an address name the cable",
 					optarg);
 			break;
 		case 's':
@@ -101,7 +103,8 @@ static void put_cables(const struct plan *plan)
 		abort();
 	for (unsigned i = 0; i < plan->count; i++)
 		for (unsigned e = 0; e < plan->servers[i].count; e++)
-			ends[plan->servers[i].ends[e].link][i > plan->servers[i].ends[e].peer] = plan->servers[i].primary;
+			ends[plan->servers[i].ends[e].link][i > plan->servers[i].ends[e].peer] =
+				plan->servers[i].primary;
 	printf("cables:%s\n", plan->links ? "" : " []");
 	for (unsigned i = 0; i < plan->links; i++) {
 		printf("  - [");
@@ -126,8 +129,8 @@ int assign(int argc, char **argv)
 		plan_interconnect(plan, (unsigned)r.degree, (uint64_t)r.seed, &error) < 0)
 		status = complain("%s", error);
 	else {
-		printf("# liquidnet-grin assign --racks %lldx%lld --degree %lld --seed %lld\n", (long long)r.racks,
-			(long long)r.size, (long long)r.degree, (long long)r.seed);
+		printf("# liquidnet-grin assign --racks %lldx%lld --degree %lld --seed %lld\n",
+			(long long)r.racks, (long long)r.size, (long long)r.degree, (long long)r.seed);
 		puts("servers:");
 		for (unsigned i = 0; i < plan->count; i++)
 			put_server(plan, &plan->servers[i]);

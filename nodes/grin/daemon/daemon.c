@@ -124,7 +124,8 @@ static void settle(struct grin *g)
 		look(g);
 	due = keep_deadline(g->keep);
 	if (due != SUBFLOWS_NEVER) /* rounded up: a timer that is early would run twice */
-		sd_event_source_set_time(g->tick, (uint64_t)((due < 0 ? 0 : due) + NS_PER_US - 1) / NS_PER_US);
+		sd_event_source_set_time(
+			g->tick, (uint64_t)((due < 0 ? 0 : due) + NS_PER_US - 1) / NS_PER_US);
 	sd_event_source_set_enabled(g->tick, due == SUBFLOWS_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 	int looking = SD_EVENT_OFF;
 	sd_event_source_get_enabled(g->look, &looking);
@@ -192,11 +193,12 @@ static void do_status(void *context, struct control_request *request, int count,
 	json_t *answer = json_pack("{s:s, s:s, s:i}", "server", primary, "routing",
 		plan_routing_names[g->settings->routing], "cables", (int)settings_me(g->settings)->count);
 	json_object_set_new(answer, "counters",
-		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened", (json_int_t)c->opened,
-			"accepted", (json_int_t)c->accepted, "told", (json_int_t)c->told, "heard",
-			(json_int_t)c->heard, "foreign", (json_int_t)c->foreign, "created", (json_int_t)c->created,
-			"refused", (json_int_t)c->refused, "died", (json_int_t)c->died, "beyond",
-			(json_int_t)c->beyond, "undecoded", (json_int_t)mptcp_pm_undecoded(g->pm)));
+		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "opened",
+			(json_int_t)c->opened, "accepted", (json_int_t)c->accepted, "told",
+			(json_int_t)c->told, "heard", (json_int_t)c->heard, "foreign", (json_int_t)c->foreign,
+			"created", (json_int_t)c->created, "refused", (json_int_t)c->refused, "died",
+			(json_int_t)c->died, "beyond", (json_int_t)c->beyond, "undecoded",
+			(json_int_t)mptcp_pm_undecoded(g->pm)));
 	json_object_set_new(answer, "forwarded",
 		json_pack("{s:I, s:I}", "packets", (json_int_t)traffic.forwarded_packets, "bytes",
 			(json_int_t)traffic.forwarded_bytes));
@@ -213,14 +215,15 @@ static void do_neighbours(void *context, struct control_request *request, int co
 	(void)count, (void)words;
 	for (unsigned e = 0; e < me->count; e++) {
 		char text[3][INET_ADDRSTRLEN];
-		const uint32_t all[3] = {g->settings->plan->servers[me->ends[e].peer].primary, me->ends[e].address,
-			me->ends[e].peer_address};
+		const uint32_t all[3] = {g->settings->plan->servers[me->ends[e].peer].primary,
+			me->ends[e].address, me->ends[e].peer_address};
 		for (int i = 0; i < 3; i++) {
 			struct in_addr in = {.s_addr = htonl(all[i])};
 			inet_ntop(AF_INET, &in, text[i], sizeof text[i]);
 		}
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "neighbour", text[0], "interface",
-						    g->settings->cables[e], "address", text[1], "peer", text[2]));
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:s}", "neighbour", text[0], "interface",
+				      g->settings->cables[e], "address", text[1], "peer", text[2]));
 	}
 	control_answer(request, json_pack("{s:o}", "neighbours", list));
 }
@@ -230,8 +233,8 @@ static json_t *describe(const struct subflow *s)
 	static const char *const states[] = {"none", "joining", "up", "waiting", "given-up"};
 	char from[32], to[32];
 
-	return json_pack("{s:s, s:s, s:s, s:i}", "state", states[s->state], "local", text_of(s->local, from), "remote",
-		text_of(s->remote, to), "failures", (int)s->failures);
+	return json_pack("{s:s, s:s, s:s, s:i}", "state", states[s->state], "local", text_of(s->local, from),
+		"remote", text_of(s->remote, to), "failures", (int)s->failures);
 }
 
 static void do_connections(void *context, struct control_request *request, int count, char **words)
@@ -240,16 +243,17 @@ static void do_connections(void *context, struct control_request *request, int c
 	json_t *list = json_array();
 
 	(void)count, (void)words;
-	for (const struct subflows_connection *c = subflows_first(keep_connections(g->keep)); c; c = c->next) {
+	for (const struct subflows_connection *c = subflows_first(keep_connections(g->keep)); c;
+		c = c->next) {
 		char from[32], to[32], token[16];
 		json_t *subflows = json_array();
 		for (unsigned i = 0; i < c->count; i++)
 			if (c->paths[i].state != SUBFLOW_NONE)
 				json_array_append_new(subflows, describe(&c->paths[i]));
 		snprintf(token, sizeof token, "%08x", c->token);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "token", token, "local",
-						    text_of(c->local, from), "remote", text_of(c->remote, to), "subflows",
-						    subflows));
+		json_array_append_new(list,
+			json_pack("{s:s, s:s, s:s, s:o}", "token", token, "local", text_of(c->local, from),
+				"remote", text_of(c->remote, to), "subflows", subflows));
 	}
 	control_answer(request, json_pack("{s:o}", "connections", list));
 }

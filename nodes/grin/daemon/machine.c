@@ -61,8 +61,8 @@ static int need_sysctl(const char *path, const char *wanted, const char *why, ch
 		return error_set(error, "%s cannot be read: %s", name, strerror(errno));
 	return strcmp(value, wanted) == 0
 		       ? 0
-		       : error_set(error, "%s is %s: %s; run `sysctl -w %s=%s` in this network namespace", name, value,
-				 why, name, wanted);
+		       : error_set(error, "%s is %s: %s; run `sysctl -w %s=%s` in this network namespace",
+				 name, value, why, name, wanted);
 }
 
 static int need_interface(const char *name, char **error)
@@ -72,7 +72,8 @@ static int need_interface(const char *name, char **error)
 	if (!if_nametoindex(name))
 		return error_set(error, "no interface `%s` in this network namespace", name);
 	snprintf(path, sizeof path, "ipv4/conf/%s/rp_filter", name);
-	return need_sysctl(path, "0", "packets of neighbours come by ways that a reverse path filter takes for wrong", error);
+	return need_sysctl(path, "0",
+		"packets of neighbours come by ways that a reverse path filter takes for wrong", error);
 }
 
 static json_t *list(const char *const *argv, char **error)
@@ -111,8 +112,9 @@ static int need_address(const struct settings *s, char **error)
 			found |= local && !strcmp(local, mine);
 		}
 	if (interfaces && !found)
-		error_set(error, "the uplink %s has not this server's address; run `ip addr add %s/11 dev %s`", s->uplink,
-			mine, s->uplink);
+		error_set(error,
+			"the uplink %s has not this server's address; run `ip addr add %s/11 dev %s`",
+			s->uplink, mine, s->uplink);
 	json_decref(interfaces);
 	return found ? 0 : -1;
 }
@@ -122,12 +124,15 @@ int machine_check(const struct settings *s, char **error)
 	char value[16];
 
 	if (!read_sysctl("mptcp/pm_type", value))
-		return error_set(error, "net.mptcp.pm_type cannot be read: %s; a kernel with CONFIG_MPTCP (5.19 or later) is needed",
+		return error_set(error,
+			"net.mptcp.pm_type cannot be read: %s; a kernel with CONFIG_MPTCP (5.19 or later) is needed",
 			strerror(errno));
-	if (need_sysctl("mptcp/pm_type", "1", "subflows are the kernel's own path manager's business", error) < 0 ||
+	if (need_sysctl("mptcp/pm_type", "1", "subflows are the kernel's own path manager's business",
+		    error) < 0 ||
 		need_sysctl("ipv4/ip_forward", "1", "neighbours' packets go nowhere", error) < 0 ||
 		need_sysctl("ipv4/conf/all/rp_filter", "0",
-			"packets of neighbours come by ways that a reverse path filter takes for wrong", error) < 0 ||
+			"packets of neighbours come by ways that a reverse path filter takes for wrong",
+			error) < 0 ||
 		need_interface(s->uplink, error) < 0)
 		return -1;
 	for (unsigned e = 0; e < settings_me(s)->count; e++)
@@ -140,10 +145,12 @@ int machine_check(const struct settings *s, char **error)
 
 static int feed(const char *batch, bool force, char **error)
 {
-	const char *const plain[] = {"ip", "-batch", "-", NULL}, *const forced[] = {"ip", "-force", "-batch", "-", NULL};
+	const char *const plain[] = {"ip", "-batch", "-", NULL}, *const forced[] = {
+									 "ip", "-force", "-batch", "-", NULL};
 	char *said = NULL;
 	char *ignored = NULL;
-	int status = *batch ? process_feed(force ? forced : plain, -1, batch, &said, force ? &ignored : error) : 0;
+	int status =
+		*batch ? process_feed(force ? forced : plain, -1, batch, &said, force ? &ignored : error) : 0;
 
 	free(said);
 	free(ignored);
@@ -158,17 +165,22 @@ static int attach_next(const struct settings *s, char **error)
 	if (!bpf)
 		return error_set(error, "BPF: %s", strerror(errno));
 	bpf->rodata->uplink = if_nametoindex(s->uplink);
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(NEXT_PEER), .attach_point = BPF_TC_INGRESS);
+	bpf->rodata->primary = htonl(settings_me(s)->primary);
+	LIBBPF_OPTS(
+		bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(NEXT_PEER), .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = 1, .priority = 1, .flags = BPF_TC_F_REPLACE);
 	if ((result = next_bpf__load(bpf)) < 0)
-		error_set(error, "BPF program of the next hop: %s; write `routing: static` where the kernel has no BPF",
+		error_set(error,
+			"BPF program of the next hop: %s; write `routing: static` where the kernel has no BPF",
 			strerror(-result));
 	else if ((result = bpf_tc_hook_create(&hook)) < 0 && result != -EEXIST)
-		error_set(error, "clsact: %s; the kernel needs CONFIG_NET_CLS_ACT, or `routing: static`", strerror(-result));
+		error_set(error, "clsact: %s; the kernel needs CONFIG_NET_CLS_ACT, or `routing: static`",
+			strerror(-result));
 	else {
 		options.prog_fd = bpf_program__fd(bpf->progs.next_hop);
 		if ((result = bpf_tc_attach(&hook, &options)) < 0)
-			error_set(error, "BPF program of the next hop: %s; the kernel needs CONFIG_NET_CLS_BPF, or `routing: static`",
+			error_set(error,
+				"BPF program of the next hop: %s; the kernel needs CONFIG_NET_CLS_BPF, or `routing: static`",
 				strerror(-result));
 	}
 	next_bpf__destroy(bpf); /* what is attached lives on */
@@ -184,7 +196,8 @@ static int install_next(const struct settings *s, char **error)
 	if (!if_nametoindex(NEXT) &&
 		feed("link add " NEXT " type veth peer name " NEXT_PEER "\n", false, error) < 0)
 		return -1;
-	if (feed("link set dev " NEXT_PEER " arp off up\nlink set dev " NEXT " arp off mtu 65535 up\n", false, error) < 0)
+	if (feed("link set dev " NEXT_PEER " arp off up\nlink set dev " NEXT " arp off mtu 65535 up\n", false,
+		    error) < 0)
 		return -1;
 	return attach_next(s, error);
 }
@@ -192,7 +205,8 @@ static int install_next(const struct settings *s, char **error)
 /* ---- addresses, rules, routes */
 
 struct batch {
-	FILE *file, *stale; /* what is to be there; what is to go, which may go by itself meanwhile: routes with their addresses */
+	FILE *file,
+		*stale; /* what is to be there; what is to go, which may go by itself meanwhile: routes with their addresses */
 	char *text, *stale_text;
 	size_t size, stale_size;
 	const struct settings *settings;
@@ -238,7 +252,8 @@ static bool has_rule(json_t *rules, unsigned preference, const char *from)
 
 	json_array_foreach(rules, i, rule) {
 		const char *src = json_string_value(json_object_get(rule, "src"));
-		if (json_integer_value(json_object_get(rule, "priority")) == preference && src && from && !strcmp(src, from))
+		if (json_integer_value(json_object_get(rule, "priority")) == preference && src && from &&
+			!strcmp(src, from))
 			return true;
 	}
 	return false;
@@ -262,7 +277,8 @@ static void put_rules(struct batch *b, json_t *rules)
 	}
 	for (unsigned e = 0; e < me->count; e++)
 		if (!has_rule(rules, TABLE + e, text_of(me->ends[e].address, from)))
-			fprintf(b->file, "rule add pref %u from %s table %u protocol " PROTOCOL "\n", TABLE + e, from, TABLE + e);
+			fprintf(b->file, "rule add pref %u from %s table %u protocol " PROTOCOL "\n",
+				TABLE + e, from, TABLE + e);
 }
 
 /* Which cable of ours has this address on this interface, or -1. */
@@ -271,13 +287,15 @@ static int end_of(const struct settings *s, const char *interface, const char *a
 	char text[INET_ADDRSTRLEN];
 
 	for (unsigned e = 0; s && e < settings_me(s)->count; e++)
-		if (!strcmp(interface, s->cables[e]) && !strcmp(address, text_of(settings_me(s)->ends[e].address, text)))
+		if (!strcmp(interface, s->cables[e]) &&
+			!strcmp(address, text_of(settings_me(s)->ends[e].address, text)))
 			return (int)e;
 	return -1;
 }
 
 /* Takes away what is signed and not of these settings (NULL: all); notes which ends have theirs. */
-static void put_stale_addresses(FILE *file, const struct settings *s, json_t *interfaces, bool there[PLAN_LINKS])
+static void put_stale_addresses(
+	FILE *file, const struct settings *s, json_t *interfaces, bool there[PLAN_LINKS])
 {
 	json_t *interface, *address;
 	size_t i, k;
@@ -287,8 +305,8 @@ static void put_stale_addresses(FILE *file, const struct settings *s, json_t *in
 			const char *name = json_string_value(json_object_get(interface, "ifname"));
 			const char *local = json_string_value(json_object_get(address, "local"));
 			struct in_addr in;
-			if (!name || !local || inet_pton(AF_INET, local, &in) != 1 || !plan_inside(ntohl(in.s_addr)) ||
-				plan_g(ntohl(in.s_addr)) == 0 ||
+			if (!name || !local || inet_pton(AF_INET, local, &in) != 1 ||
+				!plan_inside(ntohl(in.s_addr)) || plan_g(ntohl(in.s_addr)) == 0 ||
 				json_integer_value(json_object_get(address, "prefixlen")) != 32)
 				continue;
 			int end = end_of(s, name, local);
@@ -308,9 +326,11 @@ static void put_stale_routes(struct batch *b, json_t *routes)
 		const char *to = json_string_value(json_object_get(route, "dst"));
 		const char *table = json_string_value(json_object_get(route, "table"));
 		char key[64];
-		snprintf(key, sizeof key, "%s %s", table && strcmp(table, "main") != 0 ? table : "254", to ? to : "");
+		snprintf(key, sizeof key, "%s %s", table && strcmp(table, "main") != 0 ? table : "254",
+			to ? to : "");
 		if (to && !json_object_get(b->wanted, key))
-			fprintf(b->stale, "route del %s table %s proto " PROTOCOL "\n", to, table ? table : "main");
+			fprintf(b->stale, "route del %s table %s proto " PROTOCOL "\n", to,
+				table ? table : "main");
 	}
 }
 
@@ -328,7 +348,8 @@ static json_t *list_rules(char **error)
 
 static json_t *list_routes(char **error)
 {
-	static const char *const argv[] = {"ip", "-j", "-4", "route", "show", "table", "all", "proto", PROTOCOL, NULL};
+	static const char *const argv[] = {
+		"ip", "-j", "-4", "route", "show", "table", "all", "proto", PROTOCOL, NULL};
 	return list(argv, error);
 }
 
@@ -349,8 +370,8 @@ static int install_ways(const struct settings *s, char **error)
 		put_stale_addresses(b.stale, s, addresses, there);
 		for (unsigned e = 0; e < settings_me(s)->count; e++)
 			if (!there[e])
-				fprintf(b.file, "addr add %s/32 dev %s\n", text_of(settings_me(s)->ends[e].address, text),
-					s->cables[e]);
+				fprintf(b.file, "addr add %s/32 dev %s\n",
+					text_of(settings_me(s)->ends[e].address, text), s->cables[e]);
 		plan_routes(s->plan, s->me, s->routing, put_route, &b);
 		put_rules(&b, rules);
 		put_stale_routes(&b, routes);
@@ -411,7 +432,8 @@ int machine_traffic(struct machine *m, struct machine_traffic *traffic, char **e
 {
 	uint64_t ignored;
 
-	return read_counter(m, "forwarded", &traffic->forwarded_packets, &traffic->forwarded_bytes, error) < 0 ||
+	return read_counter(m, "forwarded", &traffic->forwarded_packets, &traffic->forwarded_bytes, error) <
+				       0 ||
 			       read_counter(m, "marked", &traffic->marked_packets, &ignored, error) < 0
 		       ? -1
 		       : 0;

@@ -19,7 +19,8 @@ int main(int argc, char **argv)
 {
 	static const struct daemon_description description = {
 		.program = "liquidnet-grin",
-		.summary = "idle ports of servers as extra paths; `liquidnet-grin assign --help`: who is joined to whom",
+		.summary =
+			"idle ports of servers as extra paths; `liquidnet-grin assign --help`: who is joined to whom",
 		.default_config = "/etc/liquidnet/grin.yaml",
 		/* Addresses, routes and rules are set, and at the end removed, by ip, which gets no more than this. */
 		.rights = {.keep = CONFINE(CAP_NET_ADMIN),

@@ -14,7 +14,8 @@
 #define G_MASK 0x00e00000u
 #define AF_INET 2
 
-const volatile __u32 uplink; /* interface index */
+const volatile __u32 uplink;  /* interface index */
+const volatile __u32 primary; /* of this server, network order */
 
 SEC("tc")
 int next_hop(struct __sk_buff *packet)
@@ -23,9 +24,13 @@ int next_hop(struct __sk_buff *packet)
 	__u32 destination;
 
 	if (packet->protocol != bpf_htons(0x0800) ||
-		bpf_skb_load_bytes(packet, ETHERNET + offsetof(struct iphdr, daddr), &destination, sizeof destination) < 0)
+		bpf_skb_load_bytes(packet, ETHERNET + offsetof(struct iphdr, daddr), &destination,
+			sizeof destination) < 0)
 		return TC_ACT_SHOT;
 	next.ipv4_nh = destination & bpf_htonl(~G_MASK);
+	/* An end that nobody has, behind this very server. */
+	if (next.ipv4_nh == primary)
+		return TC_ACT_SHOT;
 	return (int)bpf_redirect_neigh(uplink, &next, sizeof next, 0);
 }
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const keys[] = {"server", "uplink", "interfaces", "plan", "cables", "use", "routing", "subflows", "shuffle",
-	"seed", "affinity", "gate", "priority", "dead", NULL};
+static const char *const keys[] = {"server", "uplink", "interfaces", "plan", "cables", "use", "routing",
+	"subflows", "shuffle", "seed", "affinity", "gate", "priority", "dead", NULL};
 static const char *const affinity_words[] = {"none", "strong", NULL};
 enum { CABLES_MOST = PLAN_SERVERS * PLAN_LINKS / 2, GATE_MOST = 1 << 30 };
 
@@ -56,7 +56,8 @@ static int read_cable(struct plan *plan, const struct conf_node *node, unsigned 
 		return -1;
 	if (node->children != 2)
 		return conf_error(node, error, "a cable joins two servers; write [10.0.0.1, 10.0.0.2]");
-	int a = read_server(plan, node->first, error), b = a < 0 ? -1 : read_server(plan, node->first->next, error);
+	int a = read_server(plan, node->first, error),
+	    b = a < 0 ? -1 : read_server(plan, node->first->next, error);
 	if (b < 0)
 		return -1;
 	if (a != b && (plan->servers[a].count >= use || plan->servers[b].count >= use)) {
@@ -64,9 +65,10 @@ static int read_cable(struct plan *plan, const struct conf_node *node, unsigned 
 		for (unsigned i = 0; i < plan->servers[a].count; i++)
 			if (plan->servers[a].ends[i].peer == (unsigned)b)
 				return conf_error(node, error, "two cables between the same pair");
-		return use == PLAN_LINKS ? conf_error(node, error, "an eighth cable: three bits of an address name %d",
-						   PLAN_LINKS)
-					 : 0;
+		return use == PLAN_LINKS
+			       ? conf_error(node, error, "an eighth cable: three bits of an address name %d",
+					 PLAN_LINKS)
+			       : 0;
 	}
 	return plan_join(plan, (unsigned)a, (unsigned)b, &reason) < 0 ? at(node, reason, error) : 0;
 }
@@ -78,11 +80,13 @@ static int read_rounds(struct plan *plan, const struct conf_node *map, unsigned 
 	int64_t servers, degree;
 	char *reason = NULL;
 
-	if (conf_only(map, known, error) < 0 || conf_integer(map, "servers", 2, 1000, 10, &servers, error) < 0 ||
+	if (conf_only(map, known, error) < 0 ||
+		conf_integer(map, "servers", 2, 1000, 10, &servers, error) < 0 ||
 		conf_integer(map, "degree", 0, PLAN_LINKS, 2, &degree, error) < 0)
 		return -1;
 	if (degree >= servers)
-		return conf_error(map, error, "a degree of %lld among %lld servers; each has %lld neighbours at most",
+		return conf_error(map, error,
+			"a degree of %lld among %lld servers; each has %lld neighbours at most",
 			(long long)degree, (long long)servers, (long long)servers - 1);
 	if (plan_add_racks(plan, 1, (unsigned)servers, &reason) < 0 ||
 		plan_join_rounds(plan, use < degree ? use : (unsigned)degree, &reason) < 0)
@@ -98,15 +102,18 @@ static int read_cables(struct settings *s, const struct conf_node *root, unsigne
 	if (conf_string(root, "plan", NULL, &file, error) < 0)
 		return -1;
 	if (file && list)
-		return conf_error(list, error, "both `plan` and `cables`; one of them says who is joined to whom");
+		return conf_error(
+			list, error, "both `plan` and `cables`; one of them says who is joined to whom");
 	if (file) {
-		if (conf_check_file(conf_child(root, "plan"), error) < 0 || !(s->plan_conf = conf_load(file, error)))
+		if (conf_check_file(conf_child(root, "plan"), error) < 0 ||
+			!(s->plan_conf = conf_load(file, error)))
 			return -1;
 		root = conf_root(s->plan_conf);
 		list = conf_child(root, "cables");
 	}
 	if (!list)
-		return conf_error(root, error, "`cables` is missing; list the pairs of servers that are joined");
+		return conf_error(
+			root, error, "`cables` is missing; list the pairs of servers that are joined");
 	if (list->type == CONF_MAPPING)
 		return read_rounds(s->plan, list, use, error);
 	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
@@ -121,7 +128,8 @@ static int take_name(const struct conf_node *node, const char *name, char out[IF
 {
 	size_t length = strlen(name);
 
-	if (!length || length >= IF_NAMESIZE || strpbrk(name, "/ \"'\\;\n\t") || !strcmp(name, ".") || !strcmp(name, ".."))
+	if (!length || length >= IF_NAMESIZE || strpbrk(name, "/ \"'\\;\n\t") || !strcmp(name, ".") ||
+		!strcmp(name, ".."))
 		return conf_error(node, error, "`%s` is no name of an interface: 1 to %d characters", name,
 			IF_NAMESIZE - 1);
 	memcpy(out, name, length + 1);
@@ -129,10 +137,11 @@ static int take_name(const struct conf_node *node, const char *name, char out[IF
 }
 
 /* A prefix: its name and the number of the cable, from 1, in the whole list; `number` counts those that `use` leaves out, too. */
-static int name_by_number(
-	struct settings *s, const struct conf_node *node, const struct conf_node *list, unsigned end, char **error)
+static int name_by_number(struct settings *s, const struct conf_node *node, const struct conf_node *list,
+	unsigned end, char **error)
 {
-	uint32_t mine = settings_me(s)->primary, other = s->plan->servers[settings_me(s)->ends[end].peer].primary;
+	uint32_t mine = settings_me(s)->primary,
+		 other = s->plan->servers[settings_me(s)->ends[end].peer].primary;
 	unsigned number = 1;
 	char name[64];
 
@@ -185,7 +194,8 @@ static int read_interfaces(struct settings *s, const struct conf_node *root, cha
 	if (!settings_me(s)->count)
 		return 0;
 	if (!names)
-		return conf_error(root, error, "`interfaces` is missing; say which interface leads to which neighbour");
+		return conf_error(
+			root, error, "`interfaces` is missing; say which interface leads to which neighbour");
 	if (names->type == CONF_SEQUENCE)
 		return conf_expect(names, CONF_MAPPING, error);
 	if (names->type == CONF_MAPPING && check_neighbours(s, names, error) < 0)
@@ -209,7 +219,8 @@ static int read_rest(struct settings *s, const struct conf_node *root, char **er
 		conf_word(root, "affinity", affinity_words, 0, &affinity, error) < 0 ||
 		conf_size(root, "gate", 0, GATE_MOST, 0, &s->gate, error) < 0 ||
 		conf_bool(root, "priority", true, &s->priority, error) < 0 ||
-		conf_duration(root, "dead", 100 * NS_PER_MS, 60 * NS_PER_S, 3 * NS_PER_S, &s->dead_ns, error) < 0)
+		conf_duration(
+			root, "dead", 100 * NS_PER_MS, 60 * NS_PER_S, 3 * NS_PER_S, &s->dead_ns, error) < 0)
 		return -1;
 	if (routing == PLAN_LSRR)
 		return conf_error(conf_child(root, "routing"), error,
@@ -230,7 +241,8 @@ static int read_all(struct settings *s, const struct conf_node *root, char **err
 	if (conf_expect(root, CONF_MAPPING, error) < 0 || conf_only(root, keys, error) < 0)
 		return -1;
 	if (!server)
-		return conf_error(root, error, "`server` is missing; write this server's address, of 10.0.0.0/11");
+		return conf_error(
+			root, error, "`server` is missing; write this server's address, of 10.0.0.0/11");
 	if (read_address(server, &address, error) < 0 ||
 		conf_integer(root, "use", 0, PLAN_LINKS, PLAN_LINKS, &use, error) < 0 ||
 		read_cables(s, root, (unsigned)use, error) < 0)
@@ -247,18 +259,28 @@ const struct plan_server *settings_me(const struct settings *s)
 	return &s->plan->servers[s->me];
 }
 
-struct settings *settings_load(const char *path, char **error)
+static struct settings *read_conf(struct conf *conf, char **error)
 {
 	struct settings *s = calloc(1, sizeof *s);
 
 	if (!s)
 		abort();
 	s->plan = plan_new();
-	s->conf = conf_load(path, error);
+	s->conf = conf;
 	if (s->conf && read_all(s, conf_root(s->conf), error) == 0)
 		return s;
 	settings_free(s);
 	return NULL;
+}
+
+struct settings *settings_load(const char *path, char **error)
+{
+	return read_conf(conf_load(path, error), error);
+}
+
+struct settings *settings_parse(const char *name, const char *text, size_t length, char **error)
+{
+	return read_conf(conf_parse(name, text, length, error), error);
 }
 
 void settings_free(struct settings *s)

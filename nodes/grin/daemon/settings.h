@@ -11,7 +11,9 @@ struct settings {
 	struct conf *conf, *plan_conf;
 	struct plan *plan; /* with what `use` leaves of the cables */
 	unsigned me;
-	char uplink[IF_NAMESIZE], cables[PLAN_LINKS][IF_NAMESIZE]; /* interfaces; those of cables in the order of this server's ends */
+	char uplink[IF_NAMESIZE],
+		cables[PLAN_LINKS]
+		      [IF_NAMESIZE]; /* interfaces; those of cables in the order of this server's ends */
 	enum plan_routing routing;
 	unsigned subflows;
 	uint64_t seed, gate;
@@ -21,6 +23,8 @@ struct settings {
 
 /* NULL with *error "FILE:LINE: what; remedy". */
 struct settings *settings_load(const char *path, char **error);
+/* Of a text; `name` stands for its file. */
+struct settings *settings_parse(const char *name, const char *text, size_t length, char **error);
 void settings_free(struct settings *settings);
 /* This server. */
 const struct plan_server *settings_me(const struct settings *settings);

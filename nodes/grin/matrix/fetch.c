@@ -31,7 +31,8 @@ static int64_t pause_until(int64_t when)
 
 static int open_one(const struct options *o, struct fetch *f, unsigned server, char **error)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(o->port), .sin_addr = o->servers[server]};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(o->port), .sin_addr = o->servers[server]};
 	char text[INET_ADDRSTRLEN];
 
 	f->fd = matrix_socket(o->tcp, error);
@@ -39,7 +40,8 @@ static int open_one(const struct options *o, struct fetch *f, unsigned server, c
 		return -1;
 	if (connect(f->fd, (struct sockaddr *)&to, sizeof to) == 0)
 		return 0;
-	return error_set(error, "%s: %s", inet_ntop(AF_INET, &to.sin_addr, text, sizeof text), strerror(errno));
+	return error_set(
+		error, "%s: %s", inet_ntop(AF_INET, &to.sin_addr, text, sizeof text), strerror(errno));
 }
 
 static int ask_one(struct fetch *f, uint64_t size, char **error)
@@ -77,7 +79,8 @@ static int take_all(struct fetch *fetches, unsigned count, json_t *samples, char
 		abort();
 	while (open && result == 0 && !stopped) {
 		for (unsigned i = 0; i < count; i++)
-			polls[i] = (struct pollfd){.fd = fetches[i].left ? fetches[i].fd : -1, .events = POLLIN};
+			polls[i] =
+				(struct pollfd){.fd = fetches[i].left ? fetches[i].fd : -1, .events = POLLIN};
 		if (poll(polls, count, -1) < 0)
 			continue;
 		for (unsigned i = 0; i < count && result == 0; i++) {
@@ -85,8 +88,8 @@ static int take_all(struct fetch *fetches, unsigned count, json_t *samples, char
 				continue;
 			result = take_some(&fetches[i], chunk, error);
 			if (result == 0 && !fetches[i].left) {
-				json_array_append_new(
-					samples, json_real((double)(clock_now_ns() - fetches[i].began) / NS_PER_S));
+				json_array_append_new(samples,
+					json_real((double)(clock_now_ns() - fetches[i].began) / NS_PER_S));
 				open--;
 			}
 		}
@@ -104,7 +107,8 @@ static void close_all(struct fetch *fetches, unsigned count)
 	}
 }
 
-static int one_round(const struct options *o, struct fetch *fetches, unsigned count, json_t *samples, char *chunk, char **error)
+static int one_round(const struct options *o, struct fetch *fetches, unsigned count, json_t *samples,
+	char *chunk, char **error)
 {
 	int64_t began = clock_now_ns();
 	int result = 0;

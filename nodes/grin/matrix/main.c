@@ -13,7 +13,8 @@ static void stop(int signal)
 
 int main(int argc, char **argv)
 {
-	static int (*const modes[])(const struct options *, char **) = {matrix_run, matrix_serve, matrix_fetch};
+	static int (*const modes[])(const struct options *, char **) = {
+		matrix_run, matrix_serve, matrix_fetch};
 	const struct sigaction on_stop = {.sa_handler = stop}; /* no SA_RESTART: waits end */
 	struct options options;
 	char *error = NULL;

@@ -22,15 +22,41 @@ static const char help[] =
 	"  --duration TIME    of flows (5s)                --window A-B   what is counted (1s-5s)\n"
 	"fetch: --connections N  to each server (1)        --rounds N (1) --pause TIME between them  --persistent  the same connections\n";
 
-enum { TCP = 256, PORT, READY, MEET, BASE, NODE, OF, RACK, PATTERN, ACTIVE, GROUP, BETWEEN, FLOWS, SEED, DURATION, WINDOW, SERVERS,
-	SIZE, CONNECTIONS, ROUNDS, PAUSE, PERSISTENT, HELP, VERSION_ };
+enum {
+	TCP = 256,
+	PORT,
+	READY,
+	MEET,
+	BASE,
+	NODE,
+	OF,
+	RACK,
+	PATTERN,
+	ACTIVE,
+	GROUP,
+	BETWEEN,
+	FLOWS,
+	SEED,
+	DURATION,
+	WINDOW,
+	SERVERS,
+	SIZE,
+	CONNECTIONS,
+	ROUNDS,
+	PAUSE,
+	PERSISTENT,
+	HELP,
+	VERSION_
+};
 
-static const struct option table[] = {{"tcp", 0, NULL, TCP}, {"port", 1, NULL, PORT}, {"ready-fd", 1, NULL, READY},
-	{"meet", 1, NULL, MEET}, {"base", 1, NULL, BASE}, {"node", 1, NULL, NODE}, {"of", 1, NULL, OF}, {"rack", 1, NULL, RACK},
-	{"pattern", 1, NULL, PATTERN}, {"active", 1, NULL, ACTIVE}, {"group", 1, NULL, GROUP}, {"between", 0, NULL, BETWEEN},
-	{"flows", 1, NULL, FLOWS}, {"seed", 1, NULL, SEED}, {"duration", 1, NULL, DURATION}, {"window", 1, NULL, WINDOW},
-	{"servers", 1, NULL, SERVERS}, {"size", 1, NULL, SIZE}, {"connections", 1, NULL, CONNECTIONS}, {"rounds", 1, NULL, ROUNDS},
-	{"pause", 1, NULL, PAUSE}, {"persistent", 0, NULL, PERSISTENT}, {"help", 0, NULL, HELP}, {"version", 0, NULL, VERSION_}, {0}};
+static const struct option table[] = {{"tcp", 0, NULL, TCP}, {"port", 1, NULL, PORT},
+	{"ready-fd", 1, NULL, READY}, {"meet", 1, NULL, MEET}, {"base", 1, NULL, BASE},
+	{"node", 1, NULL, NODE}, {"of", 1, NULL, OF}, {"rack", 1, NULL, RACK}, {"pattern", 1, NULL, PATTERN},
+	{"active", 1, NULL, ACTIVE}, {"group", 1, NULL, GROUP}, {"between", 0, NULL, BETWEEN},
+	{"flows", 1, NULL, FLOWS}, {"seed", 1, NULL, SEED}, {"duration", 1, NULL, DURATION},
+	{"window", 1, NULL, WINDOW}, {"servers", 1, NULL, SERVERS}, {"size", 1, NULL, SIZE},
+	{"connections", 1, NULL, CONNECTIONS}, {"rounds", 1, NULL, ROUNDS}, {"pause", 1, NULL, PAUSE},
+	{"persistent", 0, NULL, PERSISTENT}, {"help", 0, NULL, HELP}, {"version", 0, NULL, VERSION_}, {0}};
 
 static int refuse(const char *option, const char *text, const char *what)
 {
@@ -78,8 +104,8 @@ static int read_flows(char *text, struct options *o)
 		int64_t a, b;
 		if (dash)
 			*dash = '\0';
-		if (!dash || unit_integer(item, &a) < 0 || unit_integer(dash + 1, &b) < 0 || a < 1 || b < 1 || a > 65536 ||
-			b > 65536 || a == b)
+		if (!dash || unit_integer(item, &a) < 0 || unit_integer(dash + 1, &b) < 0 || a < 1 || b < 1 ||
+			a > 65536 || b > 65536 || a == b)
 			return refuse("flows", item, "SOURCE-DESTINATION, two servers by number from 1");
 		o->list = reallocarray(o->list, o->list_count + 1, sizeof *o->list);
 		if (!o->list)
@@ -189,7 +215,8 @@ static int read_one(int which, const char *name, char *text, struct options *o)
 	case SERVERS:
 		return read_servers(text, o);
 	case SIZE:
-		return unit_size(text, &o->size) == 0 && o->size ? 0 : refuse(name, text, "bytes, such as 30KB");
+		return unit_size(text, &o->size) == 0 && o->size ? 0
+								 : refuse(name, text, "bytes, such as 30KB");
 	default:
 		return read_number(which, name, text, o);
 	}
@@ -233,7 +260,8 @@ int options_read(int argc, char **argv, struct options *o)
 	while (mode < 3 && (argc < 2 || strcmp(argv[1], modes[mode]) != 0))
 		mode++;
 	if (mode == 3) {
-		fprintf(stderr, "liquidnet-matrix: `%s`: there are run, serve, fetch; --help\n", argc > 1 ? argv[1] : "");
+		fprintf(stderr, "liquidnet-matrix: `%s`: there are run, serve, fetch; --help\n",
+			argc > 1 ? argv[1] : "");
 		return 2;
 	}
 	o->mode = (enum matrix_mode)mode;

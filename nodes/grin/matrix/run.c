@@ -136,8 +136,8 @@ static json_t *rates(const struct server_count *counts, size_t count, double sec
 	return list;
 }
 
-static int report(struct node *node, struct server *server, const struct options *o, const struct server_count *counts,
-	size_t count, uint64_t sent)
+static int report(struct node *node, struct server *server, const struct options *o,
+	const struct server_count *counts, size_t count, uint64_t sent)
 {
 	double sum = 0;
 	json_t *list = rates(counts, count, (double)(o->until_ns - o->from_ns) / NS_PER_S, &sum);
@@ -146,8 +146,9 @@ static int report(struct node *node, struct server *server, const struct options
 	if (node->receiving)
 		json_array_append_new(receivers, json_real(sum));
 	return matrix_print(json_pack("{s:f, s:i, s:i, s:i, s:o, s:o, s:I, s:I}", "rate", sum, "receives",
-		node->receiving > 0, "expected", (int)node->receiving, "came", (int)server_sinks(server), "flows", list,
-		"receivers", receivers, "sent", (json_int_t)sent, "strangers", (json_int_t)server_strangers(server)));
+		node->receiving > 0, "expected", (int)node->receiving, "came", (int)server_sinks(server),
+		"flows", list, "receivers", receivers, "sent", (json_int_t)sent, "strangers",
+		(json_int_t)server_strangers(server)));
 }
 
 int matrix_run(const struct options *o, char **error)

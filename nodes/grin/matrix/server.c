@@ -42,7 +42,9 @@ int matrix_socket(bool tcp, char **error)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, tcp ? 0 : IPPROTO_MPTCP);
 
-	return fd >= 0 ? fd : error_set(error, "a socket of %s: %s", tcp ? "TCP" : "Multipath TCP", strerror(errno));
+	return fd >= 0 ? fd
+		       : error_set(
+				 error, "a socket of %s: %s", tcp ? "TCP" : "Multipath TCP", strerror(errno));
 }
 
 int matrix_listen(const struct options *o, char **error)
@@ -71,7 +73,8 @@ int matrix_say_ready(int ready_fd, char **error)
 
 int matrix_print(json_t *object)
 {
-	int result = json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) < 0 || putchar('\n') == EOF || fflush(stdout) != 0;
+	int result = json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) < 0 || putchar('\n') == EOF ||
+		     fflush(stdout) != 0;
 
 	json_decref(object);
 	return result;

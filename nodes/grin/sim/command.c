@@ -31,7 +31,7 @@ static const char help[] =
 	"  --format NAME    table (default) or csv\n"
 	"  --published FILE the table of published sentences (default: data/grin/grin-published.csv)\n\n"
 	"A scenario: KEY=VALUE...; keys net (single, grin1 to grin7, multihomed), pattern (permutation, group, all-to-all, random),\n"
-	"active, group, racks, size, between (yes, no), model (lia, uncoupled, optimum), subflows.\n";
+	"active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, uncoupled, optimum), subflows.\n";
 
 static int complain(char *error)
 {
@@ -44,8 +44,8 @@ static int number_option(const char *name, const char *text, int64_t least, int6
 {
 	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
 		return 0;
-	fprintf(stderr, "liquidnet sim grin: %s %s: a whole number, %lld to %lld\n", name, text, (long long)least,
-		(long long)most);
+	fprintf(stderr, "liquidnet sim grin: %s %s: a whole number, %lld to %lld\n", name, text,
+		(long long)least, (long long)most);
 	return -1;
 }
 
@@ -75,7 +75,7 @@ static int read_options(int argc, char **argv, struct request *request)
 			request->instances = (unsigned)number;
 			break;
 		case 's':
-			fault = number_option("--seed", optarg, 0, INT64_MAX / 2, &number);
+			fault = number_option("--seed", optarg, 0, INT64_MAX, &number);
 			request->seed = (uint64_t)number;
 			break;
 		case 'w':
@@ -154,7 +154,8 @@ static const struct figure {
 	const char *name, *pattern, *key, *levels[16];
 } figures[] = {
 	{"3.7a", "permutation", "active",
-		{"5%", "10%", "15%", "20%", "25%", "30%", "35%", "40%", "45%", "50%", "55%", "60%", "65%", "70%"}},
+		{"5%", "10%", "15%", "20%", "25%", "30%", "35%", "40%", "45%", "50%", "55%", "60%", "65%",
+			"70%"}},
 	{"3.7b", "random", "active", {"10%", "20%", "30%", "40%", "50%", "60%", "70%", "80%", "90%", "100%"}},
 	{"3.7c", "group", "group", {"5", "10", "15", "20", "30", "40", "60"}},
 	{"3.7d", "all-to-all", "active", {"10%", "15%", "20%", "25%", "30%"}},
@@ -180,8 +181,8 @@ static int print_figure(struct request *request, struct runs *runs)
 		return 2;
 	for (int l = 0; figure->levels[l]; l++)
 		for (int n = 0; nets[n]; n++) {
-			snprintf(text, sizeof text, "net=%s pattern=%s %s=%s", nets[n], figure->pattern, figure->key,
-				figure->levels[l]);
+			snprintf(text, sizeof text, "net=%s pattern=%s %s=%s", nets[n], figure->pattern,
+				figure->key, figure->levels[l]);
 			int status = add(runs, text, request->words, &numbers[l][n]);
 			if (status)
 				return status;
@@ -227,8 +228,8 @@ static int print_scenarios(struct request *request, struct runs *runs, int count
 			printf("%s,%.5g,%.3g,%.5g,%.3g\n", text, e.mean.mean, e.mean.half, e.least.mean,
 				e.least.half);
 		else
-			printf("%14.3f +- %5.3f %14.3f +- %5.3f  %s\n", e.mean.mean, e.mean.half, e.least.mean,
-				e.least.half, text);
+			printf("%14.3f +- %5.3f %14.3f +- %5.3f  %s\n", e.mean.mean, e.mean.half,
+				e.least.mean, e.least.half, text);
 	}
 	free(numbers);
 	return status;
@@ -242,13 +243,15 @@ static void print_row(const struct request *request, const struct score_row *row
 
 	if (request->csv) {
 		printf("%s,%s,%s,%s,%s,%g,%.4g,%.3g,%s,%s\n", row->row, row->scenario,
-			score_measure_names[row->measure], row->against, score_as_names[row->as], row->published,
-			row->measured.mean, row->measured.half, score_judgement_names[row->judgement], row->source);
+			score_measure_names[row->measure], row->against, score_as_names[row->as],
+			row->published, row->measured.mean, row->measured.half,
+			score_judgement_names[row->judgement], row->source);
 		return;
 	}
 	printf("%-3s %s%s%s\n    %-8s %s%g, here %.3f +- %.3f: %s   %s\n", row->row, row->scenario,
-		*row->against ? " / " : "", row->against, score_measure_names[row->measure], sign, row->published,
-		row->measured.mean, row->measured.half, score_judgement_names[row->judgement], row->source);
+		*row->against ? " / " : "", row->against, score_measure_names[row->measure], sign,
+		row->published, row->measured.mean, row->measured.half, score_judgement_names[row->judgement],
+		row->source);
 }
 
 static int print_score(struct request *request, struct runs *runs)
@@ -270,9 +273,9 @@ static int print_score(struct request *request, struct runs *runs)
 		judged[score.rows[i].judgement]++;
 	}
 	if (status == 0 && !request->csv)
-		printf("\n%u rows: %u the same, %u near, %u differ; %u instances, seeds from %llu\n", score.count,
-			judged[SCORE_SAME], judged[SCORE_NEAR], judged[SCORE_DIFFERS], request->instances,
-			(unsigned long long)request->seed);
+		printf("\n%u rows: %u the same, %u near, %u differ; %u instances, seeds from %llu\n",
+			score.count, judged[SCORE_SAME], judged[SCORE_NEAR], judged[SCORE_DIFFERS],
+			request->instances, (unsigned long long)request->seed);
 	score_free(&score);
 	return status;
 }

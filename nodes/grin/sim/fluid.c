@@ -139,8 +139,7 @@ static void lia(struct fluid *f)
 		lia_rates(f, loss);
 		loads(f, load);
 		for (unsigned i = 0; i < f->resources; i++)
-			loss[i] = fmax(
-				loss[i] * pow(fmax(load[i], 0.01) / f->capacity[i], gain), LIA_LEAST);
+			loss[i] = fmax(loss[i] * pow(fmax(load[i], 0.01) / f->capacity[i], gain), LIA_LEAST);
 		for (unsigned i = 0; step >= LIA_STEPS * 3 / 4 && i < f->paths; i++)
 			mean[i] += f->rate[i];
 	}

@@ -47,7 +47,7 @@ static int take_net(struct scenario *s, const char *value, char **error)
 
 static int take_word(struct scenario *s, const char *key, const char *value, int *between, char **error)
 {
-	static const char *const yes_no[] = {"no", "yes", NULL};
+	static const char *const yes_no[] = {"no", "yes", NULL}, *const ways[] = {"random", "rounds", NULL};
 	int at = 0;
 
 	if (!strcmp(key, "net"))
@@ -58,6 +58,9 @@ static int take_word(struct scenario *s, const char *key, const char *value, int
 	} else if (!strcmp(key, "model")) {
 		at = find("model", value, fluid_model_names, error);
 		s->model = (enum fluid_model)at;
+	} else if (!strcmp(key, "cables")) {
+		at = find("way to join servers", value, ways, error);
+		s->rounds = at == 1;
 	} else if (!strcmp(key, "between")) {
 		at = *between = find("answer", value, yes_no, error);
 	} else if (!strcmp(key, "active")) {
@@ -73,7 +76,7 @@ static int take_word(struct scenario *s, const char *key, const char *value, int
 		return whole(key, value, 0, PLAN_PAIRS, &s->subflows, error);
 	else
 		return error_set(error,
-			"no key `%s`; there are net, pattern, active, group, racks, size, between, model, subflows",
+			"no key `%s`; there are net, pattern, active, group, racks, size, between, cables, model, subflows",
 			key);
 	return at < 0 ? -1 : 0;
 }
@@ -106,6 +109,8 @@ int scenario_parse(struct scenario *s, const char *text, char **error)
 	s->between = between >= 0 ? between
 				  : s->racks > 1 && (s->pattern == TRAFFIC_PERMUTATION ||
 							    s->pattern == TRAFFIC_RANDOM);
+	if (s->rounds && s->racks > 1)
+		return error_set(error, "scenario `%s`: cables in rounds join one rack; write racks=1", text);
 	if (s->net == NET_GRIN && s->degree >= s->size)
 		return error_set(error, "scenario `%s`: %u cables each, but %u neighbours in a rack", text,
 			s->degree, s->size - 1);
@@ -156,7 +161,8 @@ static void grin_path(struct build *b, unsigned source, unsigned destination, st
 
 static void grin_paths(struct build *b, unsigned number, struct traffic_flow flow)
 {
-	const struct plan_server *s = &b->plan->servers[flow.source], *d = &b->plan->servers[flow.destination];
+	const struct plan_server *s = &b->plan->servers[flow.source],
+				 *d = &b->plan->servers[flow.destination];
 	struct plan_ends ends = {.own_primary = s->primary,
 		.own_count = s->count,
 		.peer_primary = d->primary,
@@ -210,9 +216,12 @@ static int build(struct build *b, const struct traffic_flow *flows, int count, c
 {
 	const struct scenario *s = b->scenario;
 
+	unsigned degree = s->net == NET_GRIN ? s->degree : 0;
+
 	b->plan = plan_new();
 	if (plan_add_racks(b->plan, s->racks, s->size, error) < 0 ||
-		plan_interconnect(b->plan, s->net == NET_GRIN ? s->degree : 0, b->seed, error) < 0)
+		(s->rounds ? plan_join_rounds(b->plan, degree, error)
+			   : plan_interconnect(b->plan, degree, b->seed, error)) < 0)
 		return -1;
 	if (s->net == NET_MULTIHOMED) {
 		b->fluid = fluid_new(4 * b->servers + 4 * s->racks);
@@ -262,8 +271,7 @@ int scenario_run(const struct scenario *s, uint64_t seed, struct scenario_outcom
 	struct traffic_flow *flows;
 	int count = traffic_draw(&request, &flows, error), result = -1;
 
-	if (count >= 0 && build(&b, flows, count, error) == 0 &&
-		fluid_solve(b.fluid, s->model, error) == 0) {
+	if (count >= 0 && build(&b, flows, count, error) == 0 && fluid_solve(b.fluid, s->model, error) == 0) {
 		look(&b, flows, outcome);
 		result = 0;
 	}

@@ -18,12 +18,13 @@ struct scenario {
 	unsigned group;
 	unsigned racks, size;
 	bool between;
+	bool rounds; /* cables as in topologies/grin.py, not at random */
 	enum fluid_model model;
 	unsigned subflows; /* besides the first, at most; 0: the fewest that use every cable once */
 };
 
 /* Keys: net (single, grin1..grin7, multihomed), pattern, active (10%), group, racks, size, between (yes, no; default yes for permutation and random),
- * model (lia, uncoupled, optimum), subflows. -1 with *error. */
+ * cables (random, rounds), model (lia, uncoupled, optimum), subflows. -1 with *error. */
 int scenario_parse(struct scenario *scenario, const char *text, char **error);
 
 struct scenario_outcome {
@@ -34,6 +35,7 @@ struct scenario_outcome {
 	double excess; /* of the solution: fluid_excess */
 };
 /* One instance: cables, traffic and subflows are drawn by `seed`; the traffic is the same for all nets of a seed. -1 with *error. */
-int scenario_run(const struct scenario *scenario, uint64_t seed, struct scenario_outcome *outcome, char **error);
+int scenario_run(
+	const struct scenario *scenario, uint64_t seed, struct scenario_outcome *outcome, char **error);
 
 #endif

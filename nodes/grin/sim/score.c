@@ -30,8 +30,8 @@ static int find(const char *what, const char *name, const char *const names[], c
 	return error_set(error, "no %s `%s`", what, name);
 }
 
-static int add_side(
-	struct score_row *row, const char *cell, const char *words, struct runs *runs, unsigned *numbers, char **error)
+static int add_side(struct score_row *row, const char *cell, const char *words, struct runs *runs,
+	unsigned *numbers, char **error)
 {
 	const int *levels = row->measure == SCORE_CROSSING ? crossing_levels : decline_levels;
 
@@ -57,7 +57,9 @@ static int take_row(struct score_row *row, char **cells, const char *words, stru
 		return -1;
 	row->as = (enum score_as)as;
 	row->measure = (enum score_measure)measure;
-	row->levels = row->measure == SCORE_CROSSING ? CROSSING_LEVELS : row->measure == SCORE_DECLINE ? 2 : 1;
+	row->levels = row->measure == SCORE_CROSSING  ? CROSSING_LEVELS
+		      : row->measure == SCORE_DECLINE ? 2
+						      : 1;
 	snprintf(row->row, sizeof row->row, "%s", cells[ROW]);
 	snprintf(row->scenario, sizeof row->scenario, "%s", cells[SCENARIO]);
 	snprintf(row->against, sizeof row->against, "%s", cells[AGAINST]);
@@ -66,14 +68,16 @@ static int take_row(struct score_row *row, char **cells, const char *words, stru
 		return error_set(error, "a crossing needs a scenario in `against`");
 	if (unit_number(cells[VALUE], &row->published) < 0)
 		return error_set(error, "value `%s` is no number", cells[VALUE]);
-	if (row->as == SCORE_VALUE && (unit_number(cells[TOLERANCE], &row->tolerance) < 0 || row->tolerance < 0))
+	if (row->as == SCORE_VALUE &&
+		(unit_number(cells[TOLERANCE], &row->tolerance) < 0 || row->tolerance < 0))
 		return error_set(error, "tolerance `%s` is no number", cells[TOLERANCE]);
 	row->numbers = calloc(2 * row->levels, sizeof *row->numbers);
 	if (!row->numbers)
 		abort();
 	if (add_side(row, row->scenario, words, runs, row->numbers, error) < 0)
 		return -1;
-	return *row->against ? add_side(row, row->against, words, runs, row->numbers + row->levels, error) : 0;
+	return *row->against ? add_side(row, row->against, words, runs, row->numbers + row->levels, error)
+			     : 0;
 }
 
 struct reading {
@@ -140,7 +144,8 @@ static struct estimate crossing(const struct score_row *row, const struct runs *
 	for (unsigned i = 0; i < row->levels; i++) {
 		double apart = mean_rate(row, runs, i) - mean_rate(row, runs, row->levels + i);
 		if (i && before > 0 && apart <= 0) {
-			double step = crossing_levels[i] - crossing_levels[i - 1], slope = (before - apart) / step;
+			double step = crossing_levels[i] - crossing_levels[i - 1],
+			       slope = (before - apart) / step;
 			for (unsigned k = 0; k < runs_instances(runs); k++)
 				off[k] = rate(row, runs, i, k) - rate(row, runs, row->levels + i, k);
 			result = (struct estimate){crossing_levels[i - 1] + before / slope,
@@ -178,7 +183,8 @@ static struct estimate quantity(const struct score_row *row, const struct runs *
 
 static enum score_judgement judge(const struct score_row *row)
 {
-	double off = row->measured.mean - row->published, half = isnan(row->measured.half) ? 0 : row->measured.half;
+	double off = row->measured.mean - row->published,
+	       half = isnan(row->measured.half) ? 0 : row->measured.half;
 
 	if (isnan(off))
 		return SCORE_DIFFERS;

@@ -11,8 +11,8 @@ enum score_measure { SCORE_RATE, SCORE_CROSSING, SCORE_DECLINE, SCORE_MEASURES }
 enum score_as { SCORE_VALUE, SCORE_LESS, SCORE_MORE, SCORE_KINDS };
 /* NEAR: the interval holds the bound. */
 enum score_judgement { SCORE_SAME, SCORE_NEAR, SCORE_DIFFERS, SCORE_JUDGEMENTS };
-extern const char *const score_measure_names[SCORE_MEASURES + 1], *const score_as_names[SCORE_KINDS + 1],
-	*const score_judgement_names[SCORE_JUDGEMENTS];
+extern const char *const score_measure_names[SCORE_MEASURES + 1],
+	*const score_as_names[SCORE_KINDS + 1], *const score_judgement_names[SCORE_JUDGEMENTS];
 
 struct score_row {
 	char row[8], scenario[128], against[128], source[160];

@@ -177,8 +177,8 @@ static void same_ways(const struct plan *plan, unsigned s, unsigned d, struct pl
 
 	right_path(plan, s, d, pair, first, count);
 	for (int routing = PLAN_COMPUTED; routing < PLAN_ROUTINGS; routing++) {
-		int others = plan_walk(
-			plan, (enum plan_routing)routing, s, pair.source, pair.destination, other);
+		int others =
+			plan_walk(plan, (enum plan_routing)routing, s, pair.source, pair.destination, other);
 		assert_int_equal(others, count);
 		for (int i = 0; i < count; i++) {
 			assert_int_equal(other[i].server, first[i].server);
@@ -369,7 +369,8 @@ static void matrices(void **state)
 
 static void groups_and_all(void **state)
 {
-	struct traffic_request r = {.pattern = TRAFFIC_GROUP, .servers = 120, .rack = 20, .group = 7, .seed = 3};
+	struct traffic_request r = {
+		.pattern = TRAFFIC_GROUP, .servers = 120, .rack = 20, .group = 7, .seed = 3};
 	struct traffic_flow *flows;
 	char *error = NULL;
 	unsigned seen[120] = {0};
@@ -403,8 +404,9 @@ static void groups_and_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(figure_3_6), cmocka_unit_test(refuses),
-		cmocka_unit_test(random_cables), cmocka_unit_test(seeds), cmocka_unit_test(rounds), cmocka_unit_test(all_pairs_of_120),
-		cmocka_unit_test(fewest), cmocka_unit_test(left_over), cmocka_unit_test(so_many),
-		cmocka_unit_test(algorithm_1), cmocka_unit_test(matrices), cmocka_unit_test(groups_and_all)};
+		cmocka_unit_test(random_cables), cmocka_unit_test(seeds), cmocka_unit_test(rounds),
+		cmocka_unit_test(all_pairs_of_120), cmocka_unit_test(fewest), cmocka_unit_test(left_over),
+		cmocka_unit_test(so_many), cmocka_unit_test(algorithm_1), cmocka_unit_test(matrices),
+		cmocka_unit_test(groups_and_all)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
