@@ -1,8 +1,8 @@
 /* Fetches: so many bytes from each server over each connection, at the same moment, again and again; how long each took. */
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-#include "lib/base/meet.h"
 #include "lib/base/units.h"
+#include "lib/net/meet.h"
 #include "nodes/grin/matrix/matrix.h"
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* A node of a traffic matrix: takes its flows and sends its own, a thread each, for as long as all do. */
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-#include "lib/base/meet.h"
 #include "lib/base/units.h"
+#include "lib/net/meet.h"
 #include "nodes/grin/matrix/matrix.h"
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/draw.h"
 #include "lib/base/error.h"
-#include "lib/base/meet.h"
+#include "lib/net/meet.h"
 #include "nodes/ndp/host/host.h"
 #include "nodes/ndp/host/sockets.h"
 #include "nodes/ndp/pulls.h"

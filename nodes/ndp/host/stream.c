@@ -1,7 +1,7 @@
 /* The same flows by the kernel's TCP and Multipath TCP, for comparison: a connection each. */
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-#include "lib/base/meet.h"
+#include "lib/net/meet.h"
 #include "nodes/ndp/host/host.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 /* Senders that begin together. Each writes a byte at the end of a file that all of them see; when it is as long as they are many, the time of
  * its last change is the same for all, and a moment after it they begin. */
-#include "lib/base/meet.h"
+#include "lib/net/meet.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
