@@ -137,11 +137,26 @@ static int path_of(const struct keep *keep, const struct own *own, uint32_t loca
 
 /* ---- what is wanted */
 
+/* Each cable once: whether a subflow on another path has one of the ends already, as after a restart, when the peer's ends are known in another order. */
+static bool end_in_use(const struct keep *keep, const struct subflows_connection *c, int path)
+{
+	int i = path / (PLAN_LINKS + 1), k = path % (PLAN_LINKS + 1);
+
+	for (int p = 1; keep->settings.subflows == 0 && p < (int)c->count; p++) {
+		bool shares = (i && p / (PLAN_LINKS + 1) == i) || (k && p % (PLAN_LINKS + 1) == k);
+		unsigned state = c->paths[p].state;
+		if (p != path && shares &&
+			(state == SUBFLOW_JOINING || state == SUBFLOW_UP || state == SUBFLOW_WAITING))
+			return true;
+	}
+	return false;
+}
+
 static void join(struct keep *keep, int64_t now, struct subflows_connection *c, struct plan_pair pair)
 {
 	int path = path_of(keep, c->own, pair.source, pair.destination);
 
-	if (path < 0 || c->paths[path].state != SUBFLOW_NONE)
+	if (path < 0 || c->paths[path].state != SUBFLOW_NONE || end_in_use(keep, c, path))
 		return;
 	subflows_join(keep->subflows, now, c, (unsigned)path,
 		&(struct subflow_wish){.local.s_addr = htonl(pair.source),
@@ -481,10 +496,17 @@ static void catch_up(struct keep *keep, int64_t now, const struct survey_subflow
 	for (size_t i = 0; i < opened_count; i++)
 		if (opened[i].initial)
 			begin(keep, now, opened[i].token, opened[i].local, opened[i].remote);
+	/* In the order of our ends, so that the k-th goes with the k-th again. */
+	for (unsigned e = 0; e <= keep->settings.count; e++)
+		for (size_t i = 0; i < opened_count; i++) {
+			struct subflows_connection *c = subflows_find(keep->subflows, opened[i].token);
+			bool its = own_end(keep, host(opened[i].local)) ==
+				   (int)((e + 1) % (keep->settings.count + 1));
+			if (c && its && !opened[i].initial && plan_g(host(opened[i].remote)))
+				learn(keep, now, c, host(opened[i].remote), 0);
+		}
 	for (size_t i = 0; i < opened_count; i++) {
 		struct subflows_connection *c = subflows_find(keep->subflows, opened[i].token);
-		if (c && !opened[i].initial && plan_g(host(opened[i].remote)))
-			learn(keep, now, c, host(opened[i].remote), 0);
 		if (c)
 			came_up(keep, now, c, opened[i].local, opened[i].remote, opened[i].local_id,
 				opened[i].backup_ours);

@@ -159,8 +159,10 @@ static int feed(const char *batch, bool force, char **error)
 
 static int attach_next(const struct settings *s, char **error)
 {
-	struct next_bpf *bpf = next_bpf__open();
 	int result = -1;
+
+	libbpf_set_print(NULL); /* it would say that a hook is there already */
+	struct next_bpf *bpf = next_bpf__open();
 
 	if (!bpf)
 		return error_set(error, "BPF: %s", strerror(errno));

@@ -275,6 +275,44 @@ static void begins_among_connections(void **state)
 	keep_free(keep);
 }
 
+/* Both cables in use, the survey in another order than ours: nothing is made. */
+static void begins_with_all(void **state)
+{
+	struct seen seen;
+	struct keep_settings s = {0};
+	struct keep *keep = make(&seen, &s);
+	struct survey_subflow list[3] = {{.token = TOKEN,
+						 .local = end(IP(10, 32, 0, 3), 50001),
+						 .remote = end(IP(10, 64, 0, 8), 7100),
+						 .local_id = 2,
+						 .opened_here = true},
+		{.token = TOKEN,
+			.local = end(IP(10, 0, 0, 1), 40000),
+			.remote = end(IP(10, 0, 0, 9), 7100),
+			.initial = true,
+			.opened_here = true},
+		{.token = TOKEN,
+			.local = end(IP(10, 32, 0, 2), 50000),
+			.remote = end(IP(10, 32, 0, 7), 7100),
+			.local_id = 1,
+			.opened_here = true}};
+
+	(void)state;
+	for (int turned = 0; turned < 2; turned++) {
+		if (turned) { /* and crosswise, as another daemon might have made them */
+			list[0].remote = end(IP(10, 32, 0, 7), 7100);
+			list[2].remote = end(IP(10, 64, 0, 8), 7100);
+			keep_free(keep);
+			keep = make(&seen, &s);
+		}
+		keep_look(keep, 0, list, 3, NULL, 0, true);
+		keep_tick(keep, 300 * MS);
+		keep_look(keep, 400 * MS, list, 3, NULL, 0, false);
+		assert_int_equal(seen.created, 0);
+	}
+	keep_free(keep);
+}
+
 static void affinity(void **state)
 {
 	unsigned direct = 0, all = 0;
@@ -331,7 +369,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(server_tells), cmocka_unit_test(client_joins),
 		cmocka_unit_test(left_over), cmocka_unit_test(dies_and_returns), cmocka_unit_test(guest_dies),
-		cmocka_unit_test(begins_among_connections), cmocka_unit_test(affinity),
-		cmocka_unit_test(gate)};
+		cmocka_unit_test(begins_among_connections), cmocka_unit_test(begins_with_all),
+		cmocka_unit_test(affinity), cmocka_unit_test(gate)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
