@@ -79,6 +79,7 @@ restarts() {
 	start_grin 1
 	start_grin 2
 	until_is 2 up_subflows 1
+	[ "$(status_of 1 .counters.created)" = 0 ]
 	stop grin5
 	start_grin 5
 	wait "$fetch_pid"
