@@ -128,6 +128,9 @@ static json_t *observed_json(const struct train *train, const struct shape *shap
 
 static bool good_enough(const json_t *observed, double limit_us)
 {
+	/* No route today is none tomorrow: in virtual time, which stands still while nothing waits, asking again would never end. */
+	if (json_is_true(json_object_get(observed, "no_route")))
+		return true;
 	const json_t *median = json_object_get(observed, "error_median_us");
 	return median && json_number_value(median) < limit_us;
 }

@@ -390,6 +390,17 @@ int mptcp_pm_subflow_destroy(struct mptcp_pm *pm, uint32_t token, const struct m
 	return transact(pm, message, NULL, "closing a subflow", error);
 }
 
+int mptcp_pm_announce(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_local *local, char **error)
+{
+	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
+	struct nlmsghdr *message = start_command(pm, buffer, MPTCP_PM_CMD_ANNOUNCE, token);
+	struct mptcp_pm_local announced = *local;
+
+	announced.flags |= MPTCP_PM_ADDR_FLAG_SIGNAL;
+	put_local(message, &announced);
+	return transact(pm, message, NULL, "announcing an address", error);
+}
+
 int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
 	const struct mptcp_pm_address *remote, bool backup, char **error)
 {

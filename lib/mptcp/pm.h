@@ -94,6 +94,9 @@ int mptcp_pm_subflow_create(struct mptcp_pm *pm, uint32_t token, const struct mp
 /* Closes a subflow; both ports must be exact (-ESRCH otherwise, -EINVAL for 0). */
 int mptcp_pm_subflow_destroy(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
 	const struct mptcp_pm_address *remote, char **error);
+/* Sends the peer an address of ours, with its id, as one to which it may open subflows (ADD_ADDR, RFC 8684, section 3.4.1); the kernel repeats it
+ * until the peer has echoed it. A port in `local` makes the kernel listen there. -EINVAL: unknown token, or an id of 0. */
+int mptcp_pm_announce(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_local *local, char **error);
 /* Sends MP_PRIO on one subflow: backup or not (RFC 8684, section 3.3.8). */
 int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
 	const struct mptcp_pm_address *remote, bool backup, char **error);

@@ -15,10 +15,6 @@ int ndp_send(const struct options *options, char **error);
 int stream_serve(const struct options *options, char **error);
 int stream_send(const struct options *options, char **error);
 
-/* Waits until all senders have met at the file, and for a moment that is the same for all. Returns that moment, CLOCK_MONOTONIC; now, when
- * there is no such file to meet at; -1 and *error. */
-int64_t meet(const struct options *options, char **error);
-
 /* Says READY. */
 int say_ready(const struct options *options, char **error);
 /* When the options' time is over. */

@@ -2,6 +2,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/draw.h"
 #include "lib/base/error.h"
+#include "lib/net/meet.h"
 #include "nodes/ndp/host/host.h"
 #include "nodes/ndp/host/sockets.h"
 #include "nodes/ndp/pulls.h"
@@ -172,7 +173,7 @@ int ndp_send(const struct options *o, char **error)
 			.sin_family = AF_INET, .sin_port = htons(o->port), .sin_addr = o->to.list[i]};
 	ndp_paths_init(&out->paths, out->order, o->penalty ? out->scores : NULL, out->sockets.count, o->spray,
 		draw_mix(out->key));
-	int64_t first = meet(o, error);
+	int64_t first = meet_others(o->meet, o->meeting, o->after_ns, &stopped, error);
 	if (first < 0)
 		return -1;
 	out->sockets.now_ns = clock_now_ns();

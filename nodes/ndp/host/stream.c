@@ -1,6 +1,7 @@
 /* The same flows by the kernel's TCP and Multipath TCP, for comparison: a connection each. */
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
+#include "lib/net/meet.h"
 #include "nodes/ndp/host/host.h"
 
 #include <arpa/inet.h>
@@ -181,7 +182,8 @@ static int connect_to(const struct options *o, char **error)
 int stream_send(const struct options *o, char **error)
 {
 	json_t *flows = json_array();
-	int64_t first = meet(o, error), until = end_of(o, first), start = first;
+	int64_t first = meet_others(o->meet, o->meeting, o->after_ns, &stopped, error),
+		until = end_of(o, first), start = first;
 	bool all = true;
 
 	if (first < 0)

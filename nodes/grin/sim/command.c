@@ -1,0 +1,302 @@
+/* `liquidnet sim grin`: its options, and the scorecard, a figure as CSV, or scenarios of one's own. */
+#include "nodes/grin/sim/command.h"
+
+#include "lib/base/error.h"
+#include "lib/base/units.h"
+#include "lib/sim/published.h"
+#include "nodes/grin/sim/score.h"
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct request {
+	bool csv;
+	uint64_t seed;
+	unsigned instances;
+	const char *words, *published, *figure;
+};
+
+static const char help[] =
+	"liquidnet sim grin: idle ports of servers as extra paths, as streams (nodes/grin/README.md)\n\n"
+	"  liquidnet sim grin [OPTIONS]               published sentences beside the simulator's numbers\n"
+	"  liquidnet sim grin [OPTIONS] --figure NAME 3.7a, 3.7b, 3.7c, 3.7d: every point, as CSV\n"
+	"  liquidnet sim grin [OPTIONS] SCENARIO...   for example 'net=grin2 pattern=permutation active=20%'\n\n"
+	"  --instances N    of each scenario, each with a seed of its own (1..10000; default 20)\n"
+	"  --seed N         of the first (default 1)\n"
+	"  --with WORDS     added to every scenario, for example 'model=optimum'\n"
+	"  --format NAME    table (default) or csv\n"
+	"  --published FILE the table of published sentences (default: data/grin/grin-published.csv)\n\n"
+	"A scenario: KEY=VALUE...; keys net (single, grin1 to grin7, multihomed), pattern (permutation, group, all-to-all, random),\n"
+	"active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, uncoupled, optimum), subflows.\n";
+
+static int complain(char *error)
+{
+	fprintf(stderr, "liquidnet sim grin: %s\n", error);
+	free(error);
+	return 2;
+}
+
+static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
+{
+	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
+		return 0;
+	fprintf(stderr, "liquidnet sim grin: %s %s: a whole number, %lld to %lld\n", name, text,
+		(long long)least, (long long)most);
+	return -1;
+}
+
+static int format_option(const char *text, bool *csv)
+{
+	*csv = !strcmp(text, "csv");
+	if (*csv || !strcmp(text, "table"))
+		return 0;
+	fprintf(stderr, "liquidnet sim grin: --format %s: there are table, csv\n", text);
+	return -1;
+}
+
+/* -1: go on; else the exit status. */
+static int read_options(int argc, char **argv, struct request *request)
+{
+	static const struct option options[] = {{"instances", required_argument, NULL, 'i'},
+		{"seed", required_argument, NULL, 's'}, {"with", required_argument, NULL, 'w'},
+		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
+		{"figure", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'}, {0}};
+	int64_t number = 0;
+
+	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+		int fault = 0;
+		switch (c) {
+		case 'i':
+			fault = number_option("--instances", optarg, 1, 10000, &number);
+			request->instances = (unsigned)number;
+			break;
+		case 's':
+			fault = number_option("--seed", optarg, 0, INT64_MAX, &number);
+			request->seed = (uint64_t)number;
+			break;
+		case 'w':
+			request->words = optarg;
+			break;
+		case 'f':
+			fault = format_option(optarg, &request->csv);
+			break;
+		case 'p':
+			request->published = optarg;
+			break;
+		case 'g':
+			request->figure = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			fault = -1;
+		}
+		if (fault < 0)
+			return 2;
+	}
+	if (!request->figure || optind == argc)
+		return -1;
+	fprintf(stderr, "liquidnet sim grin: a figure has its own scenarios; leave `%s` out\n", argv[optind]);
+	return 2;
+}
+
+static int add(struct runs *runs, const char *text, const char *words, unsigned *number)
+{
+	struct scenario scenario;
+	char *error = NULL, whole[sizeof scenario.text + 64];
+
+	snprintf(whole, sizeof whole, "%s%s%s", text, *words ? " " : "", words);
+	if (scenario_parse(&scenario, whole, &error) < 0)
+		return complain(error);
+	*number = runs_add(runs, &scenario);
+	return 0;
+}
+
+static int go(struct runs *runs)
+{
+	char *error = NULL;
+
+	if (runs_go(runs, &error) == 0)
+		return 0;
+	complain(error);
+	return 1;
+}
+
+struct estimates {
+	struct estimate mean, least;
+};
+
+static struct estimates look(const struct runs *runs, unsigned number)
+{
+	unsigned count = runs_instances(runs);
+	double *mean = calloc(count, sizeof *mean), *least = calloc(count, sizeof *least);
+
+	if (!mean || !least)
+		abort();
+	for (unsigned i = 0; i < count; i++) {
+		mean[i] = runs_outcome(runs, number, i)->mean;
+		least[i] = runs_outcome(runs, number, i)->least;
+	}
+	struct estimates e = {estimate(mean, count), estimate(least, count)};
+	free(mean);
+	free(least);
+	return e;
+}
+
+/* ---- figures: four networks and one more GRIN, at the levels of the text */
+
+static const struct figure {
+	const char *name, *pattern, *key, *levels[16];
+} figures[] = {
+	{"3.7a", "permutation", "active",
+		{"5%", "10%", "15%", "20%", "25%", "30%", "35%", "40%", "45%", "50%", "55%", "60%", "65%",
+			"70%"}},
+	{"3.7b", "random", "active", {"10%", "20%", "30%", "40%", "50%", "60%", "70%", "80%", "90%", "100%"}},
+	{"3.7c", "group", "group", {"5", "10", "15", "20", "30", "40", "60"}},
+	{"3.7d", "all-to-all", "active", {"10%", "15%", "20%", "25%", "30%"}},
+};
+static const char *const nets[] = {"single", "grin1", "grin2", "grin3", "multihomed", NULL};
+
+static const struct figure *find_figure(const char *name)
+{
+	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+		if (!strcmp(figures[i].name, name))
+			return &figures[i];
+	fprintf(stderr, "liquidnet sim grin: no figure `%s`; there are 3.7a, 3.7b, 3.7c, 3.7d\n", name);
+	return NULL;
+}
+
+static int print_figure(struct request *request, struct runs *runs)
+{
+	const struct figure *figure = find_figure(request->figure);
+	unsigned numbers[16][8];
+	char text[96];
+
+	if (!figure)
+		return 2;
+	for (int l = 0; figure->levels[l]; l++)
+		for (int n = 0; nets[n]; n++) {
+			snprintf(text, sizeof text, "net=%s pattern=%s %s=%s", nets[n], figure->pattern,
+				figure->key, figure->levels[l]);
+			int status = add(runs, text, request->words, &numbers[l][n]);
+			if (status)
+				return status;
+		}
+	int status = go(runs);
+	if (status)
+		return status;
+	fputs(figure->key, stdout);
+	for (int n = 0; nets[n]; n++)
+		printf(",%s,%s_ci95", nets[n], nets[n]);
+	putchar('\n');
+	for (int l = 0; figure->levels[l]; l++) {
+		printf("%g", strtod(figure->levels[l], NULL));
+		for (int n = 0; nets[n]; n++) {
+			struct estimates e = look(runs, numbers[l][n]);
+			printf(",%.4f,%.4f", e.mean.mean, e.mean.half);
+		}
+		putchar('\n');
+	}
+	return 0;
+}
+
+/* ---- scenarios of one's own */
+
+static int print_scenarios(struct request *request, struct runs *runs, int count, char **texts)
+{
+	unsigned *numbers = calloc((size_t)count, sizeof *numbers);
+	int status = 0;
+
+	if (!numbers)
+		abort();
+	for (int i = 0; i < count && status == 0; i++)
+		status = add(runs, texts[i], request->words, &numbers[i]);
+	if (status == 0)
+		status = go(runs);
+	if (status == 0)
+		puts(request->csv ? "scenario,rate,rate_ci95,least,least_ci95"
+				  : "rate of a receiver, in uplinks   least            scenario");
+	for (int i = 0; i < count && status == 0; i++) {
+		struct estimates e = look(runs, numbers[i]);
+		const char *text = runs_scenario(runs, numbers[i])->text;
+		if (request->csv)
+			printf("%s,%.5g,%.3g,%.5g,%.3g\n", text, e.mean.mean, e.mean.half, e.least.mean,
+				e.least.half);
+		else
+			printf("%14.3f +- %5.3f %14.3f +- %5.3f  %s\n", e.mean.mean, e.mean.half,
+				e.least.mean, e.least.half, text);
+	}
+	free(numbers);
+	return status;
+}
+
+/* ---- scorecard */
+
+static void print_row(const struct request *request, const struct score_row *row)
+{
+	const char *sign = row->as == SCORE_LESS ? "< " : row->as == SCORE_MORE ? "> " : "";
+
+	if (request->csv) {
+		printf("%s,%s,%s,%s,%s,%g,%.4g,%.3g,%s,%s\n", row->row, row->scenario,
+			score_measure_names[row->measure], row->against, score_as_names[row->as],
+			row->published, row->measured.mean, row->measured.half,
+			score_judgement_names[row->judgement], row->source);
+		return;
+	}
+	printf("%-3s %s%s%s\n    %-8s %s%g, here %.3f +- %.3f: %s   %s\n", row->row, row->scenario,
+		*row->against ? " / " : "", row->against, score_measure_names[row->measure], sign,
+		row->published, row->measured.mean, row->measured.half, score_judgement_names[row->judgement],
+		row->source);
+}
+
+static int print_score(struct request *request, struct runs *runs)
+{
+	unsigned judged[SCORE_JUDGEMENTS] = {0};
+	struct score score;
+	char *error = NULL;
+
+	if (score_load(&score, request->published, request->words, runs, &error) < 0)
+		return complain(error);
+	int status = go(runs);
+	if (status == 0) {
+		score_judge(&score, runs);
+		if (request->csv)
+			puts("row,scenario,measure,against,as,published,measured,ci95,judged,source");
+	}
+	for (unsigned i = 0; i < score.count && status == 0; i++) {
+		print_row(request, &score.rows[i]);
+		judged[score.rows[i].judgement]++;
+	}
+	if (status == 0 && !request->csv)
+		printf("\n%u rows: %u the same, %u near, %u differ; %u instances, seeds from %llu\n",
+			score.count, judged[SCORE_SAME], judged[SCORE_NEAR], judged[SCORE_DIFFERS],
+			request->instances, (unsigned long long)request->seed);
+	score_free(&score);
+	return status;
+}
+
+int sim_grin(int argc, char **argv)
+{
+	char published[PATH_MAX];
+	struct request request = {.seed = 1, .instances = 20, .words = "", .published = published};
+	int status;
+
+	published_find("grin/grin-published.csv", published);
+	int done = read_options(argc, argv, &request);
+	if (done >= 0)
+		return done;
+	struct runs *runs = runs_new(request.seed, request.instances);
+	if (request.figure)
+		status = print_figure(&request, runs);
+	else if (optind == argc)
+		status = print_score(&request, runs);
+	else
+		status = print_scenarios(&request, runs, argc - optind, argv + optind);
+	runs_free(runs);
+	return status;
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# liquidnet sim grin and grin-capacity: scenarios, figures, tables of published sentences, and what they refuse.
+# shellcheck disable=SC2154,SC2317,SC2329,SC2016
+
+setup() {
+	cd "${BATS_TEST_DIRNAME%/tests/system*}" || return 1
+	PATH=${BUILD:-build}/bin:$PATH
+	case $PATH in /*) ;; *) PATH=$PWD/$PATH ;; esac
+	work=$BATS_TEST_TMPDIR
+}
+
+# refused TEXT COMMAND...: status 2, one line that says TEXT.
+refused() {
+	run "${@:2}"
+	[ "$status" = 2 ] && [ "${#lines[@]}" = 1 ] && [[ ${lines[0]} == *"$1"* ]] || { echo "$status $output"; return 1; }
+}
+
+@test "scenarios: one uplink is one, two are two, groups fill all cables; the same seed gives the same" {
+	liquidnet sim grin --instances 2 --format csv 'net=single pattern=permutation' 'net=multihomed pattern=permutation active=5%' \
+		'net=grin2 pattern=group group=60' >"$work/a.csv"
+	liquidnet sim grin --instances 2 --format csv 'net=single pattern=permutation' 'net=multihomed pattern=permutation active=5%' \
+		'net=grin2 pattern=group group=60' >"$work/b.csv"
+	cmp "$work/a.csv" "$work/b.csv"
+	awk -F, 'NR == 2 { exit !($2 == 1) }' "$work/a.csv"
+	awk -F, 'NR == 3 { exit !($2 > 1.99 && $2 <= 2) }' "$work/a.csv"
+	awk -F, 'NR == 4 { exit !($2 > 2.7 && $2 <= 3) }' "$work/a.csv"
+}
+
+@test "figure 3.7 c: a row per level, every network with its interval" {
+	liquidnet sim grin --instances 1 --figure 3.7c >"$work/c.csv"
+	[ "$(wc -l <"$work/c.csv")" = 8 ]
+	[ "$(head -1 "$work/c.csv")" = "group,single,single_ci95,grin1,grin1_ci95,grin2,grin2_ci95,grin3,grin3_ci95,multihomed,multihomed_ci95" ]
+}
+
+@test "capacity: more hops carry more, and no filling exceeds the optimum" {
+	liquidnet sim grin-capacity --degree 3 --instances 1 --format csv >"$work/d.csv"
+	awk -F, '
+		NR > 1 { for (i = 2; i <= NF; i++) v[NR, i] = $i }
+		END { for (i = 2; i <= 5; i++) {
+			if (v[2, i] > v[3, i] + 1e-6 || v[3, i] > v[4, i] + 1e-6) exit 1
+			for (r = 5; r <= 10; r++) if (v[r, i] > v[4, i] + 1e-6) exit 1 } }' "$work/d.csv"
+	[ "$(wc -l <"$work/d.csv")" = 10 ]
+}
+
+@test "bad input is refused in one line" {
+	refused 'there are single' liquidnet-grin-sim 'net=grin9'
+	refused 'no KEY=VALUE' liquidnet-grin-sim net
+	refused 'no figure' liquidnet-grin-sim --figure 3.8
+	refused 'leave' liquidnet-grin-sim --figure 3.7a net=grin1
+	refused 'name the table' liquidnet-grin-sim --published /nowhere
+	refused '1 to 10000' liquidnet-grin-sim --instances 0
+	refused '2 to 6' liquidnet-grin-capacity-sim --degree 7
+	refused 'name the table' liquidnet-grin-capacity-sim --published /nowhere
+	printf 'row,measure,degree,as,value,tolerance,source\nG1,x,6,value,1,1,x\n' >"$work/bad.csv"
+	refused 'bad.csv:2: no measure' liquidnet-grin-capacity-sim --published "$work/bad.csv"
+	printf 'row,scenario,measure,against,as,value,tolerance,source\nG3,net=grin2,crossing,,value,1,1,x\n' >"$work/bad.csv"
+	refused 'needs a scenario' liquidnet-grin-sim --published "$work/bad.csv"
+}
+
+@test "assign: one seed, one plan; every server has its cables" {
+	liquidnet-grin assign --racks 6x20 --degree 3 --seed 1 >"$work/a.yaml"
+	liquidnet-grin assign --racks 6x20 --degree 3 --seed 1 | cmp - "$work/a.yaml"
+	[ "$(grep -c '^  - server:' "$work/a.yaml")" = 120 ]
+	[ "$(grep -c '{number:' "$work/a.yaml")" = 360 ]
+	[ "$(grep -c '^  - \[' "$work/a.yaml")" = 180 ]
+}
