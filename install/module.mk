@@ -24,6 +24,7 @@ stage: build man
 	$(Q)cp -P $(OLD_NAMES) $(STAGE)/bin
 	$(Q)cp -R experiments topologies data $(STAGE)/share/liquidnet
 	$(Q)cp --parents nodes/debian.yaml nodes/*/system.yaml $(STAGE)/share/liquidnet
+	$(Q)rm $(STAGE)/share/liquidnet/topologies/liquidnet-topology $(STAGE)/share/liquidnet/topologies/module.mk
 	$(Q)find $(STAGE) -name __pycache__ -prune -exec rm -r {} +
 	$(Q)cp -P $(PAGES)/*.1 $(STAGE)/share/man/man1
 	$(Q)cp -P $(PAGES)/*.8 $(STAGE)/share/man/man8
