@@ -207,7 +207,7 @@ static void write_svg(FILE *out, const char *svg)
 	if (!end)
 		return;
 	fprintf(out,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" %.*s\n<style>\n%.*s</style>%s",
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" font-family=\"sans-serif\" %.*s\n<style>\n%.*s</style>%s",
 		(int)(end + 1 - head - 5), head + 5, (int)(template_figure_css_end - template_figure_css),
 		template_figure_css, end + 1);
 }
