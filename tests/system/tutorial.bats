@@ -38,5 +38,5 @@ setup() {
 	jq -se 'map(select(.configuration == "plain")) | group_by(.procedure) | map({(.[0].procedure): (map(.measures.goodput) | add / length)})
 		| add | .mptcp > 1.4 * .tcp' results/mine/latest/trials.jsonl
 	# The mistake was told of with its place and the remedy.
-	grep -q 'wrong.yaml:[0-9]*: .*no link `b9` in topology twopaths; its links are' "$work/log"
+	grep -q 'wrong/mine.yaml:[0-9]*: .*no link `b9` in topology twopaths; its links are' "$work/log"
 }
