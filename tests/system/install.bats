@@ -68,6 +68,8 @@ installed() { make --no-print-directory install DESTDIR="$to" PREFIX=/usr >"$wor
 	installed
 	[ ! -e "$to/usr/bin/liquidnet-old" ]
 	[ ! -e "$to/usr/share/liquidnet/old" ]
+	mkdir "$to/usr/share/liquidnet/topologies/__pycache__"
+	touch "$to/usr/share/liquidnet/topologies/__pycache__/links.cpython-311.pyc"
 	make --no-print-directory uninstall DESTDIR="$to" PREFIX=/usr
 	find "$to" | sort >"$work/after"
 	diff "$work/before" "$work/after"
