@@ -48,7 +48,7 @@ OLD_NAMES :=
 UNIT     := $(foreach t,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c),$(BUILD)/tests/$(basename $(notdir $(t))))
 FUZZ     := $(foreach t,$(wildcard tests/fuzz/fuzz_*.c tests/fuzz/*/fuzz_*.c),$(BUILD)/fuzz/$(basename $(notdir $(t))))
 
-.PHONY: all deps test-deps build unit-build fuzz-build bench-build test test-sanitize test-long fuzz install clean format experiment-%
+.PHONY: all deps test-deps build unit-build fuzz-build bench-build test test-sanitize test-long fuzz clean format experiment-%
 .SECONDARY:
 .DEFAULT_GOAL := all
 
@@ -78,7 +78,8 @@ $(BUILD)/bin/$(1): $(BUILD)/bin/$(2)
 	$(Q)ln -sfn $(2) $$@
 endef
 
--include $(wildcard */module.mk nodes/*/module.mk) vm/virtual/module.mk
+-include $(filter-out install/%,$(wildcard */module.mk nodes/*/module.mk)) vm/virtual/module.mk
+include install/module.mk # knows every program by now
 
 build: $(PROGRAMS) $(OLD_NAMES)
 
@@ -192,23 +193,13 @@ experiment-%: deps
 	@$(MAKE) --no-print-directory build $(if $(filter virtual%,$(CLOCK)),virtual)
 	@$(BUILD)/bin/liquidnet run $* $(if $(TRIALS),--trials $(TRIALS)) $(if $(CLOCK),--clock $(CLOCK)) $(RUN_FLAGS)
 
-PREFIX ?= /usr/local
-install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/liquidnet $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	cp -P $(OLD_NAMES) $(DESTDIR)$(PREFIX)/bin
-	cp -R experiments topologies data $(DESTDIR)$(PREFIX)/share/liquidnet
-	cp --parents nodes/debian.yaml nodes/*/system.yaml $(DESTDIR)$(PREFIX)/share/liquidnet
-	rm -rf $(DESTDIR)$(PREFIX)/share/liquidnet/topologies/__pycache__
-	install -m 644 $(wildcard nodes/*/*.example.yaml nodes/*/*/*.example.yaml) $(DESTDIR)$(PREFIX)/share/doc/liquidnet/examples
-
 # Debian packages, from a clean export of what is committed, into $(BUILD)/deb; checked by lintian.
 .PHONY: deb
 deb:
 	@vm/install-packages vm/packages-deb.txt
 	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/tree
 	git archive HEAD | tar -x -C $(BUILD)/deb/tree
-	cd $(BUILD)/deb/tree && dpkg-buildpackage -b -us -uc -d
+	cd $(BUILD)/deb/tree && DEB_BUILD_OPTIONS=noautodbgsym dpkg-buildpackage -b -us -uc -d
 	lintian --fail-on error,warning $(BUILD)/deb/*.changes
 
 format:

@@ -1,4 +1,4 @@
-"""What a data-centre topology is, without traffic.
+"""liquidnet topology: what a data-centre topology is, without traffic
 
     liquidnet topology NAME [KEY=VALUE...]           its quantities (Trilogy2 D1.4, section 3.1.3)
     liquidnet topology --compare SPEC SPEC...        those of several with as many servers, side by side

@@ -218,3 +218,38 @@ int cells_judge_subflows(struct cells *cells, char **error)
 			return -1;
 	return 0;
 }
+
+/* ---- before a run */
+
+static int check_columns(const struct published_table *table, const struct published *p, char **error)
+{
+	const char *const names[] = {p->value, p->sd, p->n};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (names[i] && published_column(table, names[i], error) < 0)
+			return -1;
+	return 0;
+}
+
+int cells_check_published(const struct experiment *e, const char *root, char **error)
+{
+	for (size_t i = 0; i < e->procedures_count; i++) {
+		const struct procedure *p = &e->procedures[i];
+		const struct conf_node *at = conf_child(p->at, "published");
+		char *reason = NULL, *path;
+		if (!p->published.file)
+			continue;
+		if (!(path = inputs_path(experiment_beside(e, "."), root, p->published.file)))
+			return error_set(error, "out of memory");
+		struct published_table *table = published_load(path, &reason);
+		int result = table ? check_columns(table, &p->published, &reason) : -1;
+		published_free(table);
+		free(path);
+		if (result < 0) {
+			conf_error(at ? at : p->at, error, "%s", reason ? reason : "out of memory");
+			free(reason);
+			return -1;
+		}
+	}
+	return 0;
+}

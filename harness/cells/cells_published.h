@@ -9,4 +9,8 @@ int cells_judge(struct cells *cells, struct cell *cell, char **error);
 /* Likewise the published bytes a subflow, of all cells, where the experiment names a file of them. */
 int cells_judge_subflows(struct cells *cells, char **error);
 
+/* Whether the files and columns that the experiment's published values are to come from are there, before anything is
+ * measured. `root` is the project's folder. 0, or -1 with *error, which says where the experiment names them. */
+int cells_check_published(const struct experiment *experiment, const char *root, char **error);
+
 #endif

@@ -133,7 +133,8 @@ int cmd_rerun(int argc, char **argv)
 			fputs(help, stdout);
 			return 0;
 		default:
-			fprintf(stderr, "liquidnet rerun: no such option, or its value is missing: %s\n",
+			fprintf(stderr,
+				"liquidnet rerun: no such option, or its value is missing: %s; see liquidnet rerun --help\n",
 				argv[optind - 1]);
 			return 2;
 		}

@@ -156,9 +156,20 @@ static int body(void *context, int report_fd)
 	return status;
 }
 
+static const char *nodes_of(const struct topology *topology, char *text, size_t size)
+{
+	*text = 0;
+	for (size_t i = 0; i < topology->nodes_count; i++) {
+		size_t used = strlen(text);
+		snprintf(text + used, size - used, "%s%s", i ? ", " : "", topology->nodes[i]);
+	}
+	return text;
+}
+
 static int choose(
 	struct shell *shell, const char *node, const char *configuration, const char *procedure, char **error)
 {
+	char nodes[512];
 	const struct experiment *e = shell->experiment;
 	shell->configuration = configuration ? NULL : &e->configurations[0];
 	shell->procedure = procedure ? NULL : &e->procedures[0];
@@ -175,7 +186,8 @@ static int choose(
 	shell->procedure = &variant->procedures[shell->procedure - e->procedures];
 	shell->node = node ? topology_node(variant->topology, node) : 0;
 	if (shell->node < 0)
-		return error_set(error, "no node `%s` in topology %s", node, variant->topology->name);
+		return error_set(error, "no node `%s` in topology %s; its nodes are %s", node,
+			variant->topology->name, nodes_of(variant->topology, nodes, sizeof nodes));
 	shell->files = realpath(experiment_beside(e, "."), NULL);
 	return 0;
 }

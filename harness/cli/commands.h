@@ -16,6 +16,9 @@ int cmd_report(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_bundle(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
+int cmd_new(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+int cmd_open(int argc, char **argv);
 int cmd_trial(int argc, char **argv);
 
 #endif

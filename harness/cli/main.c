@@ -17,6 +17,9 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{"run", cmd_run, "run an experiment and print its tables"},
+	{"watch", cmd_watch, "show how far a run is, from another terminal"},
+	{"open", cmd_open, "open the page of a run in a browser"},
+	{"new", cmd_new, "write an experiment to start from"},
 	{"rerun", cmd_rerun, "run again what a results folder holds, and name what differs"},
 	{"sweep", cmd_sweep, "run an experiment in slices, here or on a cluster"},
 	{"collect", cmd_collect, "make one results folder of a sweep's slices"},

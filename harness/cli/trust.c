@@ -29,7 +29,8 @@ bool trust_own(const struct experiment *e, const char *folder)
 	if (getenv("LIQUIDNET_ROOT") ||
 		snprintf(path, sizeof path, "%s/experiment.yaml", folder) >= (int)sizeof path)
 		return false;
-	struct experiment *own = find_experiment(e->name, NULL);
+	/* Not of the working folder: a stranger's may lie there. */
+	struct experiment *own = find_installed(e->name, NULL);
 	bool same = own && companions_equal(path, own->path) &&
 		    (!own->base_path || same_file(folder, own->base_path)) &&
 		    companions_check_copies(own, folder, NULL) == 0;

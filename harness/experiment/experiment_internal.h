@@ -100,7 +100,9 @@ int read_strings(
 /* {KEY: VALUE} of scalars as an array on the pool. `map` NULL: none. */
 int read_pairs(struct experiment *e, const struct conf_node *map, const struct pair **out, size_t *count,
 	char **error);
-/* "known names are a, b, c" for messages, on the pool. */
+/* "a, b": the nodes of its topology, for messages; on the pool. */
+const char *known_nodes(const struct experiment *e);
+/* "a, b, c" of what an experiment has, for messages; on the pool. */
 const char *known_names(
 	struct experiment *e, const char *(*name)(const struct experiment *e, size_t i), size_t count);
 

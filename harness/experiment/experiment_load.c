@@ -25,6 +25,11 @@ const char *known_names(
 	return text;
 }
 
+const char *known_nodes(const struct experiment *e)
+{
+	return known_names((struct experiment *)e, node_name, e->topology->nodes_count);
+}
+
 int read_node(
 	const struct experiment *e, const struct conf_node *map, const char *key, int *node, char **error)
 {
@@ -35,7 +40,7 @@ int read_node(
 	if (*node < 0)
 		return conf_error(conf_child(map, key), error,
 			"no node `%s` in topology %s; its nodes are %s", name, e->topology->name,
-			known_names((struct experiment *)e, node_name, e->topology->nodes_count));
+			known_nodes(e));
 	return 0;
 }
 

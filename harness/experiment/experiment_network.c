@@ -102,7 +102,8 @@ static int read_whose(const struct experiment *e, const struct conf_node *of, in
 	*node = strcmp(of->key, "all") == 0 ? -1 : topology_node(e->topology, of->key);
 	return *node >= 0 || strcmp(of->key, "all") == 0
 		       ? 0
-		       : conf_error(of, error, "no node `%s` in topology %s", of->key, e->topology->name);
+		       : conf_error(of, error, "no node `%s` in topology %s; its nodes are %s", of->key,
+				 e->topology->name, known_nodes(e));
 }
 
 bool sysctl_named(const char *key)
@@ -274,7 +275,7 @@ int read_captures(struct experiment *e, const struct conf_node *map, char **erro
 		if (point->node < 0 || point->link < 0 ||
 			!topology_end(e->topology, point->node, point->link))
 			return conf_error(item, error,
-				"`%s` is no place of topology %s; write NODE/LINK, a node and a link of its",
+				"`%s` is no place of topology %s; write NODE/LINK: a node, and one of its links",
 				item->key, e->topology->name);
 		if (conf_only(item, keys, error) < 0 ||
 			conf_integer(item, "snap", 64, 65535, 128, &snap, error) < 0)

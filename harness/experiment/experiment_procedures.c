@@ -54,6 +54,21 @@ static int read_published(const struct conf_node *map, struct published *p, char
 	return 0;
 }
 
+static const char *workload_name(const struct experiment *e, size_t i)
+{
+	return e->workloads[i].name;
+}
+
+static const char *daemon_name(const struct experiment *e, size_t i)
+{
+	return e->daemons[i].name;
+}
+
+static const char *procedure_name(const struct experiment *e, size_t i)
+{
+	return e->procedures[i].name;
+}
+
 static int find_parts(
 	const struct experiment *e, const struct conf_node *map, struct procedure *p, char **error)
 {
@@ -66,14 +81,18 @@ static int find_parts(
 			p->workload = (int)i;
 	if (p->workload < 0)
 		return conf_error(conf_child(map, "workload"), error,
-			"no workload `%s`; add it to `workloads`", workload);
+			"no workload `%s`; add it to `workloads`, or name one of these: %s", workload,
+			known_names((struct experiment *)e, workload_name, e->workloads_count));
 	const struct conf_node *item = conf_first(conf_child(map, "daemons"));
 	for (size_t d = 0; d < p->daemons_count; d++, item = item->next) {
 		bool known = false;
 		for (size_t i = 0; i < e->daemons_count; i++)
 			known |= program_called(&e->daemons[i], p->daemons[d]);
 		if (!known)
-			return conf_error(item, error, "no daemon `%s`; add it to `daemons`", p->daemons[d]);
+			return conf_error(item, error,
+				"no daemon `%s`; add it to `daemons`, or name one of these: %s",
+				p->daemons[d],
+				known_names((struct experiment *)e, daemon_name, e->daemons_count));
 	}
 	return check_measured(e, &e->workloads[p->workload], map, error);
 }
@@ -116,7 +135,9 @@ static int procedure_named(const struct experiment *e, const struct conf_node *a
 			*index = (int)i;
 			return 0;
 		}
-	return conf_error(at, error, "no procedure `%s`", at->type == CONF_SCALAR ? at->value : "?");
+	return conf_error(at, error, "no procedure `%s`; name one of these: %s",
+		at->type == CONF_SCALAR ? at->value : "?",
+		known_names((struct experiment *)e, procedure_name, e->procedures_count));
 }
 
 /* default_procedures: [NAME, ...]: those of a run that names none; without it, all that are not optional. */

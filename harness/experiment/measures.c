@@ -21,10 +21,19 @@ static int read_window(const struct conf_node *map, bool required, struct measur
 		m->window[i] = item->type == CONF_SCALAR ? strtod(item->value, &end) : 0;
 		if (item->type != CONF_SCALAR || end == item->value || *end ||
 			!(m->window[i] >= 0 && m->window[i] < 1e6))
-			return conf_error(item, error, "a window's ends are numbers of seconds");
+			return conf_error(item, error,
+				"a window's ends are numbers of seconds; write window: [0.9, 10.1]");
 	}
 	m->windowed = true;
-	return m->window[0] < m->window[1] ? 0 : conf_error(list, error, "the window ends before it begins");
+	return m->window[0] < m->window[1]
+		       ? 0
+		       : conf_error(
+				 list, error, "the window ends before it begins; write window: [FROM, TO]");
+}
+
+static const char *measure_name(const struct experiment *e, size_t i)
+{
+	return e->measures[i].name;
 }
 
 int measure_named(const struct experiment *e, const struct conf_node *at, int *index, char **error)
@@ -34,8 +43,9 @@ int measure_named(const struct experiment *e, const struct conf_node *at, int *i
 			*index = (int)i;
 			return 0;
 		}
-	return conf_error(at, error, "no measure `%s`; add it to `measures`",
-		at->type == CONF_SCALAR ? at->value : "?");
+	return conf_error(at, error, "no measure `%s`; add it to `measures`, or name one of these: %s",
+		at->type == CONF_SCALAR ? at->value : "?",
+		known_names((struct experiment *)e, measure_name, e->measures_count));
 }
 
 /* A measure that stands before the one that is read now, the last. */

@@ -179,8 +179,9 @@ static const char *answer(const struct names *names, const char *name, const cha
 			p->asks[i].command, dot + 1);
 		return NULL;
 	}
-	error_set(error, "`${%s}`: procedure `%s` asks nothing as `%.*s`", name, p->name, (int)(dot - name),
-		name);
+	error_set(error,
+		"`${%s}`: procedure `%s` asks nothing as `%.*s`; add an `ask` with `as: %.*s`, or mend the name",
+		name, p->name, (int)(dot - name), name, (int)(dot - name), name);
 	return NULL;
 }
 

@@ -20,8 +20,8 @@ struct shape_backend {
 	const char *(*refuses)(const struct shape *shape);
 	/* Shapes the links that chose this back end (shaping_uses), and reads back what it installed. */
 	int (*install)(struct shaping *shaping, char **error);
-	/* Why it cannot go from one shape that it does not refuse to another while packets pass, or NULL;
-	 * absent: it can. */
+	/* Why a link cannot change from one shape to the other while packets pass, or NULL: it can. Both shapes are ones that
+	 * it does not refuse. Absent: it can always. */
 	const char *(*fixed)(const struct shape *from, const struct shape *to);
 	/* Makes a direction of a link another, at once, and reads back that it is. Packets that wait stay. */
 	int (*change)(

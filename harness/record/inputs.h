@@ -15,7 +15,7 @@ char *inputs_notes(const char *file);
 bool inputs_in_data(const char *file);
 
 /* -1 and *error: beside the experiment's file there is a network of that name, and `root`, whose networks are
- * built, has another one. Where there is none, there is nothing to check. */
+ * built, has another one. Where either has none, there is nothing to check. */
 int inputs_check_network(const struct experiment *e, const char *root, char **error);
 /* Copies the published values and notes that lie beside the experiment's file, and are not those of `root`,
  * into a new run's folder, so that its tables are made with them. */

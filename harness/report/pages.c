@@ -22,6 +22,7 @@
 	extern const char template_##symbol[], template_##symbol##_end[];
 
 LINK(css, "page.css")
+LINK(figure_css, "figure.css")
 LINK(head, "head.mustache")
 LINK(figure, "figure.mustache")
 LINK(group, "group.mustache")
@@ -186,6 +187,81 @@ static void put_columns(json_t *page)
 	json_array_foreach(samples, i, one)
 		json_object_set_new(one, "columns",
 			json_integer(4 + (json_int_t)json_array_size(json_object_get(one, "quantiles"))));
+}
+
+/* ---- figures as files of their own */
+
+struct export
+{
+	const char *folder;
+	size_t count;
+	char **error;
+	int result;
+};
+
+/* A drawing that needs no page: it says what it is, and has its colours with it. */
+static void write_svg(FILE *out, const char *svg)
+{
+	const char *head = strstr(svg, "<svg "), *end = head ? strchr(head, '>') : NULL;
+
+	if (!end)
+		return;
+	fprintf(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" font-family=\"sans-serif\" %.*s\n<style>\n%.*s</style>%s",
+		(int)(end + 1 - head - 5), head + 5, (int)(template_figure_css_end - template_figure_css),
+		template_figure_css, end + 1);
+}
+
+static void export_figure(struct figures *figures, json_t *figure, struct export *to)
+{
+	char path[4096];
+
+	take_drawing(figures, figure);
+	const char *svg = json_string_value(json_object_get(figure, "svg"));
+	if (!svg || to->result < 0)
+		return;
+	int length = snprintf(path, sizeof path, "%s/figure-%zu.svg", to->folder, ++to->count);
+	FILE *out = length < (int)sizeof path ? fopen(path, "we") : NULL;
+	if (out)
+		write_svg(out, svg);
+	bool bad = !out || ferror(out);
+	if (out && fclose(out) != 0)
+		bad = true;
+	if (bad)
+		to->result = error_set(to->error, "%s cannot be written: %m", path);
+}
+
+/* In the order in which the page shows them: that of report.json. */
+static void export_each(json_t *value, struct figures *figures, struct export *to)
+{
+	const char *key;
+	json_t *child, *figure;
+	size_t i;
+
+	json_array_foreach(value, i, child)
+		export_each(child, figures, to);
+	json_object_foreach(value, key, child)
+		if (strcmp(key, "figures") != 0)
+			export_each(child, figures, to);
+		else
+			json_array_foreach(child, i, figure)
+				export_figure(figures, figure, to);
+}
+
+int report_svgs(const json_t *report, const char *folder, size_t *count, char **error)
+{
+	json_t *page = json_deep_copy(report);
+	struct figures *figures = figures_new();
+	struct export to = {.folder = folder, .error = error};
+
+	each_figure(page, draw, figures);
+	to.result = figures_draw(figures, error);
+	if (to.result == 0)
+		export_each(page, figures, &to);
+	*count = to.count;
+	figures_free(figures);
+	json_decref(page);
+	return to.result;
 }
 
 int report_html(const json_t *report, FILE *out, char **error)

@@ -14,4 +14,8 @@ int report_json(const json_t *report, FILE *out, char **error);
 /* Writes the page; where gnuplot cannot draw, a sentence stands in for the figures. 0, or -1 with *error. */
 int report_html(const json_t *report, FILE *out, char **error);
 
+/* Writes each figure of the page as a file of its own, FOLDER/figure-1.svg and so on, in the order of the page, and how many.
+ * 0, or -1 with *error. */
+int report_svgs(const json_t *report, const char *folder, size_t *count, char **error);
+
 #endif

@@ -164,10 +164,12 @@ int scorecard_comparisons(const struct page *page)
 	}
 	if (scorecard_show(page, table) < 0)
 		return -1;
-	snprintf(text, sizeof text,
-		"overhead: 100 x (%s); +-: half its 95 %% interval; published: from the published means; diff: in points",
+	snprintf(text, sizeof text, "overhead is 100 x (%s), in per cent; +- is half of its 95 %% interval%s",
 		cells_primary(page->cells)->less ? "mean / sum of the means against - 1"
-						 : "1 - mean / sum of the means against");
+						 : "1 - mean / sum of the means against",
+		scorecard_any_published(page->cells)
+			? "; published is worked out from the published means; diff is in points"
+			: "");
 	scorecard_note(page, text);
 	return 0;
 }

@@ -140,3 +140,17 @@ int summary_make(const struct experiment *experiment, const char *root, const ch
 {
 	return summary_print(experiment, root, results_dir, SUMMARY_TABLES, table, color, error);
 }
+
+int summary_figures(const struct experiment *experiment, const char *root, const char *results_dir,
+	const char *folder, size_t *count, char **error)
+{
+	struct cells *cells = cells_load(experiment, root, results_dir, error);
+
+	if (!cells)
+		return -1;
+	json_t *report = report_make(cells);
+	int result = report ? report_svgs(report, folder, count, error) : error_set(error, "out of memory");
+	json_decref(report);
+	cells_free(cells);
+	return result;
+}

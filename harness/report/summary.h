@@ -21,4 +21,8 @@ int summary_print(const struct experiment *experiment, const char *root, const c
 int summary_make(const struct experiment *experiment, const char *root, const char *results_dir, FILE *table,
 	bool color, char **error);
 
+/* The figures of the page as files (report.h), into a folder that is there. 0, or -1 with *error. */
+int summary_figures(const struct experiment *experiment, const char *root, const char *results_dir,
+	const char *folder, size_t *count, char **error);
+
 #endif

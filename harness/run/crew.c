@@ -163,6 +163,14 @@ static void judge_services(struct crew *crew, const struct seat *seat, json_t *r
 		verdict_judge(record, "invalid", "%s while the trial ran", how);
 }
 
+static enum trial_status status_of(const char *name)
+{
+	enum trial_status status = TRIAL_VALID;
+	while (status < TRIAL_FAILED && (!name || strcmp(name, trial_status_name(status)) != 0))
+		status++;
+	return status;
+}
+
 static double primary_value(const struct crew *crew, const json_t *record)
 {
 	const struct experiment *e = crew->experiment;
@@ -234,6 +242,10 @@ static int finish(struct crew *crew, struct seat *seat, char **error)
 	}
 	if (!bad)
 		until_add(crew->options->until, cell_of(crew, planned), primary_value(crew, record));
+	char standing[240];
+	standing_add(crew->options->standing, planned->configuration, planned->procedure, status_of(status),
+		primary_value(crew, record));
+	progress_standing(crew->progress, standing_text(crew->options->standing, standing, sizeof standing));
 	json_decref(record);
 	free(seat->text);
 	seat->text = NULL;

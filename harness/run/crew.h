@@ -10,6 +10,7 @@
 #include "harness/run/executor.h"
 #include "harness/run/progress.h"
 #include "harness/run/service.h"
+#include "harness/run/standing.h"
 #include "harness/run/until.h"
 
 struct crew_options {
@@ -23,6 +24,7 @@ struct crew_options {
 	unsigned number;             /* the highest that a trial of this run has had so far */
 	struct services *services;   /* that must live through a trial; NULL: none */
 	int stop_fd;                 /* readable: kill what runs, begin nothing more */
+	struct standing *standing;   /* told of each end; NULL: nobody asks */
 	struct until *until; /* a cell that it finds met gets no more trials; NULL: every planned one runs */
 };
 

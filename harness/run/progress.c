@@ -9,7 +9,8 @@
 #include <sys/ioctl.h>
 
 #define REDRAW_NS (200 * NS_PER_MS)
-#define BAR 16 /* places */
+#define BAR 16      /* places */
+#define BAR_SHORT 8 /* where something is to be said behind it */
 
 struct progress {
 	FILE *out;
@@ -19,7 +20,7 @@ struct progress {
 	size_t total, done, running;
 	double guess;
 	int64_t start, last_end, last_draw;
-	char label[64];
+	char label[64], standing[240];
 };
 
 static int64_t monotonic_now(void *context)
@@ -111,19 +112,25 @@ static void clear(struct progress *p)
 /* The line, cut to the terminal's width less one: a full line would wrap, and the next drawing miss it. */
 static void draw(struct progress *p, int64_t now)
 {
-	char line[256], bar[BAR + 1], duration[32], end[16] = "";
+	char line[512], bar[BAR + 1], duration[32], end[16] = "";
 	double seconds = left(p, now);
 	time_t when = p->clock.wall(p->clock.context) + (time_t)seconds;
 	struct tm local;
-	size_t filled = p->total ? p->done * BAR / p->total : BAR;
+	size_t places = *p->standing ? BAR_SHORT : BAR,
+	       filled = p->total ? p->done * places / p->total : places;
 
-	memset(bar, '.', BAR);
-	memset(bar, '#', filled < BAR ? filled : BAR);
-	bar[BAR] = '\0';
+	memset(bar, '.', places);
+	memset(bar, '#', filled < places ? filled : places);
+	bar[places] = '\0';
 	if (localtime_r(&when, &local))
 		strftime(end, sizeof end, "%H:%M", &local);
-	snprintf(line, sizeof line, "%zu/%zu [%s] %s left, ends %s, %zu running: %s", p->done, p->total, bar,
-		progress_duration(seconds, duration), end, p->running, p->label);
+	progress_duration(seconds, duration);
+	if (*p->standing)
+		snprintf(line, sizeof line, "%zu/%zu [%s] %s left (%s); %s", p->done, p->total, bar, duration,
+			end, p->standing);
+	else
+		snprintf(line, sizeof line, "%zu/%zu [%s] %s left, ends %s, %zu running: %s", p->done,
+			p->total, bar, duration, end, p->running, p->label);
 	line[p->width - 1] = '\0';
 	clear(p);
 	fputs(line, p->out);
@@ -152,6 +159,12 @@ void progress_step(struct progress *p, size_t done, size_t running, const char *
 			progress_duration(left(p, now), duration), p->label);
 		fflush(p->out);
 	}
+}
+
+void progress_standing(struct progress *p, const char *text)
+{
+	if (p)
+		snprintf(p->standing, sizeof p->standing, "%s", text);
 }
 
 void progress_note(struct progress *p, const char *format, ...)

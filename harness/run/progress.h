@@ -1,5 +1,5 @@
-/* Progress of long work: on a terminal one line that is drawn again (bar, what runs, time left, when it
- * ends), at most five times a second; elsewhere one plain line for each piece of work that was finished. */
+/* Progress of long work: on a terminal one line that is drawn again (bar, time left, when it ends, what
+ * was found so far or what runs), at most five times a second; elsewhere one plain line for each piece of work that was finished. */
 #ifndef LIQUIDNET_PROGRESS_H
 #define LIQUIDNET_PROGRESS_H
 
@@ -30,6 +30,9 @@ struct progress *progress_open_with(FILE *out, size_t total, double seconds_each
  * (short). To be called when something ends, and on a terminal about once a second besides, so that the time
  * left moves. */
 void progress_step(struct progress *progress, size_t done, size_t running, const char *label);
+/* What the work has shown so far, for the drawn line: it stands there from the next step on, in place of what runs. Cut
+ * where the terminal ends. */
+void progress_standing(struct progress *progress, const char *text);
 /* Prints a line of its own without disturbing the drawn one. */
 void progress_note(struct progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Shows the last state and how long it all took; frees. */

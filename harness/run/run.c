@@ -1,6 +1,7 @@
 /* Run: see the header. */
 #include "harness/run/run.h"
 
+#include "harness/cells/cells_published.h"
 #include "harness/experiment/companions.h"
 #include "harness/experiment/find.h"
 #include "harness/lab/needs.h"
@@ -211,8 +212,11 @@ static int carry_out(const struct experiment *e, const struct plan *plan, struct
 		.jobs = o->jobs == RUN_JOBS_AUTO ? executor->jobs() : (unsigned)o->jobs,
 		.retries = e->retries};
 	/* Before anything is changed or made. */
-	if (folders_make(o->resume ? o->folder : o->results, 0755, error) < 0 ||
-		space_check(o->resume ? o->folder : o->results, 0, error) < 0)
+	if (folders_make(o->resume ? o->folder : o->results, 0755, error) < 0) {
+		error_prefix(error, "another place can be chosen with --results");
+		return 2;
+	}
+	if (space_check(o->resume ? o->folder : o->results, 0, error) < 0)
 		return 2;
 	struct host *host = host_open(error);
 	if (!host)
@@ -230,6 +234,8 @@ static int carry_out(const struct experiment *e, const struct plan *plan, struct
 	snprintf(o->made, sizeof o->made, "%s", results.folder);
 	options.stop_fd = signals();
 	options.until = stopping_rule(e, o, done);
+	options.standing = standing_new(e);
+	standing_add_records(options.standing, done);
 	struct progress *progress = progress_open(
 		stderr, plan_count(plan, PLANNED_OPEN), TRIAL_GUESS_S / (options.jobs ? options.jobs : 2.0));
 	int result = crew_run(e, plan, &options, host, &results, progress, &tally, error);
@@ -238,6 +244,7 @@ static int carry_out(const struct experiment *e, const struct plan *plan, struct
 	host_close(host);
 	results_close(&results);
 	until_free(options.until);
+	standing_free(options.standing);
 	close(options.stop_fd);
 	if (result == 0)
 		result = summarize(e, &results, error);
@@ -316,6 +323,7 @@ int run_experiment(struct run_options *o, char **error)
 		o->folder = folder;
 	}
 	if (inputs_check_network(e, project_root(), error) == 0 &&
+		cells_check_published(e, project_root(), error) == 0 &&
 		(!o->resume || resume_check(e, o, &provenance, error) == 0))
 		status = run_loaded(e, o, error);
 	json_decref(provenance);

@@ -31,7 +31,7 @@ static void usage(FILE *out, const struct daemon_description *d)
 		"  --log-level LEVEL  error, warning, info (default) or debug\n"
 		"  --check            read the configuration and end\n"
 		"  --help, --version\n",
-		d->program, d->summary, d->program, d->default_config);
+		d->program, d->summary, d->program, d->default_config ? d->default_config : "none");
 }
 
 static int bad(const struct daemon_description *d, const char *what, const char *value)

@@ -60,10 +60,10 @@ int daemon_main(const struct daemon_description *description, const struct daemo
 /* Its steps, for programs without a configuration file. Reads the options and makes the loop. Returns -1 to
  * go on, else the exit status to end with at once. */
 int daemon_init(struct daemon *daemon, const struct daemon_description *description, int argc, char **argv);
-/* For daemons whose traces in the kernel another one of their kind would take for its own: one a network
- * namespace, or one an interface of it (ifindex; 0: the namespace). A lock on /run/liquidnet/PROGRAM.lock, which only
- * its owner (root) may open: nobody else can keep a daemon from starting. Holds until daemon_free, or the process's
- * end however it ends. Before anything is installed. -1 with *error when there is one. */
+/* Makes sure that this daemon is alone in its network namespace, or on one interface there (ifindex; 0: the namespace).
+ * Two daemons of one kind would take each other's rules in the kernel for their own. Call it before anything is installed.
+ * It locks /run/liquidnet/PROGRAM.lock until daemon_free or the end of the process, however it ends. Only root may open
+ * that file, so nobody else can keep a daemon from starting. -1 with *error: another one runs. */
 int daemon_alone(struct daemon *daemon, int ifindex, char **error);
 /* Opens the control socket (if asked for and not open yet), answers on it, says READY, runs until a signal or
  * sd_event_exit. Returns the exit status (0 after a signal). */

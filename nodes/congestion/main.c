@@ -20,8 +20,8 @@
 #define LOADED_MAX 8
 
 static const char help[] =
-	"Usage: liquidnet-cc COMMAND [OPTION...] [NAME...]\n"
-	"Coupled congestion controls for Multipath TCP: lia, olia, balia.\n\n"
+	"liquidnet-cc: coupled congestion controls for Multipath TCP: lia, olia, balia\n\n"
+	"Usage: liquidnet-cc COMMAND [OPTION...] [NAME...]\n\n"
 	"  load NAME...     register them, say READY, hold them until SIGTERM, SIGINT or their unload\n"
 	"    --ready-fd N   say READY on this descriptor\n"
 	"    --pin FOLDER   keep them in a folder of a bpf file system instead, say READY, and end\n"

@@ -150,6 +150,23 @@ static void a_line_never_wraps(void **state)
 	finish(&fake);
 }
 
+static void what_was_found_takes_the_place_of_what_runs(void **state)
+{
+	(void)state;
+	struct fake fake;
+
+	setenv("TZ", "UTC", 1);
+	start(&fake, 4, 10, true, 100);
+	progress_step(fake.progress, 0, 1, "nat 1");
+	at(&fake, 20);
+	progress_standing(fake.progress, "1 valid; nat 18.81 Mbit/s");
+	progress_step(fake.progress, 1, 1, "nat 1");
+	fflush(fake.out);
+	assert_non_null(strstr(
+		fake.text, "\r\033[K1/4 [##......] 1 min 00 s left (01:48); 1 valid; nat 18.81 Mbit/s"));
+	finish(&fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_terminal_gets_one_line),
 		cmocka_unit_test(at_most_five_drawings_a_second),
 		cmocka_unit_test(a_line_never_wraps),
+		cmocka_unit_test(what_was_found_takes_the_place_of_what_runs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,20 @@ static void test_it_sees_what_it_is_given(void **state)
 	assert_string_equal(said, "False False True seen 3\n");
 }
 
+static void test_it_sees_what_lies_in_usr(void **state)
+{
+	char said[512], before[sizeof beside];
+	(void)state;
+	/* As an installation's topologies do: /usr is there already, and cannot be written. */
+	put(script, looks, 0644);
+	memcpy(before, beside, sizeof beside);
+	strcpy(beside, "/usr/lib/os-release");
+	look(said);
+	memcpy(beside, before, sizeof beside);
+	assert_non_null(strstr(said, "False False True "));
+	assert_non_null(strstr(said, "NAME="));
+}
+
 static void test_how_it_ends(void **state)
 {
 	char said[512];
@@ -205,8 +219,8 @@ static void test_how_it_ends(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		TEST(test_it_can_do_nothing), TEST(test_it_sees_what_it_is_given), TEST(test_how_it_ends)};
+	const struct CMUnitTest tests[] = {TEST(test_it_can_do_nothing), TEST(test_it_sees_what_it_is_given),
+		TEST(test_it_sees_what_lies_in_usr), TEST(test_how_it_ends)};
 	if (geteuid() != 0) {
 		printf("skipped: sealed: needs root\n");
 		return 0;

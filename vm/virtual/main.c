@@ -10,11 +10,12 @@
 #include <unistd.h>
 
 static const char help[] =
+	"liquidnet-virtual: a command in a Linux kernel of its own whose clock is virtual\n\n"
 	"Usage: liquidnet-virtual run [OPTION...] -- COMMAND [ARGUMENT...]\n"
 	"       liquidnet-virtual check [--memory MIB] [--build FOLDER]\n"
 	"       liquidnet-virtual manifest\n"
 	"       liquidnet-virtual netem-seed INTERFACE SEED [PARENT]\n"
-	"A command in a Linux kernel of its own whose clock is virtual.\n\n"
+	"\n"
 	"  --clock virtual        computing takes no time (default)\n"
 	"  --clock virtual-cpu    the processor's time counts, times --cpu\n"
 	"  --cpu FACTOR           0.01 to 1000 (1)\n"

@@ -197,7 +197,8 @@ static int watch(struct watch *w, char **error)
 }
 
 static const char help[] =
-	"Usage: liquidnet-watch --port PORT [--every TIME] [--for TIME] [--ready-fd N]\n"
+	"liquidnet-watch: windows and buffers of TCP connections, looked at again and again\n\n"
+	"Usage: liquidnet-watch --port PORT [--every TIME] [--for TIME] [--ready-fd N]\n\n"
 	"Congestion windows and receive buffers of this network namespace's TCP connections from and to a port, looked at\n"
 	"every TIME (10ms), until they have ended, or for a TIME since the first; then, or on SIGTERM, prints JSON.\n";
 

@@ -30,7 +30,8 @@ struct options {
 };
 
 static const char usage[] =
-	"usage: liquidnet-echo serve PORT [--tcp] [--ready-fd N]\n"
+	"liquidnet-echo: requests and answers, and how long each takes\n\n"
+	"Usage: liquidnet-echo serve PORT [--tcp] [--ready-fd N]\n"
 	"       liquidnet-echo ask ADDRESS PORT [--tcp] [--every 20ms] [--size 100] [--for 40s] [--ready-fd N]\n"
 	"\n"
 	"serve answers whatever comes with the same bytes. ask sends a request of --size bytes at every interval over one\n"
