@@ -67,7 +67,8 @@ static void handle_refuse(void *context, struct control_request *request, int co
 	control_refuse(request, "no %s", words[0]);
 }
 
-static const struct control_command table[] = {{"e", "[WORD...]", "says it again", 0, WORDS_MOST - 1, handle_echo},
+static const struct control_command table[] = {
+	{"e", "[WORD...]", "says it again", 0, WORDS_MOST - 1, handle_echo},
 	{"l", "", "later", 0, 2, handle_later}, {"r", "WHAT", "refuses", 1, 1, handle_refuse}, {0}};
 
 static void remove_socket(void)
