@@ -79,5 +79,8 @@ int conf_need_address(const struct conf_node *map, const char *key, struct in_ad
 int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error);
 int conf_need_secret(const struct conf_node *map, const char *key, const char **path, char **error);
 int conf_check_file(const struct conf_node *node, char **error);
+/* A list of names, each a `what`; none where there is no list. The array is the caller's to free; the names are the file's. */
+int conf_names(
+	const struct conf_node *list, const char *what, const char ***names, size_t *count, char **error);
 
 #endif

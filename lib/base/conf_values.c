@@ -1,11 +1,13 @@
 /* Configuration: the typed values of a mapping's keys, each with its range and what to write instead. */
 #include "lib/base/conf.h"
+#include "lib/base/error.h"
 
 #include "lib/base/units.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -256,5 +258,25 @@ int conf_need_file(const struct conf_node *map, const char *key, const char **pa
 	if (conf_need_string(map, key, &text, error) < 0 || conf_check_file(conf_child(map, key), error) < 0)
 		return -1;
 	*path = text;
+	return 0;
+}
+
+int conf_names(
+	const struct conf_node *list, const char *what, const char ***names, size_t *count, char **error)
+{
+	*names = NULL;
+	*count = 0;
+	if (!list)
+		return 0;
+	if (conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	*names = calloc(list->children + 1, sizeof **names);
+	if (!*names)
+		return error_set(error, "out of memory");
+	for (const struct conf_node *n = conf_first(list); n; n = n->next) {
+		if (!n->value || !*n->value)
+			return conf_error(n, error, "'%s' is no %s", n->value ? n->value : "a list", what);
+		(*names)[(*count)++] = n->value;
+	}
 	return 0;
 }

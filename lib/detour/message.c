@@ -14,7 +14,10 @@ enum {
 	Q_REMOTE = 64,
 	Q_REMOTE_PORT = 80,
 	Q_PROPOSED = 82,
-	Q_END = 84,
+	Q_PLACE = 84,
+	Q_OF = 85,
+	Q_SIZE = 86,
+	Q_END = 88,
 	/* of an answer */
 	A_RESULT = 2,
 	A_SEQUENCE = 4,
@@ -24,7 +27,9 @@ enum {
 	A_RESERVED = 42,
 	A_ADDRESSES = 44,
 	A_KEY = 76,
-	A_END = 92,
+	A_ARRIVED = 92,
+	A_RESERVED2 = 94,
+	A_SPAN = 96,
 };
 
 static uint16_t get16(const uint8_t *bytes)
@@ -80,10 +85,19 @@ static bool is_unicast(const struct address *address)
 	return !address_is_none(address) && !address_equal(address, &loopback) && address->bytes[0] != 0xff;
 }
 
+/* The least is the envelope's size (lib/detour/seal.h), which has a message of MESSAGE_SIZE in it. */
+static bool train_is_good(enum message_operation operation, const struct message_train *train)
+{
+	if (operation != MESSAGE_PROBE)
+		return !train->place && !train->of && !train->size;
+	return train->of >= 2 && train->of <= MESSAGE_TRAIN_MOST && train->place < train->of &&
+	       train->size > MESSAGE_SIZE && train->size <= MESSAGE_TRAIN_SIZE;
+}
+
 /* Hello and what names no mapping has no remote: all zero. */
 static bool remote_is_good(enum message_operation operation, const struct place *remote)
 {
-	if (operation == MESSAGE_HELLO)
+	if (operation == MESSAGE_HELLO || operation == MESSAGE_PROBE)
 		return address_is_none(&remote->address) && remote->port == 0;
 	return is_unicast(&remote->address) && remote->port != 0;
 }
@@ -116,6 +130,9 @@ enum message_fault message_read_question(const void *bytes, size_t size, struct 
 	if (!remote_is_good(q.operation, &q.remote) ||
 		((q.flags & MESSAGE_ON_BEHALF) && !is_unicast(&q.client)))
 		return MESSAGE_BAD_ENDPOINT;
+	q.train = (struct message_train){at[Q_PLACE], at[Q_OF], get16(at + Q_SIZE)};
+	if (!train_is_good(q.operation, &q.train))
+		return MESSAGE_BAD_TRAIN;
 	if (!is_zero(at + Q_END, MESSAGE_SIZE - Q_END))
 		return MESSAGE_BAD_PADDING;
 	*question = q;
@@ -136,6 +153,9 @@ void message_write_question(const struct message_question *question, uint8_t byt
 	memcpy(bytes + Q_REMOTE, &question->remote.address, sizeof question->remote.address);
 	put16(bytes + Q_REMOTE_PORT, question->remote.port);
 	put16(bytes + Q_PROPOSED, question->proposed);
+	bytes[Q_PLACE] = question->train.place;
+	bytes[Q_OF] = question->train.of;
+	put16(bytes + Q_SIZE, question->train.size);
 }
 
 enum message_fault message_read_answer(const void *bytes, size_t size, struct message_answer *answer)
@@ -170,7 +190,11 @@ enum message_fault message_read_answer(const void *bytes, size_t size, struct me
 			return MESSAGE_BAD_ENDPOINT;
 	}
 	memcpy(a.key, at + A_KEY, sizeof a.key);
-	if (!is_zero(at + A_RESERVED, 2) || !is_zero(at + A_END, MESSAGE_SIZE - A_END))
+	a.arrived = get16(at + A_ARRIVED);
+	a.span_ns = get64(at + A_SPAN);
+	if ((a.operation != MESSAGE_PROBE || !granted) && (a.arrived || a.span_ns))
+		return MESSAGE_BAD_TRAIN;
+	if (!is_zero(at + A_RESERVED, 2) || !is_zero(at + A_RESERVED2, 2))
 		return MESSAGE_BAD_PADDING;
 	*answer = a;
 	return MESSAGE_OK;
@@ -189,6 +213,8 @@ void message_write_answer(const struct message_answer *answer, uint8_t bytes[MES
 	for (unsigned i = 0; i < MESSAGE_ADDRESSES; i++)
 		memcpy(bytes + A_ADDRESSES + 16 * i, &answer->addresses[i], 16);
 	memcpy(bytes + A_KEY, answer->key, sizeof answer->key);
+	put16(bytes + A_ARRIVED, answer->arrived);
+	put64(bytes + A_SPAN, answer->span_ns);
 }
 
 /* --- names
@@ -196,8 +222,8 @@ void message_write_answer(const struct message_answer *answer, uint8_t bytes[MES
 
 const char *message_fault_name(enum message_fault fault)
 {
-	static const char *const names[MESSAGE_FAULTS] = {
-		"ok", "size", "operation", "version", "flags", "sequence", "endpoint", "result", "padding"};
+	static const char *const names[MESSAGE_FAULTS] = {"ok", "size", "operation", "version", "flags",
+		"sequence", "endpoint", "result", "train", "padding"};
 	return (unsigned)fault < MESSAGE_FAULTS ? names[fault] : "unknown";
 }
 
@@ -211,6 +237,6 @@ const char *message_result_name(enum message_result result)
 
 const char *message_operation_name(enum message_operation operation)
 {
-	static const char *const names[MESSAGE_OPERATIONS] = {"hello", "map", "renew", "release"};
+	static const char *const names[MESSAGE_OPERATIONS] = {"hello", "map", "renew", "release", "probe"};
 	return (unsigned)operation < MESSAGE_OPERATIONS ? names[operation] : "unknown";
 }

@@ -17,6 +17,8 @@ enum message_operation {
 	MESSAGE_MAP = 1,     /* a port that leads to `remote`; repeating it renews the lease */
 	MESSAGE_RENEW = 2,   /* the lease of a mapping that is there; never makes one */
 	MESSAGE_RELEASE = 3, /* ends a mapping now; its flows go on */
+	MESSAGE_PROBE =
+		4, /* one datagram of a train: how fast does it arrive? Only the last one is answered */
 	MESSAGE_OPERATIONS
 };
 
@@ -45,6 +47,15 @@ enum message_result {
 	MESSAGE_RESULTS
 };
 
+/* A train: so many datagrams, one right behind the other, each filled with zeros to `size` bytes (UDP payload). */
+#define MESSAGE_TRAIN_MOST 32
+#define MESSAGE_TRAIN_SIZE 1472 /* of a datagram at most: what an Ethernet frame carries over IPv4 */
+
+struct message_train {
+	uint8_t place, of; /* 0 to of - 1; 2 to MESSAGE_TRAIN_MOST */
+	uint16_t size;     /* of each datagram on the wire, this message in its envelope included */
+};
+
 struct message_question {
 	enum message_operation operation;
 	uint8_t newest;    /* version that the sender speaks; >= MESSAGE_VERSION */
@@ -55,7 +66,8 @@ struct message_question {
 	uint32_t lease_s;      /* wanted; 0: whatever the detour gives */
 	struct address client; /* none: the datagram's source; else needs MESSAGE_ON_BEHALF */
 	struct place remote;
-	uint16_t proposed; /* port of the detour */
+	uint16_t proposed;          /* port of the detour */
+	struct message_train train; /* probe; else all zero */
 };
 
 struct message_answer {
@@ -69,6 +81,9 @@ struct message_answer {
 	/* Of the detour, where the port holds besides the address that was asked; none: no more. */
 	struct address addresses[MESSAGE_ADDRESSES];
 	uint8_t key[MESSAGE_KEY_SIZE]; /* for destinations in the SYN; all zero: none */
+	/* Of a probe; else zero: how many of the train came, and the time from the first to the last of them. */
+	uint16_t arrived;
+	uint64_t span_ns;
 };
 
 enum message_fault {
@@ -80,6 +95,7 @@ enum message_fault {
 	MESSAGE_BAD_SEQUENCE,
 	MESSAGE_BAD_ENDPOINT, /* remote: no unicast address (0.0.0.0, ::, loopback, multicast, broadcast), port 0 */
 	MESSAGE_BAD_RESULT,
+	MESSAGE_BAD_TRAIN,   /* its numbers, or one where nothing is probed */
 	MESSAGE_BAD_PADDING, /* not zero */
 	MESSAGE_FAULTS
 };

@@ -108,6 +108,8 @@ static void take_socket(void *context, const struct inet_diag_msg *diag, const s
 		.window = ulp.tcp.tcpi_snd_cwnd,
 		.bytes_acked = ulp.tcp.tcpi_bytes_acked,
 		.bytes_received = ulp.tcp.tcpi_bytes_received,
+		.rtt_us = ulp.tcp.tcpi_rtt,
+		.least_rtt_us = ulp.tcp.tcpi_min_rtt,
 		.local.port = ntohs(diag->id.idiag_sport),
 		.remote.port = ntohs(diag->id.idiag_dport)};
 	/* MCAP_LOC, JOIN_LOC: the SYN was ours. Without a token the connection has fallen back to TCP. */

@@ -1,8 +1,8 @@
 # Detours by NAT and OpenVPN: its rules, included by the Makefile.
-$(eval $(call program,liquidnet-detour,nodes/detour/daemon,-lnetfilter_conntrack -lnftnl -lsodium -lcrypto))
+$(eval $(call program,liquidnet-detour,nodes/detour/daemon,-lnetfilter_conntrack -lnftnl -lsodium -lcrypto -lbpf))
 # What both daemons use of the kernel.
 $(BUILD)/bin/liquidnet-detour $(BUILD)/bin/liquidnet-detour-client: $(BUILD)/nodes/detour/kernel.a
-$(eval $(call program,liquidnet-detour-client,nodes/detour/client,-lnftnl -lsodium -lcrypto))
+$(eval $(call program,liquidnet-detour-client,nodes/detour/client,-lnftnl -lsodium -lcrypto -lbpf))
 $(eval $(call old_name,liquidnet-client,liquidnet-detour-client))
 $(eval $(call program,liquidnet-collective,nodes/detour/collective,-lsodium))
 $(eval $(call program,liquidnet-detour-log,nodes/detour/log,-lsodium))

@@ -30,6 +30,17 @@ const char *client_endpoint_text(struct endpoint endpoint, char text[32])
 
 /* ---- what the policy wants ---- */
 
+/* The SYN that is about to leave is to have its destination. */
+static bool want_option(struct client *client, const struct paths_action *action)
+{
+	struct address local = address_of_v4(action->local.address);
+	uint8_t key[MESSAGE_KEY_SIZE];
+
+	return client->destinations && requests_option_key(client->requests, action->detour, &local, key) &&
+	       destinations_want(client->destinations, action->local.address, action->remote.address,
+		       action->remote.port, action->destination, key) == 0;
+}
+
 static void create(struct client *client, const struct paths_action *action)
 {
 	struct mptcp_pm_local local = {.address = mptcp_pm_address_of(action->local),
@@ -40,10 +51,15 @@ static void create(struct client *client, const struct paths_action *action)
 
 	client_endpoint_text(action->local, from);
 	client_endpoint_text(action->remote, to);
+	if (action->option && !want_option(client, action)) {
+		paths_subflow_refused(client->paths, clock_now_ns(), action->token, action->detour);
+		return;
+	}
 	if (mptcp_pm_subflow_create(client->pm, action->token, &local, &remote, &error) == 0) {
 		client->counters.created++;
-		log_info("subflow-create", "token=%08x detour=%s local=%s remote=%s id=%u", action->token,
-			name_of(client, action->detour), from, to, action->local_id);
+		log_info("subflow-create", "token=%08x detour=%s local=%s remote=%s id=%u by=%s",
+			action->token, name_of(client, action->detour), from, to, action->local_id,
+			action->option ? "option" : "mapping");
 		return;
 	}
 	client->counters.refused++;
@@ -67,6 +83,18 @@ static void destroy(struct client *client, const struct paths_action *action)
 	free(error);
 }
 
+static void set_priority(struct client *client, const struct paths_action *action)
+{
+	struct mptcp_pm_address local = mptcp_pm_address_of(action->local),
+				remote = mptcp_pm_address_of(action->remote);
+	char *error = NULL;
+
+	if (mptcp_pm_set_backup(client->pm, action->token, &local, &remote, action->backup, &error) < 0)
+		log_warning("subflow-priority", "token=%08x detour=%s backup=%d error=\"%s\"", action->token,
+			name_of(client, action->detour), action->backup, error);
+	free(error);
+}
+
 static void perform(struct client *client)
 {
 	struct paths_action action;
@@ -81,6 +109,9 @@ static void perform(struct client *client)
 			break;
 		case PATHS_DESTROY:
 			destroy(client, &action);
+			break;
+		case PATHS_PRIORITY:
+			set_priority(client, &action);
 			break;
 		}
 	}
@@ -338,8 +369,10 @@ static int start_rerouting(struct client *client, char **error)
 
 	if (!settings->dynamic)
 		return 0;
-	client->rerouting = rerouting_new(client->loop, client->paths, settings->count, settings->paths.limit,
-		on_rerouted, client, error);
+	const struct rerouting_settings routing = {
+		.routes = settings->count, .limit = settings->paths.limit, .probe_ns = settings->probe_ns};
+	client->rerouting = rerouting_new(
+		client->loop, client->paths, client->requests, &routing, on_rerouted, client, error);
 	return client->rerouting ? 0 : -1;
 }
 
@@ -352,6 +385,11 @@ struct client *client_new(sd_event *loop, struct settings *settings, char **erro
 	client->loop = loop;
 	client->settings = settings;
 	client_make_detours(client);
+	if (settings->syn_count && !(client->destinations = destinations_open(DESTINATIONS_ASK,
+					     settings->syn_interfaces, settings->syn_count, error))) {
+		client_free(client);
+		return NULL;
+	}
 	if (open_channels(client, error) < 0 || start_tunnels(client, error) < 0 ||
 		client_watch_list(client, error) < 0 || start_rerouting(client, error) < 0) {
 		client_free(client);
@@ -375,6 +413,7 @@ void client_free(struct client *client)
 	sd_event_source_disable_unref(client->exit);
 	sd_event_source_disable_unref(client->timer);
 	rerouting_free(client->rerouting);
+	destinations_close(client->destinations);
 	client_free_detours(client);
 	free(client);
 }

@@ -10,6 +10,7 @@
 #include "nodes/detour/client/rerouting.h"
 #include "nodes/detour/client/settings.h"
 #include "nodes/detour/client/vpn.h"
+#include "nodes/detour/kernel/destinations.h"
 
 struct client_counters {
 	uint64_t verdicts[PATHS_VERDICTS]; /* connections, by what the policy said of them */
@@ -42,7 +43,8 @@ struct client {
 	struct collective *list; /* NULL: none, or none that is current */
 	uint64_t list_version;   /* the highest seen */
 	sd_event_source *list_source;
-	struct rerouting *rerouting; /* NULL: routes stay as they are */
+	struct rerouting *rerouting;       /* NULL: routes stay as they are */
+	struct destinations *destinations; /* NULL: SYNs have none */
 	sd_event_source *timer, *exit;
 	bool lost; /* events were lost: a survey is due */
 	struct waiter *waiters;

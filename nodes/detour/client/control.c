@@ -74,7 +74,7 @@ static json_t *request_json(const struct request_counters *c)
 		{"answered", c->answered}, {"late", c->late}, {"duplicate", c->duplicate},
 		{"unknown", c->unknown}, {"timed_out", c->timed_out}, {"renewals", c->renewals},
 		{"unsealed", c->unsealed}, {"proofs", c->proofs}, {"refused", c->refused},
-		{"released", c->released}};
+		{"released", c->released}, {"trains", c->trains}, {"trains_answered", c->trains_answered}};
 	json_t *json = json_object(), *malformed = json_object();
 
 	put_counters(json, list, sizeof list / sizeof *list);
@@ -111,6 +111,9 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 		json_object_set_new(
 			json, "requests", request_json(requests_counters(client->requests, detour)));
 		json_object_set_new(json, "version", json_integer(settings->sealed ? 2 : 1));
+		if (client->rerouting && rerouting_worth(client->rerouting, detour) > 0)
+			json_object_set_new(json, "probed_kbit",
+				json_integer((json_int_t)(rerouting_worth(client->rerouting, detour) / 125)));
 		if (*requests_refusal(client->requests, detour))
 			json_object_set_new(
 				json, "refusal", json_string(requests_refusal(client->requests, detour)));

@@ -10,7 +10,9 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- questions and answers ---- */
 
@@ -56,6 +58,10 @@ static void on_mapped(
 	client->answered[subject->detour] = true;
 	log_info("mapped", "detour=%s remote=%s port=%u", client->settings->detours[subject->detour].name,
 		client_endpoint_text(remote, to), port);
+	uint8_t key[MESSAGE_KEY_SIZE];
+	if (client->destinations &&
+		requests_option_key(client->requests, subject->detour, &subject->local, key))
+		paths_set_option(client->paths, subject->detour, address_v4(&subject->local));
 	paths_mapped(client->paths, now, subject->detour, address_v4(&subject->local), remote, port, since);
 	waiters_mapped(client, subject->detour, address_v4(&subject->local), remote, port);
 	waiters_up(client, subject->detour);
@@ -75,9 +81,17 @@ static void on_unmapped(void *context, int64_t now, const struct request_subject
 	waiters_unmapped(client, subject->detour, address_v4(&subject->local), remote, why);
 }
 
+static void on_probed(void *context, unsigned detour, const struct address *local, unsigned sent,
+	unsigned arrived, int64_t span_ns, unsigned size)
+{
+	struct client *client = context;
+
+	rerouting_probed(client->rerouting, detour, local, sent, arrived, span_ns, size);
+}
+
 static bool is_prefetched(const struct client *client, const struct request_subject *subject)
 {
-	for (unsigned i = 0; address_is_none(&subject->local) && i < client->settings->prefetch_count; i++)
+	for (unsigned i = 0; i < client->settings->prefetch_count; i++)
 		if (endpoint_equal(client->settings->prefetch[i], remote_of(subject)))
 			return true;
 	return favourites_has(
@@ -113,7 +127,8 @@ static void announce(struct client *client, unsigned index)
 	struct request_detour request = {.at = {address_of_v4(detour->at.address), detour->at.port},
 		.sealed = detour->sealed,
 		.deadline_ns = detour->deadline_ns,
-		.renew_ns = detour->renew_ns};
+		.renew_ns = detour->renew_ns,
+		.option = client->settings->syn_count > 0};
 
 	memcpy(request.key, detour->public_key, sizeof request.key);
 	if (detour->kind != DETOUR_NAT)
@@ -128,6 +143,7 @@ void client_make_detours(struct client *client)
 	const struct request_handlers handlers = {.send = on_send,
 		.mapped = on_mapped,
 		.unmapped = on_unmapped,
+		.probed = on_probed,
 		.wanted = is_wanted,
 		.context = client};
 	struct paths_detour *detours = calloc(settings->count, sizeof *detours);
@@ -152,12 +168,30 @@ void client_make_detours(struct client *client)
 
 /* ---- before anybody connects ---- */
 
+/* The address that a connection to there would have, as routing says now: a mapping is for one address. None: there is no way. */
+static struct in_addr source_towards(struct endpoint remote)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				   .sin_addr = remote.address,
+				   .sin_port = htons(remote.port)},
+			   own = {0};
+	socklen_t size = sizeof own;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ||
+			       getsockname(fd, (struct sockaddr *)&own, &size) < 0))
+		own.sin_addr.s_addr = 0;
+	if (fd >= 0)
+		close(fd);
+	return own.sin_addr;
+}
+
 void client_prefetch(struct client *client)
 {
 	for (unsigned k = 0; k < client->settings->prefetch_count; k++)
 		for (unsigned i = 0; i < client->settings->count; i++) {
-			struct request_subject subject =
-				subject_of(i, (struct in_addr){0}, client->settings->prefetch[k]);
+			struct request_subject subject = subject_of(i,
+				source_towards(client->settings->prefetch[k]), client->settings->prefetch[k]);
 			if (client->settings->detours[i].kind == DETOUR_NAT)
 				requests_ask(client->requests, clock_now_ns(), &subject, false);
 		}
@@ -231,6 +265,7 @@ static void fill_place(struct client *client, unsigned index, const struct candi
 		place->name = place->name_room;
 	}
 	channels_drop(client->channels, index);
+	rerouting_forget(client->rerouting, index);
 	announce(client, index);
 	client->answered[index] = false;
 	paths_set_detour(client->paths, clock_now_ns(), index,

@@ -18,7 +18,7 @@ static const struct daemon_description description = {
 	.program = "liquidnet-detour-client",
 	.summary = "opens Multipath TCP subflows across NAT and VPN detours",
 	.default_config = "/etc/liquidnet/client.yaml",
-	.rights = {.keep = CONFINE(CAP_NET_ADMIN)},
+	.rights = {.start = CONFINE(CAP_BPF), .keep = CONFINE(CAP_NET_ADMIN)},
 };
 
 /* Connections obey us only if the user-space path manager was chosen when they began. */
@@ -73,6 +73,7 @@ static int serve(struct daemon *daemon, char **error)
 	if (!sysctls)
 		return 1;
 	daemon->rights.executes = has_tunnels(settings);
+	daemon->rights.uses_bpf = settings->syn_count > 0;
 	sd_event_set_watchdog(daemon->loop, true); /* where systemd asks for it */
 	if (choose_path_manager(settings, sysctls, error) == 0 &&
 		folders_make(settings->directory, 0700, error) == 0) {

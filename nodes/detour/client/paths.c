@@ -1,54 +1,10 @@
 /* The policy of nodes/detour/client; its rules are in paths.h. The keeper (lib/mptcp/subflows.h) has a path a detour for
- * each connection; serve() is the only place that opens subflows, and is called whenever a path became ready or a place
- * became free. */
-#include "nodes/detour/client/paths.h"
+ * each connection; paths_serve() is the only place that opens subflows, and is called whenever a path became ready or a place
+ * became free. What the kernel tells is in paths_events.c. */
+#include "nodes/detour/client/paths_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A connection that ends closes its subflows one by one before it says so. A replacement for the first of
- * them would be a SYN for nothing, so a place that an established subflow left stays free this long. */
-#define HOLD_NS 200000000LL
-
-struct detour {
-	enum detour_kind kind;
-	struct endpoint at;
-	bool up; /* VPN */
-	struct in_addr local;
-	int if_index;
-	int64_t since;
-};
-
-struct paths {
-	struct paths_settings settings;
-	struct detour *detours;
-	unsigned count;
-	struct subflows *subflows;
-	struct paths_action *actions; /* a queue: [taken, queued) */
-	size_t taken, queued, room;
-};
-
-/* What the policy keeps beside a connection and beside each of its subflows. */
-struct plan {
-	int64_t hold; /* no new subflow before: it may be closing */
-};
-
-struct path {
-	int64_t since;     /* age of the detour (VPN) or of its mapping (NAT): the oldest is used first */
-	uint16_t port;     /* NAT: the detour's port for this destination */
-	unsigned silences; /* requests in a row without an answer */
-};
-
-static struct plan *plan_of(const struct subflows_connection *connection)
-{
-	return connection->own;
-}
-
-static struct path *path_of(const struct subflows_connection *connection, unsigned detour)
-{
-	return (struct path *)connection->own_paths + detour;
-}
-
 static void *must(void *memory)
 {
 	if (!memory)
@@ -69,14 +25,17 @@ static void push(struct paths *paths, struct paths_action action)
 
 static void on_action(void *context, const struct subflow_action *action)
 {
-	push(context,
-		(struct paths_action){.kind = action->kind == SUBFLOW_CREATE ? PATHS_CREATE : PATHS_DESTROY,
-			.detour = action->path,
-			.token = action->token,
-			.local = action->local,
-			.remote = action->remote,
-			.local_id = action->local_id,
-			.if_index = action->if_index});
+	static const enum paths_action_kind kinds[] = {[SUBFLOW_CREATE] = PATHS_CREATE,
+		[SUBFLOW_DESTROY] = PATHS_DESTROY,
+		[SUBFLOW_PRIORITY] = PATHS_PRIORITY};
+	push(context, (struct paths_action){.kind = kinds[action->kind],
+			      .detour = action->path,
+			      .token = action->token,
+			      .local = action->local,
+			      .remote = action->remote,
+			      .local_id = action->local_id,
+			      .if_index = action->if_index,
+			      .backup = action->backup});
 }
 
 bool paths_next_action(struct paths *paths, struct paths_action *action)
@@ -146,7 +105,7 @@ void paths_compare(struct paths *paths, const struct survey_subflow *list, size_
 
 /* ---- opening subflows ---- */
 
-static void ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh)
+void paths_ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh)
 {
 	connection->paths[detour].state = PATH_ASKED;
 	push(paths, (struct paths_action){.kind = PATHS_ASK,
@@ -156,17 +115,18 @@ static void ask(struct paths *paths, struct subflows_connection *connection, uns
 			    .fresh = fresh});
 }
 
-static bool is_used(const struct subflow *subflow)
+/* Whatever has become of the subflow that rested: another one on its path does not. */
+bool paths_rests(const struct subflows_connection *connection, unsigned detour)
 {
-	return subflow->state == PATH_JOINING || subflow->state == PATH_UP;
+	return connection->paths[detour].state == PATH_UP && path_of(connection, detour)->rests != 0;
 }
 
-static unsigned used(const struct paths *paths, const struct subflows_connection *connection)
+unsigned paths_used(const struct paths *paths, const struct subflows_connection *connection)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < paths->count; i++)
-		count += is_used(&connection->paths[i]);
+		count += is_used(&connection->paths[i]) && !paths_rests(connection, i);
 	return count;
 }
 
@@ -191,20 +151,52 @@ static int best_ready(const struct paths *paths, const struct subflows_connectio
 	return best;
 }
 
+/* For one more: the one that rests for longest goes. */
+static void make_room(struct paths *paths, struct subflows_connection *connection)
+{
+	unsigned count = 0;
+	int oldest = -1;
+
+	for (unsigned i = 0; i < paths->count; i++) {
+		count += is_used(&connection->paths[i]);
+		if (paths_rests(connection, i) &&
+			(oldest < 0 ||
+				path_of(connection, i)->rests < path_of(connection, (unsigned)oldest)->rests))
+			oldest = (int)i;
+	}
+	if (oldest < 0 || count < plan_of(connection)->room)
+		return;
+	path_of(connection, (unsigned)oldest)->rests = 0;
+	subflows_destroy(paths->subflows, connection, (unsigned)oldest);
+	connection->paths[oldest].state = PATH_READY;
+}
+
+#define OPTION_NS 1000000000LL /* a SYN with an option that is not answered by then was dropped */
+
 static void join(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
 {
 	const struct detour *detour = &paths->detours[index];
 	bool vpn = detour->kind == DETOUR_VPN;
 
+	path_of(connection, index)->rests = 0;
+	make_room(paths, connection);
 	subflows_join(paths->subflows, now, connection, index,
 		&(struct subflow_wish){.local = vpn ? detour->local : connection->local.address,
 			.remote = vpn ? connection->remote
 				      : (struct endpoint){.address = detour->at.address,
 						.port = path_of(connection, index)->port},
 			.if_index = vpn ? detour->if_index : 0});
+	struct subflow *subflow = &connection->paths[index];
+	if (!path_of(connection, index)->option || subflow->state != PATH_JOINING)
+		return;
+	paths->actions[paths->queued - 1].option = true;
+	paths->actions[paths->queued - 1].destination = connection->remote.address;
+	if (subflow->at > now + OPTION_NS)
+		subflow->at = now + OPTION_NS;
+	subflows_wake_at(paths->subflows, subflow->at);
 }
 
-static void serve(struct paths *paths, int64_t now, struct subflows_connection *connection)
+void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *connection)
 {
 	int best;
 
@@ -212,7 +204,12 @@ static void serve(struct paths *paths, int64_t now, struct subflows_connection *
 		subflows_wake_at(paths->subflows, plan_of(connection)->hold);
 		return;
 	}
-	while (used(paths, connection) < paths->settings.limit && (best = best_ready(paths, connection)) >= 0)
+	struct plan *plan = plan_of(connection);
+	if (plan->heir >= 0 && connection->paths[plan->heir].state == PATH_READY &&
+		paths_used(paths, connection) < paths->settings.limit)
+		join(paths, now, connection, (unsigned)plan->heir);
+	while (paths_used(paths, connection) < paths->settings.limit &&
+		(best = best_ready(paths, connection)) >= 0)
 		join(paths, now, connection, (unsigned)best);
 }
 
@@ -244,17 +241,21 @@ void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_a
 		struct path *path = path_of(c, detour);
 		if (!is_for(c, local, remote)) {
 			if (subflow->state == PATH_SILENT) /* it is there after all */
-				ask(paths, c, detour, false);
+				paths_ask(paths, c, detour, false);
 			continue;
 		}
 		bool moved = path->port != port, stuck = is_stuck(subflow);
+		path->mapped = port;
+		if (path->option && !stuck) /* on its way, or there */
+			continue;
+		path->option = false;
 		path->port = port;
 		path->silences = 0;
 		if (moved && stuck)
 			subflow_forgive(subflow);
 		if (subflow->state == PATH_ASKED || subflow->state == PATH_SILENT || (moved && stuck))
 			make_ready(c, detour, since);
-		serve(paths, now, c);
+		paths_serve(paths, now, c);
 	}
 }
 
@@ -272,7 +273,7 @@ void paths_unmapped(
 	}
 }
 
-static void enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index)
+void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index)
 {
 	const struct detour *detour = &paths->detours[index];
 
@@ -284,12 +285,39 @@ static void enter_tunnel(const struct paths *paths, struct subflows_connection *
 }
 
 /* What a connection first wants of a detour. */
-static void enter(struct paths *paths, struct subflows_connection *connection, unsigned index)
+void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
 {
-	if (paths->detours[index].kind == DETOUR_NAT)
-		ask(paths, connection, index, false);
+	const struct detour *detour = &paths->detours[index];
+
+	if (detour->kind == DETOUR_NAT) {
+		paths_ask(paths, connection, index, false);
+		if (!detour->option_local.s_addr || now < detour->option_not_before ||
+			detour->option_local.s_addr != connection->local.address.s_addr)
+			return;
+		*path_of(connection, index) = (struct path){.port = connection->remote.port, .option = true};
+		make_ready(connection, index, detour->since);
+	} else
+		paths_enter_tunnel(paths, connection, index); /* and a place without a detour is idle, too */
+}
+
+void paths_set_option(struct paths *paths, unsigned index, struct in_addr local)
+{
+	paths->detours[index].option_local = local;
+}
+
+void paths_leave_option(
+	struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
+{
+	struct path *path = path_of(connection, index);
+
+	path->option = false;
+	paths->detours[index].option_not_before = now + PATHS_OPTION_PAUSE_NS;
+	subflow_forgive(&connection->paths[index]);
+	path->port = path->mapped;
+	if (path->mapped)
+		make_ready(connection, index, now);
 	else
-		enter_tunnel(paths, connection, index); /* and a place without a detour is idle, too */
+		paths_ask(paths, connection, index, true);
 }
 
 void paths_set_detour(struct paths *paths, int64_t now, unsigned index, const struct paths_detour *detour)
@@ -305,8 +333,8 @@ void paths_set_detour(struct paths *paths, int64_t now, unsigned index, const st
 				       : (struct detour){.kind = DETOUR_NONE};
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		if (detour)
-			enter(paths, c, index);
-		serve(paths, now, c);
+			paths_enter(paths, now, c, index);
+		paths_serve(paths, now, c);
 	}
 }
 
@@ -317,7 +345,7 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned index)
 		if (c->paths[index].state == PATH_UP)
 			subflows_destroy(paths->subflows, c, index);
 		c->paths[index].state = PATH_IDLE;
-		serve(paths, now, c);
+		paths_serve(paths, now, c);
 	}
 }
 
@@ -335,8 +363,8 @@ void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct in
 	detour->since = now;
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		subflow_forgive(&c->paths[index]);
-		enter_tunnel(paths, c, index);
-		serve(paths, now, c);
+		paths_enter_tunnel(paths, c, index);
+		paths_serve(paths, now, c);
 	}
 }
 
@@ -346,193 +374,4 @@ bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr loca
 		if (is_for(c, local, remote) && c->paths[detour].state != PATH_GIVEN_UP)
 			return true;
 	return false;
-}
-
-/* ---- events of connections and subflows ---- */
-
-static enum paths_verdict judge(
-	const struct paths *paths, struct endpoint local, struct endpoint remote, bool server_side)
-{
-	uint32_t address = ntohl(remote.address.s_addr);
-
-	if (server_side)
-		return PATHS_SERVER_SIDE;
-	for (unsigned i = 0; i < paths->count; i++)
-		if (paths->detours[i].kind != DETOUR_NONE &&
-			(paths->detours[i].at.address.s_addr == remote.address.s_addr ||
-				paths->detours[i].at.port == remote.port))
-			return PATHS_TO_DETOUR;
-	if (!address || !remote.port || address >> 24 == IN_LOOPBACKNET || IN_MULTICAST(address) ||
-		IN_BADCLASS(address) || local.address.s_addr == remote.address.s_addr)
-		return PATHS_UNREACHABLE;
-	return PATHS_TAKEN;
-}
-
-enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, bool server_side)
-{
-	enum paths_verdict verdict = judge(paths, local, remote, server_side);
-
-	if (verdict != PATHS_TAKEN)
-		return verdict;
-	if (paths_find(paths, token))
-		return PATHS_KNOWN;
-	struct subflows_connection *connection = subflows_open(paths->subflows, now, token, local, remote);
-	plan_of(connection)->hold = now + paths->settings.join_after_ns;
-	for (unsigned i = 0; i < paths->count; i++)
-		enter(paths, connection, i);
-	serve(paths, now, connection);
-	return PATHS_TAKEN;
-}
-
-/* The detour that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
- */
-static int detour_of(const struct paths *paths, const struct subflows_connection *connection,
-	struct endpoint local, struct endpoint remote)
-{
-	for (unsigned i = 0; i < paths->count; i++) {
-		const struct detour *detour = &paths->detours[i];
-		const struct subflow *subflow = &connection->paths[i];
-		uint16_t port = path_of(connection, i)->port;
-		if (detour->kind == DETOUR_NONE)
-			continue;
-		if (detour->kind == DETOUR_NAT) {
-			/* Two daemons may share a host: then the port decides. */
-			if (remote.address.s_addr == detour->at.address.s_addr &&
-				(!port || port == remote.port || subflow->remote.port == remote.port))
-				return (int)i;
-			continue;
-		}
-		if (!endpoint_equal(remote, connection->remote) ||
-			local.address.s_addr == connection->local.address.s_addr)
-			continue;
-		if ((detour->up && local.address.s_addr == detour->local.s_addr) ||
-			local.address.s_addr == subflow->local.address.s_addr)
-			return (int)i;
-	}
-	return -1;
-}
-
-void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, uint8_t id)
-{
-	struct subflows_connection *connection = subflows_find(paths->subflows, token);
-
-	if (!connection)
-		return;
-	int index = detour_of(paths, connection, local, remote);
-	if (index < 0) {
-		subflows_note_local(connection, local.address, id);
-		return;
-	}
-	const struct subflow *subflow = &connection->paths[index];
-	bool same = subflow->state == PATH_UP && endpoint_equal(subflow->local, local);
-	bool place = subflow->state == PATH_JOINING ||
-		     (subflow->state != PATH_UP && used(paths, connection) < paths->settings.limit);
-	/* One that was given up for silent may come late: welcome, unless its place is taken. */
-	if (!same && !place) {
-		subflows_note_local(connection, local.address, id);
-		subflows_turn_away(paths->subflows, connection, (unsigned)index, local, remote);
-		return;
-	}
-	subflows_up(paths->subflows, now, connection, (unsigned)index, local, remote, id, false);
-	if (paths->detours[index].kind == DETOUR_NAT && !path_of(connection, (unsigned)index)->port)
-		path_of(connection, (unsigned)index)->port = remote.port;
-}
-
-void paths_subflow_closed(
-	struct paths *paths, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote)
-{
-	struct subflows_connection *connection = subflows_find(paths->subflows, token);
-
-	if (!connection)
-		return;
-	int index = detour_of(paths, connection, local, remote);
-	bool was_up = index >= 0 && connection->paths[index].state == PATH_UP;
-	if (!subflows_down(paths->subflows, now, connection, index, local, remote))
-		return;
-	struct plan *plan = plan_of(connection);
-	if (was_up && plan->hold < now + HOLD_NS)
-		plan->hold = now + HOLD_NS;
-	serve(paths, now, connection);
-}
-
-void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, unsigned detour)
-{
-	struct subflows_connection *connection = subflows_find(paths->subflows, token);
-
-	if (!connection || connection->paths[detour].state != PATH_JOINING)
-		return;
-	subflows_failed(paths->subflows, now, connection, detour);
-	serve(paths, now, connection);
-}
-
-void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead)
-{
-	struct subflows_connection *connection = subflows_find(paths->subflows, token);
-
-	if (!connection || connection->paths[from].state != PATH_UP)
-		return;
-	subflows_destroy(paths->subflows, connection, from);
-	if (dead)
-		subflows_failed(paths->subflows, now, connection, from);
-	if (to >= 0 && connection->paths[to].state == PATH_READY)
-		join(paths, now, connection, (unsigned)to);
-	if (!dead)
-		connection->paths[from].state = PATH_READY;
-	serve(paths, now, connection);
-}
-
-/* ---- time ---- */
-
-int64_t paths_deadline(const struct paths *paths)
-{
-	return subflows_deadline(paths->subflows);
-}
-
-static void tick_path(
-	struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
-{
-	const struct subflow *subflow = &connection->paths[index];
-	bool silent = subflow->state == PATH_SILENT;
-
-	if (silent && now < subflow->at)
-		subflows_wake_at(paths->subflows, subflow->at);
-	else if (!silent && !subflows_due(paths->subflows, now, connection, index))
-		return;
-	else if (paths->detours[index].kind == DETOUR_NAT)
-		ask(paths, connection, index, true);
-	else
-		enter_tunnel(paths, connection, index);
-}
-
-void paths_tick(struct paths *paths, int64_t now)
-{
-	if (!subflows_wake(paths->subflows, now))
-		return;
-	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
-		for (unsigned i = 0; i < paths->count; i++)
-			tick_path(paths, now, c, i);
-		serve(paths, now, c);
-	}
-}
-
-const char *path_state_name(enum path_state state)
-{
-	static const char *const names[PATH_STATES] = {[PATH_IDLE] = "idle",
-		[PATH_ASKED] = "asked",
-		[PATH_SILENT] = "silent",
-		[PATH_READY] = "ready",
-		[PATH_JOINING] = "joining",
-		[PATH_UP] = "up",
-		[PATH_WAITING] = "waiting",
-		[PATH_GIVEN_UP] = "given-up"};
-	return names[state];
-}
-
-const char *paths_verdict_name(enum paths_verdict verdict)
-{
-	static const char *const names[PATHS_VERDICTS] = {
-		"taken", "known", "server-side", "to-detour", "unreachable"};
-	return names[verdict];
 }

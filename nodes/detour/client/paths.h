@@ -64,7 +64,7 @@ enum paths_verdict {
 	PATHS_VERDICTS
 };
 
-enum paths_action_kind { PATHS_ASK, PATHS_CREATE, PATHS_DESTROY };
+enum paths_action_kind { PATHS_ASK, PATHS_CREATE, PATHS_DESTROY, PATHS_PRIORITY };
 
 struct paths_action {
 	enum paths_action_kind kind;
@@ -74,7 +74,10 @@ struct paths_action {
 	struct endpoint local, remote;
 	uint8_t local_id; /* CREATE */
 	int if_index;     /* CREATE; 0: as routing says */
-	bool fresh;       /* ASK: a mapping from before is in doubt, the detour itself must answer */
+	bool backup;      /* PRIORITY */
+	bool option;      /* CREATE: the SYN itself says `destination` */
+	struct in_addr destination;
+	bool fresh; /* ASK: a mapping from before is in doubt, the detour itself must answer */
 };
 
 struct paths;
@@ -107,6 +110,11 @@ void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, uns
 /* A NAT detour has answered: for what comes from `local`, `port` leads to `remote`; the mapping is known since `since`. */
 void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_addr local,
 	struct endpoint remote, uint16_t port, int64_t since);
+/* A NAT detour understands destinations in SYNs that come from `local`. From then on a connection need not wait for its answer (which it is
+ * asked for all the same). Where such a subflow fails, by refusal, or in silence for a second, the path may be one that drops or removes the
+ * option: it is not tried again for PATHS_OPTION_PAUSE_NS, and the mapping is used. */
+#define PATHS_OPTION_PAUSE_NS (600 * 1000000000LL)
+void paths_set_option(struct paths *paths, unsigned detour, struct in_addr local);
 /* A NAT detour did not answer in time, or refused. */
 void paths_unmapped(
 	struct paths *paths, int64_t now, unsigned detour, struct in_addr local, struct endpoint remote);
@@ -114,9 +122,12 @@ void paths_unmapped(
 void paths_tunnel_up(struct paths *paths, int64_t now, unsigned detour, struct in_addr local, int if_index);
 void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
 
-/* Another route is taken (client/routing.h): the subflow across `from` is taken away, and its place is for `to` (-1: for whichever is
- * best). `dead`: `from` has failed, and is tried again after a back-off. Nothing happens where `from` carries none. */
+/* Another route is taken (client/routing.h): the place of the subflow across `from` is for `to` (-1: for whichever is best). `dead`: `from`
+ * has failed: it is taken away at once, and is tried again after a back-off. Else it rests: low priority (RFC 8684, section 3.3.8), so that
+ * no data is given to it, and is there when it is wanted again. (Whenever a subflow is taken away, the kernel sends all again that the
+ * connection has under way, on whatever subflow.) Nothing happens where `from` carries none. */
 void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead);
+bool paths_rests(const struct subflows_connection *connection, unsigned detour);
 
 /* Whether a living connection from `local` uses, or could use, the mapping to `remote`: it is worth renewing. */
 bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote);

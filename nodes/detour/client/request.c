@@ -26,6 +26,9 @@ struct channel {
 	unsigned detour;
 	struct address local;
 	uint8_t cookie[MESSAGE_COOKIE_SIZE], key[MESSAGE_KEY_SIZE];
+	/* The last train: the number of its last datagram, which is the one that is answered; 0: none is out. */
+	uint64_t train;
+	unsigned train_count, train_size;
 	struct channel *next;
 };
 
@@ -257,6 +260,57 @@ void requests_ask(struct requests *requests, int64_t now, const struct request_s
 		begin(requests, now, question);
 }
 
+/* ---- trains ---- */
+
+static bool is_proven(const struct channel *channel)
+{
+	static const uint8_t none[MESSAGE_COOKIE_SIZE];
+	return channel && memcmp(channel->cookie, none, sizeof none) != 0;
+}
+
+bool requests_probe(
+	struct requests *requests, unsigned index, const struct address *local, unsigned count, unsigned size)
+{
+	struct detour *detour = &requests->detours[index];
+	struct channel *channel = find_channel(requests, index, local);
+	uint8_t content[MESSAGE_SIZE], bytes[MESSAGE_TRAIN_SIZE] = {0};
+
+	if (!detour->there || !detour->is.sealed || !is_proven(channel) || count < 2 ||
+		count > MESSAGE_TRAIN_MOST || size < SEAL_SIZE || size > MESSAGE_TRAIN_SIZE)
+		return false;
+	bool missed = channel->train != 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct message_question message = {.operation = MESSAGE_PROBE,
+			.newest = MESSAGE_VERSION,
+			.session = requests->session,
+			.sequence = ++detour->sequence,
+			.train = {(uint8_t)i, (uint8_t)count, (uint16_t)size}};
+		memcpy(message.cookie, channel->cookie, sizeof message.cookie);
+		message_write_question(&message, content);
+		seal(SEAL_QUESTION, member_id(requests->own->public), detour->keys.ask, content, bytes);
+		requests->handlers.send(requests->handlers.context, index, local, bytes, size);
+	}
+	channel->train = detour->sequence;
+	channel->train_count = count;
+	channel->train_size = size;
+	detour->counters.trains++;
+	return missed;
+}
+
+static void take_train(struct requests *requests, unsigned index, struct channel *channel,
+	const struct message_answer *answer)
+{
+	channel->train = 0;
+	memcpy(channel->cookie, answer->cookie, sizeof channel->cookie);
+	if (answer->result != MESSAGE_GRANTED)
+		return;
+	requests->detours[index].counters.trains_answered++;
+	if (requests->handlers.probed)
+		requests->handlers.probed(requests->handlers.context, index, &channel->local,
+			channel->train_count, answer->arrived, (int64_t)(answer->span_ns & INT64_MAX),
+			channel->train_size);
+}
+
 /* ---- answers ---- */
 
 static void granted(
@@ -360,6 +414,11 @@ static void receive_version2(struct requests *requests, int64_t now, unsigned in
 		!unseal(bytes, detour->keys.answer, content) ||
 		message_read_answer(content, sizeof content, &answer) != MESSAGE_OK) {
 		detour->counters.unsealed++;
+		return;
+	}
+	struct channel *asking = find_channel(requests, index, local);
+	if (answer.operation == MESSAGE_PROBE && asking && asking->train == answer.sequence) {
+		take_train(requests, index, asking, &answer);
 		return;
 	}
 	struct question *question = question_of(requests, index, local, answer.sequence);

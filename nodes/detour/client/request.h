@@ -42,6 +42,9 @@ struct request_handlers {
 		int64_t since);
 	/* The deadline passed without an answer, or the detour refused: `why`, in a word. */
 	void (*unmapped)(void *context, int64_t now, const struct request_subject *subject, const char *why);
+	/* A train was answered: `arrived` of `sent` datagrams of `size` bytes (UDP payload) came, within `span_ns`. May be NULL. */
+	void (*probed)(void *context, unsigned detour, const struct address *local, unsigned sent,
+		unsigned arrived, int64_t span_ns, unsigned size);
 	/* Whether the mapping should be kept alive. */
 	bool (*wanted)(void *context, const struct request_subject *subject);
 	void *context;
@@ -51,6 +54,7 @@ struct request_counters {
 	uint64_t sent, repeated, answered, late, duplicate, unknown, timed_out, renewals;
 	uint64_t unsealed;                  /* version 2: not from the detour, or of no version */
 	uint64_t proofs, refused, released; /* version 2 */
+	uint64_t trains, trains_answered;   /* version 2 */
 	uint64_t faults
 		[DETOUR_WIRE_FAULTS]; /* malformed datagrams, by fault; [0] counts requests where answers belong */
 };
@@ -70,6 +74,10 @@ void requests_ask(struct requests *requests, int64_t now, const struct request_s
 /* A datagram has arrived in the channel of `detour` and `local`. Any bytes. */
 void requests_receive(struct requests *requests, int64_t now, unsigned detour, const struct address *local,
 	const void *bytes, size_t size);
+/* Sends a train of `count` datagrams of `size` bytes each (version 2; nothing happens elsewhere, or before the detour has proven
+ * `local`). True when the train before it was not answered. */
+bool requests_probe(struct requests *requests, unsigned detour, const struct address *local, unsigned count,
+	unsigned size);
 /* When requests_tick wants to be called next; REQUESTS_NEVER: no need. */
 int64_t requests_deadline(const struct requests *requests);
 void requests_tick(struct requests *requests, int64_t now);

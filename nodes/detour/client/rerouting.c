@@ -5,11 +5,15 @@
 #include "lib/base/log.h"
 #include "lib/mptcp/survey.h"
 #include "nodes/detour/client/routing.h"
+#include "nodes/detour/client/trains.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_US (200 * 1000ULL)
+#define LOOK_US (100 * 1000ULL)
+#define TRAIN_COUNT 6
+#define TRAIN_SIZE 1472 /* with its headers a frame of 1,514 bytes */
+#define TRAIN_FRAME (TRAIN_SIZE + 42)
 
 /* One connection's routing; forgotten when it is gone. */
 struct entry {
@@ -19,8 +23,22 @@ struct entry {
 	struct entry *next;
 };
 
+/* What trains have told of a detour, from one of our addresses. */
+struct probe {
+	unsigned detour;
+	struct in_addr local;
+	struct trains trains;
+	int64_t next; /* when the next train may go */
+	bool wanted;  /* a connection could use the detour, and does not */
+	bool seen;    /* a connection has that address */
+	struct probe *following;
+};
+
 struct rerouting {
 	struct paths *paths;
+	struct requests *requests;
+	struct probe *probes;
+	int64_t probe_ns;
 	struct routing_settings settings;
 	void (*settled)(void *context);
 	void *context;
@@ -46,6 +64,106 @@ static struct entry *entry_of(struct rerouting *rerouting, uint32_t token)
 	rerouting->entries = entry;
 	return entry;
 }
+
+/* ---- trains ---- */
+
+static struct probe *find_probe(const struct rerouting *rerouting, unsigned detour, struct in_addr local)
+{
+	struct probe *probe = rerouting->probes;
+
+	while (probe && !(probe->detour == detour && probe->local.s_addr == local.s_addr))
+		probe = probe->following;
+	return probe;
+}
+
+/* The first trains are spread over the time between two of them. */
+static struct probe *get_probe(
+	struct rerouting *rerouting, int64_t now, unsigned detour, struct in_addr local)
+{
+	struct probe *probe = find_probe(rerouting, detour, local);
+
+	if (probe)
+		return probe;
+	probe = calloc(1, sizeof *probe);
+	if (!probe)
+		abort();
+	probe->detour = detour;
+	probe->local = local;
+	probe->next = now + rerouting->probe_ns * (detour % 8) / 8;
+	probe->following = rerouting->probes;
+	rerouting->probes = probe;
+	return probe;
+}
+
+static void drop_probes(struct rerouting *rerouting, bool (*goes)(const struct probe *probe, unsigned detour),
+	unsigned detour)
+{
+	for (struct probe **at = &rerouting->probes, *probe; (probe = *at);) {
+		if (!goes(probe, detour)) {
+			at = &probe->following;
+			continue;
+		}
+		*at = probe->following;
+		free(probe);
+	}
+}
+
+static bool is_unseen(const struct probe *probe, unsigned detour)
+{
+	(void)detour;
+	return !probe->seen;
+}
+
+static bool is_of(const struct probe *probe, unsigned detour)
+{
+	return probe->detour == detour;
+}
+
+void rerouting_forget(struct rerouting *rerouting, unsigned detour)
+{
+	if (rerouting)
+		drop_probes(rerouting, is_of, detour);
+}
+
+/* Half a look early: a train of 250 ms does not wait for 300. */
+static void send_trains(struct rerouting *rerouting, int64_t now)
+{
+	for (struct probe *probe = rerouting->probes; probe; probe = probe->following) {
+		struct address local = address_of_v4(probe->local);
+		if (probe->wanted && now + (int64_t)(LOOK_US / 2 * NS_PER_US) >= probe->next) {
+			probe->next = now + rerouting->probe_ns;
+			if (requests_probe(
+				    rerouting->requests, probe->detour, &local, TRAIN_COUNT, TRAIN_SIZE))
+				trains_missed(&probe->trains);
+		}
+		probe->wanted = false;
+	}
+	drop_probes(rerouting, is_unseen, 0);
+	for (struct probe *probe = rerouting->probes; probe; probe = probe->following)
+		probe->seen = false;
+}
+
+void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct address *local,
+	unsigned sent, unsigned arrived, int64_t span_ns, unsigned size)
+{
+	struct probe *probe = rerouting ? find_probe(rerouting, detour, address_v4(local)) : NULL;
+
+	if (!probe)
+		return;
+	trains_answered(&probe->trains, sent, arrived, span_ns, size + TRAIN_FRAME - TRAIN_SIZE);
+	log_debug("probed", "detour=%u arrived=%u of=%u span_us=%lld", detour, arrived, sent,
+		(long long)(span_ns / NS_PER_US));
+}
+
+double rerouting_worth(const struct rerouting *rerouting, unsigned detour)
+{
+	for (const struct probe *probe = rerouting->probes; probe; probe = probe->following)
+		if (probe->detour == detour)
+			return trains_are_silent(&probe->trains) ? 0 : trains_worth(&probe->trains, 0);
+	return 0;
+}
+
+/* ---- looks ---- */
 
 static void forget_unseen(struct rerouting *rerouting)
 {
@@ -77,17 +195,35 @@ static void reroute(struct rerouting *rerouting, const struct subflows_connectio
 	struct entry *entry = entry_of(rerouting, connection->token);
 	int64_t now = clock_now_ns();
 	bool waiting = false;
+	int64_t rtt =
+		0; /* the least of the connection's: of a route without a subflow nothing better is known */
 
 	entry->seen = true;
-	for (size_t i = 0; i < count; i++)
-		waiting |= list[i].token == connection->token && list[i].unacked > 0;
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].token != connection->token)
+			continue;
+		waiting |= list[i].unacked > 0;
+		int64_t this = list[i].least_rtt_us * (int64_t)NS_PER_US;
+		rtt = !rtt || (this && this < rtt) ? this : rtt;
+	}
 	for (unsigned i = 0; i < rerouting->settings.routes; i++) {
 		const struct subflow *subflow = &connection->paths[i];
 		const struct survey_subflow *found =
 			subflow->state == PATH_UP ? find(list, count, connection->token, subflow) : NULL;
+		struct probe *probe =
+			rerouting->probe_ns ? get_probe(rerouting, now, i, connection->local.address) : NULL;
+		bool silent = probe && trains_are_silent(&probe->trains);
+		if (probe) {
+			probe->seen = true;
+			probe->wanted |= subflow->state == PATH_READY || paths_rests(connection, i);
+		}
+		bool rests = paths_rests(connection, i);
 		samples[i] = (struct routing_sample){
-			.there = subflow->state == PATH_READY || subflow->state == PATH_UP,
-			.carries = found != NULL,
+			.there = ((subflow->state == PATH_READY || rests) && !silent) ||
+				 (subflow->state == PATH_UP && !rests),
+			.carries = found != NULL && !rests,
+			.rtt_ns = found ? found->least_rtt_us * (int64_t)NS_PER_US : 0,
+			.probe = probe ? trains_worth(&probe->trains, rtt) : 0,
 			.delivered = found ? found->bytes_acked : 0,
 			.outstanding = found ? found->unacked : 0};
 	}
@@ -97,8 +233,9 @@ static void reroute(struct rerouting *rerouting, const struct subflows_connectio
 		return;
 	bool dead = change.why == ROUTING_DEAD;
 	++*(dead ? &rerouting->counters.dead : &rerouting->counters.better);
-	log_info("reroute", "token=%08x from=%d to=%d why=%s", connection->token, change.from, change.to,
-		dead ? "dead" : "better");
+	log_info("reroute", "token=%08x from=%d to=%d why=%s gives_kbit=%.0f brings_kbit=%.0f",
+		connection->token, change.from, change.to, dead ? "dead" : "better", change.gives / 125,
+		change.brings / 125);
 	paths_reroute(rerouting->paths, now, connection->token, (unsigned)change.from, change.to, dead);
 }
 
@@ -114,6 +251,7 @@ static int on_look(sd_event_source *source, uint64_t when, void *context)
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	if (!paths_first(rerouting->paths)) {
 		forget_unseen(rerouting);
+		drop_probes(rerouting, is_unseen, 0);
 		return 0;
 	}
 	rerouting->counters.looks++;
@@ -128,26 +266,30 @@ static int on_look(sd_event_source *source, uint64_t when, void *context)
 	}
 	free(list);
 	forget_unseen(rerouting);
+	send_trains(rerouting, clock_now_ns());
 	rerouting->settled(rerouting->context);
 	return 0;
 }
 
-struct rerouting *rerouting_new(sd_event *loop, struct paths *paths, unsigned routes, unsigned limit,
-	void (*settled)(void *context), void *context, char **error)
+struct rerouting *rerouting_new(sd_event *loop, struct paths *paths, struct requests *requests,
+	const struct rerouting_settings *settings, void (*settled)(void *context), void *context,
+	char **error)
 {
 	struct rerouting *rerouting = calloc(1, sizeof *rerouting);
 
 	if (!rerouting)
 		abort();
 	rerouting->paths = paths;
-	rerouting->settings =
-		(struct routing_settings){.routes = routes < ROUTING_ROUTES ? routes : ROUTING_ROUTES,
-			.limit = limit,
-			.margin = 1.2,
-			.settle_ns = NS_PER_S,
-			.dead_ns = 1500 * NS_PER_MS,
-			.retry_first_ns = 4 * NS_PER_S,
-			.retry_last_ns = 60 * NS_PER_S};
+	rerouting->requests = requests;
+	rerouting->probe_ns = settings->probe_ns;
+	rerouting->settings = (struct routing_settings){
+		.routes = settings->routes < ROUTING_ROUTES ? settings->routes : ROUTING_ROUTES,
+		.limit = settings->limit,
+		.margin = 1.2,
+		.settle_ns = 400 * NS_PER_MS,
+		.dead_ns = 1500 * NS_PER_MS,
+		.retry_first_ns = 4 * NS_PER_S,
+		.retry_last_ns = 60 * NS_PER_S};
 	rerouting->settled = settled;
 	rerouting->context = context;
 	int result = sd_event_add_time_relative(
@@ -166,6 +308,8 @@ void rerouting_free(struct rerouting *rerouting)
 	sd_event_source_disable_unref(rerouting->timer);
 	forget_unseen(rerouting);
 	forget_unseen(rerouting);
+	while (rerouting->probes)
+		rerouting_forget(rerouting, rerouting->probes->detour);
 	free(rerouting);
 }
 

@@ -3,11 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-#define SMOOTH_NS 600000000.0   /* time constant of rates */
+#define FALL_NS 150000000.0     /* the same where they fall: a route that was good is left soon */
+#define SMOOTH_NS 400000000.0   /* time constant of rates */
 #define FORGET_NS 10000000000.0 /* half of what was known of an unused route is forgotten in this time */
+#define YIELD_NS 40000000000.0  /* and of its yield, while the same is observed */
 #define HOPE 1.5                /* of the average: what a route that was never tried is worth */
 #define RTTS 10
 #define CAUTION 0.92 /* the best of many observations is better than what it observed */
+#define NEWS 0.3     /* two observations that differ by more are of different times */
+#define YIELD_LEAST 0.1
 
 void routing_init(struct routing *routing, const struct routing_settings *settings)
 {
@@ -15,13 +19,26 @@ void routing_init(struct routing *routing, const struct routing_settings *settin
 	routing->settings = *settings;
 }
 
-/* Observations err: two agree before much is made of one. */
+/* Observations err a bit: their mean is better than the last. One that differs much says that the route has changed, and with it
+ * goes what was known of how much of an observation is had. */
 static void note_probe(struct routing_route *route, double probe)
 {
 	if (probe == route->probe)
 		return;
-	route->seen = probe <= 0 || route->seen <= 0 ? probe : (route->seen + probe) / 2;
 	route->probe = probe;
+	bool news = probe <= 0 || route->seen <= 0 || fabs(probe - route->seen) > NEWS * route->seen;
+	route->seen = news ? probe : (route->seen + probe) / 2;
+	if (news)
+		route->yield = 1;
+}
+
+/* What a subflow delivers of what was observed before it came: less, where there is loss that few observations can see. */
+static void note_yield(const struct routing *r, int64_t now, struct routing_route *route)
+{
+	if (route->seen <= 0 || now - route->since_ns < r->settings.settle_ns)
+		return;
+	double yield = route->rate / route->seen;
+	route->yield = yield > 1 ? 1 : yield < YIELD_LEAST ? YIELD_LEAST : yield;
 }
 
 /* A subflow came, or went. */
@@ -45,9 +62,10 @@ static void note_carriage(
 static void note_rate(int64_t now, int64_t step, struct routing_route *route, const struct routing_sample *s)
 {
 	double now_rate = (double)(s->delivered - route->delivered) * 1e9 / (double)step;
-	double part = 1 - exp(-(double)step / SMOOTH_NS);
+	double part = 1 - exp(-(double)step / (now_rate < route->rate ? FALL_NS : SMOOTH_NS));
 	if (s->delivered != route->delivered)
 		route->moved_ns = now;
+	route->last = now_rate;
 	/* The first look of a subflow starts from what it shows, not from nothing. */
 	route->rate =
 		now - route->since_ns <= 2 * step ? now_rate : route->rate + part * (now_rate - route->rate);
@@ -71,11 +89,16 @@ static double average(const struct routing *r)
 static double worth(const struct routing *r, int64_t now, const struct routing_route *route)
 {
 	double mean = average(r);
+	double age = (double)(now - route->rate_ns);
+	if (route->seen > 0 && route->tried) {
+		double kept = exp2(-age / YIELD_NS);
+		return CAUTION * route->seen * (kept * route->yield + 1 - kept);
+	}
 	if (route->seen > 0)
 		return CAUTION * route->seen;
 	if (!route->tried)
 		return HOPE * mean;
-	double kept = exp2(-(double)(now - route->rate_ns) / FORGET_NS);
+	double kept = exp2(-age / FORGET_NS);
 	return kept * route->rate + (1 - kept) * HOPE * mean;
 }
 
@@ -116,13 +139,14 @@ static void put_off(const struct routing *r, int64_t now, struct routing_route *
 	route->not_before_ns = now + route->pause_ns;
 }
 
-static struct routing_change change(struct routing *r, int64_t now, enum routing_why why, int from, int to)
+static struct routing_change change(
+	struct routing *r, int64_t now, enum routing_why why, int from, int to, double brings)
 {
 	r->changed_ns = now;
 	r->changes++;
 	if (from >= 0)
 		put_off(r, now, &r->routes[from]);
-	return (struct routing_change){why, from, to};
+	return (struct routing_change){why, from, to, from >= 0 ? r->routes[from].adds : 0, brings};
 }
 
 static int find_dead(const struct routing *r, int64_t now, const struct routing_sample *samples)
@@ -143,9 +167,9 @@ static int least(const struct routing *r)
 	return found;
 }
 
-static int64_t settle_ns(const struct routing *r, const struct routing_sample *samples)
+/* The shortest time between two changes: `most`, and ten round trips. */
+static int64_t settle_ns(const struct routing *r, const struct routing_sample *samples, int64_t most)
 {
-	int64_t most = r->settings.settle_ns;
 	for (unsigned i = 0; i < r->settings.routes; i++)
 		if (samples[i].carries && samples[i].rtt_ns * RTTS > most)
 			most = samples[i].rtt_ns * RTTS;
@@ -156,8 +180,11 @@ static void take_samples(struct routing *r, int64_t now, const struct routing_sa
 {
 	int64_t step = r->last_ns ? now - r->last_ns : 0;
 	double sum = 0, staying = 0;
+	/* One that has just become slower has not lost to what comes now. */
 	for (unsigned i = 0; i < r->settings.routes; i++)
-		staying += r->routes[i].carries && samples[i].carries ? r->routes[i].rate : 0;
+		staying += r->routes[i].carries && samples[i].carries
+				   ? fmin(r->routes[i].rate, r->routes[i].last)
+				   : 0;
 	for (unsigned i = 0; i < r->settings.routes; i++) {
 		note_carriage(now, &r->routes[i], &samples[i], staying);
 		note_probe(&r->routes[i], samples[i].probe);
@@ -168,6 +195,7 @@ static void take_samples(struct routing *r, int64_t now, const struct routing_sa
 			continue;
 		if (step > 0)
 			note_rate(now, step, route, &samples[i]);
+		note_yield(r, now, route);
 		sum += route->rate;
 	}
 	for (unsigned i = 0; i < r->settings.routes; i++) {
@@ -189,18 +217,20 @@ struct routing_change routing_look(
 	if (dead >= 0) {
 		r->deaths++;
 		r->routes[dead].rate = 0;
-		return change(r, now, ROUTING_DEAD, dead, to);
+		return change(r, now, ROUTING_DEAD, dead, to, value);
 	}
 	if (to < 0)
-		return (struct routing_change){ROUTING_STAY, -1, -1};
+		return (struct routing_change){ROUTING_STAY, -1, -1, 0, 0};
 	if (carrying(r) < r->settings.limit)
 		return now - r->changed_ns >= r->settings.settle_ns / 4
-			       ? change(r, now, ROUTING_BETTER, -1, to)
-			       : (struct routing_change){ROUTING_STAY, -1, -1};
+			       ? change(r, now, ROUTING_BETTER, -1, to, value)
+			       : (struct routing_change){ROUTING_STAY, -1, -1, 0, 0};
 	int from = least(r);
-	if (!waiting || from < 0 || now - r->changed_ns < settle_ns(r, samples) ||
-		now - r->routes[from].since_ns < settle_ns(r, samples) ||
+	/* A trial needs its time before the next one begins. What was observed from outside is no trial. */
+	int64_t pause = r->routes[to].seen > 0 ? r->settings.settle_ns / 4 : r->settings.settle_ns;
+	if (!waiting || from < 0 || now - r->changed_ns < settle_ns(r, samples, pause) ||
+		now - r->routes[from].since_ns < settle_ns(r, samples, r->settings.settle_ns) ||
 		value < r->settings.margin * r->routes[from].adds)
-		return (struct routing_change){ROUTING_STAY, -1, -1};
-	return change(r, now, ROUTING_BETTER, from, to);
+		return (struct routing_change){ROUTING_STAY, -1, -1, 0, 0};
+	return change(r, now, ROUTING_BETTER, from, to, value);
 }

@@ -9,6 +9,9 @@
  *   tried again for a while, which doubles.
  * - Otherwise the subflow that adds least gives way to the best candidate when that is worth `margin` more, at most every `settle_ns`
  *   (10 RTT at least) since the last change, and only while the connection is limited by its paths (data waits).
+ * - A route that is observed from outside (trains.h) is worth a bit less than what was seen, and what a subflow there delivered of it
+ *   (loss that is rarely seen): until another observation says that the route has changed. Such a change waits for a quarter of
+ *   `settle_ns` only, as it is no trial.
  * - What a subflow adds is what the sum of all rates rose by when it came, or its own rate, if that is less: one that shares the
  *   bottleneck of another adds nothing.
  * - A candidate that was tried and was worse is left alone for a pause that doubles, to `retry_last_ns`. */
@@ -23,7 +26,7 @@
 struct routing_settings {
 	unsigned routes, limit;
 	double margin;     /* 1.2: a fifth better */
-	int64_t settle_ns; /* 1 s; 10 RTT where that is more */
+	int64_t settle_ns; /* 0.5 s; 10 RTT where that is more */
 	int64_t dead_ns;   /* 1.5 s */
 	int64_t retry_first_ns, retry_last_ns;
 };
@@ -34,7 +37,7 @@ struct routing_sample {
 	bool carries;         /* a subflow is established on it */
 	uint64_t delivered;   /* bytes acknowledged on that subflow, in all */
 	uint32_t outstanding; /* segments under way */
-	int64_t rtt_ns;       /* smoothed; 0: not known */
+	int64_t rtt_ns;       /* the path's own, without queues; 0: not known */
 	double probe; /* bytes a second that it would carry, observed from outside (another connection, a probe); 0: not known */
 };
 
@@ -42,6 +45,7 @@ struct routing_route {
 	bool carries, tried;
 	uint64_t delivered;
 	int64_t moved_ns; /* when it delivered last, or came */
+	double last;      /* bytes a second, between the last two looks */
 	double rate;      /* bytes a second, smoothed; when it carries none, what it was */
 	int64_t rate_ns;  /* when that was so */
 	double before;    /* the sum of the others when it came */
@@ -49,6 +53,7 @@ struct routing_route {
 	int64_t since_ns; /* it carries a subflow */
 	int64_t not_before_ns, pause_ns;
 	double probe, seen; /* the last one; smoothed */
+	double yield;       /* what a subflow delivered of what was seen */
 };
 
 struct routing {
@@ -64,6 +69,7 @@ enum routing_why { ROUTING_STAY, ROUTING_DEAD, ROUTING_BETTER };
 struct routing_change {
 	enum routing_why why;
 	int from, to;
+	double gives, brings; /* bytes a second: what `from` adds, what `to` is thought to be worth */
 };
 
 void routing_init(struct routing *routing, const struct routing_settings *settings);

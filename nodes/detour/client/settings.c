@@ -222,7 +222,7 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 {
 	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_after",
 		"join_deadline", "retry_first", "retry_last", "attempts", "identity", "collective",
-		"prefetch", "routing", NULL};
+		"prefetch", "routing", "probe", "syn_option", NULL};
 	struct paths_settings *paths = &settings->paths;
 	int64_t limit, attempts;
 
@@ -254,11 +254,19 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 	if (conf_word(root, "routing", routings, 0, &routing, error) < 0)
 		return -1;
 	settings->dynamic = routing == 1;
+	if (conf_duration(root, "probe", 0, 60 * NS_PER_S, 250 * NS_PER_MS, &settings->probe_ns, error) < 0)
+		return -1;
+	if (settings->probe_ns && settings->probe_ns < 100 * NS_PER_MS)
+		return conf_error(conf_child(root, "probe"), error,
+			"probe: is shorter than 100ms, the time between two looks; write 0ms for none");
 	if (conf_string(root, "identity", NULL, &settings->identity_path, error) < 0)
 		return -1;
 	if (settings->identity_path && identity_load(settings->identity_path, &settings->identity, error) < 0)
 		return error_prefix(error, "%s:%u", conf_child(root, "identity")->file,
 			conf_child(root, "identity")->line);
+	if (conf_names(conf_child(root, "syn_option"), "interface, as in eth0", &settings->syn_interfaces,
+		    &settings->syn_count, error) < 0)
+		return -1;
 	if (read_prefetch(conf_child(root, "prefetch"), settings, error) < 0)
 		return -1;
 	return read_detours(root, settings, error);
@@ -295,6 +303,7 @@ void settings_free(struct settings *settings)
 		return;
 	free(settings->detours);
 	free(settings->prefetch);
+	free(settings->syn_interfaces);
 	sodium_memzero(&settings->identity, sizeof settings->identity);
 	conf_free(settings->conf);
 	free(settings);

@@ -38,9 +38,12 @@ struct settings {
 	const char *region;        /* whose detours are preferred; "" for none */
 	struct endpoint *prefetch; /* destinations whose mappings are kept ready */
 	unsigned prefetch_count;
-	unsigned favourites; /* and so many that were used most */
-	bool dynamic;        /* routing: dynamic */
-	struct conf *conf;   /* owns the strings */
+	unsigned favourites;         /* and so many that were used most */
+	const char **syn_interfaces; /* where SYNs get their destinations */
+	size_t syn_count;
+	bool dynamic;      /* routing: dynamic */
+	int64_t probe_ns;  /* from one train to the next; 0: no trains */
+	struct conf *conf; /* owns the strings */
 };
 
 /* Reads the file. NULL with *error "FILE:LINE: ...". Nothing but the file and the presence of those it names

@@ -197,6 +197,7 @@ void detour_config_free(struct detour_config *config)
 	if (!config)
 		return;
 	free(config->allow);
+	free(config->syn_interfaces);
 	free(config->peers);
 	free(config->reach.allow);
 	free(config->reach.deny);

@@ -35,6 +35,8 @@ struct detour_config {
 	size_t max_mappings, max_per_client;
 	uint32_t rate, client_rate;
 	uint32_t mark, mark_mask, flows_most, flow_rate, flow_idle_s;
+	const char **syn_interfaces; /* where destinations in SYNs are understood */
+	size_t syn_count;
 	struct network *allow; /* addresses that may ask by version 1 */
 	size_t allow_count;
 

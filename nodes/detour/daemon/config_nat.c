@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static const char *const nat_keys[] = {"enabled", "idle", "lease", "max_mappings", "max_per_client", "rate",
-	"allow", "mark", "flows_per_client", "flow_rate", "flow_idle", NULL};
+	"allow", "mark", "flows_per_client", "flow_rate", "flow_idle", "syn_option", NULL};
 static const char *const reach_keys[] = {"allow", "deny", "ports", NULL};
 static const char *const member_words[] = {"name", "key", "mappings", "rate", "on_behalf", NULL};
 static const char *const collective_keys[] = {"list", "key", "mappings", "rate", "state", NULL};
@@ -95,7 +95,9 @@ int config_read_nat(struct detour_config *config, const struct conf_node *map, c
 		conf_duration(map, "lease", 2 * NS_PER_S, 86400 * NS_PER_S, 300 * NS_PER_S, &config->lease_ns,
 			error) < 0 ||
 		read_numbers(config, map, error) < 0 || read_mark(config, map, error) < 0 ||
-		config_read_networks(allow, &config->allow, &config->allow_count, error) < 0)
+		config_read_networks(allow, &config->allow, &config->allow_count, error) < 0 ||
+		conf_names(conf_child(map, "syn_option"), "interface, as in eth0", &config->syn_interfaces,
+			&config->syn_count, error) < 0)
 		return -1;
 	return check_allow(allow, config, error);
 }

@@ -187,6 +187,7 @@ static enum message_result do_map(struct desk *desk, int64_t now, bool up, const
 		memcmp(outcome->member->option_key, none, sizeof none) == 0)
 		return MESSAGE_NO_OPTION;
 	memcpy(answer->key, outcome->member->option_key, sizeof answer->key);
+	outcome->option = true;
 	return result;
 }
 
@@ -215,6 +216,26 @@ static enum message_result do_release(
 	return MESSAGE_GRANTED;
 }
 
+/* One datagram of a train. A train that begins ends the one before, also where that one's last datagram was lost. */
+static enum message_result do_probe(struct desk *desk, const struct desk_letter *letter,
+	const struct message_question *q, struct desk_outcome *outcome)
+{
+	struct member_train *train = &outcome->member->train;
+	uint64_t first = q->sequence - q->train.place;
+	if (train->session != q->session || train->first != first || train->arrived == 0)
+		*train = (struct member_train){q->session, first, 0, letter->arrived_ns, letter->arrived_ns};
+	train->arrived++;
+	train->last_ns = letter->arrived_ns;
+	desk->counters.probed++;
+	if (q->train.place + 1 < q->train.of)
+		return MESSAGE_GRANTED;
+	int64_t span = train->last_ns - train->first_ns;
+	outcome->answer.arrived = (uint16_t)train->arrived;
+	outcome->answer.span_ns = span > 0 ? (uint64_t)span : 0;
+	train->arrived = 0;
+	return MESSAGE_GRANTED;
+}
+
 /* What a member that is who it says, where it says, wants. */
 static enum message_result decide(struct desk *desk, int64_t now, bool up, const struct desk_letter *letter,
 	const struct message_question *q, struct desk_outcome *outcome)
@@ -226,6 +247,8 @@ static enum message_result decide(struct desk *desk, int64_t now, bool up, const
 		desk->counters.greeted++;
 		return MESSAGE_GRANTED;
 	}
+	if (q->operation == MESSAGE_PROBE)
+		return do_probe(desk, letter, q, outcome);
 	if (q->flags & MESSAGE_ON_BEHALF) {
 		if (!member_may_ask_for(member, &q->client))
 			return MESSAGE_PERMISSION;
@@ -270,7 +293,8 @@ static void take_content(struct desk *desk, int64_t now, bool up, const struct d
 	struct member *member = outcome->member;
 	struct message_question q;
 	int64_t issued;
-	if (message_read_question(content, MESSAGE_SIZE, &q) != MESSAGE_OK) {
+	if (message_read_question(content, MESSAGE_SIZE, &q) != MESSAGE_OK ||
+		letter->size != (q.operation == MESSAGE_PROBE ? q.train.size : SEAL_SIZE)) {
 		desk->counters.malformed++;
 		member->counters.malformed++;
 		return;
@@ -298,9 +322,12 @@ static void take_content(struct desk *desk, int64_t now, bool up, const struct d
 		refuse(desk, outcome, MESSAGE_TOO_OLD);
 		return;
 	}
-	if (bucket_take(&member->questions, now, member->rights.rate, member->rights.rate))
+	if (bucket_take(&member->questions, now, member->rights.rate, member->rights.rate)) {
 		refuse(desk, outcome, decide(desk, now, up, letter, &q, outcome));
-	else if (bucket_take(&member->refusals, now, REFUSALS_RATE, REFUSALS_RATE))
+		/* Of a train only the last one has an answer. */
+		outcome->answered = q.operation != MESSAGE_PROBE || q.train.place + 1 == q.train.of;
+	} else if (q.operation != MESSAGE_PROBE &&
+		   bucket_take(&member->refusals, now, REFUSALS_RATE, REFUSALS_RATE))
 		refuse(desk, outcome, MESSAGE_RATE);
 	else /* who does not hear it asks less often than who does; and the others wait behind fewer answers */
 		desk->counters.silenced++;
@@ -330,7 +357,10 @@ void desk_take(struct desk *desk, int64_t now, bool up, const struct desk_letter
 	uint64_t id;
 	*outcome = (struct desk_outcome){0};
 	desk->counters.datagrams++;
-	if (seal_peek(letter->bytes, letter->size, &kind, &id) && kind == SEAL_QUESTION)
+	/* A train's datagrams are longer: zeros follow. What is too long and no train's is found out when it is open. */
+	size_t size =
+		letter->size > SEAL_SIZE && letter->size <= MESSAGE_TRAIN_SIZE ? SEAL_SIZE : letter->size;
+	if (seal_peek(letter->bytes, size, &kind, &id) && kind == SEAL_QUESTION)
 		take_version2(desk, now, up, letter, id, outcome);
 	else
 		take_version1(desk, now, up, letter, outcome);

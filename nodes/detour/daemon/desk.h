@@ -34,7 +34,7 @@ struct desk_counters {
 	uint64_t replayed;
 	uint64_t unproven; /* was sent a cookie */
 	uint64_t denied;   /* version 1: address is not allowed */
-	uint64_t reused, as_proposed, other_port, greeted, renewed, released;
+	uint64_t reused, as_proposed, other_port, greeted, renewed, released, probed;
 	uint64_t refused[MESSAGE_RESULTS]; /* by reason */
 	uint64_t silenced;                 /* not even worth a refusal: proofs asked for too often */
 	/* And of the mappings: */
@@ -56,12 +56,14 @@ struct desk {
 	void *context;
 };
 
-/* One datagram: where from, to which of our addresses. */
+/* One datagram: where from, to which of our addresses, and when it came to this host (on one clock, which need not be the desk's; for
+ * trains alone). `bytes` has no more than SEAL_SIZE + 1 of them, whatever its size. */
 struct desk_letter {
 	struct place from;
 	struct address to;
 	const uint8_t *bytes;
 	size_t size;
+	int64_t arrived_ns;
 };
 
 struct desk_outcome {
@@ -75,6 +77,7 @@ struct desk_outcome {
 	struct message_answer answer;
 	struct detour_message version1;
 	uint16_t proposed;
+	bool option; /* the answer has the key for destinations in the SYN */
 };
 
 /* Time on a clock that never goes back and counts sleep, > 0. `up`: the kernel translates. */

@@ -1,9 +1,11 @@
 /* Mailboxes, by recvmmsg and sendmmsg. */
 #include "nodes/detour/daemon/mailbox.h"
+#include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BUFFER (4 << 20) /* of the kernel: a burst waits here instead of being lost */
@@ -14,7 +16,7 @@ struct slot {
 	struct iovec data;
 	union {
 		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+		char space[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct timespec))];
 	} control;
 };
 
@@ -60,20 +62,33 @@ static struct address address_asked(struct msghdr *header)
 	return ADDRESS_NONE;
 }
 
+/* When the kernel had it; 0: it does not say. */
+static int64_t arrival(struct msghdr *header)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+		struct timespec t;
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&t, CMSG_DATA(c), sizeof t);
+		return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+	}
+	return 0;
+}
+
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *context)
 {
 	struct mailbox *mailbox = context;
 	struct desk_letter letters[MAILBOX_BATCH];
 	(void)source, (void)revents;
 	prepare(mailbox);
-	int got = recvmmsg(fd, mailbox->headers, MAILBOX_BATCH, MSG_DONTWAIT, NULL);
+	int got = recvmmsg(fd, mailbox->headers, MAILBOX_BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (got <= 0)
 		return 0;
 	for (int i = 0; i < got; i++) {
 		struct slot *slot = &mailbox->in[i];
 		letters[i] = (struct desk_letter){place_of_sockaddr((struct sockaddr *)&slot->from),
-			address_asked(&mailbox->headers[i].msg_hdr), slot->bytes,
-			mailbox->headers[i].msg_len};
+			address_asked(&mailbox->headers[i].msg_hdr), slot->bytes, mailbox->headers[i].msg_len,
+			arrival(&mailbox->headers[i].msg_hdr)};
 	}
 	mailbox->arrived(mailbox->context, mailbox, letters, (size_t)got);
 	return 0;
@@ -133,6 +148,8 @@ static int open_socket(struct mailbox *mailbox, const struct place *at)
 		return -1;
 	if (setsockopt(mailbox->fd, mailbox->v4 ? IPPROTO_IP : IPPROTO_IPV6,
 		    mailbox->v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, &on, sizeof on) < 0)
+		return -1;
+	if (setsockopt(mailbox->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) < 0)
 		return -1;
 	if (setsockopt(mailbox->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) < 0)
 		setsockopt(mailbox->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);

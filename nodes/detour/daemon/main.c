@@ -239,6 +239,7 @@ static void warn_of_fixed(const struct detour_config *now, const struct detour_c
 	warn_fixed("collective.list", differ(now->list_path, started->list_path));
 	warn_fixed("manage_forwarding", now->manage_forwarding != started->manage_forwarding);
 	warn_fixed("nat.enabled", now->nat != started->nat);
+	warn_fixed("nat.syn_option", now->syn_count != started->syn_count);
 	warn_fixed("vpn.enabled", now->vpn != started->vpn);
 	if (!now->vpn || !started->vpn)
 		return;
@@ -270,6 +271,7 @@ static void reload(void *context)
 	now->mark = old->mark;
 	now->mark_mask = old->mark_mask;
 	now->identity = old->identity;
+	now->syn_count = old->syn_count; /* the rules; the interfaces are attached to */
 	now->identity_path = old->identity_path ? "" : NULL;
 	now->vpn = old->vpn;
 	now->vpn_port = old->vpn_port;
@@ -357,6 +359,7 @@ static int serve(struct daemon *daemon, char **error)
 	daemon->reload = reload;
 	daemon->context = &detour;
 	daemon->rights.executes = detour.config->vpn;
+	daemon->rights.uses_bpf = detour.config->syn_count > 0;
 	if (start(&detour, error) == 0)
 		status = daemon_run(daemon, commands, &detour);
 	else /* without an error a signal ended it */
@@ -381,7 +384,7 @@ int main(int argc, char **argv)
 		.program = "liquidnet-detour",
 		.summary = "leads subflows of others along another path: NAT on request, and a VPN server",
 		.default_config = "/etc/liquidnet/detour.yaml",
-		.rights = {.keep = CONFINE(CAP_NET_ADMIN)},
+		.rights = {.start = CONFINE(CAP_BPF), .keep = CONFINE(CAP_NET_ADMIN)},
 	};
 	static const struct daemon_parts parts = {load, unload, serve};
 	return daemon_main(&description, &parts, argc, argv);

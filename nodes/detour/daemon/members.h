@@ -21,6 +21,13 @@ struct member_counters {
 	uint64_t flows, bytes_up, bytes_down; /* that ended: taken from this detour */
 };
 
+/* The train that arrives now; one at a time: a new one ends the one before. */
+struct member_train {
+	uint64_t session, first; /* the sequence number that its first datagram has */
+	unsigned arrived;
+	int64_t first_ns, last_ns; /* arrivals */
+};
+
 struct member {
 	struct member *next; /* in its bucket */
 	char name[COLLECTIVE_NAME];
@@ -31,6 +38,7 @@ struct member {
 	struct member_rights rights;
 	struct bucket questions, proofs, refusals;
 	struct replay replay;
+	struct member_train train;
 	struct member_counters counters;
 	uint8_t option_key[MESSAGE_KEY_SIZE]; /* for destinations in the SYN */
 	unsigned round;                       /* of the reading that named it last */

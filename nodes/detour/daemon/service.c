@@ -84,6 +84,22 @@ struct batch {
 	size_t outcome_count, change_count;
 };
 
+/* Before the answer goes: the client may send at once. */
+static void allow_destinations(struct service *s, struct desk_outcome *o, const struct desk_letter *letter)
+{
+	int64_t now = service_now_ns();
+	errno = 0;
+	if (!o->option || destinations_allow(s->destinations, address_v4(&letter->from.address),
+				  o->answer.key, now, now + o->answer.lease_s * NS_PER_S) == 0)
+		return;
+	char text[ADDRESS_TEXT];
+	log_warning("syn-option", "client=%s member=%s problem=\"not served: %s\"",
+		address_text(&letter->from.address, text), o->member->name,
+		errno ? strerror(errno) : "another member has this address, too");
+	o->answer.result = MESSAGE_NO_OPTION;
+	memset(o->answer.key, 0, sizeof o->answer.key);
+}
+
 /* One transaction for all that was granted; where it fails nothing was granted. */
 static void commit_batch(struct batch *b)
 {
@@ -95,6 +111,8 @@ static void commit_batch(struct batch *b)
 	free(error);
 	for (size_t i = 0; i < b->outcome_count; i++) {
 		struct desk_outcome *o = &b->outcomes[i];
+		if (done)
+			allow_destinations(s, o, b->letters[i]);
 		if (!o->added)
 			continue;
 		if (done) {
@@ -246,7 +264,8 @@ void service_fill_rules(struct service *s)
 		.lease_s = (uint32_t)(c->lease_ns / NS_PER_S),
 		.reach = &c->reach,
 		.announced = c->announced,
-		.announced_count = c->announced_count};
+		.announced_count = c->announced_count,
+		.option = s->destinations != NULL};
 	s->desk.own = c->identity_path ? &c->identity : NULL;
 }
 
@@ -258,7 +277,8 @@ static struct nat_settings nat_settings(const struct detour_config *c)
 		.reach = &c->reach,
 		.flows_most = c->flows_most,
 		.flow_rate = c->flow_rate,
-		.flow_idle_s = c->flow_idle_s};
+		.flow_idle_s = c->flow_idle_s,
+		.option = c->syn_count > 0};
 }
 
 static struct mapping_limits mapping_limits(const struct detour_config *c)
@@ -336,6 +356,9 @@ static int make_parts(struct service *s, char **error)
 	s->desk.newest = MESSAGE_VERSION;
 	s->desk.taken = host_listens;
 	s->desk.context = s;
+	if (s->config->syn_count && !(s->destinations = destinations_open(DESTINATIONS_LEAD,
+					      s->config->syn_interfaces, s->config->syn_count, error)))
+		return -1;
 	service_fill_rules(s);
 	if (s->config->log_directory && !(s->trail = trail_open(s->config->log_directory, s->config->log_size,
 						  s->config->log_keep, &s->config->identity, error)))
@@ -388,6 +411,7 @@ void service_stop(struct service *s)
 	for (size_t i = 0; i < s->mailbox_count; i++)
 		mailbox_close(s->mailboxes[i]);
 	nat_close(s->nat, !s->config->keep);
+	destinations_close(s->destinations);
 	flows_close(s->flows);
 	neighbourhood_free(s->neighbourhood);
 	host_ports_close(s->host_ports);

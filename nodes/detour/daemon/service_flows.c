@@ -30,6 +30,30 @@ static struct mapping *mapping_of(struct service *s, const struct flow *flow, bo
 	return NULL;
 }
 
+struct whose {
+	const uint8_t *key;
+	const struct member *member;
+};
+
+static void compare_key(void *context, struct member *member)
+{
+	struct whose *whose = context;
+	if (memcmp(member->option_key, whose->key, MESSAGE_KEY_SIZE) == 0)
+		whose->member = member;
+}
+
+/* Who sent a flow whose destination was in its SYN: there is no mapping for it. NULL: it was not. */
+static struct member *sender_of(struct service *s, const struct flow *flow)
+{
+	uint8_t key[DESTINATION_KEY];
+	struct whose whose = {key, NULL};
+	if (!s->destinations || !address_is_v4(&flow->client.address) ||
+		!destinations_key(s->destinations, address_v4(&flow->client.address), key))
+		return NULL;
+	members_each(s->members, compare_key, &whose);
+	return (struct member *)whose.member;
+}
+
 static void write_trail(
 	struct service *s, enum trail_kind kind, const struct flow *flow, uint64_t owner, bool known)
 {
@@ -46,9 +70,9 @@ static void write_trail(
 	trail_write(s->trail, &r);
 }
 
-static void count_end(struct service *s, const struct mapping *m, const struct flow *flow)
+static void count_end(struct service *s, uint64_t owner, const struct flow *flow)
 {
-	struct member *member = m->owner == MAPPING_NOBODY ? NULL : members_find(s->members, m->owner);
+	struct member *member = owner == MAPPING_NOBODY ? NULL : members_find(s->members, owner);
 	if (!member)
 		return;
 	member->counters.flows++;
@@ -61,17 +85,18 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
 	struct service *s = context;
 	bool ended = false;
 	struct mapping *m = mapping_of(s, flow, &ended);
+	const struct member *sender = m ? NULL : sender_of(s, flow);
+	uint64_t owner = m ? m->owner : sender ? sender->id : 0;
 	if (event == FLOW_BEGAN || event == FLOW_ENDED)
-		write_trail(s, event == FLOW_BEGAN ? TRAIL_BEGAN : TRAIL_ENDED, flow, m ? m->owner : 0,
-			m != NULL);
+		write_trail(s, event == FLOW_BEGAN ? TRAIL_BEGAN : TRAIL_ENDED, flow, owner, m || sender);
+	if (event == FLOW_ENDED && (m || sender))
+		count_end(s, owner, flow);
 	if (!m)
 		return;
 	if (event == FLOW_LIVE)
 		m->live++;
 	if (event == FLOW_OVER && m->live)
 		m->live--;
-	if (event == FLOW_ENDED)
-		count_end(s, m, flow);
 	if (ended) {
 		if (m->live == 0 && event == FLOW_ENDED)
 			mapping_remove(s->ended, m);

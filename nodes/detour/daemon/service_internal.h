@@ -6,6 +6,7 @@
 #include "nodes/detour/daemon/desk.h"
 #include "nodes/detour/daemon/mailbox.h"
 #include "nodes/detour/daemon/service.h"
+#include "nodes/detour/kernel/destinations.h"
 #include "nodes/detour/kernel/flows.h"
 #include "nodes/detour/kernel/host_ports.h"
 #include "nodes/detour/kernel/nat.h"
@@ -28,7 +29,8 @@ struct service {
 	struct flows *flows;
 	struct neighbourhood *neighbourhood;
 	struct host_ports *host_ports;
-	struct trail *trail; /* NULL: none is kept */
+	struct trail *trail;               /* NULL: none is kept */
+	struct destinations *destinations; /* NULL: SYNs have none */
 	struct mailbox *mailboxes[CONFIG_ADDRESSES + 2];
 	size_t mailbox_count;
 	sd_event_source *sweep_source, *list_source, *recount_source;

@@ -5,6 +5,7 @@
 #include "nodes/detour/daemon/service_internal.h"
 #include <fcntl.h>
 #include <libgen.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <time.h>
@@ -113,10 +114,39 @@ static void take_detours(struct service *s)
 	s->desk.around.detour_count = count;
 }
 
+/* One whose key does not count any more. */
+struct revoked {
+	struct service *service;
+	const uint8_t *key;
+};
+
+static bool is_by_key(void *context, const struct flow *flow)
+{
+	struct revoked *revoked = context;
+	uint8_t key[DESTINATION_KEY];
+	return address_is_v4(&flow->client.address) &&
+	       destinations_key(revoked->service->destinations, address_v4(&flow->client.address), key) &&
+	       memcmp(key, revoked->key, sizeof key) == 0;
+}
+
+/* What came by destinations in SYNs has no mapping that would tell whose it is. */
 static void on_removed(void *context, const struct member *member)
 {
-	(void)context;
+	struct service *s = context;
+	struct revoked revoked = {s, member->option_key};
+	if (s->destinations && s->flows) {
+		s->counters.cut += flows_cut(s->flows, is_by_key, &revoked);
+		destinations_forget(s->destinations, member->option_key);
+	}
 	log_info("member-removed", "member=%s", member->name);
+}
+
+static void give_key(void *context, struct member *member)
+{
+	static const uint8_t none[MESSAGE_KEY_SIZE];
+	(void)context;
+	if (memcmp(member->option_key, none, sizeof none) == 0)
+		randombytes_buf(member->option_key, sizeof member->option_key);
 }
 
 static void put_together(struct service *s)
@@ -134,6 +164,7 @@ static void put_together(struct service *s)
 	if (!all)
 		log_error("members", "problem=\"out of memory: some members are not served\"");
 	members_end(s->members, on_removed, s);
+	members_each(s->members, give_key, s);
 	take_detours(s);
 }
 

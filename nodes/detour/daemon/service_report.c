@@ -22,14 +22,15 @@ json_t *service_counters(struct service *s)
 		uint64_t value;
 	} list[] = {{"datagrams", d->datagrams}, {"reused", d->reused}, {"as_proposed", d->as_proposed},
 		{"other_port", d->other_port}, {"greeted", d->greeted}, {"renewed", d->renewed},
-		{"released", d->released}, {"denied", d->denied}, {"strangers", d->strangers},
-		{"unproven", d->unproven}, {"silenced", d->silenced}, {"replayed", d->replayed},
-		{"malformed_content", d->malformed}, {"client_full", d->refused[MESSAGE_QUOTA]},
-		{"full", d->refused[MESSAGE_FULL]}, {"no_port", d->refused[MESSAGE_NO_PORT]},
-		{"failed", c->failed}, {"responses", c->responses}, {"unsent", c->unsent},
-		{"adopted", c->adopted}, {"expired", c->expired}, {"forgotten", c->forgotten},
-		{"evicted", d->evicted}, {"revoked", c->revoked}, {"cut", c->cut}, {"sweeps", c->sweeps},
-		{"repairs", nat_repairs(s->nat)}, {"flow_losses", flows_losses(s->flows)}};
+		{"released", d->released}, {"probed", d->probed}, {"denied", d->denied},
+		{"strangers", d->strangers}, {"unproven", d->unproven}, {"silenced", d->silenced},
+		{"replayed", d->replayed}, {"malformed_content", d->malformed},
+		{"client_full", d->refused[MESSAGE_QUOTA]}, {"full", d->refused[MESSAGE_FULL]},
+		{"no_port", d->refused[MESSAGE_NO_PORT]}, {"failed", c->failed}, {"responses", c->responses},
+		{"unsent", c->unsent}, {"adopted", c->adopted}, {"expired", c->expired},
+		{"forgotten", c->forgotten}, {"evicted", d->evicted}, {"revoked", c->revoked},
+		{"cut", c->cut}, {"sweeps", c->sweeps}, {"repairs", nat_repairs(s->nat)},
+		{"flow_losses", flows_losses(s->flows)}};
 	json_t *out = json_object(), *malformed = json_object(), *refused = json_object(),
 	       *kernel = json_object();
 	struct nat_counters k;
@@ -47,6 +48,11 @@ json_t *service_counters(struct service *s)
 		put(kernel, "too_many", k.too_many);
 		put(kernel, "too_fast", k.too_fast);
 		put(kernel, "hops", k.hops);
+	}
+	if (s->destinations) {
+		put(out, "syn_led", destinations_count(s->destinations, SYN_LED));
+		put(out, "syn_strange", destinations_count(s->destinations, SYN_STRANGE));
+		put(out, "syn_failed", destinations_count(s->destinations, SYN_FAILED));
 	}
 	json_object_set_new(out, "malformed", malformed);
 	json_object_set_new(out, "refused", refused);

@@ -26,6 +26,7 @@ struct nat_settings {
 	uint32_t flows_most;       /* of one client at a time, tracked */
 	uint32_t flow_rate;        /* new ones of one client a second, with a burst of as many */
 	uint32_t flow_idle_s;      /* an established flow without a packet is forgotten after so long */
+	bool option;               /* destinations in SYNs (destinations.h) are led to */
 };
 
 struct nat_counters {

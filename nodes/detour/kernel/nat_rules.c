@@ -15,6 +15,7 @@
  * limit to the next lower of 64, 48, 32 and 16, and drops what is not above 16: a circle ends after five. */
 #include "lib/base/error.h"
 #include "nodes/detour/kernel/nat.h"
+#include "nodes/detour/kernel/syn.h"
 #include <stdlib.h>
 
 struct family {
@@ -206,6 +207,14 @@ static void write_hops(FILE *out, const struct family *f)
 
 static void write_arrivals(FILE *out, const struct nat_settings *s)
 {
+	/* What syn.bpf.c has taken off the SYN stands where the frame's destination was. */
+	if (s->option) {
+		rule(out, "arrivals");
+		fprintf(out,
+			"meta nfproto ipv4 meta l4proto tcp meta mark 0x%08x meta mark set 0 fib daddr type local "
+			"ct mark set ct mark and 0x%08x or 0x%08x dnat ip to @ll,0,32\n",
+			SYN_MARK, ~s->mark_mask, s->mark);
+	}
 	for (const struct family *f = families; f < families + 2; f++) {
 		rule(out, "arrivals");
 		fprintf(out,

@@ -373,7 +373,7 @@ static void whatever_happens_the_limit_holds(void **unused)
 		while (paths_next_action(paths, &action))
 			assert_true(action.kind == PATHS_ASK || paths_find(paths, action.token));
 		for (const struct subflows_connection *c = paths_first(paths); c; c = c->next)
-			assert_true(used(paths, c) <= 2);
+			assert_true(paths_used(paths, c) <= 2);
 	}
 	paths_free(paths);
 }

@@ -13,9 +13,17 @@
 struct wire {
 	unsigned sent, mapped, unmapped;
 	struct detour_message last;
-	uint8_t bytes[SEAL_SIZE];
+	uint8_t bytes[MESSAGE_TRAIN_SIZE];
 	size_t size;
 	struct address from;
+	/* Of a train: when each arrives, which is lost, the answer. */
+	int64_t arrives;
+	unsigned lost, in_train;
+	void (*on_train)(struct wire *wire);
+	uint8_t answer[SEAL_SIZE];
+	size_t answer_size;
+	unsigned probed_sent, probed_arrived;
+	int64_t probed_span;
 	struct request_subject subject;
 	uint16_t port;
 	int64_t since;
@@ -32,6 +40,8 @@ static void wire_send(
 	wire->from = *local;
 	wire->size = size;
 	memcpy(wire->bytes, bytes, size);
+	if (size > SEAL_SIZE && wire->on_train)
+		wire->on_train(wire);
 	if (size == DETOUR_WIRE_SIZE) {
 		assert_int_equal(detour_wire_decode(bytes, size, &wire->last), DETOUR_WIRE_OK);
 		assert_int_equal(wire->last.operation, DETOUR_WIRE_REQUEST);
@@ -58,6 +68,18 @@ static void wire_unmapped(void *context, int64_t now, const struct request_subje
 	wire->unmapped++;
 }
 
+static void wire_probed(void *context, unsigned detour, const struct address *local, unsigned sent,
+	unsigned arrived, int64_t span_ns, unsigned size)
+{
+	struct wire *wire = context;
+	assert_int_equal(detour, 0);
+	assert_true(address_equal(local, &wire->from));
+	assert_int_equal(size, 1000);
+	wire->probed_sent = sent;
+	wire->probed_arrived = arrived;
+	wire->probed_span = span_ns;
+}
+
 static bool wire_wanted(void *context, const struct request_subject *subject)
 {
 	(void)subject;
@@ -80,7 +102,11 @@ static struct requests *client_of(struct wire *wire)
 {
 	struct request_detour detour = {
 		.at = {ip("10.0.6.1"), 45672}, .deadline_ns = 5 * SEC, .renew_ns = 30 * SEC};
-	struct request_handlers handlers = {wire_send, wire_mapped, wire_unmapped, wire_wanted, wire};
+	struct request_handlers handlers = {.send = wire_send,
+		.mapped = wire_mapped,
+		.unmapped = wire_unmapped,
+		.wanted = wire_wanted,
+		.context = wire};
 	struct requests *requests = requests_new(2, NULL, 1, &handlers);
 	assert_true(requests_set_detour(requests, 0, &detour));
 	return requests;
@@ -346,7 +372,12 @@ static struct requests *member_of(struct wire *wire)
 {
 	struct request_detour detour = {
 		.at = {ip("10.0.6.1"), 45672}, .sealed = true, .deadline_ns = 5 * SEC, .renew_ns = 30 * SEC};
-	struct request_handlers handlers = {wire_send, wire_mapped, wire_unmapped, wire_wanted, wire};
+	struct request_handlers handlers = {.send = wire_send,
+		.mapped = wire_mapped,
+		.unmapped = wire_unmapped,
+		.probed = wire_probed,
+		.wanted = wire_wanted,
+		.context = wire};
 	struct requests *requests = requests_new(1, &far.member, 99, &handlers);
 	memcpy(detour.key, far.own.public, SEAL_PUBLIC);
 	assert_true(requests_set_detour(requests, 0, &detour));
@@ -356,7 +387,7 @@ static struct requests *member_of(struct wire *wire)
 /* Brings the last question to the desk; its answer's size, 0 for silence. */
 static size_t bring(const struct wire *wire, int64_t now, uint8_t bytes[SEAL_SIZE])
 {
-	struct desk_letter letter = {{wire->from, 4000}, ip("10.0.6.1"), wire->bytes, wire->size};
+	struct desk_letter letter = {{wire->from, 4000}, ip("10.0.6.1"), wire->bytes, wire->size, 0};
 	struct desk_outcome outcome;
 	desk_take(&far.desk, now + SEC, far.up, &letter, &outcome);
 	size_t size = outcome.answered ? desk_write(&far.desk, &outcome, bytes) : 0;
@@ -376,6 +407,49 @@ static void settle(struct requests *requests, struct wire *wire, int64_t now)
 		if (size)
 			requests_receive(requests, now, 0, &wire->from, bytes, size);
 	}
+}
+
+/* The second datagram of each train is lost; the others come a millisecond after one another. */
+static void carry(struct wire *wire)
+{
+	struct desk_letter letter = {
+		{wire->from, 4000}, ip("10.0.6.1"), wire->bytes, wire->size, wire->arrives += MS};
+	struct desk_outcome outcome;
+	if (wire->in_train++ == wire->lost)
+		return;
+	desk_take(&far.desk, 2 * SEC, far.up, &letter, &outcome);
+	wire->answer_size = outcome.answered ? desk_write(&far.desk, &outcome, wire->answer) : 0;
+}
+
+static void a_train_comes_back_as_one_answer(void **unused)
+{
+	struct wire wire = {.wanted = true, .lost = 1, .on_train = carry};
+	struct requests *requests = member_of(&wire);
+	struct address local = server().local;
+	(void)unused;
+	assert_false(requests_probe(requests, 0, &local, 4, 1000));
+	assert_int_equal(wire.sent, 0); /* before the address is proven, nothing */
+	ask(requests, 0, false);
+	settle(requests, &wire, 0);
+	unsigned before = wire.sent;
+	assert_false(requests_probe(requests, 0, &local, 4, 1000)); /* none was out */
+	assert_int_equal(wire.sent, before + 4);
+	assert_int_equal(wire.size, 1000);
+	assert_int_equal(wire.answer_size, SEAL_SIZE);
+	requests_receive(requests, SEC, 0, &local, wire.answer, wire.answer_size);
+	assert_int_equal(wire.probed_sent, 4);
+	assert_int_equal(wire.probed_arrived, 3);
+	assert_true(wire.probed_span == 3 * MS);
+	/* The same answer again is none; a train without one is told with the next. */
+	requests_receive(requests, SEC, 0, &local, wire.answer, wire.answer_size);
+	assert_int_equal(requests_counters(requests, 0)->unknown, 1);
+	assert_int_equal(requests_counters(requests, 0)->trains_answered, 1);
+	wire.in_train = 0;
+	assert_false(requests_probe(requests, 0, &local, 2, 1000));
+	assert_true(requests_probe(requests, 0, &local, 2, 1000));
+	assert_false(requests_probe(requests, 0, &local, 1, 1000)); /* no train */
+	assert_int_equal(requests_counters(requests, 0)->trains, 3);
+	requests_free(requests);
 }
 
 static void a_member_is_served_after_one_proof(void **unused)
@@ -536,6 +610,7 @@ int main(void)
 		cmocka_unit_test(a_mapping_answers_the_next_connection_unless_in_doubt),
 		cmocka_unit_test(a_mapping_is_renewed_while_it_is_wanted),
 		cmocka_unit_test(a_mapping_that_nobody_wants_is_forgotten),
+		cmocka_unit_test_setup_teardown(a_train_comes_back_as_one_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_member_is_served_after_one_proof, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_detour_that_restarts_asks_for_proof_and_goes_on, setup, teardown),

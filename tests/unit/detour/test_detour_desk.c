@@ -128,7 +128,7 @@ static void write_question(const struct client *c, const struct message_question
 
 static struct desk_outcome deliver(const struct place *from, const uint8_t *bytes, size_t size)
 {
-	struct desk_letter letter = {*from, ip("10.0.0.254"), bytes, size};
+	struct desk_letter letter = {*from, ip("10.0.0.254"), bytes, size, 0};
 	struct desk_outcome outcome;
 	desk_take(&w.desk, w.now, w.up, &letter, &outcome);
 	if (outcome.evicted)
@@ -191,6 +191,59 @@ static void a_member_proves_its_address_and_is_served(void **state)
 	/* From then on one round trip each. */
 	assert_int_equal(ask(&c, MESSAGE_MAP, "10.0.5.2:80"), MESSAGE_GRANTED);
 	assert_int_equal(mapping_count(w.desk.table), 2);
+}
+
+/* One datagram of a train, at a time; the answer, or NULL. */
+static const struct message_answer *probe(
+	struct client *c, uint8_t place, uint8_t of, size_t size, int64_t arrived_ns)
+{
+	static struct desk_outcome outcome;
+	uint8_t bytes[MESSAGE_TRAIN_SIZE] = {0};
+	struct message_question q = question(c, MESSAGE_PROBE, NULL);
+	q.proposed = 0;
+	q.train = (struct message_train){place, of, 1000};
+	write_question(c, &q, bytes);
+	struct desk_letter letter = {c->from, ip("10.0.0.254"), bytes, size, arrived_ns};
+	desk_take(&w.desk, w.now, w.up, &letter, &outcome);
+	return outcome.answered ? &outcome.answer : NULL;
+}
+
+static void a_train_is_timed_and_its_last_one_answered(void **state)
+{
+	(void)state;
+	struct client c = proven(&w.alice, "10.0.1.1:4000");
+	const int64_t ms = 1000000;
+	assert_null(probe(&c, 0, 4, 1000, 10 * ms));
+	assert_null(probe(&c, 1, 4, 1000, 11 * ms));
+	c.sequence++; /* the third is lost */
+	const struct message_answer *answer = probe(&c, 3, 4, 1000, 14 * ms);
+	assert_non_null(answer);
+	assert_int_equal(answer->result, MESSAGE_GRANTED);
+	assert_int_equal(answer->arrived, 3);
+	assert_int_equal(answer->span_ns, 4 * ms);
+	/* One whose end was lost says nothing of the next. */
+	assert_null(probe(&c, 0, 2, 1000, 100 * ms));
+	c.sequence++;
+	assert_null(probe(&c, 0, 2, 1000, 200 * ms));
+	answer = probe(&c, 1, 2, 1000, 203 * ms);
+	assert_int_equal(answer->arrived, 2);
+	assert_int_equal(answer->span_ns, 3 * ms);
+	assert_int_equal(w.desk.counters.probed, 6);
+	assert_int_equal(mapping_count(w.desk.table), 0);
+	/* What is not as long as it says is refused, in silence; so is a long datagram that is no probe. */
+	assert_null(probe(&c, 1, 2, 999, 1));
+	uint8_t bytes[MESSAGE_TRAIN_SIZE] = {0};
+	struct message_question q = question(&c, MESSAGE_MAP, "10.0.5.1:5201");
+	write_question(&c, &q, bytes);
+	assert_false(deliver(&c.from, bytes, SEAL_SIZE + 1).answered);
+	assert_int_equal(w.desk.counters.malformed, 2);
+	/* Nor does a replayed one move a train. */
+	q = question(&c, MESSAGE_PROBE, NULL);
+	q.train = (struct message_train){0, 2, SEAL_SIZE};
+	write_question(&c, &q, bytes);
+	deliver(&c.from, bytes, SEAL_SIZE);
+	deliver(&c.from, bytes, SEAL_SIZE);
+	assert_int_equal(w.desk.counters.replayed, 1);
 }
 
 static void strangers_hear_nothing(void **state)
@@ -436,6 +489,7 @@ int main(void)
 		return 1;
 	const struct CMUnitTest tests[] = {
 		TEST(a_member_proves_its_address_and_is_served),
+		TEST(a_train_is_timed_and_its_last_one_answered),
 		TEST(strangers_hear_nothing),
 		TEST(a_captured_question_is_worth_nothing),
 		TEST(replays_make_nobody_a_flood),

@@ -65,8 +65,10 @@ static void bad_questions_are_refused_by_name(void **state)
 	uint8_t bytes[MESSAGE_SIZE + 1] = {0};
 	assert_int_equal(message_read_question(bytes, MESSAGE_SIZE - 1, &back), MESSAGE_BAD_SIZE);
 	assert_int_equal(message_read_question(bytes, MESSAGE_SIZE + 1, &back), MESSAGE_BAD_SIZE);
-	assert_int_equal(fault_with(0, 4), MESSAGE_BAD_OPERATION);
-	assert_int_equal(fault_with(0, 0), MESSAGE_BAD_ENDPOINT); /* hello with a remote */
+	assert_int_equal(fault_with(0, MESSAGE_OPERATIONS), MESSAGE_BAD_OPERATION);
+	assert_int_equal(fault_with(0, MESSAGE_PROBE), MESSAGE_BAD_ENDPOINT); /* a train leads nowhere */
+	assert_int_equal(fault_with(84, 1), MESSAGE_BAD_TRAIN);               /* and only a probe is of one */
+	assert_int_equal(fault_with(0, 0), MESSAGE_BAD_ENDPOINT);             /* hello with a remote */
 	assert_int_equal(fault_with(1, 1), MESSAGE_BAD_VERSION);
 	assert_int_equal(fault_with(1, 3), MESSAGE_OK); /* who speaks more may say so */
 	assert_int_equal(fault_with(2, 1), MESSAGE_BAD_FLAGS);
@@ -82,6 +84,46 @@ static void bad_questions_are_refused_by_name(void **state)
 		assert_string_not_equal(message_fault_name(i), "unknown");
 	for (int i = 0; i < MESSAGE_RESULTS; i++)
 		assert_string_not_equal(message_result_name(i), "unknown");
+}
+
+static enum message_fault train_fault(uint8_t place, uint8_t of, uint16_t size)
+{
+	struct message_question q = {.operation = MESSAGE_PROBE,
+					.newest = 2,
+					.sequence = 1,
+					.train = {place, of, size}},
+				back;
+	uint8_t bytes[MESSAGE_SIZE];
+	message_write_question(&q, bytes);
+	enum message_fault fault = message_read_question(bytes, sizeof bytes, &back);
+	if (fault == MESSAGE_OK)
+		assert_true(back.train.place == place && back.train.of == of && back.train.size == size);
+	return fault;
+}
+
+static void trains_have_their_numbers(void **state)
+{
+	(void)state;
+	assert_int_equal(train_fault(0, 2, 1472), MESSAGE_OK);
+	assert_int_equal(train_fault(MESSAGE_TRAIN_MOST - 1, MESSAGE_TRAIN_MOST, SEAL_SIZE), MESSAGE_OK);
+	assert_int_equal(train_fault(0, 1, 1472), MESSAGE_BAD_TRAIN);
+	assert_int_equal(train_fault(2, 2, 1472), MESSAGE_BAD_TRAIN);
+	assert_int_equal(train_fault(0, MESSAGE_TRAIN_MOST + 1, 1472), MESSAGE_BAD_TRAIN);
+	assert_int_equal(train_fault(0, 2, 1473), MESSAGE_BAD_TRAIN);
+	struct message_answer a = {.operation = MESSAGE_PROBE,
+				      .newest = 2,
+				      .sequence = 7,
+				      .arrived = 5,
+				      .span_ns = 1ULL << 40},
+			      back;
+	uint8_t bytes[MESSAGE_SIZE];
+	message_write_answer(&a, bytes);
+	assert_int_equal(message_read_answer(bytes, sizeof bytes, &back), MESSAGE_OK);
+	assert_int_equal(back.arrived, 5);
+	assert_true(back.span_ns == 1ULL << 40);
+	a.operation = MESSAGE_HELLO;
+	message_write_answer(&a, bytes);
+	assert_int_equal(message_read_answer(bytes, sizeof bytes, &back), MESSAGE_BAD_TRAIN);
 }
 
 static void answers_come_back(void **state)
@@ -223,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(questions_have_their_layout),
 		cmocka_unit_test(bad_questions_are_refused_by_name),
+		cmocka_unit_test(trains_have_their_numbers),
 		cmocka_unit_test(answers_come_back),
 		cmocka_unit_test(two_derive_the_same_keys),
 		cmocka_unit_test(a_changed_datagram_does_not_open),

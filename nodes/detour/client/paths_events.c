@@ -1,0 +1,220 @@
+/* The policy: what the kernel tells of connections and subflows, and what time brings. */
+#include "nodes/detour/client/paths_internal.h"
+
+/* ---- events of connections and subflows ---- */
+
+static enum paths_verdict judge(
+	const struct paths *paths, struct endpoint local, struct endpoint remote, bool server_side)
+{
+	uint32_t address = ntohl(remote.address.s_addr);
+
+	if (server_side)
+		return PATHS_SERVER_SIDE;
+	for (unsigned i = 0; i < paths->count; i++)
+		if (paths->detours[i].kind != DETOUR_NONE &&
+			(paths->detours[i].at.address.s_addr == remote.address.s_addr ||
+				paths->detours[i].at.port == remote.port))
+			return PATHS_TO_DETOUR;
+	if (!address || !remote.port || address >> 24 == IN_LOOPBACKNET || IN_MULTICAST(address) ||
+		IN_BADCLASS(address) || local.address.s_addr == remote.address.s_addr)
+		return PATHS_UNREACHABLE;
+	return PATHS_TAKEN;
+}
+
+enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
+	struct endpoint remote, bool server_side)
+{
+	enum paths_verdict verdict = judge(paths, local, remote, server_side);
+
+	if (verdict != PATHS_TAKEN)
+		return verdict;
+	if (paths_find(paths, token))
+		return PATHS_KNOWN;
+	struct subflows_connection *connection = subflows_open(paths->subflows, now, token, local, remote);
+	plan_of(connection)->hold = now + paths->settings.join_after_ns;
+	plan_of(connection)->heir = -1;
+	plan_of(connection)->room = ROOM_MOST;
+	for (unsigned i = 0; i < paths->count; i++)
+		paths_enter(paths, now, connection, i);
+	paths_serve(paths, now, connection);
+	return PATHS_TAKEN;
+}
+
+/* The detour that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
+ */
+static int detour_of(const struct paths *paths, const struct subflows_connection *connection,
+	struct endpoint local, struct endpoint remote)
+{
+	for (unsigned i = 0; i < paths->count; i++) {
+		const struct detour *detour = &paths->detours[i];
+		const struct subflow *subflow = &connection->paths[i];
+		uint16_t port = path_of(connection, i)->port;
+		if (detour->kind == DETOUR_NONE)
+			continue;
+		if (detour->kind == DETOUR_NAT) {
+			/* Two daemons may share a host: then the port decides. */
+			if (remote.address.s_addr == detour->at.address.s_addr &&
+				(!port || port == remote.port || subflow->remote.port == remote.port))
+				return (int)i;
+			continue;
+		}
+		if (!endpoint_equal(remote, connection->remote) ||
+			local.address.s_addr == connection->local.address.s_addr)
+			continue;
+		if ((detour->up && local.address.s_addr == detour->local.s_addr) ||
+			local.address.s_addr == subflow->local.address.s_addr)
+			return (int)i;
+	}
+	return -1;
+}
+
+void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
+	struct endpoint remote, uint8_t id)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+
+	if (!connection)
+		return;
+	int index = detour_of(paths, connection, local, remote);
+	if (index < 0) {
+		subflows_note_local(connection, local.address, id);
+		return;
+	}
+	const struct subflow *subflow = &connection->paths[index];
+	bool same = subflow->state == PATH_UP && endpoint_equal(subflow->local, local);
+	bool place = subflow->state == PATH_JOINING ||
+		     (subflow->state != PATH_UP && paths_used(paths, connection) < paths->settings.limit);
+	/* One that was given up for silent may come late: welcome, unless its place is taken. */
+	if (!same && !place) {
+		subflows_note_local(connection, local.address, id);
+		subflows_turn_away(paths->subflows, connection, (unsigned)index, local, remote);
+		return;
+	}
+	subflows_up(paths->subflows, now, connection, (unsigned)index, local, remote, id, false);
+	if (paths->detours[index].kind == DETOUR_NAT && !path_of(connection, (unsigned)index)->port)
+		path_of(connection, (unsigned)index)->port = remote.port;
+}
+
+void paths_subflow_closed(
+	struct paths *paths, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+
+	if (!connection)
+		return;
+	int index = detour_of(paths, connection, local, remote);
+	bool was_up = index >= 0 && connection->paths[index].state == PATH_UP;
+	int64_t up_at = index >= 0 ? connection->paths[index].at : 0;
+	if (!subflows_down(paths->subflows, now, connection, index, local, remote))
+		return;
+	if (!was_up && path_of(connection, (unsigned)index)->option)
+		paths_leave_option(paths, now, connection, (unsigned)index);
+	path_of(connection, (unsigned)index)->option = false;
+	struct plan *plan = plan_of(connection);
+	if (was_up && plan->heir == index && now - up_at < TURNED_AWAY_NS &&
+		plan->turned_away < TURNED_AWAY_MOST) {
+		subflow_forgive(&connection->paths[index]);
+		connection->paths[index].state = PATH_READY;
+		plan->hold = now + (TURNED_AWAY_FIRST_NS << plan->turned_away++);
+		unsigned there = 0;
+		for (unsigned i = 0; i < paths->count; i++)
+			there += is_used(&connection->paths[i]);
+		plan->room = there > paths->settings.limit ? there : paths->settings.limit;
+	} else if (was_up && plan->hold < now + HOLD_NS)
+		plan->hold = now + HOLD_NS;
+	paths_serve(paths, now, connection);
+}
+
+void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, unsigned detour)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+
+	if (!connection || connection->paths[detour].state != PATH_JOINING)
+		return;
+	subflows_failed(paths->subflows, now, connection, detour);
+	if (path_of(connection, detour)->option)
+		paths_leave_option(paths, now, connection, detour);
+	paths_serve(paths, now, connection);
+}
+
+void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+
+	if (!connection || connection->paths[from].state != PATH_UP || paths_rests(connection, from))
+		return;
+	plan_of(connection)->heir = to;
+	plan_of(connection)->turned_away = 0;
+	if (dead) {
+		subflows_destroy(paths->subflows, connection, from);
+		subflows_failed(paths->subflows, now, connection, from);
+	}
+	if (to >= 0 && paths_rests(connection, (unsigned)to)) {
+		path_of(connection, (unsigned)to)->rests = 0;
+		subflows_set_backup(paths->subflows, connection, (unsigned)to, false);
+	}
+	if (!dead) {
+		path_of(connection, from)->rests = now > 0 ? now : 1;
+		subflows_set_backup(paths->subflows, connection, from, true);
+	}
+	paths_serve(paths, now, connection);
+}
+
+/* ---- time ---- */
+
+int64_t paths_deadline(const struct paths *paths)
+{
+	return subflows_deadline(paths->subflows);
+}
+
+static void tick_path(
+	struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
+{
+	const struct subflow *subflow = &connection->paths[index];
+	bool silent = subflow->state == PATH_SILENT;
+	bool dropped =
+		subflow->state == PATH_JOINING && path_of(connection, index)->option && now >= subflow->at;
+
+	if (dropped) {
+		subflows_failed(paths->subflows, now, connection, index);
+		paths_leave_option(paths, now, connection, index);
+	} else if (silent && now < subflow->at)
+		subflows_wake_at(paths->subflows, subflow->at);
+	else if (!silent && !subflows_due(paths->subflows, now, connection, index))
+		return;
+	else if (paths->detours[index].kind == DETOUR_NAT)
+		paths_ask(paths, connection, index, true);
+	else
+		paths_enter_tunnel(paths, connection, index);
+}
+
+void paths_tick(struct paths *paths, int64_t now)
+{
+	if (!subflows_wake(paths->subflows, now))
+		return;
+	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
+		for (unsigned i = 0; i < paths->count; i++)
+			tick_path(paths, now, c, i);
+		paths_serve(paths, now, c);
+	}
+}
+
+const char *path_state_name(enum path_state state)
+{
+	static const char *const names[PATH_STATES] = {[PATH_IDLE] = "idle",
+		[PATH_ASKED] = "asked",
+		[PATH_SILENT] = "silent",
+		[PATH_READY] = "ready",
+		[PATH_JOINING] = "joining",
+		[PATH_UP] = "up",
+		[PATH_WAITING] = "waiting",
+		[PATH_GIVEN_UP] = "given-up"};
+	return names[state];
+}
+
+const char *paths_verdict_name(enum paths_verdict verdict)
+{
+	static const char *const names[PATHS_VERDICTS] = {
+		"taken", "known", "server-side", "to-detour", "unreachable"};
+	return names[verdict];
+}

@@ -1,0 +1,83 @@
+/* What the files of the policy share. */
+#ifndef LIQUIDNET_CLIENT_PATHS_INTERNAL_H
+#define LIQUIDNET_CLIENT_PATHS_INTERNAL_H
+
+#include "nodes/detour/client/paths.h"
+
+/* A connection that ends closes its subflows one by one before it says so. A replacement for the first of
+ * them would be a SYN for nothing, so a place that an established subflow left stays free this long. */
+#define HOLD_NS 200000000LL
+
+/* So many subflows besides the initial one the kernel has; some of them may rest. */
+#define ROOM_MOST 8
+
+/* A server may allow less than ROOM_MOST: it turns away what is more, once it is established. Then so many are enough as there were, and what
+ * was turned away is tried again, after pauses that double, as the server may not have heard yet of the end of another. */
+#define TURNED_AWAY_NS 500000000LL
+#define TURNED_AWAY_FIRST_NS 50000000LL
+#define TURNED_AWAY_MOST 6
+
+struct detour {
+	enum detour_kind kind;
+	struct endpoint at;
+	bool up; /* VPN */
+	struct in_addr local;
+	int if_index;
+	int64_t since;
+	struct in_addr option_local; /* NAT: SYNs from there may say where they go; 0: none may */
+	int64_t option_not_before;
+};
+
+struct paths {
+	struct paths_settings settings;
+	struct detour *detours;
+	unsigned count;
+	struct subflows *subflows;
+	struct paths_action *actions; /* a queue: [taken, queued) */
+	size_t taken, queued, room;
+};
+
+/* What the policy keeps beside a connection and beside each of its subflows. */
+struct plan {
+	int64_t hold; /* no new subflow before: it may be closing, or an old one is not yet gone */
+	int heir;     /* the path that is to have the next place; -1: none */
+	unsigned turned_away;
+	unsigned room; /* subflows across detours that the server allows, as far as is known */
+};
+
+struct path {
+	int64_t since;     /* age of the detour (VPN) or of its mapping (NAT): the oldest is used first */
+	uint16_t port;     /* NAT: the detour's port for this destination */
+	unsigned silences; /* requests in a row without an answer */
+	int64_t rests;     /* since when; 0: it does not */
+	uint16_t mapped;   /* NAT: the port that the detour has answered; 0: none yet */
+	bool option;       /* NAT: this subflow's SYN says where it goes */
+};
+
+static inline struct plan *plan_of(const struct subflows_connection *connection)
+{
+	return connection->own;
+}
+
+static inline struct path *path_of(const struct subflows_connection *connection, unsigned detour)
+{
+	return (struct path *)connection->own_paths + detour;
+}
+static inline bool is_used(const struct subflow *subflow)
+{
+	return subflow->state == PATH_JOINING || subflow->state == PATH_UP;
+}
+
+/* Subflows across detours that have data, or will: those that rest do not. */
+unsigned paths_used(const struct paths *paths, const struct subflows_connection *connection);
+void paths_ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh);
+/* Opens what there is room for. */
+void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *connection);
+/* What a connection first wants of a detour; of a tunnel. */
+void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index);
+void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index);
+/* What the SYN said was not understood: the detour's answer decides from now on. */
+void paths_leave_option(
+	struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index);
+
+#endif
