@@ -1,8 +1,8 @@
 /* Watching one run. */
 #include "nodes/ndp/sim/watch.h"
 #include "lib/base/error.h"
+#include "lib/fabric/run.h"
 #include "lib/link/ndp_wire.h"
-#include "nodes/ndp/sim/run.h"
 
 struct watcher {
 	struct world world; /* first: the network's user */
@@ -17,7 +17,7 @@ static void say(
 {
 	if (!watcher->pulls || packet->flow == 0)
 		fprintf(watcher->out, "%s,%u,%.4f,%u,%s\n", watcher->figure, packet->flow,
-			(double)world_now(&watcher->world) / 1e6, sequence, event);
+			(double)fabric_now(&watcher->world) / 1e6, sequence, event);
 }
 
 static void served(void *user, uint32_t port, const struct sim_packet *packet, bool lost)
@@ -50,13 +50,13 @@ int watch_sequence(FILE *out, const char *figure, const struct scenario *scenari
 {
 	struct watcher watcher = {.out = out, .figure = figure, .pulls = pulls};
 
-	if (run_open(&watcher.world, scenario, seed, error) < 0)
+	if (fabric_open(&watcher.world, scenario, seed, error) < 0)
 		return error_prefix(error, "figure %s", figure);
 	watcher.arrive = watcher.world.network.arrive;
 	watcher.world.network.arrive = arrived;
 	watcher.world.network.trace = served;
-	run_world(&watcher.world);
-	run_close(&watcher.world);
+	fabric_run(&watcher.world);
+	fabric_close(&watcher.world);
 	return 0;
 }
 
@@ -73,16 +73,16 @@ int watch_rate(FILE *out, const char *figure, const struct scenario *scenario, u
 {
 	struct world world;
 
-	if (run_open(&world, scenario, seed, error) < 0)
+	if (fabric_open(&world, scenario, seed, error) < 0)
 		return error_prefix(error, "figure %s", figure);
-	run_world(&world);
-	uint64_t last = world_now(&world) / world.bin_ps;
+	fabric_run(&world);
+	uint64_t last = fabric_now(&world) / world.bin_ps;
 	for (uint64_t bin = 0; bin < last && bin < world.bin_count; bin++) {
 		double time_ms = (double)bin * (double)world.bin_ps / 1e9;
 		fprintf(out, "%s,\"Long flow\",%.4f,%.4f\n", figure, time_ms, rate_of(&world, bin, 0, 0));
 		fprintf(out, "%s,\"Incast, all together\",%.4f,%.4f\n", figure, time_ms,
 			rate_of(&world, bin, 1, world.flow_count - 1));
 	}
-	run_close(&world);
+	fabric_close(&world);
 	return 0;
 }

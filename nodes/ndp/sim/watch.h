@@ -2,7 +2,7 @@
 #ifndef LIQUIDNET_NDP_SIM_WATCH_H
 #define LIQUIDNET_NDP_SIM_WATCH_H
 
-#include "nodes/ndp/sim/world.h"
+#include "lib/fabric/world.h"
 
 #include <stdio.h>
 
