@@ -14,7 +14,7 @@ static void lost(struct connection *c, const char *why)
 
 	c->lost = true;
 	c->raw = NULL;
-	for (uint32_t i = 0; i < client->job_count; i++)
+	for (uint32_t i = client->done; i < client->job_count; i++)
 		for (unsigned k = 0; client->jobs[i].active && k < client->jobs[i].part_count; k++) {
 			struct part *part = &client->jobs[i].parts[k];
 			if (part->connection == c &&
