@@ -173,6 +173,29 @@ forger() {
 }
 @test "trevi: symbols that come twice, or from somebody else, are counted and not believed" { in_sandbox forger; }
 
+@test "sim trevi: figures, scenarios, beside NDP's and TCP's, and what is asked wrongly" {
+	liquidnet=$programs/liquidnet
+	star='incast:16 topology=star:17 rate=1Gbit/s delay=25us mtu=1400 size=64KiB'
+	end() { jq -r '.[0].end.mean * 1000 | round' <<<"$1"; } # ns
+	trevi=$(end "$("$liquidnet" sim trevi --runs 2 --format json "$star buffer=20")")
+	ndp=$(end "$("$liquidnet" sim ndp --runs 2 --format json "$star")")
+	tcp=$(end "$("$liquidnet" sim trevi --runs 2 --format json "$star buffer=20 transport=tcp code=mended rto=200ms rto-least=200ms")")
+	# NDP has switches that trim; Trevi has none, and comes near; TCP waits for its timers.
+	[ $((trevi * 10)) -lt $((ndp * 12)) ]
+	[ $((trevi * 10)) -lt "$tcp" ]
+	"$liquidnet" sim trevi --runs 1 --figure incast >"$BATS_TEST_TMPDIR/figure"
+	[ "$(head -1 "$BATS_TEST_TMPDIR/figure")" = figure,curve,rate,queue_packets,senders,share_of_link,ci95 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/figure")" = 81 ]
+	run "$liquidnet" sim trevi
+	[[ $output == *"patterns  incast:N"* ]]
+	for words in '--figure 3.12' 'incast:3 transport=ndp' 'incast:3 bounce=no' '--runs 0'; do
+		# shellcheck disable=SC2086
+		run "$liquidnet" sim trevi $words
+		[ "$status" = 2 ]
+		[ "${#lines[@]}" = 1 ]
+	done
+}
+
 wrong_words() {
 	for words in 'get' 'get --table t' 'put --table t --guid 12 f' 'get --table t --guid 5472657669000000000000000000000a' 'table' 'table --servers a --replicas 2' \
 		'get --by pigeon' 'frobnicate'; do
