@@ -51,8 +51,10 @@ struct fountain_code *fountain_code_of_tract(uint32_t k)
 {
 	if (k >= FOUNTAIN_FEW)
 		return fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA, 1);
+	if (k < FOUNTAIN_FEWEST)
+		return fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA_FEWEST, 1);
 	return fountain_code_new(k, k < FOUNTAIN_FEWER ? FOUNTAIN_C_FEWER : FOUNTAIN_C, FOUNTAIN_DELTA_FEW,
-		k < FOUNTAIN_LEAST_FEW ? 1 : FOUNTAIN_LEAST_FEW);
+		FOUNTAIN_LEAST_FEW);
 }
 
 struct fountain_code *fountain_code_constant(uint32_t k, uint32_t degree)

@@ -20,6 +20,9 @@
 #define FOUNTAIN_FEW 500
 #define FOUNTAIN_C_FEWER 0.06
 #define FOUNTAIN_FEWER 24
+/* Of fewer there are not enough choices of three (of three fragments there is one): those begin with one. */
+#define FOUNTAIN_FEWEST 8
+#define FOUNTAIN_DELTA_FEWEST 0.05
 
 /* The distribution of degrees for K fragments; shared by any number of encoders and decoders. */
 struct fountain_code;

@@ -109,10 +109,11 @@ static unsigned unanswered(const struct client *client)
 	return count;
 }
 
+/* A read that lacks a tract is over. A write goes on: who has not all is named, the others shall. */
 static bool may_begin(const struct client *client)
 {
 	return client->running < client->settings->parallel && client->job_count < client->settings->tracts &&
-	       !client->failed && unanswered(client) < ASKED_MAX;
+	       (client->settings->put || !client->failed) && unanswered(client) < ASKED_MAX;
 }
 
 /* Tracts begin one after another, so many at once; a job stays where it is for its round. */
