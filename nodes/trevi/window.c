@@ -324,7 +324,8 @@ int64_t window_expiry(const struct window *w, const struct window_settings *s, i
 	if (w->began && rtt_ns && w->asked < size) {
 		int64_t next =
 			w->began_ns + (int64_t)ceil(((double)w->asked + w->phase) * (double)rtt_ns / size);
-		expiry = next < expiry ? next : expiry;
+		/* What has been due is held back by something else. */
+		expiry = next > now_ns && next < expiry ? next : expiry;
 	}
 	return expiry;
 }
