@@ -17,6 +17,8 @@ const struct window_settings WINDOW_SETTINGS = {
 };
 
 #define FIRST_FEW 8
+/* What a group's slowest held back for a second came as late; the next that is lost need not be waited for as long. */
+#define TIMER_MOST (250 * NS_PER_MS)
 #define GAPS 4   /* symbols that meet are no queue: so many, by the least time between two */
 #define SPARE 2  /* symbols too many that a tract needs, about (README.md, "The code") */
 #define CREDIT 2 /* so many losses at once are accidents, when none was for long */
@@ -87,7 +89,7 @@ uint32_t window_room(struct window *w, const struct window_settings *s, int64_t 
 	if (!w->began) {
 		w->began = true;
 		w->began_ns = now_ns;
-		w->spread_ns = w->srtt_ns ? w->srtt_ns : w->hint_ns;
+		w->spread_ns = window_base(w) ? window_base(w) : w->hint_ns;
 	}
 	int64_t rtt_ns = pace(w, now_ns);
 	/* Labels that are remembered must not run out either. */
@@ -96,7 +98,8 @@ uint32_t window_room(struct window *w, const struct window_settings *s, int64_t 
 	uint32_t room = size > w->outstanding ? size - w->outstanding : 0;
 	if (!rtt_ns || w->asked >= size)
 		return room;
-	uint32_t due = (uint32_t)(size * (double)(now_ns - w->began_ns) / (double)rtt_ns + 1 - w->phase),
+	uint32_t due = (uint32_t)(1e-6 + size * (double)(now_ns - w->began_ns) / (double)rtt_ns + 1 -
+				  w->phase),
 		 may = due > w->asked ? due - (uint32_t)w->asked : 0;
 	return room < may ? room : may;
 }
@@ -138,7 +141,9 @@ int64_t window_timer(const struct window *w, const struct window_settings *s)
 		return w->hint_ns ? hint_ns : s->first_timer_ns;
 	}
 	/* Twice the round trip at least: a queue that slow start fills doubles it before the smoothed values know. */
-	int64_t timer = w->srtt_ns + (4 * w->rttvar_ns > w->srtt_ns ? 4 * w->rttvar_ns : w->srtt_ns);
+	int64_t timer = w->srtt_ns + (4 * w->rttvar_ns > w->srtt_ns ? 4 * w->rttvar_ns : w->srtt_ns),
+		most = 2 * window_base(w) > TIMER_MOST ? 2 * window_base(w) : TIMER_MOST;
+	timer = timer < most ? timer : most;
 	return timer > s->timer_min_ns ? timer : s->timer_min_ns;
 }
 
@@ -261,7 +266,10 @@ enum window_arrival window_came(
 	w->came++;
 	w->credit = fmin(w->credit + s->loss, CREDIT);
 	int64_t rtt_ns = now_ns - w->sent_ns[place] > 0 ? now_ns - w->sent_ns[place] : 1;
-	sample(w, s, rtt_ns, now_ns);
+	/* What was held back for so long tells nothing of the way; only that the timer was too short. */
+	if (!late || !w->srtt_ns)
+		sample(w, s, late && rtt_ns > 2 * window_timer(w, s) ? 2 * window_timer(w, s) : rtt_ns,
+			now_ns);
 	if (late) {
 		w->late++;
 		w->credit += 1;
