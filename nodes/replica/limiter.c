@@ -74,10 +74,11 @@ static void count(struct limiter *l, const struct limiter_settings *s, int64_t n
 	int64_t interval = now_ns / s->interval_ns;
 
 	if (interval > l->interval) {
-		/* After a pause of more than an interval what was smoothed before says nothing. */
-		if (interval - l->interval > 1)
+		/* After a pause of more than an interval what was smoothed before says nothing. Before the first answer there is nothing to count: taken for a pause
+		   it made the rate the least one, a request in 200 s, by the first few answers. */
+		if (l->answers > 0 && interval - l->interval > 1)
 			l->received = l->answers;
-		else
+		else if (l->answers > 0)
 			l->received = s->alpha * l->answers + (1 - s->alpha) * l->received;
 		l->interval = interval;
 		l->answers = 0;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fountain_code *fountain_code_new(uint32_t k, double c, double delta)
+struct fountain_code *fountain_code_new(uint32_t k, double c, double delta, uint32_t least)
 {
 	struct fountain_code *code = NULL;
 
@@ -34,7 +34,11 @@ struct fountain_code *fountain_code_new(uint32_t k, double c, double delta)
 	code->threshold[0] = 0;
 	for (uint32_t i = 1; i <= k; i++) {
 		up_to += p[i] / sum;
-		code->mean += i * p[i] / sum;
+		code->mean += (i < least ? least : i) * p[i] / sum;
+		if (i < least && i < k) {
+			code->threshold[i] = 0;
+			continue;
+		}
 		double t = up_to * 4294967296.0;
 		code->threshold[i] = t < 4294967295.0 ? (uint32_t)t : UINT32_MAX;
 	}
@@ -45,7 +49,12 @@ struct fountain_code *fountain_code_new(uint32_t k, double c, double delta)
 
 struct fountain_code *fountain_code_of_tract(uint32_t k)
 {
-	return fountain_code_new(k, FOUNTAIN_C, k < FOUNTAIN_FEW ? FOUNTAIN_DELTA_FEW : FOUNTAIN_DELTA);
+	if (k >= FOUNTAIN_FEW)
+		return fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA, 1);
+	if (k < FOUNTAIN_FEWEST)
+		return fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA_FEWEST, 1);
+	return fountain_code_new(k, k < FOUNTAIN_FEWER ? FOUNTAIN_C_FEWER : FOUNTAIN_C, FOUNTAIN_DELTA_FEW,
+		FOUNTAIN_LEAST_FEW);
 }
 
 struct fountain_code *fountain_code_constant(uint32_t k, uint32_t degree)

@@ -1,5 +1,6 @@
 # Trevi: its rules, included by the Makefile.
 $(eval $(call program,liquidnet-trevi,nodes/trevi/daemon,-lcrypto))
+$(eval $(call program,liquidnet-trevi-sim,nodes/trevi/sim))
 
 # The fountain code's overhead, and its speed beside memcpy, on one core; half a minute, on a machine that does nothing else.
 BENCH += $(BUILD)/bench/bench_fountain

@@ -7,25 +7,38 @@
 const struct window_settings WINDOW_SETTINGS = {
 	.least = 1,
 	.most = WINDOW_MAX,
-	.delay = 1.25,
+	.first = 16,
+	.delay = 1.10,
 	.loss = 0.02,
 	.timer_min_ns = 1 * NS_PER_MS,
+	.first_timer_ns = 20 * NS_PER_MS,
+	.noise_ns = 100 * NS_PER_US,
 	.base_ns = 10 * NS_PER_S,
 };
 
 #define FIRST_FEW 8
-#define FIRST 4 /* symbols at the beginning */
-#define FIRST_TIMER                                                                                          \
-	(20 * NS_PER_MS) /* while no round trip is known; a symbol that comes later counts all the same */
-/* Below that a difference is the machine's: a round trip is only longer when it is longer by more. */
-#define NOISE (100 * NS_PER_US)
+/* What a group's slowest held back for a second came as late; the next that is lost need not be waited for as long. */
+#define TIMER_MOST (250 * NS_PER_MS)
+#define GAPS 4   /* symbols that meet are no queue: so many, by the least time between two */
+#define SPARE 2  /* symbols too many that a tract needs, about (README.md, "The code") */
+#define CREDIT 2 /* so many losses at once are accidents, when none was for long */
+
+struct window_settings window_settings_of(int64_t noise_ns)
+{
+	struct window_settings s = WINDOW_SETTINGS;
+
+	s.noise_ns = noise_ns;
+	s.timer_min_ns = 10 * noise_ns;
+	return s;
+}
 
 enum { LABEL_OUT = 1, LABEL_GIVEN_UP, LABEL_CAME };
 
 void window_init(struct window *w, const struct window_settings *s, const struct window *before)
 {
 	memset(w, 0, sizeof *w);
-	w->size = fmin(FIRST, s->most);
+	w->size = s->first;
+	w->of = 1;
 	w->slow_start = true;
 	if (!before || !before->srtt_ns)
 		return;
@@ -35,16 +48,70 @@ void window_init(struct window *w, const struct window_settings *s, const struct
 	w->rttvar_ns = before->rttvar_ns;
 	memcpy(w->base_ns, before->base_ns, sizeof w->base_ns);
 	w->base_began_ns = before->base_began_ns;
+	w->gap_ns = before->gap_ns;
 }
 
-uint32_t window_room(const struct window *w, const struct window_settings *s)
+void window_share(struct window *w, uint32_t of)
 {
-	uint32_t size = (uint32_t)fmin(fmax(w->size, s->least), s->most);
+	/* One that has not begun yet. */
+	if (w->asked == 0 && !w->srtt_ns)
+		w->size *= (double)w->of / of;
+	w->of = of;
+}
 
+void window_hint(struct window *w, int64_t rtt_ns)
+{
+	if (w->srtt_ns)
+		return;
+	w->hint_ns = rtt_ns > 0 ? rtt_ns : 1;
+}
+
+void window_lend(struct window *w, double symbols)
+{
+	w->lent += symbols;
+}
+
+static double whole_size(const struct window *w, const struct window_settings *s)
+{
+	return fmin(fmax(w->size + w->lent, s->least), s->most);
+}
+
+/* Its first symbols are spread over a round trip: it, or 0: it was not known, or is over. */
+static int64_t pace(const struct window *w, int64_t now_ns)
+{
+	return now_ns - w->began_ns < w->spread_ns ? w->spread_ns : 0;
+}
+
+uint32_t window_room(struct window *w, const struct window_settings *s, int64_t now_ns)
+{
+	uint32_t size = (uint32_t)whole_size(w, s);
+
+	if (!w->began) {
+		w->began = true;
+		w->began_ns = now_ns;
+		w->spread_ns = window_base(w) ? window_base(w) : w->hint_ns;
+	}
+	int64_t rtt_ns = pace(w, now_ns);
 	/* Labels that are remembered must not run out either. */
 	if (w->next - w->oldest >= WINDOW_LABELS / 2)
 		return 0;
-	return size > w->outstanding ? size - w->outstanding : 0;
+	uint32_t room = size > w->outstanding ? size - w->outstanding : 0;
+	if (!rtt_ns || w->asked >= size)
+		return room;
+	uint32_t due = (uint32_t)(1e-6 + size * (double)(now_ns - w->began_ns) / (double)rtt_ns + 1 -
+				  w->phase),
+		 may = due > w->asked ? due - (uint32_t)w->asked : 0;
+	return room < may ? room : may;
+}
+
+void window_phase(struct window *w, double phase)
+{
+	w->phase = phase;
+}
+
+uint32_t window_rest(uint32_t fragments, uint32_t symbols)
+{
+	return fragments > symbols ? fragments - symbols + SPARE : SPARE;
 }
 
 uint32_t window_ask(struct window *w, uint32_t count, int64_t now_ns)
@@ -57,7 +124,6 @@ uint32_t window_ask(struct window *w, uint32_t count, int64_t now_ns)
 	}
 	w->outstanding += count;
 	w->asked += count;
-	w->round_asked += count;
 	return first;
 }
 
@@ -70,16 +136,24 @@ int64_t window_base(const struct window *w)
 
 int64_t window_timer(const struct window *w, const struct window_settings *s)
 {
-	if (!w->srtt_ns)
-		return FIRST_TIMER;
+	if (!w->srtt_ns) {
+		int64_t hint_ns = 3 * w->hint_ns > s->timer_min_ns ? 3 * w->hint_ns : s->timer_min_ns;
+		return w->hint_ns ? hint_ns : s->first_timer_ns;
+	}
 	/* Twice the round trip at least: a queue that slow start fills doubles it before the smoothed values know. */
-	int64_t timer = w->srtt_ns + (4 * w->rttvar_ns > w->srtt_ns ? 4 * w->rttvar_ns : w->srtt_ns);
+	int64_t timer = w->srtt_ns + (4 * w->rttvar_ns > w->srtt_ns ? 4 * w->rttvar_ns : w->srtt_ns),
+		most = 2 * window_base(w) > TIMER_MOST ? 2 * window_base(w) : TIMER_MOST;
+	timer = timer < most ? timer : most;
 	return timer > s->timer_min_ns ? timer : s->timer_min_ns;
 }
 
 /* RFC 6298's smoothing; the base is the least of two halves, of which the older is forgotten. */
 static void sample(struct window *w, const struct window_settings *s, int64_t rtt_ns, int64_t now_ns)
 {
+	w->last_ns = rtt_ns;
+	if (w->came_ns && now_ns > w->came_ns && (!w->gap_ns || now_ns - w->came_ns < w->gap_ns))
+		w->gap_ns = now_ns - w->came_ns;
+	w->came_ns = now_ns;
 	if (!w->srtt_ns) {
 		w->srtt_ns = rtt_ns;
 		w->rttvar_ns = rtt_ns / 2;
@@ -99,10 +173,16 @@ static void sample(struct window *w, const struct window_settings *s, int64_t rt
 		w->round_rtt_ns = rtt_ns;
 }
 
+/* What a round trip may have beyond the base before it is a queue: a share of it, but a few symbols always, for they do meet. */
+static double margin_of(const struct window *w, const struct window_settings *s)
+{
+	return fmax((s->delay - 1) * (double)window_base(w), (double)GAPS * (double)w->gap_ns);
+}
+
 /* The longest round trip that is no queue. */
 static double limit_of(const struct window *w, const struct window_settings *s)
 {
-	return s->delay * (double)window_base(w) + (double)NOISE;
+	return (double)window_base(w) + margin_of(w, s) + (double)s->noise_ns;
 }
 
 /* Slow start: one more for each that comes, until the first few of a round, which meet no queue but a standing one, are late (as HyStart's delay). */
@@ -112,7 +192,7 @@ static void start_slowly(struct window *w, const struct window_settings *s)
 	if (!w->slow_start)
 		return;
 	/* Half the margin: what it learns is a round old, in which the window has doubled. */
-	double limit = (1 + (s->delay - 1) / 2) * (double)window_base(w) + (double)NOISE;
+	double limit = (double)window_base(w) + margin_of(w, s) / 2 + (double)s->noise_ns;
 	if (w->round_came == FIRST_FEW && (double)w->round_rtt_ns > limit) {
 		w->slow_start = false;
 		w->size /= 2;
@@ -121,25 +201,35 @@ static void start_slowly(struct window *w, const struct window_settings *s)
 	w->size = fmin(fmax(w->size, s->least), s->most);
 }
 
+/* What is lost beyond the share that is no congestion: the window is so much smaller. A queue that overflows loses what is too much for it; so the window becomes what it bears. */
+static void lost(struct window *w, const struct window_settings *s)
+{
+	double size = w->size + w->lent;
+
+	w->lost++;
+	w->credit -= 1;
+	if (w->credit >= 0)
+		return;
+	w->slow_start = false;
+	w->size *= fmax(0.5, 1 + w->credit / fmax(size, 1));
+	w->lent *= fmax(0.5, 1 + w->credit / fmax(size, 1));
+	w->size = fmax(w->size, s->least);
+	w->credit = 0;
+}
+
 static void adapt(struct window *w, const struct window_settings *s)
 {
-	double limit = limit_of(w, s);
-	bool queue = (double)w->round_rtt_ns > limit;
+	double limit = limit_of(w, s), rtt = (double)w->round_rtt_ns;
 
-	/* Of so few that one is more than the share, one is an accident: they are counted on. */
-	bool enough = s->loss * w->round_asked >= 2,
-	     lost = enough && w->round_lost > s->loss * w->round_asked;
-
-	if (enough)
-		w->round_lost = w->round_asked = 0;
-	if (lost) {
+	if (rtt > limit) {
 		w->slow_start = false;
-		w->size /= 2;
-	} else if (queue) {
-		w->slow_start = false;
-		w->size *= limit / (double)w->round_rtt_ns;
-	} else if (w->round_rtt_ns && !w->slow_start)
-		w->size += 1;
+		w->size *= limit / rtt;
+		w->lent *= limit / rtt;
+	} else if (rtt > 0 && !w->slow_start) {
+		/* Far from the limit a larger step. */
+		double step = 1.0 / w->of, large = w->size / 16;
+		w->size += rtt < ((double)window_base(w) + limit) / 2 && large > step ? large : step;
+	}
 	w->size = fmin(fmax(w->size, s->least), s->most);
 }
 
@@ -171,11 +261,20 @@ enum window_arrival window_came(
 	}
 	bool late = w->state[place] == LABEL_GIVEN_UP;
 	w->state[place] = LABEL_CAME;
+	if ((int32_t)(label + 1 - w->newest) > 0)
+		w->newest = label + 1;
 	w->came++;
+	w->credit = fmin(w->credit + s->loss, CREDIT);
 	int64_t rtt_ns = now_ns - w->sent_ns[place] > 0 ? now_ns - w->sent_ns[place] : 1;
-	sample(w, s, rtt_ns, now_ns);
+	/* What was held back for so long tells nothing of the way; only that the timer was too short. */
+	if (!late || !w->srtt_ns)
+		sample(w, s, late && rtt_ns > 2 * window_timer(w, s) ? 2 * window_timer(w, s) : rtt_ns,
+			now_ns);
 	if (late) {
 		w->late++;
+		w->credit += 1;
+		if (rtt_ns - w->srtt_ns > w->reorder_ns)
+			w->reorder_ns = rtt_ns - w->srtt_ns;
 		/* The timer grows (D1.1, 4.2.3): so that it would have waited for this one. */
 		if (w->srtt_ns + 4 * w->rttvar_ns < rtt_ns)
 			w->rttvar_ns = (rtt_ns - w->srtt_ns) / 4 + 1;
@@ -187,33 +286,54 @@ enum window_arrival window_came(
 	return WINDOW_NEW;
 }
 
+/* So long after it was asked for, what was asked for later being here, a symbol is lost: ways of different lengths make no more difference. */
+static int64_t overtaken(const struct window *w, const struct window_settings *s)
+{
+	int64_t rtt_ns = w->srtt_ns > w->last_ns ? w->srtt_ns : w->last_ns,
+		reorder_ns = rtt_ns / 4 > w->reorder_ns ? rtt_ns / 4 : w->reorder_ns;
+
+	return rtt_ns + reorder_ns + s->noise_ns;
+}
+
+static int64_t patience(const struct window *w, const struct window_settings *s, uint32_t label)
+{
+	int64_t timer = window_timer(w, s), less = overtaken(w, s);
+
+	return (int32_t)(w->newest - 1 - label) > 0 && less < timer ? less : timer;
+}
+
 uint32_t window_expire(struct window *w, const struct window_settings *s, int64_t now_ns)
 {
-	int64_t before = now_ns - window_timer(w, s);
 	uint32_t count = 0, last = w->oldest;
 
-	for (uint32_t label = w->oldest; label != w->next && w->sent_ns[label % WINDOW_LABELS] <= before;
+	for (uint32_t label = w->oldest;
+		label != w->next && w->sent_ns[label % WINDOW_LABELS] <= now_ns - patience(w, s, label);
 		label++) {
 		if (w->state[label % WINDOW_LABELS] != LABEL_OUT)
 			continue;
 		w->state[label % WINDOW_LABELS] = LABEL_GIVEN_UP;
 		w->outstanding--;
-		w->lost++;
-		w->round_lost++;
+		lost(w, s);
 		count++;
 		last = label;
-	}
-	/* A queue too short to be seen by its delay ends slow start by a loss: else the whole tract is asked for at once. */
-	if (count && w->slow_start) {
-		w->slow_start = false;
-		w->size = fmax(w->size / 2, s->least);
 	}
 	if (count)
 		settle(w, s, last);
 	return count;
 }
 
-int64_t window_expiry(const struct window *w, const struct window_settings *s)
+int64_t window_expiry(const struct window *w, const struct window_settings *s, int64_t now_ns)
 {
-	return w->outstanding ? w->sent_ns[w->oldest % WINDOW_LABELS] + window_timer(w, s) : INT64_MAX;
+	int64_t rtt_ns = pace(w, now_ns), expiry = INT64_MAX;
+	uint32_t size = (uint32_t)whole_size(w, s);
+
+	if (w->outstanding)
+		expiry = w->sent_ns[w->oldest % WINDOW_LABELS] + patience(w, s, w->oldest);
+	if (w->began && rtt_ns && w->asked < size) {
+		int64_t next =
+			w->began_ns + (int64_t)ceil(((double)w->asked + w->phase) * (double)rtt_ns / size);
+		/* What has been due is held back by something else. */
+		expiry = next > now_ns && next < expiry ? next : expiry;
+	}
+	return expiry;
 }

@@ -12,12 +12,17 @@
 
 struct window_settings {
 	double least, most;   /* symbols */
+	double first;         /* at the beginning, of all windows of a receiver together, but `least` each */
 	double delay;         /* a round trip of so many times the base is a queue */
 	double loss;          /* a share of lost requests that is no accident */
 	int64_t timer_min_ns; /* of a request */
-	int64_t base_ns;      /* the base is the least round trip of so long */
+	int64_t first_timer_ns; /* while no round trip is known; a symbol that comes later counts all the same */
+	int64_t noise_ns; /* a round trip is only longer when it is longer by more: the rest is the machine's */
+	int64_t base_ns; /* the base is the least round trip of so long */
 };
 extern const struct window_settings WINDOW_SETTINGS;
+/* Those of a machine that adds so much to a round trip, more or less: a request is not given up before ten times that. */
+struct window_settings window_settings_of(int64_t noise_ns);
 
 enum window_arrival {
 	WINDOW_NEW,       /* asked for, and here for the first time */
@@ -27,17 +32,26 @@ enum window_arrival {
 };
 
 struct window {
-	double size;
+	double size, lent; /* lent: of others that have ended; not for the next tract */
+	uint32_t of;       /* windows that the receiver has open, towards different senders */
 	bool slow_start;
 	uint32_t next;   /* the next label */
 	uint32_t oldest; /* no label before it is outstanding */
 	uint32_t outstanding;
-	int64_t srtt_ns, rttvar_ns;
+	uint32_t newest; /* the newest label that came, plus one */
+	int64_t srtt_ns, rttvar_ns, hint_ns;
+	int64_t came_ns, gap_ns; /* the last symbol; the least time between two */
+	bool began;
+	int64_t began_ns,
+		spread_ns; /* when it was first asked for room; over how long its first symbols are spread */
+	double phase;
+	int64_t last_ns,
+		reorder_ns; /* the last round trip; by how much one was late that had been given up */
 	int64_t base_ns[2], base_began_ns; /* of this and of the last half of settings.base_ns; 0: none */
 	/* Of this round, which ends when the label that was next at its beginning has come or was given up. */
 	uint32_t round_end, round_came;
-	uint32_t round_lost, round_asked; /* of rounds until there are enough to tell a share */
-	int64_t round_rtt_ns;             /* the least */
+	int64_t round_rtt_ns; /* the least */
+	double credit;        /* so many losses are no congestion; what came earned it */
 	int64_t sent_ns[WINDOW_LABELS];
 	uint8_t state[WINDOW_LABELS];
 	uint64_t asked, came, lost, late, duplicates, unasked;
@@ -45,8 +59,18 @@ struct window {
 
 /* `before`: of an earlier tract between the same two, or NULL: it goes on with that size and those round trips. */
 void window_init(struct window *window, const struct window_settings *settings, const struct window *before);
+/* It is one of `of` (1 or more) of a receiver: together they grow as fast as one alone would. */
+void window_share(struct window *window, uint32_t of);
+/* How long something else took there and back: the first requests are not waited for much longer. */
+void window_hint(struct window *window, int64_t rtt_ns);
+/* Another window of the receiver has ended, and this one gets so much of its room. */
+void window_lend(struct window *window, double symbols);
+/* Its first symbols, which nothing clocks, are spread over a round trip; so that windows which begin together do not ask together, each has a place in the gap between two: 0 to 1. */
+void window_phase(struct window *window, double phase);
 /* How many symbols may be asked for now. */
-uint32_t window_room(const struct window *window, const struct window_settings *settings);
+uint32_t window_room(struct window *window, const struct window_settings *settings, int64_t now_ns);
+/* How many symbols a tract of so many fragments may still lack when it has so many: no more are asked for at a time. */
+uint32_t window_rest(uint32_t fragments, uint32_t symbols);
 /* Asks for `count` of them, at most window_room; returns the first label, the others follow it. */
 uint32_t window_ask(struct window *window, uint32_t count, int64_t now_ns);
 /* A symbol with that label came. */
@@ -54,8 +78,8 @@ enum window_arrival window_came(
 	struct window *window, const struct window_settings *settings, uint32_t label, int64_t now_ns);
 /* Gives up what is too old; returns how many. */
 uint32_t window_expire(struct window *window, const struct window_settings *settings, int64_t now_ns);
-/* When window_expire is to be asked again; INT64_MAX: nothing is outstanding. */
-int64_t window_expiry(const struct window *window, const struct window_settings *settings);
+/* When window_expire and window_room are to be asked again, if nothing comes before; INT64_MAX: nothing is outstanding. */
+int64_t window_expiry(const struct window *window, const struct window_settings *settings, int64_t now_ns);
 /* A request is given up after so long. */
 int64_t window_timer(const struct window *window, const struct window_settings *settings);
 /* The least round trip of late; 0: none yet. */

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_HEAD 16         /* of a datagram */
 #define WIRE_REQUEST 20      /* a whole request */
 #define WIRE_SYMBOL_MAX 9000 /* a whole symbol */

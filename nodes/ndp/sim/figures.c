@@ -1,7 +1,8 @@
 /* The figures as a table, and a printer for each way of drawing. */
 #include "nodes/ndp/sim/figures.h"
 #include "lib/base/error.h"
-#include "nodes/ndp/sim/score.h"
+#include "lib/fabric/score.h"
+#include "nodes/ndp/sim/transports.h"
 #include "nodes/ndp/sim/watch.h"
 
 #include <math.h>
@@ -150,7 +151,7 @@ static int add_point(struct points *points, const struct curve *curve, unsigned 
 		abort();
 	struct point *point = &points->list[points->count++];
 	*point = (struct point){.curve = curve, .x = x};
-	return scenario_parse(&point->scenario, text, error);
+	return fabric_parse(&point->scenario, ndp_transports, text, error);
 }
 
 static int add_curve(struct points *points, const struct curve *curve, char **error)
@@ -168,13 +169,13 @@ static int add_curve(struct points *points, const struct curve *curve, char **er
 static int run_points(struct points *points, struct jobs *jobs, uint64_t seed, unsigned runs,
 	uint32_t workers, char **error)
 {
-	jobs_init(jobs, points->count * runs, (uint64_t)points->count * runs * SAMPLES_MOST);
+	fabric_jobs_init(jobs, points->count * runs, (uint64_t)points->count * runs * SAMPLES_MOST);
 	for (unsigned i = 0; i < points->count; i++) {
 		points->list[i].first = jobs->count;
 		for (unsigned run = 0; run < runs; run++)
-			jobs_add(jobs, &points->list[i].scenario, seed + run, SAMPLES_MOST);
+			fabric_jobs_add(jobs, &points->list[i].scenario, seed + run, SAMPLES_MOST);
 	}
-	return jobs_run(jobs, workers, error);
+	return fabric_jobs_run(jobs, workers, error);
 }
 
 /* ---- drawings */
@@ -246,7 +247,7 @@ static void print_flows(
 	for (uint32_t flow = 0; flow < point->scenario.pair_count; flow++) {
 		for (unsigned run = 0; run < runs; run++)
 			values[run] = jobs->list[point->first + run].outcome.values[MEASURE_FLOW_1 + flow];
-		score_mean(values, runs, &mean, &half);
+		fabric_score_mean(values, runs, &mean, &half);
 		fprintf(out, "%s,\"%u to %u\",%.4f,%.4f\n", figure, point->scenario.pairs[flow][0],
 			point->scenario.pairs[flow][1], mean, half);
 	}
@@ -267,7 +268,7 @@ static int print_pooled(FILE *out, const struct figure *figure, struct points *p
 		else
 			print_flows(out, figure->name, &points->list[i], &jobs, runs);
 	}
-	jobs_free(&jobs);
+	fabric_jobs_free(&jobs);
 	return result;
 }
 

@@ -1,9 +1,10 @@
 /* NDP in a simulated network: the policy (nodes/ndp/sender.h, receiver.h, pulls.h, paths.h) between packets and timers. A host daemon
  * does the same with datagrams. */
+#include "lib/fabric/world.h"
 #include "lib/link/ndp_wire.h"
 #include "nodes/ndp/receiver.h"
 #include "nodes/ndp/sender.h"
-#include "nodes/ndp/sim/world.h"
+#include "nodes/ndp/sim/transports.h"
 
 #include <stdlib.h>
 
@@ -29,6 +30,11 @@ struct ndp_world {
 	struct ndp_receiver *receivers; /* by flow */
 	struct ndp_host *hosts;
 };
+
+static struct ndp_world *ndp_of(const struct world *world)
+{
+	return world->state;
+}
 
 static struct flow *flow_of(struct world *world, uint32_t number)
 {
@@ -59,7 +65,7 @@ static void open(struct world *world)
 			ndp_pulls_in_order(&ndp->hosts[i].pulls,
 				some(FIFO_ROOM, sizeof *ndp->hosts[i].pulls.fifo), FIFO_ROOM);
 	}
-	world->ndp = ndp;
+	world->state = ndp;
 }
 
 static void end_free(struct ndp_end *end, struct ndp_receiver *receiver)
@@ -75,7 +81,7 @@ static void end_free(struct ndp_end *end, struct ndp_receiver *receiver)
 static void count(struct world *world)
 {
 	for (uint32_t i = 0; i < world->flow_count; i++) {
-		const struct ndp_sender_counters *counters = &world->ndp->ends[i].sender.counters;
+		const struct ndp_sender_counters *counters = &ndp_of(world)->ends[i].sender.counters;
 		world->counters.sent += counters->packets;
 		world->counters.again += counters->again;
 		world->counters.timeouts += counters->timeouts + counters->keepalives;
@@ -85,13 +91,13 @@ static void count(struct world *world)
 static void close(struct world *world)
 {
 	for (uint32_t i = 0; i < world->flow_count; i++)
-		end_free(&world->ndp->ends[i], &world->ndp->receivers[i]);
+		end_free(&ndp_of(world)->ends[i], &ndp_of(world)->receivers[i]);
 	for (uint32_t i = 0; i < world->scenario->hosts; i++)
-		free(world->ndp->hosts[i].pulls.fifo);
-	free(world->ndp->ends);
-	free(world->ndp->receivers);
-	free(world->ndp->hosts);
-	free(world->ndp);
+		free(ndp_of(world)->hosts[i].pulls.fifo);
+	free(ndp_of(world)->ends);
+	free(ndp_of(world)->receivers);
+	free(ndp_of(world)->hosts);
+	free(ndp_of(world));
 }
 
 static uint32_t slots_for(uint32_t packets, uint32_t window)
@@ -123,8 +129,8 @@ static void end_init(struct world *world, struct ndp_end *end, uint32_t number)
 	uint32_t paths = world->network.topology->paths(world->network.topology, flow->from, flow->to);
 	uint32_t ahead = ahead_for(flow->packets);
 
-	ndp_receiver_init(
-		&world->ndp->receivers[number], some(ahead / 64, sizeof(uint64_t)), ahead, flow->preferred);
+	ndp_receiver_init(&ndp_of(world)->receivers[number], some(ahead / 64, sizeof(uint64_t)), ahead,
+		flow->preferred);
 	ndp_sender_init(&end->sender, flow->packets, s->window, some(slots, sizeof(struct ndp_slot)),
 		s->rto_ps ? some(slots, sizeof(uint64_t)) : NULL, slots);
 	ndp_paths_init(&end->out, some(paths, sizeof(uint16_t)),
@@ -159,18 +165,18 @@ static void set_sender_timer(struct world *world, struct ndp_end *end, uint32_t 
 	if (end->timed || due == NDP_NEVER)
 		return;
 	end->timed = true;
-	sim_timer_at(&world->network, due > world_now(world) ? due : world_now(world),
+	sim_timer_at(&world->network, due > fabric_now(world) ? due : fabric_now(world),
 		TIMER_OF(TIMER_SENDER, number));
 }
 
 static void send(struct world *world, uint32_t number, uint32_t packets)
 {
 	const struct flow *flow = flow_of(world, number);
-	struct ndp_end *end = &world->ndp->ends[number];
+	struct ndp_end *end = &ndp_of(world)->ends[number];
 	uint32_t sequence;
 	bool again;
 
-	while (packets-- > 0 && ndp_sender_next(&end->sender, world_now(world), &sequence, &again)) {
+	while (packets-- > 0 && ndp_sender_next(&end->sender, fabric_now(world), &sequence, &again)) {
 		struct sim_packet *packet =
 			make(world, number, NDP_DATA, sequence, world->scenario->payload + FRAME);
 		packet->path = (uint16_t)ndp_paths_next(&end->out);
@@ -184,19 +190,20 @@ static void send(struct world *world, uint32_t number, uint32_t packets)
 static void start(struct world *world, uint32_t number)
 {
 	const struct flow *flow = flow_of(world, number);
-	struct ndp_end *end = &world->ndp->ends[number];
+	struct ndp_end *end = &ndp_of(world)->ends[number];
 
 	end_init(world, end, number);
 	if (world->scenario->published) /* its receivers know all their flows beforehand */
-		ndp_pulls_join(&world->ndp->hosts[flow->to].pulls, &world->ndp->receivers[number].pulls);
-	send(world, number, ndp_sender_start(&end->sender, world_now(world)));
+		ndp_pulls_join(
+			&ndp_of(world)->hosts[flow->to].pulls, &ndp_of(world)->receivers[number].pulls);
+	send(world, number, ndp_sender_start(&end->sender, fabric_now(world)));
 }
 
 /* An answer: about the packet, then the pull that rides on it. */
 static void answered(struct world *world, const struct sim_packet *packet)
 {
-	struct ndp_end *end = &world->ndp->ends[packet->flow];
-	uint64_t now = world_now(world);
+	struct ndp_end *end = &ndp_of(world)->ends[packet->flow];
+	uint64_t now = fabric_now(world);
 	bool ack = packet->type == NDP_ACK;
 	uint32_t packets = ack ? ndp_sender_ack(&end->sender, packet->sequence, now)
 			       : ndp_sender_nack(&end->sender, packet->sequence, now);
@@ -210,15 +217,16 @@ static void answered(struct world *world, const struct sim_packet *packet)
 static void pulled(struct world *world, const struct sim_packet *packet)
 {
 	send(world, packet->flow,
-		ndp_sender_pull(&world->ndp->ends[packet->flow].sender, packet->number, world_now(world)));
+		ndp_sender_pull(
+			&ndp_of(world)->ends[packet->flow].sender, packet->number, fabric_now(world)));
 }
 
 static void bounced(struct world *world, const struct sim_packet *packet)
 {
-	struct ndp_end *end = &world->ndp->ends[packet->flow];
+	struct ndp_end *end = &ndp_of(world)->ends[packet->flow];
 
 	ndp_paths_feedback(&end->out, packet->path, NDP_FEEDBACK_BOUNCE);
-	send(world, packet->flow, ndp_sender_bounced(&end->sender, packet->sequence, world_now(world)));
+	send(world, packet->flow, ndp_sender_bounced(&end->sender, packet->sequence, fabric_now(world)));
 }
 
 /* ---- the receiver's side */
@@ -228,13 +236,13 @@ static void send_back(struct world *world, struct sim_packet *packet)
 	const struct flow *flow = flow_of(world, packet->flow);
 
 	sim_send(&world->network, packet, flow->to, flow->from,
-		ndp_paths_next(&world->ndp->ends[packet->flow].back));
+		ndp_paths_next(&ndp_of(world)->ends[packet->flow].back));
 }
 
 static void set_pull_timer(struct world *world, uint32_t number)
 {
-	struct ndp_host *host = &world->ndp->hosts[number];
-	uint64_t due = ndp_pulls_due(&host->pulls), now = world_now(world);
+	struct ndp_host *host = &ndp_of(world)->hosts[number];
+	uint64_t due = ndp_pulls_due(&host->pulls), now = fabric_now(world);
 
 	if (host->timed || due == NDP_NEVER)
 		return;
@@ -249,8 +257,8 @@ static void received(struct world *world, const struct sim_packet *packet)
 {
 	struct flow *flow = flow_of(world, packet->flow);
 	bool whole = packet->queued.class == TRIM_DATA, last = packet->sequence == flow->packets - 1;
-	struct ndp_answer answer = ndp_receive(&world->ndp->receivers[packet->flow],
-		&world->ndp->hosts[flow->to].pulls, whole, packet->sequence, last, world_now(world));
+	struct ndp_answer answer = ndp_receive(&ndp_of(world)->receivers[packet->flow],
+		&ndp_of(world)->hosts[flow->to].pulls, whole, packet->sequence, last, fabric_now(world));
 	struct sim_packet *reply = make(world, packet->flow,
 		answer.reply == NDP_REPLY_ACK ? NDP_ACK : NDP_NACK, packet->sequence, FRAME);
 
@@ -260,17 +268,17 @@ static void received(struct world *world, const struct sim_packet *packet)
 	send_back(world, reply);
 	set_pull_timer(world, flow->to);
 	if (answer.fresh)
-		world_arrived(world, flow);
+		fabric_arrived(world, flow);
 }
 
 static void pull(struct world *world, uint32_t number)
 {
-	struct ndp_host *host = &world->ndp->hosts[number];
-	struct ndp_pull_flow *next = ndp_pulls_take(&host->pulls, world_now(world));
+	struct ndp_host *host = &ndp_of(world)->hosts[number];
+	struct ndp_pull_flow *next = ndp_pulls_take(&host->pulls, fabric_now(world));
 
 	host->timed = false;
 	if (next) {
-		uint32_t flow = (uint32_t)((struct ndp_receiver *)next - world->ndp->receivers);
+		uint32_t flow = (uint32_t)((struct ndp_receiver *)next - ndp_of(world)->receivers);
 		struct sim_packet *packet = make(world, flow, NDP_PULL, 0, FRAME);
 		packet->number = next->sent;
 		send_back(world, packet);
@@ -299,9 +307,19 @@ static void timer(struct world *world, enum timer kind, uint32_t number)
 		pull(world, number);
 		return;
 	}
-	struct ndp_end *end = &world->ndp->ends[number];
+	struct ndp_end *end = &ndp_of(world)->ends[number];
 	end->timed = false;
-	send(world, number, ndp_sender_timeout(&end->sender, world->scenario->rto_ps, world_now(world)));
+	send(world, number, ndp_sender_timeout(&end->sender, world->scenario->rto_ps, fabric_now(world)));
 }
 
-const struct transport_functions ndp_functions = {open, count, close, start, arrive, timer};
+static const struct transport_functions functions = {open, count, close, start, arrive, timer};
+
+static const struct transport ndp = {.name = "ndp",
+	.functions = &functions,
+	.discipline = SIM_TRIM,
+	.window = 23,
+	.buffer = 8,
+	.header = FRAME,
+	.sprays = true};
+
+const struct transport *const ndp_transports[] = {&ndp, FABRIC_TCP, NULL};

@@ -2,7 +2,7 @@
 #ifndef LIQUIDNET_NDP_SIM_WATCH_H
 #define LIQUIDNET_NDP_SIM_WATCH_H
 
-#include "nodes/ndp/sim/world.h"
+#include "lib/fabric/world.h"
 
 #include <stdio.h>
 
@@ -13,9 +13,5 @@ int watch_sequence(FILE *out, const char *figure, const struct scenario *scenari
 	char **error);
 /* A line for each bin of ten packets' time: the long flow, and the incast together: figure,curve,time_ms,gbit_s. */
 int watch_rate(FILE *out, const char *figure, const struct scenario *scenario, uint64_t seed, char **error);
-/* A line for each port at which data packets were trimmed: scenario,from,to,runs,trimmed,ci95: the mean over `runs` runs of seeds from `seed` on
- * (1..1000), packets, and half its 95 % interval. A node is `hN` for a host, `sR.N` for a switch of rank R (1: hosts are below it), N its
- * number in the topology. */
-int watch_ports(FILE *out, const struct scenario *scenario, uint64_t seed, unsigned runs, char **error);
 
 #endif

@@ -12,7 +12,7 @@
 #include <string.h>
 
 const char *const cluster_measure_names[CLUSTER_MEASURES + 1] = {
-	"mean", "p50", "p95", "p99", "p99.9", "tail", "throughput", "held", "busiest", "herd", NULL};
+	"mean", "p50", "p95", "p99", "p99.9", "tail", "throughput", "held", "busiest", "herd", "least", NULL};
 
 enum what { GENERATE, ARRIVE, SERVED, ANSWER, FLUCTUATE, WAKE };
 #define WHAT_BITS 3
@@ -332,10 +332,10 @@ static double autocorrelation(const uint32_t *x, uint32_t n, uint32_t lag)
 	return variance > 0 ? product / variance : 0;
 }
 
-/* The server that served most, between two bins; its bursts and its herds. */
+/* The server that served most, between two bins, its bursts and its herds; and the one that served least. */
 static void busiest(const struct cluster *c, uint32_t from, uint32_t to, struct cluster_outcome *o)
 {
-	uint64_t most = 0;
+	uint64_t most = 0, least = UINT64_MAX, all = 0;
 	const struct server *busy = &c->servers[0];
 
 	for (unsigned i = 0; i < c->s->servers; i++) {
@@ -345,7 +345,10 @@ static void busiest(const struct cluster *c, uint32_t from, uint32_t to, struct 
 		if (sum > most)
 			busy = &c->servers[i];
 		most = sum > most ? sum : most;
+		least = sum < least ? sum : least;
+		all += sum;
 	}
+	o->value[CLUSTER_LEAST] = all ? (double)least * c->s->servers / (double)all : 0;
 	uint32_t n = to > from ? (to - from) / BINS_PER_100MS : 0;
 	int64_t *per_100ms = calloc(n + 1, sizeof *per_100ms);
 	for (uint32_t i = 0; per_100ms && i < n * BINS_PER_100MS; i++)

@@ -15,6 +15,7 @@ enum cluster_measure {
 	CLUSTER_HELD,       /* share of requests that waited at their client */
 	CLUSTER_BUSIEST, /* of the busiest server: p99 - median of the requests that it served per 100 ms */
 	CLUSTER_HERD, /* of the busiest server: autocorrelation at 100 ms of the requests that reached it per 20 ms */
+	CLUSTER_LEAST, /* requests of the server that served least, in equal shares: 1 if all served as many, 0 if it was left alone */
 	CLUSTER_MEASURES
 };
 extern const char *const cluster_measure_names[CLUSTER_MEASURES + 1];

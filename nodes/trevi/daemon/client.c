@@ -9,6 +9,8 @@
 
 const char *const client_by_names[] = {"trevi", "unicast", "tcp", "mptcp", NULL};
 
+/* What is asked of more servers at once finds no room in the queue of a link, and waits for TCP to say it again, 200 ms. */
+#define ASKED_MAX 16
 #define TICK_NS (20 * NS_PER_MS)
 #define CONNECT_NS                                                                                           \
 	(1500 * NS_PER_MS) /* so long all are waited for before the first round: a lost SYN is repeated after a second */
@@ -30,7 +32,7 @@ static void take_datagram(void *context, const struct wire_datagram *d, struct e
 	struct client *client = context;
 	int64_t now = clock_now_ns();
 
-	for (uint32_t i = 0; i < client->job_count; i++) {
+	for (uint32_t i = client->done; i < client->job_count; i++) {
 		struct job *job = &client->jobs[i];
 		if (!job->active || !(job->receiver ? receiver_take(job->receiver, d, from, now)
 						    : give_request(job, d, from, now)))
@@ -79,59 +81,113 @@ void job_end(struct job *job, bool good)
 		error_set(client->error, "tract %u: its bytes were wrong %d times", job->tract, TRIES);
 }
 
-static void free_jobs(struct client *client)
+static void free_job(struct job *job)
 {
-	for (uint32_t i = 0; i < client->job_count; i++) {
-		struct job *job = &client->jobs[i];
-		receiver_free(job->receiver);
-		sender_free(job->sender);
-		for (unsigned k = 0; k < job->part_count; k++)
-			sender_free(job->parts[k].sender);
-	}
-	free(client->jobs);
-	client->jobs = NULL;
-	client->job_count = 0;
+	receiver_free(job->receiver);
+	sender_free(job->sender);
+	for (unsigned k = 0; k < job->part_count; k++)
+		sender_free(job->parts[k].sender);
 }
 
-static void begin_round(struct client *client)
+static void free_jobs(struct client *client)
+{
+	for (uint32_t i = client->done; i < client->job_count; i++)
+		free_job(&client->jobs[i]);
+	free(client->jobs);
+	client->jobs = NULL;
+	client->job_count = client->done = 0;
+}
+
+/* Servers that have not answered yet. */
+static unsigned unanswered(const struct client *client)
+{
+	unsigned count = 0;
+
+	for (uint32_t i = client->done; i < client->job_count; i++)
+		for (unsigned k = 0; client->jobs[i].active && k < client->jobs[i].part_count; k++)
+			count += client->jobs[i].parts[k].state == PART_ASKED;
+	return count;
+}
+
+/* A read that lacks a tract is over. A write goes on: who has not all is named, the others shall. */
+static bool may_begin(const struct client *client)
+{
+	return client->running < client->settings->parallel && client->job_count < client->settings->tracts &&
+	       (client->settings->put || !client->failed) && unanswered(client) < ASKED_MAX;
+}
+
+/* Tracts begin one after another, so many at once; a job stays where it is for its round. */
+static void begin_more(struct client *client)
 {
 	const struct client_settings *s = client->settings;
-	uint32_t left = s->tracts - client->first_tract, count = left < s->parallel ? left : s->parallel;
 
-	free_jobs(client);
-	client->jobs = calloc(count, sizeof *client->jobs);
-	if (!client->jobs)
-		abort();
-	client->job_count = client->running = count;
-	client->round_began_ns = clock_now_ns();
-	client->rounds[client->round].at_s =
-		(double)(client->round_began_ns - client->began_ns) / (double)NS_PER_S;
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t from = (uint64_t)(client->first_tract + i) * s->tract_size;
+	for (; client->done < client->job_count && client->jobs[client->done].ended; client->done++)
+		free_job(&client->jobs[client->done]);
+	while (may_begin(client)) {
+		uint32_t i = client->job_count++;
+		uint64_t from = (uint64_t)i * s->tract_size;
+		client->running++;
 		client->jobs[i] = (struct job){.client = client,
-			.tract = client->first_tract + i,
-			.row = table_locate(s->table, s->guid, client->first_tract + i),
+			.tract = i,
+			.row = table_locate(s->table, s->guid, i),
 			.bytes = s->bytes + from};
 		if (s->put)
 			client->jobs[i].length =
 				(uint32_t)(s->length - from < s->tract_size ? s->length - from
 									    : s->tract_size);
-	}
-	for (uint32_t i = 0; i < count; i++)
 		job_begin(&client->jobs[i]);
-	client->first_tract += count;
+	}
+}
+
+void client_share(struct client *client)
+{
+	uint32_t servers = 0;
+
+	for (struct connection *c = client->connections; c; c = c->next) {
+		c->reads = 0;
+		for (uint32_t i = client->done; i < client->job_count; i++)
+			for (unsigned k = 0; client->jobs[i].active && k < client->jobs[i].part_count; k++)
+				c->reads += client->jobs[i].parts[k].connection == c &&
+					    client->jobs[i].parts[k].state <= PART_RUNNING;
+		servers += c->reads > 0;
+	}
+	for (uint32_t i = client->done; i < client->job_count; i++)
+		if (client->jobs[i].active && client->jobs[i].receiver)
+			receiver_share(client->jobs[i].receiver, servers ? servers : 1);
+}
+
+void client_lend(struct client *client, double symbols)
+{
+	unsigned active = 0;
+
+	if (client->job_count < client->settings->tracts)
+		return; /* another begins */
+	for (uint32_t i = client->done; i < client->job_count; i++)
+		if (client->jobs[i].active && client->jobs[i].receiver)
+			active += receiver_active(client->jobs[i].receiver);
+	for (uint32_t i = client->done; active && i < client->job_count; i++)
+		if (client->jobs[i].active && client->jobs[i].receiver)
+			receiver_lend(client->jobs[i].receiver, symbols / active);
+}
+
+static void begin_round(struct client *client)
+{
+	free_jobs(client);
+	client->jobs = calloc(client->settings->tracts, sizeof *client->jobs);
+	if (!client->jobs)
+		abort();
+	client->round_began_ns = clock_now_ns();
+	client->rounds[client->round].at_s =
+		(double)(client->round_began_ns - client->began_ns) / (double)NS_PER_S;
+	begin_more(client);
 }
 
 /* True: there is nothing more to do. */
 static bool next_round(struct client *client)
 {
-	const struct client_settings *s = client->settings;
-
 	client->rounds[client->round].seconds =
 		(double)(clock_now_ns() - client->round_began_ns) / (double)NS_PER_S;
 	client->round++;
-	if (client->first_tract == s->tracts)
-		client->first_tract = 0;
 	if (client->round == client->round_count || client->failed)
 		return true;
 	begin_round(client);
@@ -142,7 +198,7 @@ void client_work(struct client *client)
 {
 	int64_t now = clock_now_ns(), next = now + TICK_NS;
 
-	for (uint32_t i = 0; i < client->job_count; i++)
+	for (uint32_t i = client->done; i < client->job_count; i++)
 		if (client->jobs[i].active) {
 			int64_t when = job_work(&client->jobs[i], now);
 			next = when < next ? when : next;
@@ -191,6 +247,11 @@ static int after_event(sd_event_source *source, void *context)
 	if (!client->started) {
 		if (connected(client) || clock_now_ns() - client->began_ns > CONNECT_NS)
 			begin(client);
+		return 0;
+	}
+	if (may_begin(client)) {
+		begin_more(client);
+		client_work(client);
 		return 0;
 	}
 	if (client->running > 0)
@@ -248,10 +309,10 @@ static void print(const struct client *client, FILE *out)
 static int set_up(struct client *client, char **error)
 {
 	const struct client_settings *s = client->settings;
-	uint32_t per_repeat = (s->tracts + s->parallel - 1) / s->parallel;
 	sd_event_source *post;
 
-	client->round_count = per_repeat * s->repeat;
+	client->window = window_settings_of(s->noise_ns);
+	client->round_count = s->repeat;
 	client->rounds = calloc(client->round_count, sizeof *client->rounds);
 	if (!client->rounds || sd_event_new(&client->loop) < 0)
 		return error_set(error, "no memory");

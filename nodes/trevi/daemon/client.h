@@ -14,12 +14,12 @@ struct client_settings {
 	enum client_by by;
 	bool put;
 	uint32_t tracts, parallel,
-		repeat;   /* parallel: tracts at once; the next ones begin when all of them are there */
+		repeat; /* parallel: tracts at once; repeat: rounds, each of which begins when the last one is whole */
 	unsigned sources; /* most servers that a read asks */
 	uint32_t tract_size;
 	uint16_t fragment;
-	unsigned ttl; /* of multicast */
-	int64_t timeout_ns, straggler_ns;
+	unsigned ttl;                               /* of multicast */
+	int64_t timeout_ns, straggler_ns, noise_ns; /* noise: that the machine adds to a round trip */
 	uint8_t *bytes; /* put: what is written; get: where it goes, tract_size per tract */
 	uint64_t length;
 	uint64_t

@@ -22,6 +22,7 @@ struct connection {
 	struct window window; /* as the last tract that was read from there left it */
 	struct job *raw;      /* FETCH: whose bytes come now */
 	uint32_t raw_got;
+	uint32_t reads; /* tracts that come from there now */
 };
 
 enum part_state { PART_ASKED, PART_RUNNING, PART_DONE, PART_FAILED };
@@ -34,6 +35,7 @@ struct part {
 	const char *why;       /* PART_FAILED; static */
 	struct sender *sender; /* of a write by unicast */
 	uint64_t symbols;      /* of a read: that counted */
+	int64_t asked_ns;      /* when the server was asked for the tract */
 };
 
 struct job {
@@ -61,9 +63,12 @@ struct client {
 	sd_event *loop;
 	sd_event_source *timer;
 	struct datagrams *datagrams;
+	struct window_settings window;
 	struct connection *connections;
-	struct job *jobs; /* of this round */
-	uint32_t job_count, running, first_tract, round;
+	struct job *jobs;                   /* of this round */
+	uint32_t done;                      /* jobs before it have ended, and are freed */
+	uint32_t job_count, running, round; /* job_count: that have begun in this round */
+
 	int64_t began_ns, round_began_ns;
 	struct {
 		double at_s, seconds;
@@ -81,7 +86,10 @@ struct client {
 void client_work(struct client *client);
 void job_end(struct job *job, bool good);
 void part_failed(struct job *job, struct part *part, const char *why);
-struct part *job_part(struct job *job, uint64_t session);
+/* The windows of all reads share what the client has: each knows how many servers there are. */
+void client_share(struct client *client);
+/* A read has ended, and no other begins: what it had room for, others ask for. */
+void client_lend(struct client *client, double symbols);
 /* client_jobs.c */
 void job_begin(struct job *job);
 /* A frame of a server; false: it makes no sense. */

@@ -27,6 +27,7 @@ static void begin_part(struct job *job, unsigned i, uint64_t session)
 {
 	job->parts[i] = (struct part){.connection = client_connect(job->client, job->row->servers[i]),
 		.session = session,
+		.asked_ns = clock_now_ns(),
 		.state = PART_ASKED};
 	job->part_count = i + 1;
 	if (job->parts[i].connection->lost)
@@ -131,11 +132,15 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 		return true;
 	}
 	if (!job->receiver)
-		job->receiver = receiver_new(client->datagrams, job->length, f->fragment, job->hash);
+		job->receiver =
+			receiver_new(client->datagrams, &client->window, job->length, f->fragment, job->hash);
 	if (!job->receiver)
 		abort();
-	receiver_add(job->receiver, part->connection->at, part->session, (uint8_t)(part - job->parts),
-		&part->connection->window);
+	struct receiver_source *source = receiver_add(job->receiver, part->connection->at, part->session,
+		(uint8_t)(part - job->parts), &part->connection->window);
+	if (source)
+		window_hint(&source->window, clock_now_ns() - part->asked_ns);
+	client_share(client);
 	return true;
 }
 
@@ -171,7 +176,7 @@ bool job_frame(struct connection *c, const struct wire_frame *f)
 {
 	struct client *client = c->client;
 
-	for (uint32_t i = 0; i < client->job_count; i++)
+	for (uint32_t i = client->done; i < client->job_count; i++)
 		for (unsigned k = 0; k < client->jobs[i].part_count; k++) {
 			struct job *job = &client->jobs[i];
 			struct part *part = &job->parts[k];
@@ -215,6 +220,7 @@ void part_failed(struct job *job, struct part *part, const char *why)
 	}
 	if (job->receiver)
 		receiver_drop(job->receiver, part->session);
+	client_share(job->client);
 }
 
 static bool none_left(const struct job *job)
@@ -225,8 +231,11 @@ static bool none_left(const struct job *job)
 	return true;
 }
 
-static void add_counters(struct job *job)
+/* Adds up what it was; the windows' room, for the others, is returned. */
+static double add_counters(struct job *job)
 {
+	double room = 0;
+
 	struct client_counters *sum = &job->client->count;
 	const struct receiver_counters *c = receiver_counters(job->receiver);
 
@@ -243,7 +252,9 @@ static void add_counters(struct job *job)
 		sum->lost += s->window.lost;
 		job->parts[s->number].symbols += s->symbols;
 		job->parts[s->number].connection->window = s->window;
+		room += s->window.size;
 	}
+	return room;
 }
 
 /* The tract is here, or its bytes are wrong: then it is read once more, in new sessions. */
@@ -255,13 +266,15 @@ static void end_receiving(struct job *job)
 	for (unsigned i = 0; i < job->part_count; i++)
 		connection_say(job->parts[i].connection,
 			&(struct wire_frame){.type = WIRE_STOP, .session = job->parts[i].session}, NULL, 0);
-	add_counters(job);
+	double room = add_counters(job);
 	if (good)
 		memcpy(job->bytes, receiver_bytes(job->receiver), job->length);
 	receiver_free(job->receiver);
 	job->receiver = NULL;
 	if (good) {
 		job_end(job, true);
+		client_share(client);
+		client_lend(client, room);
 		return;
 	}
 	client->count.wrong_hash++;
@@ -309,7 +322,7 @@ int64_t job_work(struct job *job, int64_t now_ns)
 			return now_ns;
 		}
 		receiver_work(job->receiver, NULL, now_ns);
-		next = receiver_expiry(job->receiver);
+		next = receiver_expiry(job->receiver, now_ns);
 	}
 	if (!job->active)
 		return INT64_MAX;

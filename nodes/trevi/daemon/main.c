@@ -17,12 +17,13 @@ static const char help[] =
 	"  liquidnet-trevi get --table FILE --guid HEX --tracts N [--out FILE]   reads one\n"
 	"  liquidnet-trevi table --servers A:P,A:P... [--replicas 3] [--rows 64] [--group 239.1.1.1]   prints a table\n\n"
 	"  --by NAME        trevi (default), unicast (put: to each server alone), tcp, mptcp\n"
-	"  --parallel N     tracts at once; the next begin when all are there (default 1)\n"
-	"  --repeat N       so many times (default 1)\n"
+	"  --parallel N     tracts at once (default 1)\n"
+	"  --repeat N       so many times, each begins when the last one is whole (default 1)\n"
 	"  --sources N      servers that a tract is read from at once (default 16)\n"
 	"  --tract-size S   bytes (default 1MiB)     --fragment N  bytes of a symbol of a put (default 1400)\n"
 	"  --timeout T      a tract that makes no progress for so long has failed (default 10s)\n"
 	"  --straggler T    a server that asks for nothing for so long is left behind (default 5s)\n"
+	"  --noise T        what this machine adds to a round trip, more or less (default 100us; in virtual time 1us)\n"
 	"  --ttl N          routers that a group's symbols pass (default 4)\n\n"
 	"put and get print JSON. Exit status: 0 all is there, 1 something failed, 2 asked wrongly.\n";
 
@@ -151,6 +152,8 @@ static int take_option(int c, struct client_settings *s, struct words *w)
 		return take_time("--timeout", &s->timeout_ns);
 	case 'S':
 		return take_time("--straggler", &s->straggler_ns);
+	case 'N':
+		return take_time("--noise", &s->noise_ns);
 	default:
 		return complain("unknown option", NULL, "liquidnet-trevi --help names them");
 	}
@@ -165,7 +168,8 @@ static int read_options(int argc, char **argv, struct client_settings *s, struct
 		{"tracts", required_argument, NULL, 'n'}, {"parallel", required_argument, NULL, 'p'},
 		{"repeat", required_argument, NULL, 'r'}, {"sources", required_argument, NULL, 'k'},
 		{"fragment", required_argument, NULL, 'f'}, {"ttl", required_argument, NULL, 'l'},
-		{"timeout", required_argument, NULL, 'T'}, {"straggler", required_argument, NULL, 'S'}, {0}};
+		{"timeout", required_argument, NULL, 'T'}, {"straggler", required_argument, NULL, 'S'},
+		{"noise", required_argument, NULL, 'N'}, {0}};
 
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
@@ -229,7 +233,8 @@ static int main_client(int argc, char **argv, bool put)
 		.fragment = 1400,
 		.ttl = 4,
 		.timeout_ns = 10 * NS_PER_S,
-		.straggler_ns = 5 * NS_PER_S};
+		.straggler_ns = 5 * NS_PER_S,
+		.noise_ns = WINDOW_SETTINGS.noise_ns};
 	struct words w = {0};
 	char *error = NULL;
 	int status = read_options(argc, argv, &s, &w);

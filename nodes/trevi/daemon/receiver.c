@@ -6,6 +6,7 @@
 
 struct receiver {
 	struct datagrams *datagrams;
+	const struct window_settings *settings;
 	uint32_t length;
 	uint16_t fragment;
 	uint8_t hash[WIRE_HASH];
@@ -18,14 +19,15 @@ struct receiver {
 	struct receiver_source source[RECEIVER_SOURCES];
 };
 
-struct receiver *receiver_new(
-	struct datagrams *datagrams, uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH])
+struct receiver *receiver_new(struct datagrams *datagrams, const struct window_settings *settings,
+	uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH])
 {
 	struct receiver *r = calloc(1, sizeof *r);
 
 	if (!r)
 		return NULL;
 	r->datagrams = datagrams;
+	r->settings = settings;
 	r->length = length;
 	r->fragment = fragment;
 	memcpy(r->hash, hash, WIRE_HASH);
@@ -48,10 +50,21 @@ void receiver_free(struct receiver *r)
 	free(r);
 }
 
+/* What the tract may lack beyond what is asked for, of all sources. */
+static uint32_t missing(const struct receiver *r)
+{
+	uint32_t rest = window_rest(receiver_fragments(r), fountain_symbols(r->decoder)), out = 0;
+
+	for (unsigned i = 0; i < r->sources; i++)
+		out += r->source[i].active ? r->source[i].window.outstanding : 0;
+	return rest > out ? rest - out : 0;
+}
+
 static void ask(struct receiver *r, struct receiver_source *s, double *budget, int64_t now_ns)
 {
-	uint32_t room = window_room(&s->window, &WINDOW_SETTINGS);
+	uint32_t room = window_room(&s->window, r->settings, now_ns), more = missing(r);
 
+	room = room < more ? room : more;
 	if (budget && room > *budget)
 		room = *budget < 0 ? 0 : (uint32_t)*budget;
 	if (room == 0)
@@ -71,7 +84,8 @@ struct receiver_source *receiver_add(
 		return NULL;
 	struct receiver_source *s = &r->source[r->sources++];
 	*s = (struct receiver_source){.at = at, .session = session, .number = number, .active = true};
-	window_init(&s->window, &WINDOW_SETTINGS, before);
+	window_init(&s->window, r->settings, before);
+	window_phase(&s->window, (double)(session >> 32) * 0x1p-32);
 	return s;
 }
 
@@ -116,7 +130,7 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct end
 		r->count.after_end++;
 		return true;
 	}
-	switch (window_came(&s->window, &WINDOW_SETTINGS, d->label, now_ns)) {
+	switch (window_came(&s->window, r->settings, d->label, now_ns)) {
 	case WINDOW_DUPLICATE:
 		r->count.duplicates++;
 		return true;
@@ -145,18 +159,18 @@ void receiver_work(struct receiver *r, double *budget, int64_t now_ns)
 	if (r->state != RECEIVER_RECEIVING)
 		return;
 	for (unsigned i = 0; i < r->sources; i++) {
-		window_expire(&r->source[i].window, &WINDOW_SETTINGS, now_ns);
+		window_expire(&r->source[i].window, r->settings, now_ns);
 		if (r->source[i].active)
 			ask(r, &r->source[i], budget, now_ns);
 	}
 }
 
-int64_t receiver_expiry(const struct receiver *r)
+int64_t receiver_expiry(const struct receiver *r, int64_t now_ns)
 {
 	int64_t first = INT64_MAX;
 
 	for (unsigned i = 0; r->state == RECEIVER_RECEIVING && i < r->sources; i++) {
-		int64_t when = window_expiry(&r->source[i].window, &WINDOW_SETTINGS);
+		int64_t when = window_expiry(&r->source[i].window, r->settings, now_ns);
 		first = when < first ? when : first;
 	}
 	return first;
@@ -204,4 +218,17 @@ unsigned receiver_source_count(const struct receiver *r)
 uint32_t receiver_fragments(const struct receiver *r)
 {
 	return fountain_code_fragments(r->code);
+}
+
+void receiver_share(struct receiver *r, uint32_t windows)
+{
+	for (unsigned i = 0; i < r->sources; i++)
+		window_share(&r->source[i].window, windows);
+}
+
+void receiver_lend(struct receiver *r, double symbols)
+{
+	for (unsigned i = 0; i < r->sources; i++)
+		if (r->source[i].active)
+			window_lend(&r->source[i].window, symbols);
 }

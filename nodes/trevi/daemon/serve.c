@@ -231,7 +231,7 @@ static void prepare(struct peer *peer, const struct wire_frame *f)
 	struct session *session = begin_session(peer, f, 3ull * f->length);
 	if (!session)
 		return;
-	session->receiver = receiver_new(s->datagrams, f->length, f->fragment, f->hash);
+	session->receiver = receiver_new(s->datagrams, &s->settings->window, f->length, f->fragment, f->hash);
 	if (f->group.s_addr)
 		session->joined = datagrams_join(s->datagrams, f->group);
 	if (!session->receiver || (f->group.s_addr && !session->joined)) {
@@ -444,7 +444,7 @@ static void work(struct serve *s)
 		if (work_session(s, x, now))
 			next = now + RETRY_NS < next ? now + RETRY_NS : next;
 		if (x->receiver) {
-			int64_t when = receiver_expiry(x->receiver);
+			int64_t when = receiver_expiry(x->receiver, now);
 			next = when < next ? when : next;
 		}
 	}

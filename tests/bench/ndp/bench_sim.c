@@ -2,7 +2,8 @@
  * authors' simulator where its htsim_ndp_permutation is given (built from github nets-cs-pub-ro/NDP with -O2): both simulate the 128-host
  * permutation for 200 ms, in turns.
  * Usage: bench_sim [HTSIM_NDP_PERMUTATION] */
-#include "nodes/ndp/sim/jobs.h"
+#include "lib/fabric/jobs.h"
+#include "nodes/ndp/sim/transports.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,18 +30,18 @@ static struct job run(const char *text)
 	struct jobs jobs;
 	char *error = NULL;
 
-	jobs_init(&jobs, 1, 0);
-	if (scenario_parse(&scenario, text, &error) < 0) {
+	fabric_jobs_init(&jobs, 1, 0);
+	if (fabric_parse(&scenario, ndp_transports, text, &error) < 0) {
 		fprintf(stderr, "bench_sim: %s\n", error);
 		exit(1);
 	}
-	jobs_add(&jobs, &scenario, 1, 0);
-	if (jobs_run(&jobs, 1, &error) < 0) {
+	fabric_jobs_add(&jobs, &scenario, 1, 0);
+	if (fabric_jobs_run(&jobs, 1, &error) < 0) {
 		fprintf(stderr, "bench_sim: %s\n", error);
 		exit(1);
 	}
 	struct job job = jobs.list[0];
-	jobs_free(&jobs);
+	fabric_jobs_free(&jobs);
 	return job;
 }
 

@@ -35,7 +35,7 @@ static double memcpy_rate(const uint8_t *from, uint8_t *to, size_t length)
 
 static void overhead(uint32_t k, bool eliminate, int trials)
 {
-	struct fountain_code *code = fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA);
+	struct fountain_code *code = fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA, 1);
 	double sum = 0, square = 0, worst = 0, inactive = 0;
 
 	for (int t = 0; t < trials; t++) {
@@ -61,7 +61,7 @@ static void speed(uint32_t k, uint32_t size, bool eliminate, int tracts)
 {
 	size_t length = (size_t)k * size;
 	uint8_t *bytes = malloc(length), *out = malloc(length), *symbols = malloc(2 * length + 64ul * size);
-	struct fountain_code *code = fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA);
+	struct fountain_code *code = fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA, 1);
 	struct fountain_encoder *e = fountain_encoder_new(code, bytes, length, size);
 	uint64_t draws = 1;
 	double encoding = 0, decoding = 0, worst = 0, encoded = 0;

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t draws = data[3];
 	for (size_t i = 0; i < length; i++)
 		bytes[i] = (uint8_t)draw_next(&draws);
-	struct fountain_code *code = fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA);
+	struct fountain_code *code = fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA, 1);
 	struct fountain_encoder *e = fountain_encoder_new(code, bytes, length, fragment);
 	struct fountain_decoder *d = fountain_decoder_new(code, fragment, changed % 2);
 	enum fountain_added added = FOUNTAIN_MORE;

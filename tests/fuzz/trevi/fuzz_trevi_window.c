@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		now += (int64_t)data[i + 1] * data[i + 1] * 1000;
 		switch (data[i] % 6) {
 		case 0:
-			window_ask(&w, window_room(&w, &WINDOW_SETTINGS), now);
+			window_ask(&w, window_room(&w, &WINDOW_SETTINGS, now), now);
 			break;
 		case 1:
 			window_came(&w, &WINDOW_SETTINGS, number, now);
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!(w.size >= WINDOW_SETTINGS.least && w.size <= WINDOW_SETTINGS.most) ||
 			w.outstanding > w.next - w.oldest || w.next - w.oldest > WINDOW_LABELS ||
 			w.came + w.lost - w.late + w.outstanding != w.asked ||
-			window_expiry(&w, &WINDOW_SETTINGS) < 0 ||
+			window_expiry(&w, &WINDOW_SETTINGS, now) < 0 ||
 			window_timer(&w, &WINDOW_SETTINGS) < WINDOW_SETTINGS.timer_min_ns)
 			abort();
 		pace_straggler(&p, 1000000, now);

@@ -146,7 +146,7 @@ garbage() {
 	liquidnet=$programs/liquidnet
 	[ "$("$liquidnet" sim c3 --figure 3.23 | grep lor)" = lor,60 ]
 	"$liquidnet" sim c3 --runs 2 --format json 'select=lor requests=20000' | jq -e '.[0]["p99.9"].mean > .[0].p50.mean'
-	[ "$("$liquidnet" sim c3 --runs 2 --format csv 'requests=5000' 'requests=5000 select=ds' | awk -F, 'NF != 21' | wc -l)" = 0 ]
+	[ "$("$liquidnet" sim c3 --runs 2 --format csv 'requests=5000' 'requests=5000 select=ds' | awk -F, 'NF != 23' | wc -l)" = 0 ]
 	a=$("$liquidnet" sim c3 --runs 2 --format csv requests=5000) b=$("$liquidnet" sim c3 --runs 2 --format csv requests=5000)
 	[ "$a" = "$b" ]
 	for words in 'load=100%' 'clients=0' 'select=best' 'speed=1' '--figure 9' '--runs 0' '--format xml'; do

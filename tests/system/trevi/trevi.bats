@@ -80,6 +80,7 @@ dies_in_a_write() {
 	fails wait $putter
 	grep -q '10.1.3.1:7010' err # which replica lacks the tract
 	[ "$(value out failed)" = true ]
+	for n in 1 2; do stored $n 29; done # the tracts that began after its end, too
 	# What it had is whole, nothing half is there; once it is back, a write completes all.
 	for f in store3/*.[0-9] store3/*.[0-9][0-9]; do
 		[ -e "$f" ] || continue
@@ -139,7 +140,7 @@ garbage() {
 	for n in 1 2 3; do
 		head -c 100000 /dev/urandom | ip netns exec client socat -u - "TCP:10.1.$n.1:7010" || true
 		for i in $(seq 50); do head -c $((i * 20)) /dev/urandom | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"; done
-		printf 'T\1\2\0\0\0\0\0\0\0\0\7\0\0\0\1payload' | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"
+		printf 'T\2\2\0\0\0\0\0\0\0\0\7\0\0\0\1payload' | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"
 	done
 	put --by unicast blob >out
 	get --tracts 5 --out read >out
@@ -172,6 +173,29 @@ forger() {
 	[ "$(value out foreign)" -gt 100 ]
 }
 @test "trevi: symbols that come twice, or from somebody else, are counted and not believed" { in_sandbox forger; }
+
+@test "sim trevi: figures, scenarios, beside NDP's and TCP's, and what is asked wrongly" {
+	liquidnet=$programs/liquidnet
+	star='incast:16 topology=star:17 rate=1Gbit/s delay=25us mtu=1400 size=64KiB'
+	end() { jq -r '.[0].end.mean * 1000 | round' <<<"$1"; } # ns
+	trevi=$(end "$("$liquidnet" sim trevi --runs 2 --format json "$star buffer=20")")
+	ndp=$(end "$("$liquidnet" sim ndp --runs 2 --format json "$star")")
+	tcp=$(end "$("$liquidnet" sim trevi --runs 2 --format json "$star buffer=20 transport=tcp code=mended rto=200ms rto-least=200ms")")
+	# NDP has switches that trim; Trevi has none, and comes near; TCP waits for its timers.
+	[ $((trevi * 10)) -lt $((ndp * 12)) ]
+	[ $((trevi * 10)) -lt "$tcp" ]
+	"$liquidnet" sim trevi --runs 1 --figure incast >"$BATS_TEST_TMPDIR/figure"
+	[ "$(head -1 "$BATS_TEST_TMPDIR/figure")" = figure,curve,rate,queue_packets,senders,share_of_link,ci95 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/figure")" = 81 ]
+	run "$liquidnet" sim trevi
+	[[ $output == *"patterns  incast:N"* ]]
+	for words in '--figure 3.12' 'incast:3 transport=ndp' 'incast:3 bounce=no' '--runs 0'; do
+		# shellcheck disable=SC2086
+		run "$liquidnet" sim trevi $words
+		[ "$status" = 2 ]
+		[ "${#lines[@]}" = 1 ]
+	done
+}
 
 wrong_words() {
 	for words in 'get' 'get --table t' 'put --table t --guid 12 f' 'get --table t --guid 5472657669000000000000000000000a' 'table' 'table --servers a --replicas 2' \

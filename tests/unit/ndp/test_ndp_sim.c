@@ -1,8 +1,9 @@
 /* The simulator: published completion times to the nanosecond, the same run twice, scenarios as they are written and refused, and the
  * numbers that every transport must reach. */
-#include "nodes/ndp/sim/measure.h"
-#include "nodes/ndp/sim/run.h"
-#include "nodes/ndp/sim/score.h"
+#include "lib/fabric/measure.h"
+#include "lib/fabric/run.h"
+#include "lib/fabric/score.h"
+#include "nodes/ndp/sim/transports.h"
 #include "tests/unit/check.h"
 #include <math.h>
 #include <stdio.h>
@@ -16,12 +17,13 @@ static struct outcome run(const char *text, uint64_t seed)
 	struct world world;
 	char *error = NULL;
 
-	if (scenario_parse(&scenario, text, &error) < 0 || run_open(&world, &scenario, seed, &error) < 0)
+	if (fabric_parse(&scenario, ndp_transports, text, &error) < 0 ||
+		fabric_open(&world, &scenario, seed, &error) < 0)
 		fail_msg("%s", error);
-	run_world(&world);
+	fabric_run(&world);
 	world.transport->count(&world);
-	measure_world(&world, &outcome, NULL, 0);
-	run_close(&world);
+	fabric_measure_world(&world, &outcome, NULL, 0);
+	fabric_close(&world);
 	return outcome;
 }
 
@@ -210,7 +212,7 @@ static void refused(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct scenario scenario;
 		char *error = NULL;
-		if (scenario_parse(&scenario, rows[i][0], &error) == 0)
+		if (fabric_parse(&scenario, ndp_transports, rows[i][0], &error) == 0)
 			fail_msg("`%s` was accepted", rows[i][0]);
 		if (!strstr(error, rows[i][1]) || strchr(error, '\n'))
 			fail_msg("`%s`: %s", rows[i][0], error);
@@ -231,8 +233,8 @@ static void refused_networks(void **state)
 		struct scenario scenario;
 		struct world world;
 		char *error = NULL;
-		assert_int_equal(scenario_parse(&scenario, rows[i][0], &error), 0);
-		assert_int_equal(run_open(&world, &scenario, 1, &error), -1);
+		assert_int_equal(fabric_parse(&scenario, ndp_transports, rows[i][0], &error), 0);
+		assert_int_equal(fabric_open(&world, &scenario, 1, &error), -1);
 		assert_non_null(strstr(error, rows[i][1]));
 		free(error);
 	}
@@ -245,9 +247,10 @@ static void jellyfish(void **state)
 	char *error = NULL;
 
 	(void)state;
-	assert_int_equal(scenario_parse(&scenario, "permutation topology=jellyfish:20:5:2", &error), 0);
+	assert_int_equal(
+		fabric_parse(&scenario, ndp_transports, "permutation topology=jellyfish:20:5:2", &error), 0);
 	for (uint64_t seed = 0; seed < 100; seed++) {
-		struct sim_topology *graph = scenario_topology(&scenario, seed, &error);
+		struct sim_topology *graph = fabric_topology(&scenario, seed, &error);
 		uint32_t degree[20] = {0};
 		assert_non_null(graph);
 		for (uint32_t port = 0; port < graph->ports; port++) {
@@ -272,8 +275,9 @@ static void jellyfish_as_python_draws_it(void **state)
 	size_t used = 0;
 
 	(void)state;
-	assert_int_equal(scenario_parse(&scenario, "permutation topology=jellyfish:8:3:1", &error), 0);
-	struct sim_topology *graph = scenario_topology(&scenario, 7, &error);
+	assert_int_equal(
+		fabric_parse(&scenario, ndp_transports, "permutation topology=jellyfish:8:3:1", &error), 0);
+	struct sim_topology *graph = fabric_topology(&scenario, 7, &error);
 	assert_non_null(graph);
 	for (uint32_t port = 0; port < graph->ports; port++) {
 		struct sim_place place;
@@ -291,10 +295,10 @@ static void means(void **state)
 	double mean, half;
 
 	(void)state;
-	score_mean((double[]){3, 5, 7, 9}, 4, &mean, &half);
+	fabric_score_mean((double[]){3, 5, 7, 9}, 4, &mean, &half);
 	assert_true(fabs(mean - 6) < 1e-12);
 	assert_true(fabs(half - 3.182 * 2.581988897 / 2) < 1e-3);
-	score_mean((double[]){3}, 1, &mean, &half);
+	fabric_score_mean((double[]){3}, 1, &mean, &half);
 	assert_true(mean == 3 && half == 0);
 }
 

@@ -252,6 +252,18 @@ static void no_increase_adds_more_than_the_greatest_step(void **state)
 	assert_true(l.rate <= 1 + 2 * LIMITER_SETTINGS.step_max + 1e-9);
 }
 
+/* A busy machine, a far server: nothing was received, for there was nothing to receive yet. */
+static void first_answers_that_come_late_do_not_stop_the_rate(void **state)
+{
+	struct limiter l;
+
+	(void)state;
+	limiter_init(&l, &LIMITER_SETTINGS, 0);
+	for (int i = 0; i < 10; i++)
+		limiter_answered(&l, &LIMITER_SETTINGS, 110 * MS);
+	assert_true(l.rate >= LIMITER_SETTINGS.rate);
+}
+
 static void what_has_no_token_waits_and_goes_in_order(void **state)
 {
 	(void)state;
@@ -380,6 +392,7 @@ int main(void)
 		cmocka_unit_test(tokens_come_with_the_rate_and_no_more_than_the_burst),
 		cmocka_unit_test(the_rate_falls_below_what_comes_back_and_holds_after_a_rise),
 		cmocka_unit_test(no_increase_adds_more_than_the_greatest_step),
+		cmocka_unit_test(first_answers_that_come_late_do_not_stop_the_rate),
 		cmocka_unit_test(what_has_no_token_waits_and_goes_in_order),
 		cmocka_unit_test(groups_take_turns),
 		cmocka_unit_test(a_rate_that_rises_wakes_what_waits),

@@ -1,5 +1,5 @@
 /* Reading scenarios: the pattern, the words, and whether they go together. */
-#include "nodes/ndp/sim/scenario.h"
+#include "lib/fabric/scenario.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "lib/link/trim.h"
@@ -13,15 +13,8 @@
 
 static const char *const patterns[PATTERNS] = {
 	"incast", "outcast", "permutation", "random", "pairs", "collateral", "shortflow"};
-static const char *const transports[TRANSPORTS] = {
-	"ndp", "tcp", "tcp-spray", "dctcp", "mptcp-uncoupled", "mptcp-lia", "mptcp-olia"};
 static const char *const sprays[] = {"permute", "random", "flow"};
 static const char *const backgrounds[] = {"none", "permutation", "same"};
-
-const char *transport_name(enum transport transport)
-{
-	return transports[transport];
-}
 
 /* "a, b, c" */
 static const char *listed(const char *const *names, unsigned count)
@@ -82,14 +75,6 @@ static int rate(const char *key, const char *value, uint64_t *out, char **error)
 }
 
 /* ---- words, a function each: the scenario, the key, its value */
-
-static int set_transport(struct scenario *s, const char *key, const char *value, char **error)
-{
-	int chosen = choose(key, value, transports, TRANSPORTS, error);
-
-	s->transport = (enum transport)chosen;
-	return chosen < 0 ? -1 : 0;
-}
 
 static int set_background(struct scenario *s, const char *key, const char *value, char **error)
 {
@@ -250,31 +235,48 @@ RATE(set_rate, rate_bps)
 static const struct word {
 	const char *key;
 	int (*set)(struct scenario *, const char *, const char *, char **);
-} words[] = {{"transport", set_transport}, {"hosts", set_hosts}, {"topology", set_topology},
-	{"oversubscribed", set_oversubscribed}, {"rate", set_rate}, {"delay", set_delay}, {"slow", set_slow},
-	{"size", set_size}, {"mtu", set_mtu}, {"window", set_window}, {"buffer", set_buffer},
-	{"marks", set_marks}, {"ssthresh", set_threshold}, {"ratio", set_ratio}, {"bounce", set_bounce},
-	{"spray", set_spray}, {"penalty", set_penalty}, {"pacing", set_pacing}, {"pulls", set_pulls},
-	{"design", set_design}, {"priority", set_priority}, {"background", set_background},
-	{"subflows", set_subflows}, {"syn", set_syn}, {"rto", set_rto}, {"rto-least", set_rto_least},
-	{"scan", set_scan}, {"code", set_code}, {"length", set_length}, {"measure", set_measure},
-	{"at", set_at}, {"gap", set_gap}, {"spread", set_spread}};
+} words[] = {{"hosts", set_hosts}, {"topology", set_topology}, {"oversubscribed", set_oversubscribed},
+	{"rate", set_rate}, {"delay", set_delay}, {"slow", set_slow}, {"size", set_size}, {"mtu", set_mtu},
+	{"window", set_window}, {"buffer", set_buffer}, {"marks", set_marks}, {"ssthresh", set_threshold},
+	{"ratio", set_ratio}, {"bounce", set_bounce}, {"spray", set_spray}, {"penalty", set_penalty},
+	{"pacing", set_pacing}, {"pulls", set_pulls}, {"design", set_design}, {"priority", set_priority},
+	{"background", set_background}, {"subflows", set_subflows}, {"syn", set_syn}, {"rto", set_rto},
+	{"rto-least", set_rto_least}, {"scan", set_scan}, {"code", set_code}, {"length", set_length},
+	{"measure", set_measure}, {"at", set_at}, {"gap", set_gap}, {"spread", set_spread}};
 
 #define WORDS (sizeof words / sizeof *words)
 
-static int set_word(struct scenario *s, char *text, char **error)
+static int set_transport(
+	struct scenario *s, const struct transport *const *transports, const char *value, char **error)
 {
-	char *value = strchr(text, '='), known[512];
+	char known[256] = "";
 	size_t used = 0;
+
+	for (; *transports; transports++) {
+		if (!strcmp((*transports)->name, value)) {
+			s->transport = *transports;
+			return 0;
+		}
+		used += (size_t)snprintf(
+			known + used, sizeof known - used, "%s%s", used ? ", " : "", (*transports)->name);
+	}
+	return error_set(error, "transport=%s: there are %s", value, known);
+}
+
+static int set_word(struct scenario *s, const struct transport *const *transports, char *text, char **error)
+{
+	char *value = strchr(text, '='), known[512] = "transport";
+	size_t used = strlen(known);
 
 	if (!value)
 		return error_set(error, "`%s`: after the pattern come words KEY=VALUE", text);
 	*value++ = '\0';
+	if (!strcmp(text, "transport"))
+		return set_transport(s, transports, value, error);
 	for (size_t i = 0; i < WORDS; i++) {
 		if (!strcmp(text, words[i].key))
 			return words[i].set(s, text, value, error);
-		used += (size_t)snprintf(
-			known + used, sizeof known - used, "%s%s", i ? ", " : "", words[i].key);
+		used += (size_t)snprintf(known + used, sizeof known - used, ", %s", words[i].key);
 	}
 	return error_set(error, "no setting `%s`; there are %s", text, known);
 }
@@ -357,11 +359,6 @@ static int check_hosts(struct scenario *s, char **error)
 	return 0;
 }
 
-static bool multipath(const struct scenario *s)
-{
-	return s->transport >= TRANSPORT_MPTCP_UNCOUPLED;
-}
-
 static int check_counts(const struct scenario *s, char **error)
 {
 	if (s->hosts < 2)
@@ -382,6 +379,11 @@ static int check_counts(const struct scenario *s, char **error)
 	return 0;
 }
 
+static bool trims(const struct scenario *s)
+{
+	return s->transport->discipline == SIM_TRIM;
+}
+
 static int check(struct scenario *s, char **error)
 {
 	if (check_hosts(s, error) < 0 || check_counts(s, error) < 0)
@@ -397,14 +399,16 @@ static int check(struct scenario *s, char **error)
 	if (s->oversubscribed > 1 && s->topology != TOPOLOGY_FATTREE)
 		return error_set(
 			error, "oversubscribed= goes with a fat tree; the others say it by their numbers");
-	if (s->transport != TRANSPORT_NDP && (s->penalty || !s->bounce || s->spray != NDP_SPRAY_PERMUTE))
-		return error_set(error, "penalty=, bounce= and spray= are NDP's; transport=%s has none",
-			transports[s->transport]);
-	if (!s->bounce && !s->rto_ps && s->transport == TRANSPORT_NDP)
+	if (!trims(s) && (s->penalty || !s->bounce))
+		return error_set(
+			error, "penalty= and bounce= are NDP's; transport=%s has none", s->transport->name);
+	if (!s->transport->sprays && s->spray != NDP_SPRAY_PERMUTE)
+		return error_set(error, "transport=%s does not choose paths by spray=", s->transport->name);
+	if (!s->bounce && !s->rto_ps && trims(s))
 		return error_set(error, "bounce=no loses packets; say rto= too, for example rto=1ms");
 	if (s->size / s->payload >= UINT32_MAX / 2)
 		return error_set(error, "size= has more than 2^31 packets of mtu=%u", s->payload);
-	if (multipath(s) && s->pattern == PATTERN_SHORTFLOW && s->subflows < 1)
+	if (s->transport->multipath && s->pattern == PATTERN_SHORTFLOW && s->subflows < 1)
 		return error_set(error, "subflows=0: at least one");
 	return 0;
 }
@@ -432,29 +436,29 @@ static const struct scenario usual = {.hosts = 128,
 /* Windows and buffers of each transport. */
 static void fill(struct scenario *s, bool own_length)
 {
-	bool ndp = s->transport == TRANSPORT_NDP;
-
 	if (!s->window)
-		s->window = ndp ? 23 : 10;
+		s->window = s->transport->window;
 	if (!s->buffer)
-		s->buffer = ndp ? 8 : s->transport == TRANSPORT_DCTCP ? 194 : 100;
+		s->buffer = s->transport->buffer;
 	if (!s->published)
 		s->scan_ps = 0;
-	if (!own_length && scenario_ends(s) && s->pattern != PATTERN_SHORTFLOW)
+	if (!own_length && fabric_ends(s) && s->pattern != PATTERN_SHORTFLOW)
 		s->length_ps = (uint64_t)LENGTH_MOST_NS * PS_OF_NS; /* until all have ended */
 }
 
-bool scenario_ends(const struct scenario *s)
+bool fabric_ends(const struct scenario *s)
 {
 	return s->size > 0;
 }
 
-int scenario_parse(struct scenario *s, const char *text, char **error)
+int fabric_parse(
+	struct scenario *s, const struct transport *const *transports, const char *text, char **error)
 {
 	char copy[SCENARIO_TEXT], *rest, *word;
 	bool own_length = strstr(text, " length=") != NULL;
 
 	*s = usual;
+	s->transport = transports[0];
 	if (snprintf(s->text, sizeof s->text, "%s", text) >= (int)sizeof s->text)
 		return error_set(error, "a scenario has at most %d characters", SCENARIO_TEXT - 1);
 	strcpy(copy, s->text);
@@ -464,7 +468,7 @@ int scenario_parse(struct scenario *s, const char *text, char **error)
 	if (set_pattern(s, word, error) < 0)
 		return error_prefix(error, "scenario `%s`", text);
 	while ((word = strtok_r(NULL, " ", &rest)))
-		if (set_word(s, word, error) < 0)
+		if (set_word(s, transports, word, error) < 0)
 			return error_prefix(error, "scenario `%s`", text);
 	if ((s->pattern == PATTERN_INCAST || s->pattern == PATTERN_OUTCAST) && !s->size && !own_length)
 		s->size = 450000;

@@ -1,7 +1,7 @@
 /* Worker processes take the next job from a counter that they share, and write what it gave where all can read. */
-#include "nodes/ndp/sim/jobs.h"
+#include "lib/fabric/jobs.h"
 #include "lib/base/error.h"
-#include "nodes/ndp/sim/run.h"
+#include "lib/fabric/run.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -32,7 +32,7 @@ static struct shared *shared_of(const struct jobs *jobs)
 	return (struct shared *)((char *)jobs->list - offsetof(struct shared, jobs));
 }
 
-void jobs_init(struct jobs *jobs, uint32_t count, uint64_t samples)
+void fabric_jobs_init(struct jobs *jobs, uint32_t count, uint64_t samples)
 {
 	size_t bytes = sizeof(struct shared) + count * sizeof(struct job) + samples * sizeof(double);
 	struct shared *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -43,7 +43,7 @@ void jobs_init(struct jobs *jobs, uint32_t count, uint64_t samples)
 	shared->samples = sizeof(struct shared) + count * sizeof(struct job);
 }
 
-void jobs_add(struct jobs *jobs, const struct scenario *scenario, uint64_t seed, uint32_t sample_room)
+void fabric_jobs_add(struct jobs *jobs, const struct scenario *scenario, uint64_t seed, uint32_t sample_room)
 {
 	struct shared *shared = shared_of(jobs);
 
@@ -54,13 +54,13 @@ void jobs_add(struct jobs *jobs, const struct scenario *scenario, uint64_t seed,
 	shared->samples += sample_room * sizeof(double);
 }
 
-void jobs_free(struct jobs *jobs)
+void fabric_jobs_free(struct jobs *jobs)
 {
 	munmap(shared_of(jobs), jobs->bytes);
 	*jobs = (struct jobs){0};
 }
 
-uint32_t jobs_workers(void)
+uint32_t fabric_jobs_workers(void)
 {
 	cpu_set_t set;
 
@@ -88,14 +88,14 @@ static int run(struct job *job, char **error)
 	struct world world;
 	double began = processor_time();
 
-	if (run_open(&world, job->scenario, job->seed, error) < 0)
+	if (fabric_open(&world, job->scenario, job->seed, error) < 0)
 		return error_prefix(error, "scenario `%s`", job->scenario->text);
-	run_world(&world);
+	fabric_run(&world);
 	world.transport->count(&world);
-	measure_world(&world, &job->outcome, job->samples, job->sample_room);
+	fabric_measure_world(&world, &job->outcome, job->samples, job->sample_room);
 	job->seconds = processor_time() - began;
 	job->memory = memory_used();
-	run_close(&world);
+	fabric_close(&world);
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static int await(uint32_t started)
 	return result;
 }
 
-int jobs_run(struct jobs *jobs, uint32_t workers, char **error)
+int fabric_jobs_run(struct jobs *jobs, uint32_t workers, char **error)
 {
 	struct shared *shared = shared_of(jobs);
 	uint32_t started = 0;

@@ -1,6 +1,6 @@
 /* Making a world of a scenario, and letting it run. */
-#include "nodes/ndp/sim/run.h"
-#include "nodes/ndp/sim/workload.h"
+#include "lib/fabric/run.h"
+#include "lib/fabric/workload.h"
 
 #include <stdlib.h>
 
@@ -25,13 +25,13 @@ static void limit_trim(const struct scenario *s, struct sim_settings *settings)
 /* The authors' simulator, for TCP: of a buffer, the last three packets drop at random, 1100 / the bytes before them. */
 static void limit_plain(const struct scenario *s, struct sim_settings *settings)
 {
-	uint32_t early = s->buffer > 3 ? s->buffer - 3 : s->buffer;
+	uint32_t frame = s->payload + s->transport->header, early = s->buffer > 3 ? s->buffer - 3 : s->buffer;
 
-	settings->discipline = s->transport == TRANSPORT_DCTCP ? SIM_ECN : SIM_TAIL;
-	settings->limit_bytes = s->buffer * s->payload;
-	settings->mark_bytes = s->marks * s->payload;
-	settings->early_bytes = early * s->payload;
-	settings->early_chance = (uint32_t)((1100ULL << 32) / ((uint64_t)early * s->payload));
+	settings->discipline = s->transport->discipline;
+	settings->limit_bytes = s->buffer * frame;
+	settings->mark_bytes = s->marks * frame;
+	settings->early_bytes = early * frame;
+	settings->early_chance = (uint32_t)((1100ULL << 32) / ((uint64_t)early * frame));
 }
 
 /* The published code slows the way down from core 0 to pod 0 only, not the way up. */
@@ -75,11 +75,11 @@ static int make_network(struct world *world, char **error)
 	const struct scenario *s = world->scenario;
 	struct sim_settings settings = {
 		.rate_bps = s->rate_bps, .delay_ps = s->delay_ps, .seed = world->seed};
-	struct sim_topology *topology = scenario_topology(s, world->seed, error);
+	struct sim_topology *topology = fabric_topology(s, world->seed, error);
 
 	if (!topology)
 		return -1;
-	if (s->transport == TRANSPORT_NDP)
+	if (s->transport->discipline == SIM_TRIM)
 		limit_trim(s, &settings);
 	else
 		limit_plain(s, &settings);
@@ -108,13 +108,13 @@ static void make_bins(struct world *world)
 		abort();
 }
 
-int run_open(struct world *world, const struct scenario *scenario, uint64_t seed, char **error)
+int fabric_open(struct world *world, const struct scenario *scenario, uint64_t seed, char **error)
 {
 	*world = (struct world){.scenario = scenario, .seed = seed};
 	if (make_network(world, error) < 0)
 		return -1;
-	world->transport = scenario->transport == TRANSPORT_NDP ? &ndp_functions : &tcp_functions;
-	workload_make(world);
+	world->transport = scenario->transport->functions;
+	fabric_workload(world);
 	world->transport->open(world);
 	make_bins(world);
 	for (uint32_t i = 0; i < world->flow_count; i++)
@@ -122,7 +122,7 @@ int run_open(struct world *world, const struct scenario *scenario, uint64_t seed
 	return 0;
 }
 
-void run_close(struct world *world)
+void fabric_close(struct world *world)
 {
 	world->transport->close(world);
 	sim_network_free(&world->network);
@@ -130,12 +130,12 @@ void run_close(struct world *world)
 	free(world->bins);
 }
 
-void run_world(struct world *world)
+void fabric_run(struct world *world)
 {
 	const struct scenario *s = world->scenario;
 	uint64_t marked = s->length_ps - s->measure_ps;
 
-	if (!scenario_ends(s)) {
+	if (!fabric_ends(s)) {
 		sim_run(&world->network, marked);
 		for (uint32_t i = 0; i < world->flow_count; i++)
 			world->flows[i].marked = world->flows[i].arrived;

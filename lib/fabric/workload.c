@@ -1,5 +1,5 @@
 /* The patterns. */
-#include "nodes/ndp/sim/workload.h"
+#include "lib/fabric/workload.h"
 
 #include <stdlib.h>
 
@@ -12,12 +12,12 @@ static struct flow *add(struct world *world, uint32_t from, uint32_t to, uint32_
 		.to = to,
 		.packets = packets,
 		.start = start +
-			 (s->spread_ps ? (uint64_t)world_draw(world, (uint32_t)(s->spread_ps / 1000) + 1) *
+			 (s->spread_ps ? (uint64_t)fabric_draw(world, (uint32_t)(s->spread_ps / 1000) + 1) *
 						 1000
 				       : 0),
 		.end = SIM_NEVER,
 		.counted = true,
-		.subflows = s->transport >= TRANSPORT_MPTCP_UNCOUPLED ? (uint8_t)s->subflows : 1};
+		.subflows = s->transport->multipath ? (uint8_t)s->subflows : 1};
 	return flow;
 }
 
@@ -40,7 +40,7 @@ static uint32_t *permutation(struct world *world)
 		for (uint32_t i = 0; i < hosts; i++)
 			to[i] = i;
 		for (uint32_t i = hosts - 1; i > 0; i--) {
-			uint32_t other = world_draw(world, i + 1), own = to[i];
+			uint32_t other = fabric_draw(world, i + 1), own = to[i];
 			to[i] = to[other];
 			to[other] = own;
 		}
@@ -64,7 +64,7 @@ static void add_random(struct world *world, uint32_t packets)
 	uint32_t hosts = world->scenario->hosts;
 
 	for (uint32_t i = 0; i < hosts; i++)
-		add(world, i, (i + 1 + world_draw(world, hosts - 1)) % hosts, packets, 0);
+		add(world, i, (i + 1 + fabric_draw(world, hosts - 1)) % hosts, packets, 0);
 }
 
 static void add_incast(struct world *world, uint32_t packets, uint64_t start)
@@ -140,7 +140,7 @@ static uint32_t room(const struct scenario *s)
 	return s->hosts + 1 + (repeats < 1000000 ? (uint32_t)repeats : 1000000);
 }
 
-void workload_make(struct world *world)
+void fabric_workload(struct world *world)
 {
 	const struct scenario *s = world->scenario;
 	uint32_t packets = packets_of(s);

@@ -1,7 +1,7 @@
 /* What flows and transports ask of the world. */
-#include "nodes/ndp/sim/world.h"
+#include "lib/fabric/world.h"
 
-uint32_t world_draw(struct world *world, uint32_t below)
+uint32_t fabric_draw(struct world *world, uint32_t below)
 {
 	uint64_t key = draw_key(world->seed, 0, 4);
 
@@ -10,7 +10,7 @@ uint32_t world_draw(struct world *world, uint32_t below)
 
 static void count_bin(struct world *world, const struct flow *flow)
 {
-	uint64_t bin = world_now(world) / world->bin_ps;
+	uint64_t bin = fabric_now(world) / world->bin_ps;
 
 	if (bin < world->bin_count)
 		world->bins[bin * world->flow_room + (uint64_t)(flow - world->flows)]++;
@@ -19,7 +19,7 @@ static void count_bin(struct world *world, const struct flow *flow)
 /* A short flow that repeats is followed by one of its kind. */
 static void follow(struct world *world, const struct flow *flow)
 {
-	uint64_t start = world_now(world) + world->scenario->gap_ps;
+	uint64_t start = fabric_now(world) + world->scenario->gap_ps;
 
 	if (world->flow_count == world->flow_room || start >= world->scenario->length_ps)
 		return;
@@ -32,14 +32,14 @@ static void follow(struct world *world, const struct flow *flow)
 	world->open++;
 }
 
-void world_arrived(struct world *world, struct flow *flow)
+void fabric_arrived(struct world *world, struct flow *flow)
 {
 	flow->arrived++;
 	if (world->bin_ps)
 		count_bin(world, flow);
 	if (flow->arrived != flow->packets)
 		return;
-	flow->end = world_now(world);
+	flow->end = fabric_now(world);
 	if (!flow->counted)
 		return;
 	if (flow->repeats)

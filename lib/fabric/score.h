@@ -1,9 +1,9 @@
-/* The scorecard: published numbers beside what the simulator measures. The table (data/ndp/ndp-published.csv) says with each number how
+/* The scorecard: published numbers beside what the simulator measures. The table (as data/ndp/ndp-published.csv) says with each number how
  * it is measured and how near it must come, so that a number is added without code. */
-#ifndef LIQUIDNET_NDP_SIM_SCORE_H
-#define LIQUIDNET_NDP_SIM_SCORE_H
+#ifndef LIQUIDNET_FABRIC_SCORE_H
+#define LIQUIDNET_FABRIC_SCORE_H
 
-#include "nodes/ndp/sim/jobs.h"
+#include "lib/fabric/jobs.h"
 
 enum score_as {
 	SCORE_VALUE,   /* the mean over runs */
@@ -30,19 +30,21 @@ struct score_row {
 };
 
 struct score {
+	const struct transport *const *transports;
 	struct score_row *rows;
 	unsigned count;
 };
 
-/* Reads the table. -1 with *error "FILE:LINE: ..."; then there are no rows. */
-int score_load(struct score *score, const char *path, char **error);
+/* Reads the table, whose scenarios name these transports. -1 with *error "FILE:LINE: ..."; then there are no rows. */
+int fabric_score_load(
+	struct score *score, const struct transport *const *transports, const char *path, char **error);
 /* Measures all rows, each scenario and seed once. */
-int score_measure(struct score *score, uint64_t seed, unsigned runs, uint32_t workers, char **error);
-void score_free(struct score *score);
-const char *score_as_name(enum score_as as);
-const char *score_judgement_name(enum score_judgement judgement);
+int fabric_score_measure(struct score *score, uint64_t seed, unsigned runs, uint32_t workers, char **error);
+void fabric_score_free(struct score *score);
+const char *fabric_score_as_name(enum score_as as);
+const char *fabric_score_judgement_name(enum score_judgement judgement);
 
 /* Mean and half the width of its 95 % interval (Student's t). */
-void score_mean(const double *values, unsigned count, double *mean, double *half);
+void fabric_score_mean(const double *values, unsigned count, double *mean, double *half);
 
 #endif

@@ -1,5 +1,5 @@
 /* TCP's packets and timers: connections and their subflows, acknowledgements, recovery, time-outs. */
-#include "nodes/ndp/sim/tcp.h"
+#include "lib/fabric/tcp.h"
 
 #include <stdlib.h>
 
@@ -25,12 +25,12 @@ static void open(struct world *world)
 {
 	struct tcp_world *tcp = some(1, sizeof *tcp);
 
-	tcp->room = world->flow_room *
-		    (world->scenario->transport >= TRANSPORT_MPTCP_UNCOUPLED ? world->scenario->subflows : 1);
+	tcp->room =
+		world->flow_room * (world->scenario->transport->multipath ? world->scenario->subflows : 1);
 	tcp->subflows = some(tcp->room, sizeof *tcp->subflows);
 	tcp->first = some(world->flow_room, sizeof *tcp->first);
 	tcp->assigned = some(world->flow_room, sizeof *tcp->assigned);
-	world->tcp = tcp;
+	world->state = tcp;
 }
 
 static void count(struct world *world)
@@ -40,20 +40,20 @@ static void count(struct world *world)
 
 static void close(struct world *world)
 {
-	for (uint32_t i = 0; i < world->tcp->count; i++) {
-		free(world->tcp->subflows[i].here);
-		free(world->tcp->subflows[i].out.order);
-		free(world->tcp->subflows[i].back.order);
+	for (uint32_t i = 0; i < tcp_of(world)->count; i++) {
+		free(tcp_of(world)->subflows[i].here);
+		free(tcp_of(world)->subflows[i].out.order);
+		free(tcp_of(world)->subflows[i].back.order);
 	}
-	free(world->tcp->subflows);
-	free(world->tcp->first);
-	free(world->tcp->assigned);
-	free(world->tcp);
+	free(tcp_of(world)->subflows);
+	free(tcp_of(world)->first);
+	free(tcp_of(world)->assigned);
+	free(tcp_of(world));
 }
 
 static uint32_t number_of(const struct world *world, const struct subflow *subflow)
 {
-	return (uint32_t)(subflow - world->tcp->subflows);
+	return (uint32_t)(subflow - tcp_of(world)->subflows);
 }
 
 static struct flow *flow_of(struct world *world, const struct subflow *subflow)
@@ -63,7 +63,7 @@ static struct flow *flow_of(struct world *world, const struct subflow *subflow)
 
 static bool sprays(const struct world *world)
 {
-	return world->scenario->transport == TRANSPORT_TCP_SPRAY;
+	return world->scenario->transport->kind == TCP_SPRAYS;
 }
 
 /* ---- packets */
@@ -79,7 +79,7 @@ static void send_packet(
 	packet->flow = number_of(world, subflow);
 	packet->type = type;
 	packet->sequence = sequence;
-	packet->stamp = world_now(world);
+	packet->stamp = fabric_now(world);
 	packet->flags = 0;
 	world->counters.sent += type == TCP_DATA;
 	world->counters.again += again;
@@ -130,7 +130,7 @@ static void set_timer(struct world *world, struct subflow *subflow)
 
 static void restart_timer(struct world *world, struct subflow *subflow)
 {
-	subflow->deadline = world_now(world) + subflow->rto;
+	subflow->deadline = fabric_now(world) + subflow->rto;
 	set_timer(world, subflow);
 }
 
@@ -157,9 +157,9 @@ static bool have_next(struct world *world, struct subflow *subflow)
 {
 	if (subflow->sent < subflow->limit)
 		return true;
-	if (world->tcp->assigned[subflow->flow] == flow_of(world, subflow)->packets)
+	if (tcp_of(world)->assigned[subflow->flow] == flow_of(world, subflow)->packets)
 		return false;
-	world->tcp->assigned[subflow->flow]++;
+	tcp_of(world)->assigned[subflow->flow]++;
 	subflow->limit++;
 	return true;
 }
@@ -221,7 +221,7 @@ static void new_data(struct world *world, struct subflow *subflow, uint32_t acke
 	} else {
 		subflow->acked = acked;
 		subflow->duplicates = 0;
-		tcp_grow(world, subflow);
+		fabric_tcp_grow(world, subflow);
 	}
 	send_window(world, subflow);
 }
@@ -246,7 +246,7 @@ static void duplicate(struct world *world, struct subflow *subflow)
 	}
 	if (subflow->acked < subflow->recover) /* of before a time-out: RFC 6582, section 3.2 */
 		return;
-	tcp_loss(world, subflow);
+	fabric_tcp_loss(world, subflow);
 	send_again(world, subflow);
 	subflow->window = subflow->threshold + 3 * packet;
 	subflow->recovery = true;
@@ -255,17 +255,17 @@ static void duplicate(struct world *world, struct subflow *subflow)
 
 static void acknowledged(struct world *world, struct subflow *subflow, const struct sim_packet *packet)
 {
-	if (world->scenario->transport == TRANSPORT_DCTCP)
-		dctcp_answer(world, subflow, packet->flags & SIM_USER);
+	if (world->scenario->transport->kind == TCP_DCTCP)
+		fabric_dctcp_answer(world, subflow, packet->flags & SIM_USER);
 	if (packet->number < subflow->acked)
 		return;
-	measure_rtt(world, subflow, world_now(world) - packet->stamp);
+	measure_rtt(world, subflow, fabric_now(world) - packet->stamp);
 	if (packet->type == TCP_SYN_ACK) {
 		if (subflow->established)
 			return;
 		subflow->established = true;
 		subflow->deadline = SIM_NEVER;
-		tcp_grow(world, subflow);
+		fabric_tcp_grow(world, subflow);
 		send_window(world, subflow);
 		return;
 	}
@@ -287,7 +287,7 @@ static void timed_out(struct world *world, struct subflow *subflow)
 		uint64_t flight = (uint64_t)(subflow->sent - subflow->acked + 1) * packet;
 		subflow->window = flight < subflow->threshold ? (uint32_t)flight : subflow->threshold;
 	}
-	tcp_loss(world, subflow);
+	fabric_tcp_loss(world, subflow);
 	subflow->window = packet;
 	subflow->recovery = false;
 	subflow->recover = subflow->sent;
@@ -342,7 +342,7 @@ static void received(struct world *world, struct subflow *subflow, const struct 
 	}
 	acknowledge(world, subflow, packet);
 	if (fresh)
-		world_arrived(world, flow_of(world, subflow));
+		fabric_arrived(world, flow_of(world, subflow));
 }
 
 /* ---- connections */
@@ -350,15 +350,15 @@ static void received(struct world *world, struct subflow *subflow, const struct 
 /* The published code draws a path again when it is another subflow's already, but then takes what comes. */
 static uint32_t draw_path(struct world *world, uint32_t flow, uint32_t paths)
 {
-	struct tcp_world *tcp = world->tcp;
-	uint32_t path = world_draw(world, paths), tries = world->scenario->published ? 1
-							  : paths < 64               ? 1000
-										     : 100;
+	struct tcp_world *tcp = tcp_of(world);
+	uint32_t path = fabric_draw(world, paths), tries = world->scenario->published ? 1
+							   : paths < 64               ? 1000
+										      : 100;
 
 	for (uint32_t i = tcp->first[flow]; i < tcp->count; i++) {
 		if (tcp->subflows[i].path != path || tries-- == 0)
 			continue;
-		path = world_draw(world, paths);
+		path = fabric_draw(world, paths);
 		if (world->scenario->published)
 			return path;
 		i = tcp->first[flow] - 1; /* anew; wraps with the step */
@@ -369,19 +369,19 @@ static uint32_t draw_path(struct world *world, uint32_t flow, uint32_t paths)
 static void start_subflow(struct world *world, uint32_t flow, uint32_t paths)
 {
 	const struct scenario *s = world->scenario;
-	uint32_t number = world->tcp->count, path = draw_path(world, flow, paths);
-	struct subflow *subflow = &world->tcp->subflows[number];
+	uint32_t number = tcp_of(world)->count, path = draw_path(world, flow, paths);
+	struct subflow *subflow = &tcp_of(world)->subflows[number];
 
 	*subflow = (struct subflow){.flow = flow,
 		.path = path,
 		.window = s->window * s->payload,
 		.threshold = s->threshold ? s->threshold * s->payload : TCP_UNLIMITED,
 		.rto = s->rto_ps                         ? s->rto_ps
-		       : s->transport == TRANSPORT_DCTCP ? FIRST_RTO_DCTCP_PS
+		       : s->transport->kind == TCP_DCTCP ? FIRST_RTO_DCTCP_PS
 							 : FIRST_RTO_PS,
 		.deadline = SIM_NEVER,
 		.round = 2 * s->payload};
-	world->tcp->count++;
+	tcp_of(world)->count++;
 	grow_here(subflow);
 	if (sprays(world)) {
 		ndp_paths_init(&subflow->out, some(paths, sizeof(uint16_t)), NULL, paths, NDP_SPRAY_PERMUTE,
@@ -403,7 +403,7 @@ static void start(struct world *world, uint32_t number)
 
 	if (flow->subflows > paths)
 		flow->subflows = (uint8_t)paths;
-	world->tcp->first[number] = world->tcp->count;
+	tcp_of(world)->first[number] = tcp_of(world)->count;
 	for (uint32_t i = 0; i < flow->subflows; i++)
 		start_subflow(world, number, paths);
 }
@@ -411,7 +411,7 @@ static void start(struct world *world, uint32_t number)
 static void arrive(struct world *world, struct sim_packet *packet)
 {
 	struct sim_packet copy = *packet;
-	struct subflow *subflow = &world->tcp->subflows[copy.flow];
+	struct subflow *subflow = &tcp_of(world)->subflows[copy.flow];
 
 	sim_packet_free(&world->network, packet);
 	if (copy.type == TCP_DATA || copy.type == TCP_SYN)
@@ -422,14 +422,56 @@ static void arrive(struct world *world, struct sim_packet *packet)
 
 static void timer(struct world *world, enum timer kind, uint32_t number)
 {
-	struct subflow *subflow = &world->tcp->subflows[number];
+	struct subflow *subflow = &tcp_of(world)->subflows[number];
 
 	(void)kind;
 	subflow->timed = false;
-	if (subflow->deadline != SIM_NEVER && world_now(world) >= fires_at(world, subflow->deadline))
+	if (subflow->deadline != SIM_NEVER && fabric_now(world) >= fires_at(world, subflow->deadline))
 		timed_out(world, subflow);
 	else
 		set_timer(world, subflow);
 }
 
-const struct transport_functions tcp_functions = {open, count, close, start, arrive, timer};
+static const struct transport_functions functions = {open, count, close, start, arrive, timer};
+
+#define WINDOW 10
+#define BUFFER 100
+const struct transport fabric_tcp = {.name = "tcp",
+			       .functions = &functions,
+			       .kind = TCP_RENO,
+			       .discipline = SIM_TAIL,
+			       .window = WINDOW,
+			       .buffer = BUFFER},
+		       fabric_tcp_spray = {.name = "tcp-spray",
+			       .functions = &functions,
+			       .kind = TCP_SPRAYS,
+			       .discipline = SIM_TAIL,
+			       .window = WINDOW,
+			       .buffer = BUFFER},
+		       fabric_dctcp = {.name = "dctcp",
+			       .functions = &functions,
+			       .kind = TCP_DCTCP,
+			       .discipline = SIM_ECN,
+			       .window = WINDOW,
+			       .buffer = 194},
+		       fabric_mptcp_uncoupled = {.name = "mptcp-uncoupled",
+			       .functions = &functions,
+			       .kind = TCP_UNCOUPLED,
+			       .discipline = SIM_TAIL,
+			       .window = WINDOW,
+			       .buffer = BUFFER,
+			       .multipath = true},
+		       fabric_mptcp_lia = {.name = "mptcp-lia",
+			       .functions = &functions,
+			       .kind = TCP_LIA,
+			       .discipline = SIM_TAIL,
+			       .window = WINDOW,
+			       .buffer = BUFFER,
+			       .multipath = true},
+		       fabric_mptcp_olia = {.name = "mptcp-olia",
+			       .functions = &functions,
+			       .kind = TCP_OLIA,
+			       .discipline = SIM_TAIL,
+			       .window = WINDOW,
+			       .buffer = BUFFER,
+			       .multipath = true};

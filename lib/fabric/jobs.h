@@ -1,8 +1,8 @@
 /* Runs of scenarios, side by side in processes of their own. What a run gives depends on its scenario and seed alone. */
-#ifndef LIQUIDNET_NDP_SIM_JOBS_H
-#define LIQUIDNET_NDP_SIM_JOBS_H
+#ifndef LIQUIDNET_FABRIC_JOBS_H
+#define LIQUIDNET_FABRIC_JOBS_H
 
-#include "nodes/ndp/sim/measure.h"
+#include "lib/fabric/measure.h"
 
 struct job {
 	const struct scenario *scenario;
@@ -10,7 +10,7 @@ struct job {
 	uint32_t sample_room; /* 0: only the outcome is wanted */
 	/* Filled in: */
 	struct outcome outcome;
-	double *samples; /* ascending, until jobs_free */
+	double *samples; /* ascending, until fabric_jobs_free */
 	double seconds;  /* of processor time */
 	uint64_t memory; /* most that the process had, bytes */
 };
@@ -22,13 +22,13 @@ struct jobs {
 };
 
 /* Room for `count` jobs of at most `samples` samples together. */
-void jobs_init(struct jobs *jobs, uint32_t count, uint64_t samples);
+void fabric_jobs_init(struct jobs *jobs, uint32_t count, uint64_t samples);
 /* Adds one. */
-void jobs_add(struct jobs *jobs, const struct scenario *scenario, uint64_t seed, uint32_t sample_room);
+void fabric_jobs_add(struct jobs *jobs, const struct scenario *scenario, uint64_t seed, uint32_t sample_room);
 /* Runs all, at most `workers` at a time. -1 with *error, which names the scenario. */
-int jobs_run(struct jobs *jobs, uint32_t workers, char **error);
-void jobs_free(struct jobs *jobs);
+int fabric_jobs_run(struct jobs *jobs, uint32_t workers, char **error);
+void fabric_jobs_free(struct jobs *jobs);
 /* Processors that we may use. */
-uint32_t jobs_workers(void);
+uint32_t fabric_jobs_workers(void);
 
 #endif

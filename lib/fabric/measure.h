@@ -1,9 +1,9 @@
 /* What a run measured. Where flows end: completion times, microseconds, at the receiver. Where they do not: throughput in the last
  * part of the run, Gbit/s of payload. */
-#ifndef LIQUIDNET_NDP_SIM_MEASURE_H
-#define LIQUIDNET_NDP_SIM_MEASURE_H
+#ifndef LIQUIDNET_FABRIC_MEASURE_H
+#define LIQUIDNET_FABRIC_MEASURE_H
 
-#include "nodes/ndp/sim/world.h"
+#include "lib/fabric/world.h"
 
 enum measure {
 	/* Over the counted flows. The k-th decile of n ascending values is value number n k / 10, counted from 0, as published. */
@@ -43,12 +43,12 @@ struct outcome {
 };
 
 /* The name, or NULL beyond the last. */
-const char *measure_name(enum measure measure);
+const char *fabric_measure_name(enum measure measure);
 /* -1: no such name. `first` and `last` are `least` and `most`. */
-int measure_by_name(const char *name);
-/* After run_world. `samples`: room for `room` values, ascending afterwards, or NULL. */
-void measure_world(const struct world *world, struct outcome *outcome, double *samples, uint32_t room);
+int fabric_measure_by_name(const char *name);
+/* After fabric_run. `samples`: room for `room` values, ascending afterwards, or NULL. */
+void fabric_measure_world(const struct world *world, struct outcome *outcome, double *samples, uint32_t room);
 /* The earliest that the last of the flows can end, microseconds: the most loaded host's link, and the shortest way there. */
-double measure_ideal_us(const struct world *world);
+double fabric_measure_ideal_us(const struct world *world);
 
 #endif

@@ -1,5 +1,5 @@
-/* Rows of data/ndp/ndp-published.csv: read, checked, measured, judged. */
-#include "nodes/ndp/sim/score.h"
+/* Rows of a table of published numbers: read, checked, measured, judged. */
+#include "lib/fabric/score.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "lib/sim/published.h"
@@ -15,12 +15,12 @@ static const char *const column_names[COLUMNS] = {
 	"scenario", "measure", "against", "as", "value", "tolerance", "runs", "source"};
 static const char *const as_names[SCORE_KINDS] = {"value", "exact", "ratio", "at-most", "at-least"};
 
-const char *score_as_name(enum score_as as)
+const char *fabric_score_as_name(enum score_as as)
 {
 	return as_names[as];
 }
 
-const char *score_judgement_name(enum score_judgement judgement)
+const char *fabric_score_judgement_name(enum score_judgement judgement)
 {
 	static const char *const names[SCORE_JUDGEMENTS] = {"agrees", "near", "differs"};
 	return names[judgement];
@@ -56,19 +56,20 @@ static int take_tolerance(struct score_row *row, const char *cell, char **error)
 	return 0;
 }
 
-static int take_row(struct score_row *row, char *cells[COLUMNS], char **error)
+static int take_row(const struct score *score, struct score_row *row, char *cells[COLUMNS], char **error)
 {
-	int measure = measure_by_name(cells[MEASURE]);
+	int measure = fabric_measure_by_name(cells[MEASURE]);
 	int64_t runs;
 
 	if (measure < 0)
 		return error_set(error, "no measure `%s`", cells[MEASURE]);
 	row->measure = (enum measure)measure;
-	if (scenario_parse(&row->scenario, cells[SCENARIO], error) < 0 || take_as(row, cells[AS], error) < 0)
+	if (fabric_parse(&row->scenario, score->transports, cells[SCENARIO], error) < 0 ||
+		take_as(row, cells[AS], error) < 0)
 		return -1;
 	if ((row->as == SCORE_RATIO) != (*cells[AGAINST] != '\0'))
 		return error_set(error, "`against` goes with ratio, and only with it");
-	if (*cells[AGAINST] && scenario_parse(&row->against, cells[AGAINST], error) < 0)
+	if (*cells[AGAINST] && fabric_parse(&row->against, score->transports, cells[AGAINST], error) < 0)
 		return -1;
 	if (unit_number(cells[VALUE], &row->published) < 0 || !isfinite(row->published))
 		return error_set(error, "`%s` is no number", cells[VALUE]);
@@ -91,24 +92,25 @@ static int add_row(void *context, char **cells, char **error)
 		abort();
 	score->rows = rows;
 	memset(&rows[score->count], 0, sizeof *rows);
-	if (take_row(&rows[score->count], cells, error) < 0)
+	if (take_row(score, &rows[score->count], cells, error) < 0)
 		return -1;
 	score->count++;
 	return 0;
 }
 
-int score_load(struct score *score, const char *path, char **error)
+int fabric_score_load(
+	struct score *score, const struct transport *const *transports, const char *path, char **error)
 {
 	static const struct published_format format = {column_names, COLUMNS, add_row};
 
-	*score = (struct score){0};
+	*score = (struct score){.transports = transports};
 	if (published_read(path, &format, score, error) == 0)
 		return 0;
-	score_free(score);
+	fabric_score_free(score);
 	return -1;
 }
 
-void score_free(struct score *score)
+void fabric_score_free(struct score *score)
 {
 	free(score->rows);
 	*score = (struct score){0};
@@ -128,7 +130,7 @@ static double quantile(unsigned degrees)
 	return z + (z * z * z + z) / (4 * degrees);
 }
 
-void score_mean(const double *values, unsigned count, double *mean, double *half)
+void fabric_score_mean(const double *values, unsigned count, double *mean, double *half)
 {
 	double sum = 0, squares = 0;
 
@@ -206,12 +208,12 @@ static void finish(
 	double values[1000] = {0}, others[1000] = {0}, other, other_half;
 
 	row->n = values_of(jobs, group_of(groups, count, &row->scenario), runs, row->measure, values);
-	score_mean(values, row->n, &row->measured, &row->half);
+	fabric_score_mean(values, row->n, &row->measured, &row->half);
 	if (row->as == SCORE_EXACT) {
 		mode(row, values, row->n);
 	} else if (row->as == SCORE_RATIO) {
 		values_of(jobs, group_of(groups, count, &row->against), runs, row->measure, others);
-		score_mean(others, row->n, &other, &other_half);
+		fabric_score_mean(others, row->n, &other, &other_half);
 		double ratio = row->measured / other;
 		row->half = fabs(ratio) * hypot(row->half / row->measured, other_half / other);
 		row->measured = ratio;
@@ -240,7 +242,7 @@ static unsigned runs_of(const struct score_row *row, unsigned runs)
 	return row->runs < runs ? row->runs : runs;
 }
 
-int score_measure(struct score *score, uint64_t seed, unsigned runs, uint32_t workers, char **error)
+int fabric_score_measure(struct score *score, uint64_t seed, unsigned runs, uint32_t workers, char **error)
 {
 	struct group *groups = calloc(2 * score->count, sizeof *groups);
 	unsigned count = 0, all = 0;
@@ -257,16 +259,16 @@ int score_measure(struct score *score, uint64_t seed, unsigned runs, uint32_t wo
 	qsort(groups, count, sizeof *groups, by_cost);
 	for (unsigned i = 0; i < count; i++)
 		all += groups[i].runs;
-	jobs_init(&jobs, all, 0);
+	fabric_jobs_init(&jobs, all, 0);
 	for (unsigned i = 0; i < count; i++) {
 		groups[i].first = jobs.count;
 		for (unsigned k = 0; k < groups[i].runs; k++)
-			jobs_add(&jobs, groups[i].scenario, seed + k, 0);
+			fabric_jobs_add(&jobs, groups[i].scenario, seed + k, 0);
 	}
-	int result = jobs_run(&jobs, workers, error);
+	int result = fabric_jobs_run(&jobs, workers, error);
 	for (unsigned i = 0; i < score->count && result == 0; i++)
 		finish(&score->rows[i], &jobs, groups, &count, runs_of(&score->rows[i], runs));
-	jobs_free(&jobs);
+	fabric_jobs_free(&jobs);
 	free(groups);
 	return result;
 }

@@ -2,7 +2,7 @@
  * seed. */
 #include "lib/base/draw.h"
 #include "lib/base/error.h"
-#include "nodes/ndp/sim/scenario.h"
+#include "lib/fabric/scenario.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,7 +186,7 @@ static int jellyfish(struct cables *cables, uint32_t switches, uint32_t degree, 
 	return result;
 }
 
-struct sim_topology *scenario_topology(const struct scenario *s, uint64_t seed, char **error)
+struct sim_topology *fabric_topology(const struct scenario *s, uint64_t seed, char **error)
 {
 	const uint32_t *n = s->shape;
 	struct cables cables = {0};

@@ -1,12 +1,15 @@
 /* TCP in a simulated network, in packets of one size: Reno with fast recovery (RFC 6582), no selective and no delayed
  * acknowledgements; with packet spraying, DCTCP, or as a subflow of Multipath TCP. The rules are those that Trilogy2 D1.4, section
  * 3.6.2, and the authors' simulator compare NDP with; where that has a fault, code=mended goes without. */
-#ifndef LIQUIDNET_NDP_SIM_TCP_H
-#define LIQUIDNET_NDP_SIM_TCP_H
+#ifndef LIQUIDNET_FABRIC_TCP_H
+#define LIQUIDNET_FABRIC_TCP_H
 
-#include "nodes/ndp/sim/world.h"
+#include "lib/fabric/world.h"
 
 #define TCP_UNLIMITED UINT32_MAX
+
+/* The transports' kinds. */
+enum { TCP_RENO, TCP_SPRAYS, TCP_DCTCP, TCP_UNCOUPLED, TCP_LIA, TCP_OLIA };
 
 struct subflow {
 	uint32_t flow, path;        /* its connection; the path of one that does not spray */
@@ -35,13 +38,18 @@ struct tcp_world {
 	uint32_t *assigned; /* packets of each flow that a subflow has taken */
 };
 
+static inline struct tcp_world *tcp_of(const struct world *world)
+{
+	return world->state;
+}
+
 /* ---- windows (tcp_window.c) */
 
 /* An acknowledgement of new data, outside of recovery. */
-void tcp_grow(struct world *world, struct subflow *subflow);
+void fabric_tcp_grow(struct world *world, struct subflow *subflow);
 /* A loss: sets the threshold. */
-void tcp_loss(struct world *world, struct subflow *subflow);
+void fabric_tcp_loss(struct world *world, struct subflow *subflow);
 /* DCTCP: every acknowledgement, before all else. */
-void dctcp_answer(struct world *world, struct subflow *subflow, bool marked);
+void fabric_dctcp_answer(struct world *world, struct subflow *subflow, bool marked);
 
 #endif

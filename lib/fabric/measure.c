@@ -1,5 +1,5 @@
 /* Counting up a world that has run. */
-#include "nodes/ndp/sim/measure.h"
+#include "lib/fabric/measure.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,12 +10,12 @@ static const char *const names[MEASURES] = {"least", "p10", "p20", "p30", "p40",
 	"headers-lost", "dropped", "timeouts", "dip-ms", "unfinished", "mlinks", "flow1", "flow2", "flow3",
 	"flow4", "flow5", "flow6", "flow7", "flow8"};
 
-const char *measure_name(enum measure measure)
+const char *fabric_measure_name(enum measure measure)
 {
 	return measure < MEASURES ? names[measure] : NULL;
 }
 
-int measure_by_name(const char *name)
+int fabric_measure_by_name(const char *name)
 {
 	if (!strcmp(name, "first"))
 		return MEASURE_LEAST;
@@ -33,7 +33,7 @@ static double value_of(const struct world *world, const struct flow *flow)
 {
 	const struct scenario *s = world->scenario;
 
-	if (scenario_ends(s))
+	if (fabric_ends(s))
 		return flow->end == SIM_NEVER ? NAN : (double)(flow->end - flow->start) / 1e6;
 	return (double)(flow->arrived - flow->marked) * s->payload * 8e3 / (double)s->measure_ps;
 }
@@ -83,11 +83,10 @@ static void measure_flows(const struct world *world, struct outcome *outcome, do
 	free(all);
 }
 
-double measure_ideal_us(const struct world *world)
+double fabric_measure_ideal_us(const struct world *world)
 {
 	const struct scenario *s = world->scenario;
-	uint64_t frame = sim_serialise(s->rate_bps, s->payload + (s->transport == TRANSPORT_NDP ? FRAME : 0)),
-		 most = 0;
+	uint64_t frame = sim_serialise(s->rate_bps, s->payload + s->transport->header), most = 0;
 	uint64_t *load = calloc(2 * s->hosts, sizeof *load);
 	uint32_t shortest = SIM_HOPS_MAX;
 
@@ -160,20 +159,20 @@ static double dip_ms(const struct world *world)
 
 	if (!world->bin_ps || s->pattern != PATTERN_COLLATERAL)
 		return 0;
-	uint64_t first = s->at_ps / world->bin_ps, last = world_now(world) / world->bin_ps;
+	uint64_t first = s->at_ps / world->bin_ps, last = fabric_now(world) / world->bin_ps;
 	for (uint64_t bin = first; bin < last && bin < world->bin_count; bin++)
 		low += world->bins[bin * world->flow_room] < 5;
 	return (double)low * (double)world->bin_ps / 1e9;
 }
 
-void measure_world(const struct world *world, struct outcome *outcome, double *samples, uint32_t room)
+void fabric_measure_world(const struct world *world, struct outcome *outcome, double *samples, uint32_t room)
 {
 	*outcome = (struct outcome){0};
 	measure_flows(world, outcome, samples, room);
 	measure_ports(world, outcome->values);
 	outcome->values[MEASURE_DIP_MS] = dip_ms(world);
-	if (scenario_ends(world->scenario) && world->scenario->pattern != PATTERN_SHORTFLOW) {
+	if (fabric_ends(world->scenario) && world->scenario->pattern != PATTERN_SHORTFLOW) {
 		outcome->values[MEASURE_END] = last_end_us(world);
-		outcome->values[MEASURE_OVER] = last_end_us(world) / measure_ideal_us(world) - 1;
+		outcome->values[MEASURE_OVER] = last_end_us(world) / fabric_measure_ideal_us(world) - 1;
 	}
 }

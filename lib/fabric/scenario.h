@@ -1,10 +1,11 @@
 /* Scenarios as people write them: a traffic pattern, then KEY=VALUE words. The same text serves the command line and the rows of
- * data/ndp/ndp-published.csv; nodes/ndp/README.md lists the words. */
-#ifndef LIQUIDNET_NDP_SIM_SCENARIO_H
-#define LIQUIDNET_NDP_SIM_SCENARIO_H
+ * tables of published numbers (data/ndp/ndp-published.csv); nodes/ndp/README.md lists the words. */
+#ifndef LIQUIDNET_FABRIC_SCENARIO_H
+#define LIQUIDNET_FABRIC_SCENARIO_H
 
+#include "lib/fabric/transport.h"
+#include "lib/link/ndp_paths.h"
 #include "lib/sim/topology.h"
-#include "nodes/ndp/paths.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,17 +24,6 @@ enum pattern {
 	PATTERNS
 };
 
-enum transport {
-	TRANSPORT_NDP,
-	TRANSPORT_TCP,
-	TRANSPORT_TCP_SPRAY,
-	TRANSPORT_DCTCP,
-	TRANSPORT_MPTCP_UNCOUPLED,
-	TRANSPORT_MPTCP_LIA,
-	TRANSPORT_MPTCP_OLIA,
-	TRANSPORTS
-};
-
 enum background { BACKGROUND_NONE, BACKGROUND_PERMUTATION, BACKGROUND_SAME };
 
 enum scenario_topology {
@@ -50,7 +40,7 @@ struct scenario {
 	enum pattern pattern;
 	uint32_t count; /* N */
 	uint32_t pairs[SCENARIO_PAIRS][2], pair_count;
-	enum transport transport;
+	const struct transport *transport;
 	enum background background;
 
 	enum scenario_topology topology;
@@ -85,12 +75,12 @@ struct scenario {
 	uint64_t spread_ps;             /* flows begin at random in this time */
 };
 
-/* Reads one. -1 with *error, which names the word and what is allowed. */
-int scenario_parse(struct scenario *scenario, const char *text, char **error);
+/* Reads one. `transports`: those there are, to a NULL; the first is usual. -1 with *error, which names the word and what is allowed. */
+int fabric_parse(
+	struct scenario *scenario, const struct transport *const *transports, const char *text, char **error);
 /* Whether flows end (size > 0 and no pattern without end): then completion times are measured, else throughput. */
-bool scenario_ends(const struct scenario *scenario);
+bool fabric_ends(const struct scenario *scenario);
 /* The network; `seed` is for random ones. NULL with *error. */
-struct sim_topology *scenario_topology(const struct scenario *scenario, uint64_t seed, char **error);
-const char *transport_name(enum transport transport);
+struct sim_topology *fabric_topology(const struct scenario *scenario, uint64_t seed, char **error);
 
 #endif

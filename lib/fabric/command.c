@@ -1,10 +1,9 @@
-/* `liquidnet sim ndp`: its options, and the scorecard, a figure, or scenarios of one's own as a table, CSV or JSON. */
-#include "nodes/ndp/sim/command.h"
+/* `liquidnet sim SYSTEM` of systems that bring a transport: options, and the scorecard, a figure, or scenarios of one's own as a table, CSV or JSON. */
+#include "lib/fabric/command.h"
 #include "lib/base/units.h"
+#include "lib/fabric/ports.h"
+#include "lib/fabric/score.h"
 #include "lib/sim/published.h"
-#include "nodes/ndp/sim/figures.h"
-#include "nodes/ndp/sim/score.h"
-#include "nodes/ndp/sim/watch.h"
 
 #include <getopt.h>
 #include <jansson.h>
@@ -17,6 +16,7 @@ enum format { TABLE, CSV, JSON, FORMATS };
 static const char *const format_names[FORMATS] = {"table", "csv", "json"};
 
 struct request {
+	const struct fabric_program *program;
 	enum format format;
 	uint64_t seed;
 	unsigned runs;
@@ -25,32 +25,49 @@ struct request {
 	bool ports;
 };
 
-static const char help[] =
-	"liquidnet sim ndp: NDP, TCP, DCTCP and Multipath TCP in data-centre networks, simulated packet by packet (nodes/ndp/README.md)\n\n"
-	"  liquidnet sim ndp [OPTIONS]                 published numbers beside the simulator's\n"
-	"  liquidnet sim ndp [OPTIONS] --figure NAME   a published figure, point by point, as CSV: 3.12 to 3.22, S.14, S.16, S.20,\n"
-	"                                              S.21; or `sizes`: completion against size for all transports\n"
-	"  liquidnet sim ndp [OPTIONS] SCENARIO...     for example 'incast:64 size=900KB window=10'\n"
-	"  liquidnet sim ndp [OPTIONS] --ports SCENARIO...   at which switches packets are trimmed, as CSV\n\n"
-	"  --runs N         runs a scenario, each with a seed of its own (1..1000; default 5)\n"
-	"  --seed N         of the first run (default 1)\n"
-	"  --jobs N         runs at a time (1..1024; default: one a processor)\n"
-	"  --format NAME    table (default), csv or json\n"
-	"  --published FILE the table of published numbers (default: data/ndp/ndp-published.csv)\n\n"
-	"A scenario: PATTERN [KEY=VALUE...]\n"
-	"  patterns  incast:N, outcast:N, permutation, random, pairs:A-B+C-D, collateral:N, shortflow\n"
-	"  network   hosts (k^3/4), topology (fattree:K, leafspine:LEAVES:SPINES:HOSTS, jellyfish:SWITCHES:DEGREE:HOSTS, star:HOSTS,\n"
-	"            vl2:DA:DI:HOSTS), oversubscribed, rate, delay, slow=core:RATE\n"
-	"  flows     transport (ndp, tcp, tcp-spray, dctcp, mptcp-uncoupled, mptcp-lia, mptcp-olia), size, mtu (payload of a packet),\n"
-	"            spread, background (none, permutation, same), at, gap, length, measure\n"
-	"  queues    buffer (packets; published, whole), ratio (0: strict priority), bounce, marks\n"
-	"  NDP       window, spray (permute, random, flow), penalty, priority, pacing (payload, frame), rto\n"
-	"  TCP       window, ssthresh, subflows, rto, rto-least, scan\n"
-	"  code      published (default), mended: with or without the faults of the published simulator\n";
+static void print_help(const struct fabric_program *p)
+{
+	printf("liquidnet sim %s: %s\n\n", p->name, p->about);
+	if (p->published)
+		printf("  liquidnet sim %s [OPTIONS]                 published numbers beside the simulator's\n",
+			p->name);
+	printf("  liquidnet sim %s [OPTIONS] --figure NAME   a figure, point by point, as CSV: %s\n", p->name,
+		p->figures);
+	printf("  liquidnet sim %s [OPTIONS] SCENARIO...     for example 'incast:64 size=900KB window=10'\n",
+		p->name);
+	printf("  liquidnet sim %s [OPTIONS] --ports SCENARIO...   at which switches packets are trimmed, as CSV\n\n",
+		p->name);
+	fputs("  --runs N         runs a scenario, each with a seed of its own (1..1000; default 5)\n"
+	      "  --seed N         of the first run (default 1)\n"
+	      "  --jobs N         runs at a time (1..1024; default: one a processor)\n"
+	      "  --format NAME    table (default), csv or json\n",
+		stdout);
+	if (p->published)
+		printf("  --published FILE the table of published numbers (default: data/%s)\n",
+			p->published);
+	fputs("\nA scenario: PATTERN [KEY=VALUE...]\n"
+	      "  patterns  incast:N, outcast:N, permutation, random, pairs:A-B+C-D, collateral:N, shortflow\n"
+	      "  network   hosts (k^3/4), topology (fattree:K, leafspine:LEAVES:SPINES:HOSTS, jellyfish:SWITCHES:DEGREE:HOSTS, star:HOSTS,\n"
+	      "            vl2:DA:DI:HOSTS), oversubscribed, rate, delay, slow=core:RATE\n"
+	      "  flows     transport (",
+		stdout);
+	for (const struct transport *const *t = p->transports; *t; t++)
+		printf("%s%s", t == p->transports ? "" : ", ", (*t)->name);
+	fputs("), size, mtu (payload of a packet),\n"
+	      "            spread, background (none, permutation, same), at, gap, length, measure\n"
+	      "  queues    buffer (packets; published, whole)\n",
+		stdout);
+	fputs(p->words, stdout);
+	fputs("  TCP       window, ssthresh, marks, subflows, rto, rto-least, scan\n"
+	      "  code      published (default), mended: with or without the faults of the published simulator of NDP\n",
+		stdout);
+}
+
+static const char *program; /* its name, for what is said of options */
 
 static int fail(char *error)
 {
-	fprintf(stderr, "liquidnet sim ndp: %s\n", error);
+	fprintf(stderr, "liquidnet sim %s: %s\n", program, error);
 	free(error);
 	return 2;
 }
@@ -59,7 +76,7 @@ static int number_option(const char *name, const char *text, int64_t least, int6
 {
 	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
 		return 0;
-	fprintf(stderr, "liquidnet sim ndp: %s %s: a whole number, %lld..%lld\n", name, text,
+	fprintf(stderr, "liquidnet sim %s: %s %s: a whole number, %lld..%lld\n", program, name, text,
 		(long long)least, (long long)most);
 	return -1;
 }
@@ -71,7 +88,7 @@ static int format_option(const char *text, enum format *out)
 			*out = (enum format)i;
 			return 0;
 		}
-	fprintf(stderr, "liquidnet sim ndp: --format %s: there are table, csv, json\n", text);
+	fprintf(stderr, "liquidnet sim %s: --format %s: there are table, csv, json\n", program, text);
 	return -1;
 }
 
@@ -122,19 +139,21 @@ static int read_options(int argc, char **argv, struct request *request)
 
 	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
 		if (c == 'h') {
-			fputs(help, stdout);
+			print_help(request->program);
 			return 0;
 		}
 		if (take_option(c, request) < 0)
 			return 2;
 	}
 	if (request->ports && (request->figure || optind == argc)) {
-		fputs("liquidnet sim ndp: --ports is of scenarios; name one, and no figure\n", stderr);
+		fprintf(stderr, "liquidnet sim %s: --ports is of scenarios; name one, and no figure\n",
+			program);
 		return 2;
 	}
 	if (!request->figure || optind == argc)
 		return -1;
-	fprintf(stderr, "liquidnet sim ndp: a figure has its own scenarios; leave `%s` out\n", argv[optind]);
+	fprintf(stderr, "liquidnet sim %s: a figure has its own scenarios; leave `%s` out\n", program,
+		argv[optind]);
 	return 2;
 }
 
@@ -160,12 +179,12 @@ static void values_of(const struct job *jobs, unsigned runs, enum measure measur
 
 	for (unsigned i = 0; i < runs; i++)
 		values[i] = jobs[i].outcome.values[measure];
-	score_mean(values, runs, mean, half);
+	fabric_score_mean(values, runs, mean, half);
 }
 
 static const char *unit_of(const struct scenario *scenario)
 {
-	return scenario_ends(scenario) ? "us" : "Gbit/s";
+	return fabric_ends(scenario) ? "us" : "Gbit/s";
 }
 
 /* The measures that say something of this scenario. */
@@ -176,11 +195,11 @@ static bool of_interest(const struct scenario *s, enum measure measure)
 	if (measure == MEASURE_DIP_MS)
 		return s->pattern == PATTERN_COLLATERAL;
 	if (measure == MEASURE_END || measure == MEASURE_OVER || measure == MEASURE_UNFINISHED)
-		return scenario_ends(s);
+		return fabric_ends(s);
 	if (measure == MEASURE_DROPPED)
-		return s->transport != TRANSPORT_NDP;
+		return s->transport->discipline != SIM_TRIM;
 	if (measure >= MEASURE_TRIMMED && measure <= MEASURE_HEADERS_LOST && measure != MEASURE_AGAIN)
-		return s->transport == TRANSPORT_NDP;
+		return s->transport->discipline == SIM_TRIM;
 	return true;
 }
 
@@ -194,7 +213,7 @@ static json_t *scenario_json(const struct scenario *s, const struct job *jobs, u
 		if (!of_interest(s, m))
 			continue;
 		values_of(jobs, runs, m, &mean, &half);
-		json_object_set_new(row, measure_name(m),
+		json_object_set_new(row, fabric_measure_name(m),
 			json_pack("{so so}", "mean", number(mean), "ci95", number(half)));
 	}
 	return row;
@@ -212,10 +231,10 @@ static void print_scenario(const struct request *request, const struct scenario 
 			continue;
 		values_of(jobs, request->runs, m, &mean, &half);
 		if (request->format == CSV)
-			printf("%s,%s,%s,%u,%.6f,%.6f\n", s->text, measure_name(m), unit_of(s), request->runs,
-				mean, half);
+			printf("%s,%s,%s,%u,%.6f,%.6f\n", s->text, fabric_measure_name(m), unit_of(s),
+				request->runs, mean, half);
 		else
-			printf("  %-14s %14.4f +- %.4f\n", measure_name(m), mean, half);
+			printf("  %-14s %14.4f +- %.4f\n", fabric_measure_name(m), mean, half);
 	}
 }
 
@@ -229,14 +248,14 @@ static int print_scenarios(const struct request *request, char **texts, int coun
 
 	if (!scenarios)
 		abort();
-	jobs_init(&jobs, (uint32_t)count * request->runs, 0);
+	fabric_jobs_init(&jobs, (uint32_t)count * request->runs, 0);
 	for (int i = 0; i < count && result == 0; i++)
-		result = scenario_parse(&scenarios[i], texts[i], &error);
+		result = fabric_parse(&scenarios[i], request->program->transports, texts[i], &error);
 	for (int i = 0; i < count && result == 0; i++)
 		for (unsigned run = 0; run < request->runs; run++)
-			jobs_add(&jobs, &scenarios[i], request->seed + run, 0);
+			fabric_jobs_add(&jobs, &scenarios[i], request->seed + run, 0);
 	if (result == 0)
-		result = jobs_run(&jobs, request->workers, &error);
+		result = fabric_jobs_run(&jobs, request->workers, &error);
 	if (result == 0 && request->format == CSV)
 		puts("scenario,measure,unit,runs,mean,ci95");
 	for (int i = 0; i < count && result == 0; i++) {
@@ -246,7 +265,7 @@ static int print_scenarios(const struct request *request, char **texts, int coun
 		else
 			print_scenario(request, &scenarios[i], first);
 	}
-	jobs_free(&jobs);
+	fabric_jobs_free(&jobs);
 	free(scenarios);
 	if (result < 0) {
 		json_decref(rows);
@@ -263,9 +282,9 @@ static int print_ports(const struct request *request, char **texts, int count)
 	puts("scenario,from,to,runs,trimmed,ci95");
 	for (int i = 0; i < count && result == 0; i++) {
 		struct scenario scenario;
-		result = scenario_parse(&scenario, texts[i], &error);
+		result = fabric_parse(&scenario, request->program->transports, texts[i], &error);
 		if (result == 0)
-			result = watch_ports(stdout, &scenario, request->seed, request->runs, &error);
+			result = fabric_ports(stdout, &scenario, request->seed, request->runs, &error);
 	}
 	return result < 0 ? fail(error) : 0;
 }
@@ -275,10 +294,10 @@ static int print_ports(const struct request *request, char **texts, int count)
 static json_t *row_json(const struct score_row *row)
 {
 	return json_pack("{ss ss ss ss so ss so so si ss ss}", "scenario", row->scenario.text, "measure",
-		measure_name(row->measure), "against", row->against.hosts ? row->against.text : "", "as",
-		score_as_name(row->as), "published", number(row->published), "tolerance", row->tolerance_text,
-		"measured", number(row->measured), "ci95", number(row->half), "runs", row->n, "judged",
-		score_judgement_name(row->judgement), "source", row->source);
+		fabric_measure_name(row->measure), "against", row->against.hosts ? row->against.text : "",
+		"as", fabric_score_as_name(row->as), "published", number(row->published), "tolerance",
+		row->tolerance_text, "measured", number(row->measured), "ci95", number(row->half), "runs",
+		row->n, "judged", fabric_score_judgement_name(row->judgement), "source", row->source);
 }
 
 static void print_row(const struct request *request, const struct score_row *row)
@@ -288,18 +307,19 @@ static void print_row(const struct request *request, const struct score_row *row
 
 	if (request->format == CSV) {
 		printf("%s,%s,%s,%s,%s,%s,%.6f,%.6f,%u,%s,%s\n", row->scenario.text,
-			measure_name(row->measure), row->against.hosts ? row->against.text : "",
-			score_as_name(row->as), row->published_text, row->tolerance_text, row->measured,
-			row->half, row->n, score_judgement_name(row->judgement), row->source);
+			fabric_measure_name(row->measure), row->against.hosts ? row->against.text : "",
+			fabric_score_as_name(row->as), row->published_text, row->tolerance_text,
+			row->measured, row->half, row->n, fabric_score_judgement_name(row->judgement),
+			row->source);
 		return;
 	}
 	snprintf(published, sizeof published, "%s%s", sign, row->published_text);
 	if (row->as == SCORE_EXACT && row->agreeing < row->n)
 		snprintf(share, sizeof share, " (%u of %u)", row->agreeing, row->n);
 	printf("%-88s %-12s %12s %13.4f +- %-9.4f %6s  %s%s  %s\n", row->scenario.text,
-		measure_name(row->measure), published, row->measured, row->half,
-		row->as == SCORE_EXACT ? "exact" : row->tolerance_text, score_judgement_name(row->judgement),
-		share, row->source);
+		fabric_measure_name(row->measure), published, row->measured, row->half,
+		row->as == SCORE_EXACT ? "exact" : row->tolerance_text,
+		fabric_score_judgement_name(row->judgement), share, row->source);
 }
 
 static void print_total(const struct request *request, const struct score *score)
@@ -319,10 +339,10 @@ static int print_score(const struct request *request)
 	struct score score;
 	char *error = NULL;
 
-	if (score_load(&score, request->published, &error) < 0)
+	if (fabric_score_load(&score, request->program->transports, request->published, &error) < 0)
 		return fail(error);
-	if (score_measure(&score, request->seed, request->runs, request->workers, &error) < 0) {
-		score_free(&score);
+	if (fabric_score_measure(&score, request->seed, request->runs, request->workers, &error) < 0) {
+		fabric_score_free(&score);
 		return fail(error);
 	}
 	if (request->format == JSON)
@@ -340,27 +360,34 @@ static int print_score(const struct request *request)
 	}
 	if (request->format == TABLE)
 		print_total(request, &score);
-	score_free(&score);
+	fabric_score_free(&score);
 	return rows ? put_json(rows) : 0;
 }
 
-int sim_ndp(int argc, char **argv)
+int fabric_command(const struct fabric_program *p, int argc, char **argv)
 {
 	char published[PATH_MAX];
-	struct request request = {.seed = 1, .runs = 5, .workers = jobs_workers(), .published = published};
+	struct request request = {
+		.program = p, .seed = 1, .runs = 5, .workers = fabric_jobs_workers(), .published = published};
 	char *error = NULL;
 
-	published_find("ndp/ndp-published.csv", published);
+	program = p->name;
+	if (p->published)
+		published_find(p->published, published);
 	int done = read_options(argc, argv, &request);
 	if (done >= 0)
 		return done;
 	if (request.ports)
 		return print_ports(&request, argv + optind, argc - optind);
 	if (request.figure)
-		return figure_print(request.figure, stdout, request.seed, request.runs, request.workers,
+		return p->figure(request.figure, stdout, request.seed, request.runs, request.workers,
 			       &error) < 0
 			       ? fail(error)
 			       : 0;
-	return optind == argc ? print_score(&request)
-			      : print_scenarios(&request, argv + optind, argc - optind);
+	if (optind < argc)
+		return print_scenarios(&request, argv + optind, argc - optind);
+	if (p->published)
+		return print_score(&request);
+	print_help(p);
+	return 0;
 }

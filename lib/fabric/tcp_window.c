@@ -1,6 +1,6 @@
 /* Congestion windows: Reno's, DCTCP's, and those that Multipath TCP couples. */
+#include "lib/fabric/tcp.h"
 #include "lib/mptcp/coupled.h"
-#include "nodes/ndp/sim/tcp.h"
 
 #define ALPHA_ONE (1U << 20)
 #define ALPHA_SHARE 16 /* g = 1/16 (Alizadeh et al., SIGCOMM 2010) */
@@ -19,12 +19,12 @@ static bool multipath(const struct world *world, const struct subflow *subflow)
 static uint32_t gather(
 	const struct world *world, const struct subflow *subflow, struct coupled_path *paths, uint32_t *own)
 {
-	uint32_t first = world->tcp->first[subflow->flow], subflows = world->flows[subflow->flow].subflows,
+	uint32_t first = tcp_of(world)->first[subflow->flow], subflows = world->flows[subflow->flow].subflows,
 		 count = 0;
 	uint32_t packet = world->scenario->payload;
 
 	for (uint32_t i = first; i < first + subflows && count < COUPLED_PATHS; i++) {
-		const struct subflow *other = &world->tcp->subflows[i];
+		const struct subflow *other = &tcp_of(world)->subflows[i];
 		if (!other->established || !other->rtt)
 			continue;
 		uint32_t window = other->recovery ? other->threshold : other->window;
@@ -42,7 +42,7 @@ static int64_t coupled_increase(const struct world *world, struct subflow *subfl
 	struct coupled_path paths[COUPLED_PATHS];
 	uint32_t own = 0, count = gather(world, subflow, paths, &own);
 
-	if (world->scenario->transport == TRANSPORT_MPTCP_OLIA)
+	if (world->scenario->transport->kind == TCP_OLIA)
 		subflow->credit += olia_step(paths, count, &paths[own]) * (int64_t)bytes;
 	else
 		subflow->credit +=
@@ -55,7 +55,7 @@ static int64_t coupled_increase(const struct world *world, struct subflow *subfl
 static void avoid(struct world *world, struct subflow *subflow, uint32_t bytes)
 {
 	uint32_t packet = world->scenario->payload;
-	bool coupled = multipath(world, subflow) && world->scenario->transport != TRANSPORT_MPTCP_UNCOUPLED;
+	bool coupled = multipath(world, subflow) && world->scenario->transport->kind != TCP_UNCOUPLED;
 	int64_t increase = coupled ? coupled_increase(world, subflow, bytes)
 				   : (int64_t)((uint64_t)bytes * packet / subflow->window);
 	int64_t window = subflow->window + increase;
@@ -63,7 +63,7 @@ static void avoid(struct world *world, struct subflow *subflow, uint32_t bytes)
 	subflow->window = window < packet ? packet : (uint32_t)window;
 }
 
-void tcp_grow(struct world *world, struct subflow *subflow)
+void fabric_tcp_grow(struct world *world, struct subflow *subflow)
 {
 	uint32_t packet = world->scenario->payload;
 	uint64_t flight = (uint64_t)(subflow->sent - subflow->acked) * packet;
@@ -78,7 +78,7 @@ void tcp_grow(struct world *world, struct subflow *subflow)
 		avoid(world, subflow, bytes);
 }
 
-void tcp_loss(struct world *world, struct subflow *subflow)
+void fabric_tcp_loss(struct world *world, struct subflow *subflow)
 {
 	uint32_t packet = world->scenario->payload, floor = multipath(world, subflow) ? packet : 2 * packet;
 
@@ -108,7 +108,7 @@ static void end_round(struct world *world, struct subflow *subflow)
 	subflow->round = subflow->window;
 }
 
-void dctcp_answer(struct world *world, struct subflow *subflow, bool marked)
+void fabric_dctcp_answer(struct world *world, struct subflow *subflow, bool marked)
 {
 	subflow->seen++;
 	if (marked) {

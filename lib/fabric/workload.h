@@ -1,0 +1,10 @@
+/* Who sends to whom: the flows of a scenario's pattern. */
+#ifndef LIQUIDNET_FABRIC_WORKLOAD_H
+#define LIQUIDNET_FABRIC_WORKLOAD_H
+
+#include "lib/fabric/world.h"
+
+/* Fills in world->flows. */
+void fabric_workload(struct world *world);
+
+#endif
