@@ -4,7 +4,7 @@
 #define LIQUIDNET_FABRIC_SCENARIO_H
 
 #include "lib/fabric/transport.h"
-#include "lib/link/ndp_paths.h"
+#include "lib/ndp/ndp_paths.h"
 #include "lib/sim/topology.h"
 
 #include <stdbool.h>

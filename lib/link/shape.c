@@ -4,11 +4,11 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
-#include "lib/link/ndp_wire.h"
 #include "lib/link/radio.h"
 #include "lib/link/shape_medium.h"
 #include "lib/link/trace.h"
 #include "lib/link/trim.h"
+#include "lib/ndp/ndp_wire.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* Packets' bytes; see the header. */
 #include "nodes/link/packet.h"
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "lib/base/units.h"
 #include "lib/base/version.h"
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>

@@ -2,7 +2,7 @@
 #ifndef LIQUIDNET_NDP_HOST_OPTIONS_H
 #define LIQUIDNET_NDP_HOST_OPTIONS_H
 
-#include "lib/link/ndp_paths.h"
+#include "lib/ndp/ndp_paths.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #ifndef LIQUIDNET_NDP_HOST_SOCKETS_H
 #define LIQUIDNET_NDP_HOST_SOCKETS_H
 
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 #include "nodes/ndp/host/options.h"
 
 struct sockets {

@@ -1,7 +1,7 @@
 /* NDP in a simulated network: the policy (nodes/ndp/sender.h, receiver.h, pulls.h, paths.h) between packets and timers. A host daemon
  * does the same with datagrams. */
 #include "lib/fabric/world.h"
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 #include "nodes/ndp/receiver.h"
 #include "nodes/ndp/sender.h"
 #include "nodes/ndp/sim/transports.h"

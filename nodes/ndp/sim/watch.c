@@ -2,7 +2,7 @@
 #include "nodes/ndp/sim/watch.h"
 #include "lib/base/error.h"
 #include "lib/fabric/run.h"
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 
 struct watcher {
 	struct world world; /* first: the network's user */

@@ -1,6 +1,6 @@
 /* Sender, receiver and pull queue get any messages at any times: nothing but the sender's own packets is ever sent, no more than its pulls
  * allow, and counts stay counts. Four bytes are a step: what comes, a number, a time. */
-#include "lib/link/ndp_paths.h"
+#include "lib/ndp/ndp_paths.h"
 #include "nodes/ndp/pulls.h"
 #include "nodes/ndp/receiver.h"
 #include "nodes/ndp/sender.h"

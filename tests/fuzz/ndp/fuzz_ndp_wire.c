@@ -1,6 +1,6 @@
 /* Any datagram at NDP's port. What is accepted encodes to the same bytes; what a switch would make of it, and what comes back, is accepted
  * too. */
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 
 #include <stdlib.h>
 #include <string.h>

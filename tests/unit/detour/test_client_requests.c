@@ -1,6 +1,5 @@
-/* The detour client: retries, deadlines and answers of version 1, and of version 2 against the daemon's own desk; favourites. With
+/* The detour client: retries, deadlines and answers of version 1, and of version 2 against the daemon's own desk; with
  * invented times and without a network. */
-#include "nodes/detour/client/favourites.h"
 #include "nodes/detour/client/request.c"
 #include "nodes/detour/daemon/desk.h"
 #include "tests/unit/check.h"
@@ -575,27 +574,6 @@ static void a_detour_may_leave_its_place(void **unused)
 	requests_free(requests);
 }
 
-static void favourites_are_what_was_used_most_of_late(void **unused)
-{
-	struct favourites *favourites = favourites_new(2);
-	struct in_addr local = {inet_addr("10.0.1.1")};
-	(void)unused;
-	for (uint16_t port = 1; port <= 4; port++)
-		for (int i = 0; i < port; i++)
-			favourites_use(favourites, SEC, local, (struct endpoint){local, port});
-	assert_false(favourites_has(favourites, SEC, local, (struct endpoint){local, 1}));
-	assert_false(favourites_has(favourites, SEC, local, (struct endpoint){local, 2}));
-	assert_true(favourites_has(favourites, SEC, local, (struct endpoint){local, 3}));
-	assert_true(favourites_has(favourites, SEC, local, (struct endpoint){local, 4}));
-	/* After a while nothing is one any more; and a crowd of new ones keeps out none that is used. */
-	assert_false(
-		favourites_has(favourites, SEC + 4 * FAVOURITES_HALF_NS, local, (struct endpoint){local, 4}));
-	for (uint16_t port = 1000; port < 3000; port++)
-		favourites_use(favourites, 2 * SEC, local, (struct endpoint){local, port});
-	assert_true(favourites_has(favourites, 3 * SEC, local, (struct endpoint){local, 4}));
-	favourites_free(favourites);
-}
-
 int main(void)
 {
 	char *error = NULL;
@@ -617,7 +595,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_forged_or_replayed_is_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal_ends_the_question_and_has_a_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_detour_may_leave_its_place, setup, teardown),
-		cmocka_unit_test(favourites_are_what_was_used_most_of_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

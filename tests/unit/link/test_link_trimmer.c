@@ -1,6 +1,6 @@
 /* The model of a link that trims, to the nanosecond; and what a trim, and a bounce, do to a frame. */
 #include "lib/base/draw.h"
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 #include "nodes/link/packet.h"
 #include "tests/unit/link/link_model.h"
 

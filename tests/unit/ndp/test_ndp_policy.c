@@ -1,7 +1,7 @@
 /* NDP's policy (nodes/ndp/): the rules one by one; paths, the pull queue, sender and receiver against slow models; and the two ends joined
  * by a network that loses, repeats and reorders. */
 #include "lib/base/draw.h"
-#include "lib/link/ndp_paths.h"
+#include "lib/ndp/ndp_paths.h"
 #include "nodes/ndp/receiver.h"
 #include "nodes/ndp/sender.h"
 #include "tests/unit/check.h"

@@ -1,5 +1,5 @@
 /* The NDP header: what is written is read again; what is not a header is refused, each fault by its name. */
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 #include "tests/unit/check.h"
 #include <string.h>
 

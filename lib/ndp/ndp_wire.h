@@ -1,8 +1,8 @@
 /* The NDP header, version 1: the first 24 bytes of a UDP datagram at port 6199, network byte order; nodes/ndp/README.md has the
  * table. A DATA packet carries its payload behind it. A HEADER is what a switch leaves of a DATA packet, an RTS a HEADER
  * on its way back. The fields are those of Handley et al., SIGCOMM 2017, section 3.2, which has no published layout. */
-#ifndef LIQUIDNET_LINK_NDP_WIRE_H
-#define LIQUIDNET_LINK_NDP_WIRE_H
+#ifndef LIQUIDNET_NDP_WIRE_H
+#define LIQUIDNET_NDP_WIRE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* The order of paths, and the score that makes one be passed over. */
-#include "lib/link/ndp_paths.h"
+#include "lib/ndp/ndp_paths.h"
 #include "lib/base/draw.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* Encoding and decoding of the NDP header. */
-#include "lib/link/ndp_wire.h"
+#include "lib/ndp/ndp_wire.h"
 
 #include <arpa/inet.h>
 #include <string.h>

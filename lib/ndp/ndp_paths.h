@@ -2,8 +2,8 @@
  * D1.4, section 3.6.2: randomised round robin). A sender may keep a score of each path by what came back over it, and pass over
  * one that has many more trims than the others (SIGCOMM 2017, section 3.2.3): that is for networks whose paths are not equal.
  * Pure: memory and seed are the caller's. */
-#ifndef LIQUIDNET_LINK_NDP_PATHS_H
-#define LIQUIDNET_LINK_NDP_PATHS_H
+#ifndef LIQUIDNET_NDP_PATHS_H
+#define LIQUIDNET_NDP_PATHS_H
 
 #include <stdint.h>
 
