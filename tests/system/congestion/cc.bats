@@ -173,6 +173,26 @@ twice() {
 	in_sandbox twice
 }
 
+refused() {
+	local words code
+	for words in "" "load" "load vegas" "unload" "frobnicate" "status lia" "load lia --ready-fd x" "load --speed lia"; do
+		code=0
+		# shellcheck disable=SC2086 # words
+		"$cc" $words >out 2>err || code=$?
+		[ "$code" = 2 ]
+		[ "$(wc -l <err)" = 1 ]
+	done
+	code=0
+	"$cc" unload lia 2>err || code=$?
+	[ "$code" = 1 ]
+	grep -q "no link of it" err
+	[ "$(state lia available)" = false ]
+}
+
+@test "bad words are one line and status 2" {
+	in_sandbox refused
+}
+
 # A kernel may pass a BPF program over when it interrupts a process that it protects; what TCP then takes for the threshold is what lay
 # on the stack. Hundreds of recoveries, and no window or threshold that no path here can have, for longer than it takes to be noticed.
 losses() {
@@ -216,24 +236,4 @@ losses() {
 @test "recoveries by the hundred, and no threshold that is not the algorithm's" {
 	unshare --net tc qdisc add dev lo root tbf rate 1mbit burst 3028 limit 30000 2>/dev/null || skip "this kernel has no tbf"
 	in_sandbox losses
-}
-
-refused() {
-	local words code
-	for words in "" "load" "load vegas" "unload" "frobnicate" "status lia" "load lia --ready-fd x" "load --speed lia"; do
-		code=0
-		# shellcheck disable=SC2086 # words
-		"$cc" $words >out 2>err || code=$?
-		[ "$code" = 2 ]
-		[ "$(wc -l <err)" = 1 ]
-	done
-	code=0
-	"$cc" unload lia 2>err || code=$?
-	[ "$code" = 1 ]
-	grep -q "no link of it" err
-	[ "$(state lia available)" = false ]
-}
-
-@test "bad words are one line and status 2" {
-	in_sandbox refused
 }
