@@ -1,23 +1,20 @@
 /* `liquidnet sim SYSTEM` of systems that bring a transport: options, and the scorecard, a figure, or scenarios of one's own as a table, CSV or JSON. */
 #include "lib/fabric/command.h"
-#include "lib/base/units.h"
 #include "lib/fabric/ports.h"
 #include "lib/fabric/score.h"
+#include "lib/sim/options.h"
 #include "lib/sim/published.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum format { TABLE, CSV, JSON, FORMATS };
-static const char *const format_names[FORMATS] = {"table", "csv", "json"};
+#include <unistd.h>
 
 struct request {
 	const struct fabric_program *program;
-	enum format format;
+	enum sim_format format;
 	uint64_t seed;
 	unsigned runs;
 	uint32_t workers;
@@ -72,86 +69,29 @@ static int fail(char *error)
 	return 2;
 }
 
-static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
-{
-	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
-		return 0;
-	fprintf(stderr, "liquidnet sim %s: %s %s: a whole number, %lld..%lld\n", program, name, text,
-		(long long)least, (long long)most);
-	return -1;
-}
-
-static int format_option(const char *text, enum format *out)
-{
-	for (int i = 0; i < FORMATS; i++)
-		if (!strcmp(text, format_names[i])) {
-			*out = (enum format)i;
-			return 0;
-		}
-	fprintf(stderr, "liquidnet sim %s: --format %s: there are table, csv, json\n", program, text);
-	return -1;
-}
-
-static int take_option(int option, struct request *request)
-{
-	int64_t number = 0;
-	int fault = 0;
-
-	switch (option) {
-	case 'r':
-		fault = number_option("--runs", optarg, 1, 1000, &number);
-		request->runs = (unsigned)number;
-		break;
-	case 's':
-		fault = number_option("--seed", optarg, 0, INT64_MAX, &number);
-		request->seed = (uint64_t)number;
-		break;
-	case 'j':
-		fault = number_option("--jobs", optarg, 1, 1024, &number);
-		request->workers = (uint32_t)number;
-		break;
-	case 'f':
-		fault = format_option(optarg, &request->format);
-		break;
-	case 'p':
-		request->published = optarg;
-		break;
-	case 'g':
-		request->figure = optarg;
-		break;
-	case 'P':
-		request->ports = true;
-		break;
-	default:
-		fault = -1; /* getopt has said why */
-	}
-	return fault;
-}
-
-/* -1: go on; else the exit status. */
+/* SIM_GO_ON, or the exit status. */
 static int read_options(int argc, char **argv, struct request *request)
 {
-	static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
-		{"seed", required_argument, NULL, 's'}, {"jobs", required_argument, NULL, 'j'},
-		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"figure", required_argument, NULL, 'g'}, {"ports", no_argument, NULL, 'P'},
-		{"help", no_argument, NULL, 'h'}, {0}};
+	const struct sim_option options[] = {{"runs", SIM_COUNT, &request->runs, 1, 1000},
+		{"seed", SIM_SEED, &request->seed, 0, INT64_MAX},
+		{"jobs", SIM_COUNT, &request->workers, 1, 1024},
+		{"format", SIM_FORMAT_JSON, &request->format, 0, 0},
+		{"published", SIM_TEXT, &request->published, 0, 0},
+		{"figure", SIM_TEXT, &request->figure, 0, 0}, {"ports", SIM_FLAG, &request->ports, 0, 0},
+		{0}};
+	int done = sim_options(program, options, argc, argv);
 
-	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-		if (c == 'h') {
-			print_help(request->program);
-			return 0;
-		}
-		if (take_option(c, request) < 0)
-			return 2;
-	}
+	if (done == SIM_HELP)
+		print_help(request->program);
+	if (done != SIM_GO_ON)
+		return done;
 	if (request->ports && (request->figure || optind == argc)) {
 		fprintf(stderr, "liquidnet sim %s: --ports is of scenarios; name one, and no figure\n",
 			program);
 		return 2;
 	}
 	if (!request->figure || optind == argc)
-		return -1;
+		return SIM_GO_ON;
 	fprintf(stderr, "liquidnet sim %s: a figure has its own scenarios; leave `%s` out\n", program,
 		argv[optind]);
 	return 2;
@@ -223,14 +163,14 @@ static void print_scenario(const struct request *request, const struct scenario 
 {
 	double mean, half;
 
-	if (request->format == TABLE)
+	if (request->format == SIM_TABLE)
 		printf("%s  (%u flows, %u runs, %s)\n", s->text, jobs->outcome.samples, request->runs,
 			unit_of(s));
 	for (enum measure m = 0; m < MEASURES; m++) {
 		if (!of_interest(s, m))
 			continue;
 		values_of(jobs, request->runs, m, &mean, &half);
-		if (request->format == CSV)
+		if (request->format == SIM_CSV)
 			printf("%s,%s,%s,%u,%.6f,%.6f\n", s->text, fabric_measure_name(m), unit_of(s),
 				request->runs, mean, half);
 		else
@@ -241,7 +181,7 @@ static void print_scenario(const struct request *request, const struct scenario 
 static int print_scenarios(const struct request *request, char **texts, int count)
 {
 	struct scenario *scenarios = calloc((size_t)count, sizeof *scenarios);
-	json_t *rows = request->format == JSON ? json_array() : NULL;
+	json_t *rows = request->format == SIM_JSON ? json_array() : NULL;
 	struct jobs jobs;
 	char *error = NULL;
 	int result = 0;
@@ -256,7 +196,7 @@ static int print_scenarios(const struct request *request, char **texts, int coun
 			fabric_jobs_add(&jobs, &scenarios[i], request->seed + run, 0);
 	if (result == 0)
 		result = fabric_jobs_run(&jobs, request->workers, &error);
-	if (result == 0 && request->format == CSV)
+	if (result == 0 && request->format == SIM_CSV)
 		puts("scenario,measure,unit,runs,mean,ci95");
 	for (int i = 0; i < count && result == 0; i++) {
 		const struct job *first = &jobs.list[(unsigned)i * request->runs];
@@ -305,7 +245,7 @@ static void print_row(const struct request *request, const struct score_row *row
 	const char *sign = row->as == SCORE_AT_MOST ? "<=" : row->as == SCORE_AT_LEAST ? ">=" : "";
 	char published[32], share[40] = "";
 
-	if (request->format == CSV) {
+	if (request->format == SIM_CSV) {
 		printf("%s,%s,%s,%s,%s,%s,%.6f,%.6f,%u,%s,%s\n", row->scenario.text,
 			fabric_measure_name(row->measure), row->against.hosts ? row->against.text : "",
 			fabric_score_as_name(row->as), row->published_text, row->tolerance_text,
@@ -345,9 +285,9 @@ static int print_score(const struct request *request)
 		fabric_score_free(&score);
 		return fail(error);
 	}
-	if (request->format == JSON)
+	if (request->format == SIM_JSON)
 		rows = json_array();
-	else if (request->format == CSV)
+	else if (request->format == SIM_CSV)
 		puts("scenario,measure,against,as,published,tolerance,measured,ci95,runs,judged,source");
 	else
 		printf("%-88s %-12s %12s %26s %6s  %s\n", "scenario", "measure", "published", "measured",
@@ -358,7 +298,7 @@ static int print_score(const struct request *request)
 		else
 			print_row(request, &score.rows[i]);
 	}
-	if (request->format == TABLE)
+	if (request->format == SIM_TABLE)
 		print_total(request, &score);
 	fabric_score_free(&score);
 	return rows ? put_json(rows) : 0;

@@ -2,6 +2,7 @@
 #include "lib/fabric/score.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/estimate.h"
 #include "lib/sim/published.h"
 
 #include <math.h>
@@ -56,8 +57,10 @@ static int take_tolerance(struct score_row *row, const char *cell, char **error)
 	return 0;
 }
 
-static int take_row(const struct score *score, struct score_row *row, char *cells[COLUMNS], char **error)
+static int take_row(void *context, void *filled, char **cells, char **error)
 {
+	const struct score *score = context;
+	struct score_row *row = filled;
 	int measure = fabric_measure_by_name(cells[MEASURE]);
 	int64_t runs;
 
@@ -83,31 +86,20 @@ static int take_row(const struct score *score, struct score_row *row, char *cell
 	return 0;
 }
 
-static int add_row(void *context, char **cells, char **error)
-{
-	struct score *score = context;
-	struct score_row *rows = realloc(score->rows, (score->count + 1) * sizeof *rows);
-
-	if (!rows)
-		abort();
-	score->rows = rows;
-	memset(&rows[score->count], 0, sizeof *rows);
-	if (take_row(score, &rows[score->count], cells, error) < 0)
-		return -1;
-	score->count++;
-	return 0;
-}
-
 int fabric_score_load(
 	struct score *score, const struct transport *const *transports, const char *path, char **error)
 {
-	static const struct published_format format = {column_names, COLUMNS, add_row};
+	static const struct published_format format = {
+		column_names, COLUMNS, sizeof(struct score_row), take_row};
+	struct published_rows rows;
 
 	*score = (struct score){.transports = transports};
-	if (published_read(path, &format, score, error) == 0)
-		return 0;
-	fabric_score_free(score);
-	return -1;
+	int result = published_read(path, &format, score, &rows, error);
+	score->rows = rows.list;
+	score->count = rows.count;
+	if (result < 0)
+		fabric_score_free(score);
+	return result;
 }
 
 void fabric_score_free(struct score *score)
@@ -118,28 +110,12 @@ void fabric_score_free(struct score *score)
 
 /* ---- measuring */
 
-/* The 0.975 quantile of Student's t: a table to 10 degrees of freedom, then an expansion that is good to 0.1 %. */
-static double quantile(unsigned degrees)
-{
-	static const double few[] = {
-		0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
-	const double z = 1.959964;
-
-	if (degrees < sizeof few / sizeof *few)
-		return few[degrees];
-	return z + (z * z * z + z) / (4 * degrees);
-}
-
 void fabric_score_mean(const double *values, unsigned count, double *mean, double *half)
 {
-	double sum = 0, squares = 0;
+	struct estimate e = estimate(values, count);
 
-	for (unsigned i = 0; i < count; i++)
-		sum += values[i];
-	*mean = sum / count;
-	for (unsigned i = 0; i < count; i++)
-		squares += (values[i] - *mean) * (values[i] - *mean);
-	*half = count > 1 ? quantile(count - 1) * sqrt(squares / (count - 1) / count) : 0;
+	*mean = e.mean;
+	*half = count > 1 ? e.half : 0;
 }
 
 /* The jobs of one scenario: `runs` from `first` on. */

@@ -3,7 +3,6 @@
 
 #include "lib/base/error.h"
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +39,8 @@ static int split(char *line, char **cells, int count, char **error)
 	return n == count ? 0 : error_set(error, "%d cells instead of %d", n, count);
 }
 
-static int take_line(
-	char *line, const struct published_format *format, bool *header, void *context, char **error)
+static int check_header(char **cells, const struct published_format *format, char **error)
 {
-	char *cells[PUBLISHED_COLUMNS];
-
-	if (split(line, cells, format->count, error) < 0)
-		return -1;
-	if (*header)
-		return format->row(context, cells, error);
-	*header = true;
 	for (int i = 0; i < format->count; i++)
 		if (strcmp(cells[i], format->columns[i]) != 0)
 			return error_set(
@@ -57,22 +48,42 @@ static int take_line(
 	return 0;
 }
 
-int published_read(const char *path, const struct published_format *format, void *context, char **error)
+static int take_row(const struct published_format *format, void *context, struct published_rows *rows,
+	char **cells, char **error)
 {
+	if (!rows || !format->size)
+		return format->row(context, NULL, cells, error);
+	char *list = reallocarray(rows->list, rows->count + 1, format->size);
+	if (!list)
+		abort();
+	char *row = list + rows->count * format->size;
+	rows->list = list;
+	rows->count++;
+	memset(row, 0, format->size);
+	return format->row(context, row, cells, error);
+}
+
+int published_read(const char *path, const struct published_format *format, void *context,
+	struct published_rows *rows, char **error)
+{
+	char *cells[PUBLISHED_COLUMNS];
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t room = 0;
-	bool header = false;
 	unsigned lines = 0;
 	int result = 0;
 
+	if (rows)
+		*rows = (struct published_rows){0};
 	if (!file)
 		return error_set(error, "%s: %s; name the table with --published", path, strerror(errno));
 	for (unsigned number = 1; result == 0 && getline(&line, &room, file) >= 0; number++) {
 		if (*line == '#' || *line == '\n')
 			continue;
-		lines++;
-		result = take_line(line, format, &header, context, error);
+		result = split(line, cells, format->count, error);
+		if (result == 0)
+			result = lines++ ? take_row(format, context, rows, cells, error)
+					 : check_header(cells, format, error);
 		if (result < 0)
 			error_prefix(error, "%s:%u", path, number);
 	}
@@ -81,4 +92,17 @@ int published_read(const char *path, const struct published_format *format, void
 	free(line);
 	fclose(file);
 	return result;
+}
+
+int published_word(const char *what, const char *word, const char *const names[], char **error)
+{
+	char known[256] = "";
+
+	for (int i = 0; names[i]; i++) {
+		size_t used = strlen(known);
+		if (!strcmp(word, names[i]))
+			return i;
+		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
+	}
+	return error_set(error, "no %s `%s`; there are %s", what, word, known);
 }

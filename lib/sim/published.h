@@ -3,6 +3,7 @@
 #define LIQUIDNET_SIM_PUBLISHED_H
 
 #include <limits.h>
+#include <stddef.h>
 
 #define PUBLISHED_COLUMNS 16
 
@@ -13,12 +14,23 @@ void published_find(const char *name, char path[PATH_MAX]);
 struct published_format {
 	const char *const *columns; /* their names, as the first line that is no comment has them */
 	int count;                  /* 1..PUBLISHED_COLUMNS */
-	/* A row: as many cells as columns; they live until it returns. -1 and *error: what is wrong with it. */
-	int (*row)(void *context, char **cells, char **error);
+	size_t size;                /* of a row, bytes; 0: rows are not kept */
+	/* Fills a row, which is zeroed (NULL: it is not kept), from as many cells as columns, which live until it returns. -1 and *error:
+	 * what is wrong with it. */
+	int (*row)(void *context, void *row, char **cells, char **error);
 };
 
-/* Reads CSV without quotes, in which lines that begin with `#` are comments. -1 and *error ("FILE:LINE: what"): it
- * cannot be read, or has no rows. */
-int published_read(const char *path, const struct published_format *format, void *context, char **error);
+struct published_rows {
+	void *list; /* the caller's, by free */
+	unsigned count;
+};
+
+/* Reads CSV without quotes, in which lines that begin with `#` are comments. `rows` (NULL where they are not kept) holds what was read, after
+ * a failure too, with the row that failed. -1 and *error ("FILE:LINE: what"): it cannot be read, or has no rows. */
+int published_read(const char *path, const struct published_format *format, void *context,
+	struct published_rows *rows, char **error);
+
+/* The place of a word among `names`, which NULL ends. -1 and *error: there is none; it lists them. */
+int published_word(const char *what, const char *word, const char *const names[], char **error);
 
 #endif

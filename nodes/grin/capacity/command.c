@@ -3,18 +3,19 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/options.h"
 #include "lib/sim/published.h"
 #include "nodes/grin/capacity/figures.h"
-#include <getopt.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct request {
-	bool csv;
+	enum sim_format format;
 	uint64_t seed;
 	unsigned instances, degree; /* 0: all */
 	const char *published, *figure;
@@ -30,69 +31,28 @@ static const char help[] =
 	"  --format NAME    table (default) or csv\n"
 	"  --published FILE the table of published sentences (default: data/grin/grin-capacity-published.csv)\n";
 
-static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
-{
-	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
-		return 0;
-	fprintf(stderr, "liquidnet sim grin-capacity: %s %s: a whole number, %lld to %lld\n", name, text,
-		(long long)least, (long long)most);
-	return -1;
-}
-
-static int word_option(const char *name, const char *text, const char *a, const char *b)
-{
-	if (!strcmp(text, a) || !strcmp(text, b))
-		return 0;
-	fprintf(stderr, "liquidnet sim grin-capacity: %s %s: there are %s, %s\n", name, text, a, b);
-	return -1;
-}
-
-/* -1: go on; else the exit status. */
+/* SIM_GO_ON, or the exit status. */
 static int read_options(int argc, char **argv, struct request *request)
 {
-	static const struct option options[] = {{"instances", required_argument, NULL, 'i'},
-		{"seed", required_argument, NULL, 's'}, {"degree", required_argument, NULL, 'd'},
-		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"figure", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int64_t number = 0;
+	const struct sim_option options[] = {{"instances", SIM_COUNT, &request->instances, 1, 1000},
+		{"seed", SIM_SEED, &request->seed, 0, INT64_MAX / 2},
+		{"degree", SIM_COUNT, &request->degree, DEGREE_FIRST, DEGREE_LAST},
+		{"format", SIM_FORMAT, &request->format, 0, 0},
+		{"published", SIM_TEXT, &request->published, 0, 0},
+		{"figure", SIM_TEXT, &request->figure, 0, 0}, {0}};
+	int done = sim_options("grin-capacity", options, argc, argv);
 
-	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-		int fault = 0;
-		switch (c) {
-		case 'i':
-			fault = number_option("--instances", optarg, 1, 1000, &number);
-			request->instances = (unsigned)number;
-			break;
-		case 's':
-			fault = number_option("--seed", optarg, 0, INT64_MAX / 2, &number);
-			request->seed = (uint64_t)number;
-			break;
-		case 'd':
-			fault = number_option("--degree", optarg, DEGREE_FIRST, DEGREE_LAST, &number);
-			request->degree = (unsigned)number;
-			break;
-		case 'f':
-			fault = word_option("--format", optarg, "table", "csv");
-			request->csv = !strcmp(optarg, "csv");
-			break;
-		case 'p':
-			request->published = optarg;
-			break;
-		case 'g':
-			fault = word_option("--figure", optarg, "3.5a", "3.5b");
-			request->figure = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fault = -1;
-		}
-		if (fault < 0)
-			return 2;
+	if (done == SIM_HELP)
+		fputs(help, stdout);
+	if (done != SIM_GO_ON)
+		return done;
+	if (request->figure && strcmp(request->figure, "3.5a") != 0 && strcmp(request->figure, "3.5b") != 0) {
+		fprintf(stderr, "liquidnet sim grin-capacity: --figure %s: there are 3.5a, 3.5b\n",
+			request->figure);
+		return 2;
 	}
 	if (optind == argc && !(request->figure && request->degree))
-		return -1;
+		return SIM_GO_ON;
 	fprintf(stderr, "liquidnet sim grin-capacity: %s\n",
 		optind < argc ? "options only; --help lists them"
 			      : "a figure has all degrees; leave --degree out");
@@ -118,15 +78,16 @@ static void print_figure(const struct figures *figures, const char *name)
 
 static void print_degree(const struct figures *figures, const struct request *request)
 {
-	printf(request->csv ? "pattern" : "%-22s", "flow in uplinks");
+	bool csv = request->format == SIM_CSV;
+
+	printf(csv ? "pattern" : "%-22s", "flow in uplinks");
 	for (int t = 0; t < TRAFFIC_PATTERNS; t++)
-		printf(request->csv ? ",%s" : "%12s", traffic_pattern_names[t]);
+		printf(csv ? ",%s" : "%12s", traffic_pattern_names[t]);
 	putchar('\n');
 	for (int p = 0; p < POINTS; p++) {
-		printf(request->csv ? "%s" : "%-22s", point_names[p]);
+		printf(csv ? "%s" : "%-22s", point_names[p]);
 		for (int t = 0; t < TRAFFIC_PATTERNS; t++)
-			printf(request->csv ? ",%.4f" : "%12.2f",
-				figures->mean[request->degree - DEGREE_FIRST][t][p]);
+			printf(csv ? ",%.4f" : "%12.2f", figures->mean[request->degree - DEGREE_FIRST][t][p]);
 		putchar('\n');
 	}
 }
@@ -170,12 +131,13 @@ static double measure(const struct figures *f, enum measure what, unsigned degre
 	return result;
 }
 
-static int take_row(void *context, char **cells, char **error)
+static int take_row(void *context, void *row, char **cells, char **error)
 {
 	struct scoring *scoring = context;
 	double published, tolerance = 0;
 	int64_t degree = 0;
 	int what = 0;
+	(void)row; /* judged at once */
 	bool same, value = !strcmp(cells[AS], "value"), less = !strcmp(cells[AS], "less");
 
 	while (what < MEASURES && strcmp(cells[MEASURE], measure_names[what]) != 0)
@@ -211,14 +173,14 @@ static int take_row(void *context, char **cells, char **error)
 
 static int print_score(const struct request *request, const struct figures *figures, char **error)
 {
-	static const struct published_format format = {column_names, COLUMNS, take_row};
-	struct scoring scoring = {.figures = figures, .csv = request->csv};
+	static const struct published_format format = {column_names, COLUMNS, 0, take_row};
+	struct scoring scoring = {.figures = figures, .csv = request->format == SIM_CSV};
 
-	if (figures && request->csv)
+	if (figures && request->format == SIM_CSV)
 		puts("row,measure,degree,as,published,measured,judged,source");
-	if (published_read(request->published, &format, &scoring, error) < 0)
+	if (published_read(request->published, &format, &scoring, NULL, error) < 0)
 		return -1;
-	if (figures && !request->csv)
+	if (figures && request->format == SIM_TABLE)
 		printf("\n%u rows: %u the same, %u differ; %u instances of each level, seeds from %llu\n",
 			scoring.rows, scoring.same, scoring.rows - scoring.same, request->instances,
 			(unsigned long long)request->seed);

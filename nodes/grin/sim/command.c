@@ -2,19 +2,19 @@
 #include "nodes/grin/sim/command.h"
 
 #include "lib/base/error.h"
-#include "lib/base/units.h"
+#include "lib/sim/options.h"
 #include "lib/sim/published.h"
 #include "nodes/grin/sim/score.h"
-#include <getopt.h>
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct request {
-	bool csv;
+	enum sim_format format;
 	uint64_t seed;
 	unsigned instances;
 	const char *words, *published, *figure;
@@ -40,67 +40,22 @@ static int complain(char *error)
 	return 2;
 }
 
-static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
-{
-	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
-		return 0;
-	fprintf(stderr, "liquidnet sim grin: %s %s: a whole number, %lld to %lld\n", name, text,
-		(long long)least, (long long)most);
-	return -1;
-}
-
-static int format_option(const char *text, bool *csv)
-{
-	*csv = !strcmp(text, "csv");
-	if (*csv || !strcmp(text, "table"))
-		return 0;
-	fprintf(stderr, "liquidnet sim grin: --format %s: there are table, csv\n", text);
-	return -1;
-}
-
-/* -1: go on; else the exit status. */
+/* SIM_GO_ON, or the exit status. */
 static int read_options(int argc, char **argv, struct request *request)
 {
-	static const struct option options[] = {{"instances", required_argument, NULL, 'i'},
-		{"seed", required_argument, NULL, 's'}, {"with", required_argument, NULL, 'w'},
-		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"figure", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int64_t number = 0;
+	const struct sim_option options[] = {{"instances", SIM_COUNT, &request->instances, 1, 10000},
+		{"seed", SIM_SEED, &request->seed, 0, INT64_MAX}, {"with", SIM_TEXT, &request->words, 0, 0},
+		{"format", SIM_FORMAT, &request->format, 0, 0},
+		{"published", SIM_TEXT, &request->published, 0, 0},
+		{"figure", SIM_TEXT, &request->figure, 0, 0}, {0}};
+	int done = sim_options("grin", options, argc, argv);
 
-	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-		int fault = 0;
-		switch (c) {
-		case 'i':
-			fault = number_option("--instances", optarg, 1, 10000, &number);
-			request->instances = (unsigned)number;
-			break;
-		case 's':
-			fault = number_option("--seed", optarg, 0, INT64_MAX, &number);
-			request->seed = (uint64_t)number;
-			break;
-		case 'w':
-			request->words = optarg;
-			break;
-		case 'f':
-			fault = format_option(optarg, &request->csv);
-			break;
-		case 'p':
-			request->published = optarg;
-			break;
-		case 'g':
-			request->figure = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fault = -1;
-		}
-		if (fault < 0)
-			return 2;
-	}
+	if (done == SIM_HELP)
+		fputs(help, stdout);
+	if (done != SIM_GO_ON)
+		return done;
 	if (!request->figure || optind == argc)
-		return -1;
+		return SIM_GO_ON;
 	fprintf(stderr, "liquidnet sim grin: a figure has its own scenarios; leave `%s` out\n", argv[optind]);
 	return 2;
 }
@@ -219,12 +174,13 @@ static int print_scenarios(struct request *request, struct runs *runs, int count
 	if (status == 0)
 		status = go(runs);
 	if (status == 0)
-		puts(request->csv ? "scenario,rate,rate_ci95,least,least_ci95"
-				  : "rate of a receiver, in uplinks   least            scenario");
+		puts(request->format == SIM_CSV
+				? "scenario,rate,rate_ci95,least,least_ci95"
+				: "rate of a receiver, in uplinks   least            scenario");
 	for (int i = 0; i < count && status == 0; i++) {
 		struct estimates e = look(runs, numbers[i]);
 		const char *text = runs_scenario(runs, numbers[i])->text;
-		if (request->csv)
+		if (request->format == SIM_CSV)
 			printf("%s,%.5g,%.3g,%.5g,%.3g\n", text, e.mean.mean, e.mean.half, e.least.mean,
 				e.least.half);
 		else
@@ -241,7 +197,7 @@ static void print_row(const struct request *request, const struct score_row *row
 {
 	const char *sign = row->as == SCORE_LESS ? "< " : row->as == SCORE_MORE ? "> " : "";
 
-	if (request->csv) {
+	if (request->format == SIM_CSV) {
 		printf("%s,%s,%s,%s,%s,%g,%.4g,%.3g,%s,%s\n", row->row, row->scenario,
 			score_measure_names[row->measure], row->against, score_as_names[row->as],
 			row->published, row->measured.mean, row->measured.half,
@@ -265,14 +221,14 @@ static int print_score(struct request *request, struct runs *runs)
 	int status = go(runs);
 	if (status == 0) {
 		score_judge(&score, runs);
-		if (request->csv)
+		if (request->format == SIM_CSV)
 			puts("row,scenario,measure,against,as,published,measured,ci95,judged,source");
 	}
 	for (unsigned i = 0; i < score.count && status == 0; i++) {
 		print_row(request, &score.rows[i]);
 		judged[score.rows[i].judgement]++;
 	}
-	if (status == 0 && !request->csv)
+	if (status == 0 && request->format == SIM_TABLE)
 		printf("\n%u rows: %u the same, %u near, %u differ; %u instances, seeds from %llu\n",
 			score.count, judged[SCORE_SAME], judged[SCORE_NEAR], judged[SCORE_DIFFERS],
 			request->instances, (unsigned long long)request->seed);

@@ -1,23 +1,19 @@
-/* Threads take the next instance that nobody has taken: an instance shares nothing with another. */
+/* An instance shares nothing with another. */
 #include "nodes/grin/sim/runs.h"
 
 #include "lib/base/error.h"
+#include "lib/sim/threads.h"
 #include <math.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define THREADS 256
 
 struct runs {
 	uint64_t seed;
 	unsigned instances, count, room, done;
 	struct scenario *scenarios;
 	struct scenario_outcome *outcomes; /* scenarios x instances */
-	atomic_uint next;
-	pthread_mutex_t lock; /* of the first error */
+	pthread_mutex_t lock;              /* of the first error */
 	char *error;
 };
 
@@ -61,39 +57,25 @@ unsigned runs_add(struct runs *runs, const struct scenario *scenario)
 	return runs->count++;
 }
 
-static void *work(void *context)
+static void run_one(void *context, unsigned number)
 {
 	struct runs *runs = context;
-	unsigned all = runs->count * runs->instances;
+	char *error = NULL;
 
-	for (unsigned i; (i = atomic_fetch_add(&runs->next, 1)) < all;) {
-		char *error = NULL;
-		if (scenario_run(&runs->scenarios[i / runs->instances], runs->seed + i % runs->instances,
-			    &runs->outcomes[i], &error) == 0)
-			continue;
-		pthread_mutex_lock(&runs->lock);
-		if (runs->error)
-			free(error);
-		else
-			runs->error = error;
-		pthread_mutex_unlock(&runs->lock);
-	}
-	return NULL;
+	if (scenario_run(&runs->scenarios[number / runs->instances], runs->seed + number % runs->instances,
+		    &runs->outcomes[number], &error) == 0)
+		return;
+	pthread_mutex_lock(&runs->lock);
+	if (runs->error)
+		free(error);
+	else
+		runs->error = error;
+	pthread_mutex_unlock(&runs->lock);
 }
 
 int runs_go(struct runs *runs, char **error)
 {
-	pthread_t threads[THREADS];
-	cpu_set_t mine;
-	int processors = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1, started = 0;
-
-	atomic_store(&runs->next, runs->done * runs->instances);
-	while (started < processors - 1 && started < THREADS &&
-		pthread_create(&threads[started], NULL, work, runs) == 0)
-		started++;
-	work(runs);
-	while (started > 0)
-		pthread_join(threads[--started], NULL);
+	threads_each(runs->done * runs->instances, runs->count * runs->instances, run_one, runs);
 	runs->done = runs->count;
 	return runs->error ? error_set(error, "%s", runs->error) : 0;
 }
@@ -111,26 +93,4 @@ const struct scenario_outcome *runs_outcome(const struct runs *runs, unsigned nu
 unsigned runs_instances(const struct runs *runs)
 {
 	return runs->instances;
-}
-
-/* Student's t, two-sided, 95 %, for 1 to 30 degrees of freedom. */
-static double student(unsigned freedom)
-{
-	static const double t[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-		2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069,
-		2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
-
-	return freedom <= 30 ? t[freedom - 1] : 1.96;
-}
-
-struct estimate estimate(const double *values, unsigned count)
-{
-	double mean = 0, square = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		mean += values[i] / count;
-	for (unsigned i = 0; i < count; i++)
-		square += (values[i] - mean) * (values[i] - mean);
-	return (struct estimate){
-		mean, count > 1 ? student(count - 1) * sqrt(square / (count - 1) / count) : NAN};
 }

@@ -2,6 +2,7 @@
 #ifndef LIQUIDNET_GRIN_RUNS_H
 #define LIQUIDNET_GRIN_RUNS_H
 
+#include "lib/sim/estimate.h"
 #include "nodes/grin/sim/scenario.h"
 
 struct runs;
@@ -16,11 +17,5 @@ int runs_go(struct runs *runs, char **error);
 const struct scenario *runs_scenario(const struct runs *runs, unsigned number);
 const struct scenario_outcome *runs_outcome(const struct runs *runs, unsigned number, unsigned instance);
 unsigned runs_instances(const struct runs *runs);
-
-/* A mean and half the width of its 95 % interval (Student's t); NaN for one value. */
-struct estimate {
-	double mean, half;
-};
-struct estimate estimate(const double *values, unsigned count);
 
 #endif

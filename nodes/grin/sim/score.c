@@ -22,14 +22,6 @@ static const int crossing_levels[] = {5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55,
 static const int decline_levels[] = {10, 30};
 enum { CROSSING_LEVELS = sizeof crossing_levels / sizeof *crossing_levels };
 
-static int find(const char *what, const char *name, const char *const names[], char **error)
-{
-	for (int i = 0; names[i]; i++)
-		if (!strcmp(name, names[i]))
-			return i;
-	return error_set(error, "no %s `%s`", what, name);
-}
-
 static int add_side(struct score_row *row, const char *cell, const char *words, struct runs *runs,
 	unsigned *numbers, char **error)
 {
@@ -48,10 +40,19 @@ static int add_side(struct score_row *row, const char *cell, const char *words, 
 	return 0;
 }
 
-static int take_row(struct score_row *row, char **cells, const char *words, struct runs *runs, char **error)
+struct reading {
+	const char *words;
+	struct runs *runs;
+};
+
+static int take_row(void *context, void *filled, char **cells, char **error)
 {
-	int as = find("comparison", cells[AS], score_as_names, error);
-	int measure = as < 0 ? -1 : find("measure", cells[MEASURE], score_measure_names, error);
+	const struct reading *reading = context;
+	const char *words = reading->words;
+	struct runs *runs = reading->runs;
+	struct score_row *row = filled;
+	int as = published_word("comparison", cells[AS], score_as_names, error);
+	int measure = as < 0 ? -1 : published_word("measure", cells[MEASURE], score_measure_names, error);
 
 	if (measure < 0)
 		return -1;
@@ -80,35 +81,18 @@ static int take_row(struct score_row *row, char **cells, const char *words, stru
 			     : 0;
 }
 
-struct reading {
-	struct score *score;
-	const char *words;
-	struct runs *runs;
-};
-
-static int add_row(void *context, char **cells, char **error)
-{
-	const struct reading *reading = context;
-	struct score *score = reading->score;
-	struct score_row *rows = reallocarray(score->rows, score->count + 1, sizeof *rows);
-
-	if (!rows)
-		abort();
-	score->rows = rows;
-	memset(&rows[score->count], 0, sizeof *rows);
-	return take_row(&rows[score->count++], cells, reading->words, reading->runs, error);
-}
-
 int score_load(struct score *score, const char *path, const char *words, struct runs *runs, char **error)
 {
-	static const struct published_format format = {column_names, COLUMNS, add_row};
-	struct reading reading = {.score = score, .words = words, .runs = runs};
+	struct reading reading = {words, runs};
+	static const struct published_format format = {
+		column_names, COLUMNS, sizeof(struct score_row), take_row};
+	struct published_rows rows;
+	int result = published_read(path, &format, &reading, &rows, error);
 
-	*score = (struct score){0};
-	if (published_read(path, &format, &reading, error) == 0)
-		return 0;
-	score_free(score);
-	return -1;
+	*score = (struct score){.rows = rows.list, .count = rows.count};
+	if (result < 0)
+		score_free(score);
+	return result;
 }
 
 void score_free(struct score *score)

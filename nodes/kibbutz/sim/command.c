@@ -2,25 +2,22 @@
  * CSV or JSON. */
 #include "nodes/kibbutz/sim/command.h"
 #include "lib/base/error.h"
-#include "lib/base/units.h"
+#include "lib/sim/options.h"
 #include "lib/sim/published.h"
 #include "nodes/kibbutz/sim/figures.h"
 #include "nodes/kibbutz/sim/replay.h"
 #include "nodes/kibbutz/sim/score.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum format { TABLE, CSV, JSON, FORMATS };
-static const char *const format_names[FORMATS] = {"table", "csv", "json"};
+#include <unistd.h>
 
 struct request {
-	enum format format;
+	enum sim_format format;
 	uint64_t seed;
 	unsigned runs;
 	const char *words, *published, *figure, *replay;
@@ -42,73 +39,23 @@ static const char help[] =
 	"A scenario: CLASS[:DEVICES][+CLASS...] [KEY=VALUE...]; classes streaming, web, background; keys tail, oracle,\n"
 	"length (durations), gaps (normal, uniform, exponential), radio (3g-simulation, 3g, lte), rate, credit, alone=yes.\n";
 
-static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
-{
-	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
-		return 0;
-	fprintf(stderr, "liquidnet sim kibbutz: %s %s: a whole number, %lld..%lld\n", name, text,
-		(long long)least, (long long)most);
-	return -1;
-}
-
-static int format_option(const char *text, enum format *out)
-{
-	for (int i = 0; i < FORMATS; i++)
-		if (!strcmp(text, format_names[i])) {
-			*out = (enum format)i;
-			return 0;
-		}
-	fprintf(stderr, "liquidnet sim kibbutz: --format %s: there are table, csv, json\n", text);
-	return -1;
-}
-
-/* -1: go on; else the exit status. */
+/* SIM_GO_ON, or the exit status. */
 static int read_options(int argc, char **argv, struct request *request)
 {
-	static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
-		{"seed", required_argument, NULL, 's'}, {"with", required_argument, NULL, 'w'},
-		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"figure", required_argument, NULL, 'g'}, {"replay", required_argument, NULL, 'y'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	int64_t number;
+	const struct sim_option options[] = {{"runs", SIM_COUNT, &request->runs, 1, 10000},
+		{"seed", SIM_SEED, &request->seed, 0, INT64_MAX}, {"with", SIM_TEXT, &request->words, 0, 0},
+		{"format", SIM_FORMAT_JSON, &request->format, 0, 0},
+		{"published", SIM_TEXT, &request->published, 0, 0},
+		{"figure", SIM_TEXT, &request->figure, 0, 0}, {"replay", SIM_TEXT, &request->replay, 0, 0},
+		{0}};
+	int done = sim_options("kibbutz", options, argc, argv);
 
-	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-		int fault = 0;
-		switch (c) {
-		case 'r':
-			fault = number_option("--runs", optarg, 1, 10000, &number);
-			request->runs = (unsigned)number;
-			break;
-		case 's':
-			fault = number_option("--seed", optarg, 0, INT64_MAX, &number);
-			request->seed = (uint64_t)number;
-			break;
-		case 'w':
-			request->words = optarg;
-			break;
-		case 'f':
-			fault = format_option(optarg, &request->format);
-			break;
-		case 'p':
-			request->published = optarg;
-			break;
-		case 'g':
-			request->figure = optarg;
-			break;
-		case 'y':
-			request->replay = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fault = -1;
-		}
-		if (fault < 0)
-			return 2;
-	}
+	if (done == SIM_HELP)
+		fputs(help, stdout);
+	if (done != SIM_GO_ON)
+		return done;
 	if (!request->figure || optind == argc)
-		return -1;
+		return SIM_GO_ON;
 	fprintf(stderr, "liquidnet sim kibbutz: a figure has its own scenarios; leave `%s` out\n",
 		argv[optind]);
 	return 2;
@@ -128,7 +75,7 @@ static void print_class(struct request *request, const struct scenario *scenario
 	const char *name = traffic_classes[class].name;
 
 	summarise(scenario, request->seed, request->runs, class, &m);
-	if (request->format == JSON) {
+	if (request->format == SIM_JSON) {
 		json_array_append_new(request->rows,
 			json_pack("{ss ss so so so so so so so so}", "scenario", scenario->text, "class",
 				name, "high", number(m.high.mean), "high_ci95", number(m.high.half), "rtt_s",
@@ -137,13 +84,13 @@ static void print_class(struct request *request, const struct scenario *scenario
 				"cold", number(m.cold.mean), "unfairness", number(m.unfair.mean)));
 		return;
 	}
-	if (!request->header && request->format == CSV)
+	if (!request->header && request->format == SIM_CSV)
 		puts("scenario,class,high,high_ci95,rtt_s,promotions_per_hour,power_mw,power_mw_ci95,cold,unfairness");
 	else if (!request->header)
 		printf("%-36s %-10s %14s %7s %12s %8s %6s %8s\n", "scenario", "class", "high power, %",
 			"RTT, s", "promotions/h", "mW", "cold", "unfair");
 	request->header = true;
-	if (request->format == CSV)
+	if (request->format == SIM_CSV)
 		printf("%s,%s,%.5f,%.5f,%.4f,%.3f,%.3f,%.3f,%.5f,%.4f\n", scenario->text, name, m.high.mean,
 			m.high.half, m.rtt_s.mean, m.promotions.mean, m.power_mw.mean, m.power_mw.half,
 			m.cold.mean, m.unfair.mean);
@@ -214,7 +161,7 @@ static void print_row(struct request *request, const struct score_row *row)
 	const char *as = score_as_name(row->as), *judged = score_judgement_name(row->judgement);
 	char what[64];
 
-	if (request->format == JSON) {
+	if (request->format == SIM_JSON) {
 		json_array_append_new(request->rows,
 			json_pack("{ss ss ss ss ss so so so ss ss}", "scenario", row->scenario.text, "class",
 				class, "measure", row->measure, "against", against, "as", as, "published",
@@ -222,7 +169,7 @@ static void print_row(struct request *request, const struct score_row *row)
 				number(row->half), "judged", judged, "source", row->source));
 		return;
 	}
-	if (request->format == CSV) {
+	if (request->format == SIM_CSV) {
 		printf("%s,%s,%s,%s,%s,%s,%.4f,%.4f,%s,%s\n", row->scenario.text, class, row->measure,
 			against, as, row->published_text, row->measured, row->half, judged, row->source);
 		return;
@@ -248,16 +195,16 @@ static int print_score(struct request *request)
 		return 2;
 	}
 	score_measure(&score, request->seed, request->runs);
-	if (request->format == CSV)
+	if (request->format == SIM_CSV)
 		puts("scenario,class,measure,against,as,published,measured,ci95,judged,source");
-	if (request->format == TABLE)
+	if (request->format == SIM_TABLE)
 		printf("%-34s %-10s %-18s %9s %17s  %-8s %s\n", "scenario", "class", "measure", "published",
 			"measured", "judged", "source");
 	for (unsigned i = 0; i < score.count; i++) {
 		print_row(request, &score.rows[i]);
 		judged[score.rows[i].judgement]++;
 	}
-	if (request->format == TABLE)
+	if (request->format == SIM_TABLE)
 		printf("\n%u published numbers: %u agree (within 10 %%, or within the simulation's interval), %u near (25 %%), %u differ; %u runs, seeds %llu..%llu\n",
 			score.count, judged[SCORE_AGREES], judged[SCORE_NEAR], judged[SCORE_DIFFERS],
 			request->runs, (unsigned long long)request->seed,
@@ -276,7 +223,7 @@ int sim_kibbutz(int argc, char **argv)
 	int done = read_options(argc, argv, &request);
 	if (done >= 0)
 		return done;
-	if (request.format == JSON)
+	if (request.format == SIM_JSON)
 		request.rows = json_array();
 	if (request.replay)
 		status = print_replay(request.replay);

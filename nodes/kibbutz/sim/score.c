@@ -59,8 +59,10 @@ static unsigned measure_count(void)
 	return n;
 }
 
-static int take_row(struct score_row *row, char *cells[COLUMNS], const char *words, char **error)
+static int take_row(void *context, void *filled, char **cells, char **error)
 {
+	const char *words = context;
+	struct score_row *row = filled;
 	int as = find_name("comparison", cells[AS], as_name, SCORE_KINDS, error);
 
 	row->class = find_name("class", cells[OF], class_name, TRAFFIC_CLASSES, error);
@@ -84,37 +86,17 @@ static int take_row(struct score_row *row, char *cells[COLUMNS], const char *wor
 	return 0;
 }
 
-struct reading {
-	struct score *score;
-	const char *words;
-};
-
-static int add_row(void *context, char **cells, char **error)
-{
-	const struct reading *reading = context;
-	struct score *score = reading->score;
-	struct score_row *rows = realloc(score->rows, (score->count + 1) * sizeof *rows);
-
-	if (!rows)
-		abort();
-	score->rows = rows;
-	memset(&rows[score->count], 0, sizeof *rows);
-	if (take_row(&rows[score->count], cells, reading->words, error) < 0)
-		return -1;
-	score->count++;
-	return 0;
-}
-
 int score_load(struct score *score, const char *path, const char *words, char **error)
 {
-	static const struct published_format format = {column_names, COLUMNS, add_row};
-	struct reading reading = {.score = score, .words = words};
+	static const struct published_format format = {
+		column_names, COLUMNS, sizeof(struct score_row), take_row};
+	struct published_rows rows;
+	int result = published_read(path, &format, (void *)words, &rows, error);
 
-	*score = (struct score){0};
-	if (published_read(path, &format, &reading, error) == 0)
-		return 0;
-	score_free(score);
-	return -1;
+	*score = (struct score){.rows = rows.list, .count = rows.count};
+	if (result < 0)
+		score_free(score);
+	return result;
 }
 
 void score_free(struct score *score)

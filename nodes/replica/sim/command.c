@@ -3,23 +3,20 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
-#include "lib/base/units.h"
+#include "lib/sim/options.h"
 #include "lib/sim/published.h"
 #include "nodes/replica/sim/figures.h"
 #include "nodes/replica/sim/score.h"
-#include <getopt.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum format { TABLE, CSV, JSON, FORMATS };
-static const char *const format_names[FORMATS] = {"table", "csv", "json"};
+#include <unistd.h>
 
 struct request {
-	enum format format;
+	enum sim_format format;
 	uint64_t seed;
 	unsigned runs;
 	const char *words, *published, *figure;
@@ -47,69 +44,22 @@ static int complain(const char *error)
 	return 2;
 }
 
-static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
-{
-	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
-		return 0;
-	fprintf(stderr, "liquidnet sim c3: %s %s: a whole number, %lld..%lld\n", name, text, (long long)least,
-		(long long)most);
-	return -1;
-}
-
-static int format_option(const char *text, enum format *out)
-{
-	for (int i = 0; i < FORMATS; i++)
-		if (!strcmp(text, format_names[i])) {
-			*out = (enum format)i;
-			return 0;
-		}
-	fprintf(stderr, "liquidnet sim c3: --format %s: there are table, csv, json\n", text);
-	return -1;
-}
-
-/* -1: go on; else the exit status. */
+/* SIM_GO_ON, or the exit status. */
 static int read_options(int argc, char **argv, struct request *request)
 {
-	static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
-		{"seed", required_argument, NULL, 's'}, {"with", required_argument, NULL, 'w'},
-		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"figure", required_argument, NULL, 'g'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int64_t number = 0;
+	const struct sim_option options[] = {{"runs", SIM_COUNT, &request->runs, 1, 1000},
+		{"seed", SIM_SEED, &request->seed, 0, INT64_MAX}, {"with", SIM_TEXT, &request->words, 0, 0},
+		{"format", SIM_FORMAT_JSON, &request->format, 0, 0},
+		{"published", SIM_TEXT, &request->published, 0, 0},
+		{"figure", SIM_TEXT, &request->figure, 0, 0}, {0}};
+	int done = sim_options("c3", options, argc, argv);
 
-	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-		int fault = 0;
-		switch (c) {
-		case 'r':
-			fault = number_option("--runs", optarg, 1, 1000, &number);
-			request->runs = (unsigned)number;
-			break;
-		case 's':
-			fault = number_option("--seed", optarg, 0, INT64_MAX, &number);
-			request->seed = (uint64_t)number;
-			break;
-		case 'w':
-			request->words = optarg;
-			break;
-		case 'f':
-			fault = format_option(optarg, &request->format);
-			break;
-		case 'p':
-			request->published = optarg;
-			break;
-		case 'g':
-			request->figure = optarg;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fault = -1;
-		}
-		if (fault < 0)
-			return 2;
-	}
+	if (done == SIM_HELP)
+		fputs(help, stdout);
+	if (done != SIM_GO_ON)
+		return done;
 	if (!request->figure || optind == argc)
-		return -1;
+		return SIM_GO_ON;
 	fprintf(stderr, "liquidnet sim c3: a figure has its own scenarios; leave `%s` out\n", argv[optind]);
 	return 2;
 }
@@ -128,13 +78,13 @@ static void print_scenario(struct request *request, const struct runs *runs, uns
 
 	for (int m = 0; m < CLUSTER_MEASURES; m++)
 		e[m] = runs_measure(runs, n, (enum cluster_measure)m);
-	if (request->format == JSON) {
+	if (request->format == SIM_JSON) {
 		json_t *row = json_pack("{ss}", "scenario", runs_scenario(runs, n)->text);
 		for (int m = 0; m < CLUSTER_MEASURES; m++)
 			json_object_set_new(row, cluster_measure_names[m],
 				json_pack("{soso}", "mean", number(e[m].mean), "ci95", number(e[m].half)));
 		json_array_append_new(request->rows, row);
-	} else if (request->format == CSV) {
+	} else if (request->format == SIM_CSV) {
 		fputs(runs_scenario(runs, n)->text, stdout);
 		for (int m = 0; m < CLUSTER_MEASURES; m++)
 			printf(",%.6g,%.3g", e[m].mean, e[m].half);
@@ -149,10 +99,10 @@ static void print_scenario(struct request *request, const struct runs *runs, uns
 
 static void print_scenario_header(const struct request *request)
 {
-	if (request->format == TABLE)
+	if (request->format == SIM_TABLE)
 		printf("%-52s %7s %7s %7s %8s %18s %8s %6s %6s %6s\n", "scenario", "mean ms", "p50", "p95",
 			"p99", "p99.9", "req/s", "held", "burst", "herd");
-	if (request->format != CSV)
+	if (request->format != SIM_CSV)
 		return;
 	fputs("scenario", stdout);
 	for (int m = 0; m < CLUSTER_MEASURES; m++)
@@ -195,7 +145,7 @@ static int run_and_print(struct request *request, struct runs *runs)
 		print_scenario(request, runs, i);
 		requests += (double)request->runs * runs_scenario(runs, i)->requests;
 	}
-	if (request->format == TABLE)
+	if (request->format == SIM_TABLE)
 		printf("\n%.0f requests in %.2f s: %.2f million requests/s\n", requests, seconds,
 			requests / seconds / 1e6);
 	return 0;
@@ -244,7 +194,7 @@ static void print_row(struct request *request, const struct runs *runs, const st
 		   *judged = score_judgement_names[row->judgement];
 	char published[24];
 
-	if (request->format == JSON) {
+	if (request->format == SIM_JSON) {
 		json_array_append_new(request->rows,
 			json_pack("{ss ss ss ss ss so so ss ss}", "scenario", scenario, "measure", measure,
 				"against", against, "as", as, "published", row->published_text, "measured",
@@ -252,7 +202,7 @@ static void print_row(struct request *request, const struct runs *runs, const st
 				judged, "source", row->source));
 		return;
 	}
-	if (request->format == CSV) {
+	if (request->format == SIM_CSV) {
 		printf("%s,%s,%s,%s,%s,%.5g,%.3g,%s,%s\n", scenario, measure, against, as,
 			row->published_text, row->measured.mean, row->measured.half, judged, row->source);
 		return;
@@ -282,13 +232,13 @@ static int print_score(struct request *request, struct runs *runs)
 		return status;
 	}
 	score_judge(&score, runs);
-	if (request->format == CSV)
+	if (request->format == SIM_CSV)
 		puts("scenario,measure,against,as,published,measured,ci95,judged,source");
 	for (unsigned i = 0; i < score.count; i++) {
 		print_row(request, runs, &score.rows[i]);
 		judged[score.rows[i].judgement]++;
 	}
-	if (request->format == TABLE)
+	if (request->format == SIM_TABLE)
 		printf("\n%u rows: %u agree, %u near, %u differ, %u without a published number; %u runs, seeds %llu..%llu\n",
 			score.count, judged[SCORE_AGREES], judged[SCORE_NEAR], judged[SCORE_DIFFERS],
 			judged[SCORE_NONE], request->runs, (unsigned long long)request->seed,
@@ -307,7 +257,7 @@ int sim_c3(int argc, char **argv)
 	int done = read_options(argc, argv, &request);
 	if (done >= 0)
 		return done;
-	if (request.format == JSON)
+	if (request.format == SIM_JSON)
 		request.rows = json_array();
 	struct runs *runs = runs_new(request.seed, request.runs);
 	if (request.figure)

@@ -2,6 +2,7 @@
 #ifndef LIQUIDNET_C3_RUNS_H
 #define LIQUIDNET_C3_RUNS_H
 
+#include "lib/sim/estimate.h"
 #include "nodes/replica/sim/cluster.h"
 
 struct runs;
@@ -17,11 +18,6 @@ unsigned runs_count(const struct runs *runs);
 const struct scenario *runs_scenario(const struct runs *runs, unsigned number);
 const struct cluster_outcome *runs_outcome(const struct runs *runs, unsigned number, unsigned run);
 
-/* A mean and half the width of its 95 % interval (Student's t). */
-struct estimate {
-	double mean, half;
-};
-struct estimate estimate(const double *values, unsigned count);
 struct estimate runs_measure(const struct runs *runs, unsigned number, enum cluster_measure measure);
 /* Of the measure of one scenario over that of another, run by run: both meet the same load in a run. */
 struct estimate runs_ratio(

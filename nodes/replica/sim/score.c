@@ -15,19 +15,6 @@ const char *const score_judgement_names[SCORE_JUDGEMENTS + 1] = {"agrees", "near
 enum { SCENARIO, MEASURE, AGAINST, AS, VALUE, SOURCE, COLUMNS };
 static const char *const column_names[COLUMNS] = {"scenario", "measure", "against", "as", "value", "source"};
 
-static int find(const char *what, const char *name, const char *const names[], char **error)
-{
-	char known[192] = "";
-
-	for (int i = 0; names[i]; i++) {
-		if (!strcmp(name, names[i]))
-			return i;
-		snprintf(
-			known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", names[i]);
-	}
-	return error_set(error, "no %s `%s`; there are %s", what, name, known);
-}
-
 static int add_scenario(
 	struct runs *runs, const char *cell, const char *words, unsigned *number, char **error)
 {
@@ -41,11 +28,19 @@ static int add_scenario(
 	return 0;
 }
 
-static int take_row(
-	struct score_row *row, char *cells[COLUMNS], const char *words, struct runs *runs, char **error)
+struct reading {
+	const char *words;
+	struct runs *runs;
+};
+
+static int take_row(void *context, void *filled, char **cells, char **error)
 {
-	int as = find("comparison", cells[AS], score_as_names, error);
-	int measure = as < 0 ? -1 : find("measure", cells[MEASURE], cluster_measure_names, error);
+	const struct reading *reading = context;
+	const char *words = reading->words;
+	struct runs *runs = reading->runs;
+	struct score_row *row = filled;
+	int as = published_word("comparison", cells[AS], score_as_names, error);
+	int measure = as < 0 ? -1 : published_word("measure", cells[MEASURE], cluster_measure_names, error);
 
 	if (measure < 0 || add_scenario(runs, cells[SCENARIO], words, &row->scenario, error) < 0)
 		return -1;
@@ -66,38 +61,18 @@ static int take_row(
 	return 0;
 }
 
-struct reading {
-	struct score *score;
-	const char *words;
-	struct runs *runs;
-};
-
-static int add_row(void *context, char **cells, char **error)
-{
-	const struct reading *reading = context;
-	struct score *score = reading->score;
-	struct score_row *rows = realloc(score->rows, (score->count + 1) * sizeof *rows);
-
-	if (!rows)
-		abort();
-	score->rows = rows;
-	memset(&rows[score->count], 0, sizeof *rows);
-	if (take_row(&rows[score->count], cells, reading->words, reading->runs, error) < 0)
-		return -1;
-	score->count++;
-	return 0;
-}
-
 int score_load(struct score *score, const char *path, const char *words, struct runs *runs, char **error)
 {
-	static const struct published_format format = {column_names, COLUMNS, add_row};
-	struct reading reading = {.score = score, .words = words, .runs = runs};
+	struct reading reading = {words, runs};
+	static const struct published_format format = {
+		column_names, COLUMNS, sizeof(struct score_row), take_row};
+	struct published_rows rows;
+	int result = published_read(path, &format, &reading, &rows, error);
 
-	*score = (struct score){0};
-	if (published_read(path, &format, &reading, error) == 0)
-		return 0;
-	score_free(score);
-	return -1;
+	*score = (struct score){.rows = rows.list, .count = rows.count};
+	if (result < 0)
+		score_free(score);
+	return result;
 }
 
 void score_free(struct score *score)

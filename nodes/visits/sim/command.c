@@ -3,22 +3,24 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/options.h"
 #include "lib/sim/published.h"
 #include "nodes/visits/sim/client.h"
 #include "nodes/visits/sim/score.h"
 #include "nodes/visits/sim/space.h"
-#include <getopt.h>
 #include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct request {
-	bool csv, map;
+	enum sim_format format;
+	bool map;
 	uint64_t seed;
-	unsigned runs;
-	size_t space; /* points; 0: none */
+	unsigned runs, space; /* space: points; 0: none */
 	const char *words, *published;
 };
 
@@ -43,70 +45,20 @@ static int complain(char *error, int status)
 	return status;
 }
 
-static int number_option(const char *name, const char *text, int64_t least, int64_t most, int64_t *out)
-{
-	if (unit_integer(text, out) == 0 && *out >= least && *out <= most)
-		return 0;
-	fprintf(stderr, "liquidnet sim channel-switching: %s %s: a whole number, %lld..%lld\n", name, text,
-		(long long)least, (long long)most);
-	return -1;
-}
-
-static int format_option(const char *text, bool *csv)
-{
-	*csv = !strcmp(text, "csv");
-	if (*csv || !strcmp(text, "table"))
-		return 0;
-	fprintf(stderr, "liquidnet sim channel-switching: --format %s: there are table, csv\n", text);
-	return -1;
-}
-
-/* -1: go on; else the exit status. */
+/* SIM_GO_ON, or the exit status. */
 static int read_options(int argc, char **argv, struct request *request)
 {
-	static const struct option options[] = {{"runs", required_argument, NULL, 'r'},
-		{"seed", required_argument, NULL, 's'}, {"with", required_argument, NULL, 'w'},
-		{"format", required_argument, NULL, 'f'}, {"published", required_argument, NULL, 'p'},
-		{"map", no_argument, NULL, 'm'}, {"space", required_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'}, {0}};
-	int64_t number = 0;
+	const struct sim_option options[] = {{"runs", SIM_COUNT, &request->runs, 1, 1000},
+		{"seed", SIM_SEED, &request->seed, 0, INT32_MAX}, {"with", SIM_TEXT, &request->words, 0, 0},
+		{"format", SIM_FORMAT, &request->format, 0, 0},
+		{"published", SIM_TEXT, &request->published, 0, 0}, {"map", SIM_FLAG, &request->map, 0, 0},
+		{"space", SIM_COUNT, &request->space, 1, 10000}, {0}};
+	int done = sim_options("channel-switching", options, argc, argv);
 
-	for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-		int fault = 0;
-		switch (c) {
-		case 'r':
-			fault = number_option("--runs", optarg, 1, 1000, &number);
-			request->runs = (unsigned)number;
-			break;
-		case 's':
-			fault = number_option("--seed", optarg, 0, INT32_MAX, &number);
-			request->seed = (uint64_t)number;
-			break;
-		case 'w':
-			request->words = optarg;
-			break;
-		case 'f':
-			fault = format_option(optarg, &request->csv);
-			break;
-		case 'p':
-			request->published = optarg;
-			break;
-		case 'm':
-			request->map = true;
-			break;
-		case 'n':
-			fault = number_option("--space", optarg, 1, 10000, &number);
-			request->space = (size_t)number;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 0;
-		default:
-			fault = -1;
-		}
-		if (fault < 0)
-			return 2;
-	}
+	if (done == SIM_HELP)
+		fputs(help, stdout);
+	if (done != SIM_GO_ON)
+		return done;
 	if (request->map && (optind + 1 != argc || request->space)) {
 		fputs("liquidnet sim channel-switching: --map is of one scenario; write it behind\n", stderr);
 		return 2;
@@ -117,7 +69,7 @@ static int read_options(int argc, char **argv, struct request *request)
 			argv[optind]);
 		return 2;
 	}
-	return -1;
+	return SIM_GO_ON;
 }
 
 /* ---- scenarios */
@@ -150,6 +102,7 @@ static int print_scenarios(const struct request *request, char **texts, int coun
 {
 	struct scenario *scenarios = calloc((size_t)count, sizeof *scenarios);
 	double means[CLIENT_MEASURES];
+	bool csv = request->format == SIM_CSV;
 	char *error = NULL;
 	int status = 0;
 
@@ -158,9 +111,9 @@ static int print_scenarios(const struct request *request, char **texts, int coun
 	for (int i = 0; i < count && !error; i++)
 		status = parse(request, texts[i], &scenarios[i], &error) < 0 ? 2 : 0;
 	if (!error) {
-		printf(request->csv ? "scenario" : "%-56s", "scenario");
+		printf(csv ? "scenario" : "%-56s", "scenario");
 		for (int m = 0; m < CLIENT_MEASURES; m++)
-			printf(request->csv ? ",%s" : " %8s", client_measure_names[m]);
+			printf(csv ? ",%s" : " %8s", client_measure_names[m]);
 		putchar('\n');
 	}
 	for (int i = 0; i < count && !error; i++) {
@@ -168,9 +121,9 @@ static int print_scenarios(const struct request *request, char **texts, int coun
 			status = 1;
 			break;
 		}
-		printf(request->csv ? "%s" : "%-56s", scenarios[i].text);
+		printf(csv ? "%s" : "%-56s", scenarios[i].text);
 		for (int m = 0; m < CLIENT_MEASURES; m++)
-			printf(request->csv ? ",%.6g" : " %8.3f", means[m]);
+			printf(csv ? ",%.6g" : " %8.3f", means[m]);
 		putchar('\n');
 	}
 	free(scenarios);
@@ -302,7 +255,7 @@ static int print_space(const struct request *request)
 	if (parse(request, "ap=54Mbit/s", &tried, &error) < 0)
 		return complain(error, 2);
 	int status = space_measure(&space, request->space, request->seed, request->words, &error) < 0 ? 1 : 0;
-	if (status == 0 && request->csv)
+	if (status == 0 && request->format == SIM_CSV)
 		print_space_rows(&space);
 	else if (status == 0)
 		print_space_summary(&space);
@@ -317,7 +270,7 @@ static void print_row(const struct request *request, const struct score_row *row
 	const char *as = score_as_names[row->as], *judged = score_judgement_names[row->judgement],
 		   *against = row->against.count ? row->against.text : "";
 
-	if (request->csv)
+	if (request->format == SIM_CSV)
 		printf("%s,%s,%s,%s,%s,%.6g,%.3g,%s,%s\n", row->scenario.text,
 			client_measure_names[row->measure], against, as, row->published_text, row->measured,
 			row->half, judged, row->source);
@@ -336,13 +289,13 @@ static int print_score(const struct request *request)
 	if (score_load(&score, request->published, request->words, &error) < 0)
 		return complain(error, 2);
 	int status = score_measure(&score, request->seed, request->runs, &error) < 0 ? 1 : 0;
-	if (request->csv && status == 0)
+	if (request->format == SIM_CSV && status == 0)
 		puts("scenario,measure,against,as,published,measured,ci95,judged,source");
 	for (unsigned i = 0; i < score.count && status == 0; i++) {
 		print_row(request, &score.rows[i]);
 		judged[score.rows[i].judgement]++;
 	}
-	if (!request->csv && status == 0)
+	if (request->format == SIM_TABLE && status == 0)
 		printf("\n%u rows: %u agree, %u near, %u differ, %u shown only; %u runs, seeds %llu..%llu\n",
 			score.count, judged[SCORE_AGREES], judged[SCORE_NEAR], judged[SCORE_DIFFERS],
 			judged[SCORE_NONE], request->runs, (unsigned long long)request->seed,

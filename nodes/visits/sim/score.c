@@ -3,6 +3,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/estimate.h"
 #include "lib/sim/published.h"
 #include <math.h>
 #include <stdio.h>
@@ -18,19 +19,6 @@ enum { SCENARIO, MEASURE, AGAINST, AS, VALUE, TOLERANCE, SOURCE, COLUMNS };
 static const char *const column_names[COLUMNS] = {
 	"scenario", "measure", "against", "as", "value", "tolerance", "source"};
 
-static int find(const char *what, const char *name, const char *const names[], char **error)
-{
-	char known[192] = "";
-
-	for (int i = 0; names[i]; i++) {
-		if (!strcmp(name, names[i]))
-			return i;
-		snprintf(
-			known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", names[i]);
-	}
-	return error_set(error, "no %s `%s`; there are %s", what, name, known);
-}
-
 static int take_scenario(struct scenario *scenario, const char *cell, const char *words, char **error)
 {
 	char text[SCENARIO_TEXT + 64];
@@ -39,10 +27,12 @@ static int take_scenario(struct scenario *scenario, const char *cell, const char
 	return scenario_parse(scenario, text, error);
 }
 
-static int take_row(struct score_row *row, char *cells[COLUMNS], const char *words, char **error)
+static int take_row(void *context, void *filled, char **cells, char **error)
 {
-	int as = find("comparison", cells[AS], score_as_names, error);
-	int measure = as < 0 ? -1 : find("measure", cells[MEASURE], client_measure_names, error);
+	const char *words = context;
+	struct score_row *row = filled;
+	int as = published_word("comparison", cells[AS], score_as_names, error);
+	int measure = as < 0 ? -1 : published_word("measure", cells[MEASURE], client_measure_names, error);
 	bool judged = as == SCORE_VALUE || as == SCORE_RATIO;
 
 	if (measure < 0 || take_scenario(&row->scenario, cells[SCENARIO], words, error) < 0)
@@ -65,37 +55,17 @@ static int take_row(struct score_row *row, char *cells[COLUMNS], const char *wor
 	return 0;
 }
 
-struct reading {
-	struct score *score;
-	const char *words;
-};
-
-static int add_row(void *context, char **cells, char **error)
-{
-	const struct reading *reading = context;
-	struct score *score = reading->score;
-	struct score_row *rows = realloc(score->rows, (score->count + 1) * sizeof *rows);
-
-	if (!rows)
-		abort();
-	score->rows = rows;
-	memset(&rows[score->count], 0, sizeof *rows);
-	if (take_row(&rows[score->count], cells, reading->words, error) < 0)
-		return -1;
-	score->count++;
-	return 0;
-}
-
 int score_load(struct score *score, const char *path, const char *words, char **error)
 {
-	static const struct published_format format = {column_names, COLUMNS, add_row};
-	struct reading reading = {.score = score, .words = words};
+	static const struct published_format format = {
+		column_names, COLUMNS, sizeof(struct score_row), take_row};
+	struct published_rows rows;
+	int result = published_read(path, &format, (void *)words, &rows, error);
 
-	*score = (struct score){0};
-	if (published_read(path, &format, &reading, error) == 0)
-		return 0;
-	score_free(score);
-	return -1;
+	*score = (struct score){.rows = rows.list, .count = rows.count};
+	if (result < 0)
+		score_free(score);
+	return result;
 }
 
 void score_free(struct score *score)
@@ -117,16 +87,6 @@ static void judge(struct score_row *row)
 							   : SCORE_DIFFERS;
 }
 
-/* The 0.975 quantile of Student's t. */
-static double quantile(unsigned degrees)
-{
-	static const double few[] = {
-		0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
-	const double z = 1.959964;
-
-	return degrees < sizeof few / sizeof *few ? few[degrees] : z + (z * z * z + z) / (4 * degrees);
-}
-
 static int run_once(const struct score_row *row, uint64_t seed, double *value, char **error)
 {
 	double values[CLIENT_MEASURES], against[CLIENT_MEASURES];
@@ -144,16 +104,12 @@ int score_measure(struct score *score, uint64_t seed, unsigned runs, char **erro
 
 	for (unsigned i = 0; i < score->count; i++) {
 		struct score_row *row = &score->rows[i];
-		double sum = 0, squares = 0;
-		for (unsigned r = 0; r < runs && r < RUNS_MAX; r++) {
+		for (unsigned r = 0; r < runs && r < RUNS_MAX; r++)
 			if (run_once(row, seed + r, &values[r], error) < 0)
 				return -1;
-			sum += values[r];
-		}
-		row->measured = sum / runs;
-		for (unsigned r = 0; r < runs; r++)
-			squares += (values[r] - row->measured) * (values[r] - row->measured);
-		row->half = runs > 1 ? quantile(runs - 1) * sqrt(squares / (runs - 1) / runs) : 0;
+		struct estimate e = estimate(values, runs);
+		row->measured = e.mean;
+		row->half = runs > 1 ? e.half : 0;
 		judge(row);
 	}
 	return 0;

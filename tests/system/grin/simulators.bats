@@ -48,8 +48,8 @@ refused() {
 	refused 'no figure' liquidnet-grin-sim --figure 3.8
 	refused 'leave' liquidnet-grin-sim --figure 3.7a net=grin1
 	refused 'name the table' liquidnet-grin-sim --published /nowhere
-	refused '1 to 10000' liquidnet-grin-sim --instances 0
-	refused '2 to 6' liquidnet-grin-capacity-sim --degree 7
+	refused '1..10000' liquidnet-grin-sim --instances 0
+	refused '2..6' liquidnet-grin-capacity-sim --degree 7
 	refused 'name the table' liquidnet-grin-capacity-sim --published /nowhere
 	printf 'row,measure,degree,as,value,tolerance,source\nG1,x,6,value,1,1,x\n' >"$work/bad.csv"
 	refused 'bad.csv:2: no measure' liquidnet-grin-capacity-sim --published "$work/bad.csv"
