@@ -77,6 +77,30 @@ cable() { # NODE INTERFACE ADDRESS NODE INTERFACE ADDRESS
 
 inside() { ip netns exec "$@"; }
 
+# capture NODE INTERFACE FILE [OPTION...]: returns when it listens; its pid is in $capture.
+capture() {
+	ip netns exec "$1" tcpdump -n -U --immediate-mode -B 65536 -i "$2" -w "$3" "${@:4}" 2>"$3.log" &
+	capture=$!
+	await "$3.log" 'listening on'
+}
+
+# end_capture PID FILE: ends it when all that the kernel has for it is in the file. Nothing may have been dropped, or what is looked
+# for would be looked for in a file with holes.
+end_capture() {
+	until_true all_captured "$1" "$2"
+	kill -INT "$1"
+	wait "$1" || :
+	grep -q '^0 packets dropped by kernel' "$2.log"
+}
+# tcpdump tells at SIGUSR1 how many packets it wrote, and how many the kernel had for it.
+all_captured() {
+	local before
+	before=$(grep -c '^tcpdump: .* received by filter' "$2.log" || :)
+	kill -USR1 "$1"
+	await "$2.log" '^tcpdump: .* received by filter' $((before + 1))
+	tail -n 1 "$2.log" | awk '{ exit $2 != $5 }'
+}
+
 # ask SOCKET COMMAND...: a daemon's answer on its control socket.
 ask() { printf '%s\n' "${*:2}" | timeout 20 socat -t 20 - "UNIX-CONNECT:$1"; }
 

@@ -71,18 +71,6 @@ else:
 PY
 }
 
-capture() { # NODE INTERFACE FILE
-	ip netns exec "$1" tcpdump -n -U --immediate-mode -B 65536 -s 128 -i "$2" -w "$3" tcp 2>"$3.log" &
-	capture=$!
-	await "$3.log" 'listening on'
-}
-
-end_capture() { # PID FILE
-	kill -INT "$1"
-	wait "$1" || :
-	grep -q '^0 packets dropped by kernel' "$2.log"
-}
-
 # transfer BYTES [COMMAND BETWEEN THE HALVES] [send option]: the programs' own counts go to `got` and `back`.
 transfer() {
 	local receiver sender
@@ -136,7 +124,7 @@ with_and_without_offload() {
 	two_paths
 	for how in on off; do
 		offload $how
-		capture server any "$how.pcap"
+		capture server any "$how.pcap" -s 128 tcp
 		transfer 6000000
 		end_capture "$capture" "$how.pcap"
 		delivers "$how.pcap" '(.fallback | not) and (.subflows | length) == 2 and .subflows[1].join_authentic'
@@ -156,7 +144,7 @@ strip() {
 stripped_in_the_middle() {
 	# Its rule is the kernel's since 5.18, and nft's since 1.0.2.
 	strip && ip netns exec router nft delete table inet strip
-	capture server first strip.pcap
+	capture server first strip.pcap -s 128 tcp
 	transfer 400000 strip
 	end_capture "$capture" strip.pcap
 	delivers strip.pcap '.fallback and .fallback_s > 0 and any(.events[]; .event == "fallback")'
@@ -170,7 +158,7 @@ cut_second() { ip -n client link set dev second down; }
 
 path_cut() {
 	two_paths
-	capture server any cut.pcap
+	capture server any cut.pcap -s 128 tcp
 	transfer 4000000 cut_second
 	end_capture "$capture" cut.pcap
 	delivers cut.pcap '(.fallback | not) and (.subflows | length) == 2'
@@ -183,7 +171,7 @@ path_cut() {
 with_the_syn() {
 	ip netns exec client sysctl -qw net.ipv4.tcp_fastopen=5
 	ip netns exec server sysctl -qw net.ipv4.tcp_fastopen=0x602
-	capture server first fastopen.pcap
+	capture server first fastopen.pcap -s 128 tcp
 	transfer 50000 true fastopen
 	end_capture "$capture" fastopen.pcap
 	# The SYN does carry data, or nothing is shown.
@@ -196,7 +184,7 @@ with_the_syn() {
 }
 
 watched() {
-	capture server first live.pcap
+	capture server first live.pcap -s 128 tcp
 	ip netns exec server timeout 30 "$liquidnet" analyze --live first --duration 8s >live.txt 2>live.log &
 	local live=$!
 	await live.txt packets

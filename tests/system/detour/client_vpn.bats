@@ -94,9 +94,7 @@ vpn_guard() {
 	ip netns exec server socat -d -d TCP4-LISTEN:7777,reuseaddr,fork 'SYSTEM:echo from=$SOCAT_PEERADDR' 2>plain.log &
 	await plain.log listening
 	# Everything of that address that passes the client's wire in clear.
-	timeout 60 ip netns exec client tcpdump -i wire --immediate-mode -U -w clear.pcap "src $address" 2>tcpdump.log &
-	local capture=$!
-	await tcpdump.log 'listening on'
+	capture client wire clear.pcap "src $address"
 	(while ip netns exec client timeout 1 bash -c "exec 3<>/dev/udp/10.0.3.1/9" 2>/dev/null; do
 		ip netns exec client socat -u - "UDP4-SENDTO:10.0.3.1:9,bind=$address" <<<word 2>/dev/null || :
 	done) &
@@ -118,8 +116,7 @@ vpn_guard() {
 	until_is "from=10.0.6.1" through_tunnel "$address"
 	kill "$sender"
 	wait "$sender" || true
-	kill -INT "$capture"
-	wait "$capture" || true
+	end_capture "$capture" clear.pcap
 	[ "$(tcpdump -nr clear.pcap 2>/dev/null | wc -l)" = 0 ]
 	stop client
 	stop_leaves_nothing

@@ -48,13 +48,10 @@ circle() {
 	forge server 10.0.6.1 10.0.6.9 10.0.6.1 6000 7000
 	until_true grep -q 'event=mapping-added client=10.0.6.9' other.log
 	until_true grep -q 'event=mapping-added client=10.0.6.1' detour.log
-	timeout 10 ip netns exec detour tcpdump -i to-server --immediate-mode -U -w circle.pcap 'tcp' 2>tcpdump.log &
-	local capture=$!
-	await tcpdump.log 'listening on'
+	capture detour to-server circle.pcap tcp
 	syn client1 10.0.1.1 10.0.1.9 5000 255
 	until_true ended_by_hops
-	kill -INT "$capture"
-	wait "$capture" || true
+	end_capture "$capture" circle.pcap
 	local packets
 	packets=$(tcpdump -nr circle.pcap 2>/dev/null | wc -l)
 	echo "# one SYN with hop limit 255 became $packets packets (254 before)" >&3

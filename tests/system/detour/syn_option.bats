@@ -7,13 +7,6 @@ load members
 tests=$BATS_TEST_DIRNAME
 export tests
 
-# What comes in at a node's interface: the SYNs of joins.
-listen_at() { # NODE INTERFACE FILE
-	ip netns exec "$1" tcpdump -nn -i "$2" --immediate-mode -U -w "$3" 'tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn' 2>"$3.log" &
-	listeners+=("$!")
-	await "$3.log" 'listening on'
-}
-
 # With the option: a detour and a client that have it at their interfaces, and one connection that brought the key.
 with_option() {
 	keys member detour
@@ -39,13 +32,16 @@ flow_to() {
 direct() {
 	with_option
 	serve_at 5300
-	listen_at router to-client at-client.pcap
-	listen_at server wire at-server.pcap
+	# What comes in there: the SYNs of joins.
+	local joins='tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn'
+	capture router to-client at-client.pcap "$joins"
+	local at_client=$capture
+	capture server wire at-server.pcap "$joins"
 	flow_to 5300
 	await client.log "event=subflow-established .* remote=10.0.6.1:5300"
 	grep -q 'event=subflow-create .* remote=10.0.6.1:5300 .* by=option' client.log
-	kill -INT "${listeners[@]}"
-	wait "${listeners[@]}" || true
+	end_capture "$at_client" at-client.pcap
+	end_capture "$capture" at-server.pcap
 	[ "$(status detour .counters.syn_led)" = 1 ]
 	[ "$(status detour .counters.syn_failed)" = 0 ]
 	# The option on the way to the detour, and not beyond it; checksums are right on both ways.
