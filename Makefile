@@ -144,7 +144,7 @@ endef
 $(foreach t,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c),$(eval $(call unit_test,$(t))))
 
 # Fuzz targets, by clang: one source each, with a corpus in corpus/NAME/ beside it.
-FUZZ_CFLAGS := $(STD) -O1 -g -fno-sanitize-recover=undefined
+FUZZ_CFLAGS := $(STD) -O1 -g -fno-sanitize-recover=undefined -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 FUZZED      := $(LIB_FOLDERS) $(ANALYSIS_FOLDERS) $(HARNESS_FOLDERS) $(NODE_FOLDERS)
 $(BUILD)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -304,6 +304,8 @@ static void see(struct subflows *k, const struct survey_subflow *living)
 	if (!c)
 		return;
 	c->seen = true;
+	c->initial_seen |=
+		endpoint_equal(c->local, living->local) && endpoint_equal(c->remote, living->remote);
 	for (unsigned i = 0; i < c->count; i++) {
 		struct subflow *s = &c->paths[i];
 		s->seen |=
@@ -332,7 +334,8 @@ void subflows_compare(struct subflows *k, const struct survey_subflow *list, siz
 	for (struct subflows_connection *c = k->first, *next; c; c = next) {
 		bool lives = c->seen;
 		next = c->next;
-		c->seen = false;
+		c->initial_closed |= !c->initial_seen;
+		c->seen = c->initial_seen = false;
 		if (lives)
 			tell_of_ends(c, missed);
 		else

@@ -53,7 +53,7 @@ struct subflows_connection {
 	struct subflows_connection *next;
 	/* The keeper's. */
 	struct subflows_connection *previous, *bucket_next;
-	bool seen;
+	bool seen, initial_seen;
 	struct subflows_local *locals; /* address identifiers given out */
 	unsigned local_count;
 };

@@ -14,9 +14,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-static const char *name_of(const struct client *client, unsigned detour)
+const char *client_detour_name(const struct client *client, unsigned detour)
 {
-	return client->settings->detours[detour].name;
+	return detour < client->settings->count ? client->settings->detours[detour].name : "direct";
 }
 
 const char *client_endpoint_text(struct endpoint endpoint, char text[32])
@@ -58,13 +58,13 @@ static void create(struct client *client, const struct paths_action *action)
 	if (mptcp_pm_subflow_create(client->pm, action->token, &local, &remote, &error) == 0) {
 		client->counters.created++;
 		log_info("subflow-create", "token=%08x detour=%s local=%s remote=%s id=%u by=%s",
-			action->token, name_of(client, action->detour), from, to, action->local_id,
+			action->token, client_detour_name(client, action->detour), from, to, action->local_id,
 			action->option ? "option" : "mapping");
 		return;
 	}
 	client->counters.refused++;
 	log_warning("subflow-refused", "token=%08x detour=%s local=%s remote=%s id=%u error=\"%s\"",
-		action->token, name_of(client, action->detour), from, to, action->local_id, error);
+		action->token, client_detour_name(client, action->detour), from, to, action->local_id, error);
 	free(error);
 	paths_subflow_refused(client->paths, clock_now_ns(), action->token, action->detour);
 }
@@ -78,7 +78,7 @@ static void destroy(struct client *client, const struct paths_action *action)
 
 	client->counters.destroyed++;
 	log_info("subflow-destroy", "token=%08x detour=%s local=%s remote=%s result=\"%s\"", action->token,
-		name_of(client, action->detour), client_endpoint_text(action->local, from),
+		client_detour_name(client, action->detour), client_endpoint_text(action->local, from),
 		client_endpoint_text(action->remote, to), result == 0 ? "done" : error);
 	free(error);
 }
@@ -91,7 +91,7 @@ static void set_priority(struct client *client, const struct paths_action *actio
 
 	if (mptcp_pm_set_backup(client->pm, action->token, &local, &remote, action->backup, &error) < 0)
 		log_warning("subflow-priority", "token=%08x detour=%s backup=%d error=\"%s\"", action->token,
-			name_of(client, action->detour), action->backup, error);
+			client_detour_name(client, action->detour), action->backup, error);
 	free(error);
 }
 

@@ -60,6 +60,8 @@ void client_free(struct client *client);
 void client_settle(struct client *client);
 
 const char *client_endpoint_text(struct endpoint endpoint, char text[32]);
+/* By its path's number; "direct" behind them (paths_direct). */
+const char *client_detour_name(const struct client *client, unsigned detour);
 
 /* ---- detours.c: what is between the policy and the NAT detours ---- */
 void client_make_detours(struct client *client);

@@ -129,7 +129,7 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 
 static json_t *path_json(const struct client *client, const struct subflow *path, unsigned detour)
 {
-	json_t *json = json_pack("{s:s, s:s, s:i}", "detour", client->settings->detours[detour].name, "state",
+	json_t *json = json_pack("{s:s, s:s, s:i}", "detour", client_detour_name(client, detour), "state",
 		path_state_name(path->state), "failures", (int)path->failures);
 
 	if (path->state == PATH_JOINING || path->state == PATH_UP) {
@@ -151,6 +151,11 @@ static json_t *connection_json(const struct client *client, const struct subflow
 			continue;
 		json_array_append_new(paths, path_json(client, &connection->paths[i], i));
 		up += connection->paths[i].state == PATH_UP;
+	}
+	unsigned direct = paths_direct(client->paths);
+	if (connection->initial_closed) {
+		json_array_append_new(paths, path_json(client, &connection->paths[direct], direct));
+		up += connection->paths[direct].state == PATH_UP;
 	}
 	snprintf(token, sizeof token, "%08x", connection->token);
 	return json_pack("{s:s, s:o, s:o, s:b, s:i, s:o}", "token", token, "local",
@@ -176,8 +181,9 @@ static json_t *counters_json(const struct client *client)
 	if (client->rerouting) {
 		const struct rerouting_counters *r = rerouting_counters(client->rerouting);
 		json_object_set_new(json, "routing",
-			json_pack("{s:I,s:I,s:I}", "looks", (json_int_t)r->looks, "dead", (json_int_t)r->dead,
-				"better", (json_int_t)r->better));
+			json_pack("{s:I,s:I,s:I,s:I}", "looks", (json_int_t)r->looks, "dead",
+				(json_int_t)r->dead, "better", (json_int_t)r->better, "direct",
+				(json_int_t)r->direct));
 	}
 	return json;
 }

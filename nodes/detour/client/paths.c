@@ -52,7 +52,7 @@ struct paths *paths_new(
 	const struct paths_settings *settings, const struct paths_detour *detours, unsigned count)
 {
 	struct paths *paths = must(calloc(1, sizeof *paths));
-	const struct subflows_settings kept = {.paths = count,
+	const struct subflows_settings kept = {.paths = count + 1,
 		.connection_size = sizeof(struct plan),
 		.path_size = sizeof(struct path),
 		.join_ns = settings->join_deadline_ns,
@@ -65,6 +65,7 @@ struct paths *paths_new(
 	paths->detours = must(calloc(count + 1, sizeof *paths->detours));
 	for (unsigned i = 0; i < count; i++)
 		paths->detours[i] = (struct detour){.kind = detours[i].kind, .at = detours[i].at};
+	paths->detours[count].kind = DETOUR_DIRECT;
 	paths->count = count;
 	paths->subflows = subflows_new(&kept, on_action, paths);
 	return paths;
@@ -196,10 +197,73 @@ static void join(struct paths *paths, int64_t now, struct subflows_connection *c
 	subflows_wake_at(paths->subflows, subflow->at);
 }
 
+/* ---- the direct path */
+
+unsigned paths_direct(const struct paths *paths)
+{
+	return paths->count;
+}
+
+bool paths_direct_ends(const struct paths *paths, const struct subflows_connection *connection,
+	struct endpoint *local, struct endpoint *remote)
+{
+	const struct subflow *after = &connection->paths[paths_direct(paths)];
+
+	if (connection->initial_closed && after->state != PATH_UP)
+		return false;
+	*local = connection->initial_closed ? after->local : connection->local;
+	*remote = connection->remote;
+	return true;
+}
+
+void paths_join_direct(struct paths *paths, int64_t now, struct subflows_connection *connection)
+{
+	subflows_join(paths->subflows, now, connection, paths_direct(paths),
+		&(struct subflow_wish){.local = connection->local.address, .remote = connection->remote});
+}
+
+/* It is never given up: the path may be back in an hour, and nothing else would tell. */
+void paths_restore_direct(struct paths *paths, int64_t now, struct subflows_connection *connection)
+{
+	struct subflow *direct = &connection->paths[paths_direct(paths)];
+
+	if (!connection->initial_closed)
+		return;
+	if (direct->state == PATH_IDLE)
+		subflows_failed(paths->subflows, now, connection, paths_direct(paths));
+	if (direct->state != PATH_GIVEN_UP)
+		return;
+	direct->state = PATH_WAITING;
+	direct->at = now + paths->settings.retry_last_ns;
+	subflows_wake_at(paths->subflows, direct->at);
+}
+
+bool paths_direct_dead(struct paths *paths, int64_t now, uint32_t token)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+	unsigned direct = paths_direct(paths), others = 0;
+
+	for (unsigned i = 0; connection && i < paths->count; i++)
+		others += connection->paths[i].state == PATH_UP;
+	if (!others)
+		return false;
+	if (!connection->initial_closed) {
+		connection->initial_closed = true;
+		subflows_turn_away(
+			paths->subflows, connection, direct, connection->local, connection->remote);
+	} else if (connection->paths[direct].state == PATH_UP) {
+		subflows_destroy(paths->subflows, connection, direct);
+		subflows_failed(paths->subflows, now, connection, direct);
+	}
+	paths_restore_direct(paths, now, connection);
+	return true;
+}
+
 void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *connection)
 {
 	int best;
 
+	paths_restore_direct(paths, now, connection);
 	if (now < plan_of(connection)->hold) {
 		subflows_wake_at(paths->subflows, plan_of(connection)->hold);
 		return;

@@ -11,6 +11,8 @@
  * next detour. Its detour is tried again after a back-off, a NAT detour being asked again first (its mapping
  * may be gone), and at most `attempts` times in a row, until the detour itself changes (a tunnel comes up
  * anew, a mapping moves).
+ * - Where the direct path's subflow has ended, and the connection lives, it is made anew after a back-off, for as long as it takes
+ *   (a program's data then is on detours alone). It takes no place of a detour's.
  * - Untouched: connections accepted here, those to a detour or to a signalling or VPN port, and those that no
  * detour could carry (loopback, own address). */
 #ifndef LIQUIDNET_CLIENT_PATHS_H
@@ -25,7 +27,7 @@
 
 #define PATHS_NEVER SUBFLOWS_NEVER
 
-enum detour_kind { DETOUR_NAT, DETOUR_VPN, DETOUR_NONE };
+enum detour_kind { DETOUR_NAT, DETOUR_VPN, DETOUR_NONE, DETOUR_DIRECT /* none at all: paths_direct() */ };
 
 struct paths_detour {
 	enum detour_kind kind;
@@ -128,6 +130,14 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
  * connection has under way, on whatever subflow.) Nothing happens where `from` carries none. */
 void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead);
 bool paths_rests(const struct subflows_connection *connection, unsigned detour);
+/* The path of the direct subflow that followed the initial one: behind those of the detours. */
+unsigned paths_direct(const struct paths *paths);
+/* The ends of the direct subflow: the initial one, or the one that followed. False: there is none now. */
+bool paths_direct_ends(const struct paths *paths, const struct subflows_connection *connection,
+	struct endpoint *local, struct endpoint *remote);
+/* The direct subflow delivers nothing any more: it is taken away, and made anew after a back-off. False: not done, as there is no other
+ * subflow (the kernel ends a connection that has none for net.mptcp.close_timeout). */
+bool paths_direct_dead(struct paths *paths, int64_t now, uint32_t token);
 
 /* Whether a living connection from `local` uses, or could use, the mapping to `remote`: it is worth renewing. */
 bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote);

@@ -40,11 +40,15 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 	return PATHS_TAKEN;
 }
 
-/* The detour that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
+/* The path that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
  */
 static int detour_of(const struct paths *paths, const struct subflows_connection *connection,
 	struct endpoint local, struct endpoint remote)
 {
+	if (connection->initial_closed && endpoint_equal(remote, connection->remote) &&
+		local.address.s_addr == connection->local.address.s_addr &&
+		local.port != connection->local.port)
+		return (int)paths_direct(paths);
 	for (unsigned i = 0; i < paths->count; i++) {
 		const struct detour *detour = &paths->detours[i];
 		const struct subflow *subflow = &connection->paths[i];
@@ -105,8 +109,10 @@ void paths_subflow_closed(
 	int index = detour_of(paths, connection, local, remote);
 	bool was_up = index >= 0 && connection->paths[index].state == PATH_UP;
 	int64_t up_at = index >= 0 ? connection->paths[index].at : 0;
-	if (!subflows_down(paths->subflows, now, connection, index, local, remote))
+	if (!subflows_down(paths->subflows, now, connection, index, local, remote)) {
+		paths_restore_direct(paths, now, connection); /* it may have been the initial one */
 		return;
+	}
 	if (!was_up && path_of(connection, (unsigned)index)->option)
 		paths_leave_option(paths, now, connection, (unsigned)index);
 	path_of(connection, (unsigned)index)->option = false;
@@ -195,6 +201,8 @@ void paths_tick(struct paths *paths, int64_t now)
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		for (unsigned i = 0; i < paths->count; i++)
 			tick_path(paths, now, c, i);
+		if (subflows_due(paths->subflows, now, c, paths_direct(paths)))
+			paths_join_direct(paths, now, c);
 		paths_serve(paths, now, c);
 	}
 }

@@ -30,7 +30,7 @@ struct detour {
 
 struct paths {
 	struct paths_settings settings;
-	struct detour *detours;
+	struct detour *detours; /* count of them, and the direct path */
 	unsigned count;
 	struct subflows *subflows;
 	struct paths_action *actions; /* a queue: [taken, queued) */
@@ -73,6 +73,10 @@ unsigned paths_used(const struct paths *paths, const struct subflows_connection 
 void paths_ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh);
 /* Opens what there is room for. */
 void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *connection);
+/* Sees to it that a direct subflow that ended is made anew, when its time has come. */
+void paths_restore_direct(struct paths *paths, int64_t now, struct subflows_connection *connection);
+/* The time has come. */
+void paths_join_direct(struct paths *paths, int64_t now, struct subflows_connection *connection);
 /* What a connection first wants of a detour; of a tunnel. */
 void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index);
 void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index);

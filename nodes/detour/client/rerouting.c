@@ -20,6 +20,11 @@ struct entry {
 	uint32_t token;
 	bool seen;
 	struct routing routing;
+	struct direct {
+		uint16_t port; /* of the subflow that is watched; 0: none */
+		uint64_t delivered;
+		int64_t moved_ns; /* when it delivered last, or came */
+	} direct;
 	struct entry *next;
 };
 
@@ -188,6 +193,32 @@ static const struct survey_subflow *find(
 	return NULL;
 }
 
+/* The direct path as the routes: data is under way and nothing was delivered for `dead_ns`. The kernel would wait for a quarter of an hour, and
+ * try it less and less often. */
+static void watch_direct(struct rerouting *rerouting, int64_t now, struct entry *entry,
+	const struct subflows_connection *connection, const struct survey_subflow *list, size_t count)
+{
+	struct subflow ends = {0};
+	const struct survey_subflow *found = NULL;
+	struct direct *direct = &entry->direct;
+
+	if (paths_direct_ends(rerouting->paths, connection, &ends.local, &ends.remote))
+		found = find(list, count, connection->token, &ends);
+	bool same = found && direct->port == found->local.port && direct->delivered == found->bytes_acked;
+	if (!same || !found->unacked) {
+		*direct = found ? (struct direct){found->local.port, found->bytes_acked, now}
+				: (struct direct){0};
+		return;
+	}
+	if (now - direct->moved_ns < rerouting->settings.dead_ns)
+		return;
+	*direct = (struct direct){0};
+	if (!paths_direct_dead(rerouting->paths, now, connection->token))
+		return;
+	rerouting->counters.direct++;
+	log_info("direct-dead", "token=%08x", connection->token);
+}
+
 static void reroute(struct rerouting *rerouting, const struct subflows_connection *connection,
 	const struct survey_subflow *list, size_t count)
 {
@@ -199,6 +230,7 @@ static void reroute(struct rerouting *rerouting, const struct subflows_connectio
 		0; /* the least of the connection's: of a route without a subflow nothing better is known */
 
 	entry->seen = true;
+	watch_direct(rerouting, now, entry, connection, list, count);
 	for (size_t i = 0; i < count; i++) {
 		if (list[i].token != connection->token)
 			continue;

@@ -11,7 +11,7 @@
 struct rerouting;
 
 struct rerouting_counters {
-	uint64_t looks, dead, better;
+	uint64_t looks, dead, better, direct; /* direct subflows that were dead */
 };
 
 struct rerouting_settings {

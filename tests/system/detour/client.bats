@@ -145,6 +145,29 @@ retry_last: 400ms"
 	stop client
 }
 
+@test "a direct subflow that was reset is made anew, when the path is back" { in_sandbox direct_back; }
+direct_back() {
+	start_detour
+	start_client "$nat_detour" "retry_first: 200ms
+retry_last: 400ms"
+	serve
+	open_flow
+	await client.log "$across_nat"
+	inside router nft 'add table ip wall; add chain ip wall pass { type filter hook forward priority 0; }; add rule ip wall pass ip saddr 10.0.1.1 ip daddr 10.0.3.1 tcp dport 5201 reject with tcp reset'
+	local closed='event=subflow-closed .* remote=10.0.3.1:5201'
+	until grep -q "$closed" client.log; do echoes "whichever way"; done
+	await client.log "$closed .* error=111" 2 # tried, and refused
+	echoes "over the detour"
+	[ "$(status '.connections[0] | .initial, .subflows' | tr '\n' ' ')" = "false 1 " ]
+	inside router nft delete table ip wall
+	await client.log 'event=subflow-established .* local=10.0.1.1:[0-9]* remote=10.0.3.1:5201'
+	[ "$(status '.connections[0].paths[] | select(.detour == "direct").state')" = up ]
+	# It carries what the detour cannot.
+	ip -n router link set to-detour down
+	echoes "the direct way"
+	stop client
+}
+
 @test "NAT: a subflow that is refused is tried again after a back-off" { in_sandbox refused; }
 refused() {
 	start_fake

@@ -196,4 +196,30 @@ detours:
 	wait "$transfer"
 	[ "$(jq '.end.sum_received.bytes > 20000000' iperf.json)" = true ]
 }
+
+# The direct path in silence: the kernel would try it for a quarter of an hour, ever less often.
+@test "dynamic routing: a dead direct path is left, and made anew when it is back" { in_sandbox dead_direct; }
+dead_direct() {
+	keys member detour
+	start_detour detour
+	start_client "limit: 1
+routing: dynamic
+retry_first: 200ms
+retry_last: 400ms
+join_deadline: 500ms
+detours: [{name: one, kind: nat, address: 10.0.6.1, key: $detour_public}]"
+	ip netns exec server mptcpize run iperf3 -s -1 -p 5201 --forceflush >iperf-server.out 2>&1 &
+	await iperf-server.out listening
+	ip netns exec client mptcpize run iperf3 -c 10.0.3.1 -p 5201 -n 40M -b 50M -J >iperf.json 2>iperf.log &
+	local transfer=$!
+	await client.log "$(across 10.0.6.1)" 2
+	inside router nft 'add table ip hole; add chain ip hole pass { type filter hook forward priority 0; }; add rule ip hole pass ip saddr 10.0.1.1 ip daddr 10.0.3.1 drop'
+	await client.log 'event=direct-dead'
+	await client.log 'event=subflow-create .* detour=direct' 2 # the first was not answered
+	inside router nft delete table ip hole
+	await client.log 'event=subflow-established .* local=10.0.1.1:[0-9]* remote=10.0.3.1:5201'
+	[ "$(status client '.counters.routing.direct >= 1')" = true ]
+	wait "$transfer"
+	[ "$(jq '.end.sum_received.bytes >= 40000000' iperf.json)" = true ]
+}
 sends() { [ "$(ip netns exec client ss -Htni state established dst 10.0.3.1 | grep -c bytes_acked)" -ge 1 ]; }

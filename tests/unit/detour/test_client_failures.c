@@ -189,6 +189,99 @@ static void the_initial_subflow_may_end_and_detours_stay(void **unused)
 	paths_free(paths);
 }
 
+/* ---- the direct path ---- */
+
+#define DIRECT 1 /* one_nat() */
+
+static void the_direct_subflow_is_made_anew_after_a_pause(void **unused)
+{
+	struct paths *paths = one_nat();
+	struct endpoint local, remote;
+	(void)unused;
+	up_across_a(paths, 0);
+	assert_true(paths_direct_ends(paths, paths_find(paths, TOKEN), &local, &remote));
+	assert_int_equal(local.port, CLIENT.port);
+	paths_tick(paths, 10 * SEC); /* the deadline of the join */
+	paths_subflow_closed(paths, 10 * SEC, TOKEN, CLIENT, SERVER);
+	paths_subflow_closed(paths, 10 * SEC, TOKEN, CLIENT, SERVER); /* told twice */
+	assert_false(paths_direct_ends(paths, paths_find(paths, TOKEN), &local, &remote));
+	assert_int_equal(paths_deadline(paths), 11 * SEC);
+	paths_tick(paths, 11 * SEC);
+	struct paths_action action = expect(paths, PATHS_CREATE, DIRECT);
+	assert_true(endpoint_equal(action.remote, SERVER));
+	assert_int_equal(action.local.address.s_addr, CLIENT.address.s_addr);
+	assert_int_equal(action.local.port, 0);
+	expect_nothing(paths);
+	paths_subflow_established(
+		paths, 11 * SEC + MS, TOKEN, at("10.0.1.1", 50007), SERVER, action.local_id);
+	assert_int_equal(state(paths, DIRECT), PATH_UP);
+	assert_true(paths_direct_ends(paths, paths_find(paths, TOKEN), &local, &remote));
+	assert_int_equal(local.port, 50007);
+	expect_nothing(paths);
+	/* And again, should it end again. */
+	paths_subflow_closed(paths, 30 * SEC, TOKEN, at("10.0.1.1", 50007), SERVER);
+	paths_tick(paths, 31 * SEC);
+	expect(paths, PATHS_CREATE, DIRECT);
+	paths_free(paths);
+}
+
+static void the_direct_path_is_never_given_up(void **unused)
+{
+	struct paths *paths = one_nat();
+	int64_t now = 10 * SEC, last = 0;
+	unsigned tries = 0;
+	(void)unused;
+	up_across_a(paths, 0);
+	paths_tick(paths, now); /* the deadline of the join */
+	paths_subflow_closed(paths, now, TOKEN, CLIENT, SERVER);
+	while (now < 600 * SEC) {
+		struct paths_action action;
+		assert_true(paths_deadline(paths) > now && paths_deadline(paths) != PATHS_NEVER);
+		now = paths_deadline(paths);
+		paths_tick(paths, now);
+		while (paths_next_action(paths, &action)) {
+			assert_int_equal(action.kind, PATHS_CREATE);
+			assert_int_equal(action.detour, DIRECT);
+			/* Refused, or silent till its deadline: a pause in any case. */
+			assert_true(now - last >= SEC);
+			last = now;
+			if (tries++ % 2)
+				paths_subflow_refused(paths, now, TOKEN, DIRECT);
+		}
+	}
+	assert_in_range(tries, 60, 160);
+	assert_int_equal(state(paths, NAT_A), PATH_UP);
+	paths_free(paths);
+}
+
+static void a_dead_direct_path_is_left_only_when_there_is_another(void **unused)
+{
+	struct paths *paths = one_nat();
+	(void)unused;
+	establish(paths, 0);
+	drain(paths);
+	assert_false(paths_direct_dead(paths, SEC, TOKEN));
+	expect_nothing(paths);
+	paths_mapped(paths, SEC, NAT_A, CLIENT.address, SERVER, 5201, SEC);
+	paths_subflow_established(paths, SEC, TOKEN, at("10.0.1.1", 50000), at("10.0.6.1", 5201), 1);
+	drain(paths);
+	assert_true(paths_direct_dead(paths, 2 * SEC, TOKEN));
+	struct paths_action action = expect(paths, PATHS_DESTROY, DIRECT);
+	assert_true(endpoint_equal(action.local, CLIENT));
+	expect_nothing(paths);
+	paths_subflow_closed(paths, 2 * SEC + MS, TOKEN, CLIENT, SERVER); /* by our own doing */
+	expect_nothing(paths);
+	paths_tick(paths, 3 * SEC);
+	expect(paths, PATHS_CREATE, DIRECT);
+	expect_nothing(paths);
+	paths_subflow_established(paths, 3 * SEC, TOKEN, at("10.0.1.1", 50008), SERVER, 1);
+	assert_true(paths_direct_dead(paths, 5 * SEC, TOKEN));
+	assert_int_equal(expect(paths, PATHS_DESTROY, DIRECT).local.port, 50008);
+	assert_int_equal(state(paths, DIRECT), PATH_WAITING);
+	assert_false(paths_direct_dead(paths, 5 * SEC, 0x999));
+	paths_free(paths);
+}
+
 /* ---- tunnels ---- */
 
 static void a_tunnel_that_goes_down_frees_its_place(void **unused)
@@ -391,6 +484,9 @@ int main(void)
 		cmocka_unit_test(a_place_left_by_a_living_subflow_is_held_for_a_moment),
 		cmocka_unit_test(a_closed_connection_wants_nothing_more),
 		cmocka_unit_test(the_initial_subflow_may_end_and_detours_stay),
+		cmocka_unit_test(the_direct_subflow_is_made_anew_after_a_pause),
+		cmocka_unit_test(the_direct_path_is_never_given_up),
+		cmocka_unit_test(a_dead_direct_path_is_left_only_when_there_is_another),
 		cmocka_unit_test(a_tunnel_that_goes_down_frees_its_place),
 		cmocka_unit_test(a_tunnel_that_comes_back_is_tried_afresh),
 		cmocka_unit_test(a_connection_that_is_in_the_tunnel_gets_no_second_subflow_there),
