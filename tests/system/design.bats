@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Designs from the command line, those that are committed, and the experiments that use them: nothing is run.
+# May run beside others.
 # shellcheck disable=SC2154 # run's variables
 
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The pages: every link leads somewhere, every command that is shown exists with the options it is shown with, and what the page of
 # mistakes says is what is said. The tutorial runs in tutorial.bats.
+# May run beside others.
 
 # shellcheck disable=SC2154,SC2016 # stderr is bats'; what is quoted is not the shell's
 

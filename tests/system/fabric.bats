@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Data-centre topologies: as many nodes as the formulas say, every host reached on every path, and `liquidnet topology`.
+# May run beside others.
 # shellcheck disable=SC2317,SC2329,SC2154 # functions are called by name, inside; stderr is bats'
 # shellcheck disable=SC2030,SC2031,SC2016 # each test is a subshell; backquotes belong to messages
 

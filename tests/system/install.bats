@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Installation: into a folder and out of it again, manual pages, another working folder. The Debian packages are in deb.long.bats.
+# May run beside others.
 
 # shellcheck disable=SC2154 # stderr is bats'
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Reports, comparisons and bundles of results folders that are made up here: no trial runs. The page is looked at in a real
 # browser (skipped by name where there is no chromium).
+# May run beside others.
 # shellcheck disable=SC2154 # bats sets stderr, stderr_lines
 
 bats_require_minimum_version 1.5.0

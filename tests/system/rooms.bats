@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The rules of the house (tests/rooms) fail where they are broken, each by itself, and say where. In a small house of the test's own.
+# May run beside others.
 # shellcheck disable=SC2154 # `run` sets status and output
 
 bats_require_minimum_version 1.5.0

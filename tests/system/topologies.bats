@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The topologies, built by the driver and by plain `mn`. What builds a network runs inside a sandbox, which dies whole with it.
 # Every wait is for an event and has a limit.
+# May run beside others.
 # shellcheck disable=SC2317,SC2329,SC2154 # functions are called by name, inside; stderr is bats'
 # shellcheck disable=SC2030,SC2031,SC2016 # each test is a subshell; backquotes belong to messages
 
@@ -125,7 +126,7 @@ as_described() {
 	done
 }
 
-@test "what --describe says is what is built" { in_sandbox as_described; }
+@test "what --describe says is what is built" { limit=180 in_sandbox as_described; }
 
 detour_paths() {
 	start_driver detour

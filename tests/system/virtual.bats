@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Kernels of virtual time, from outside: what the starter promises (status, output, nothing left behind, a watchdog that names the program),
 # and what the guest's clock does to real packets. Each test starts its own guests; nothing of the host's network is touched.
+# May run beside others.
 # shellcheck disable=SC2016,SC2154 # the guest's shell expands; run's variables
 
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The analyser against tshark, field by field, on captures of our own: MPTCP v1 of the stock kernel over two paths, with
 # losses, between two nodes. Where definitions differ, the test says how and compares what both define.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
 
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The kernel as oracle: real MPTCP v1 in namespaces of our own, with and without segmentation offload, options taken away in the
 # middle, a path that is cut, data with the SYN. What the programs got is what the analysis says was delivered.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
 
 bats_require_minimum_version 1.5.0

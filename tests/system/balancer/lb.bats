@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The load balancer with real servers (nginx) and clients: muxes, agents, the control tool.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
 
 load ../sandbox

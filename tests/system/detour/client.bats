@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The client daemon and NAT detours by version 1; its life, its configuration. client.bash says what the network is.
+# May run beside others.
 # shellcheck disable=SC2317,SC2329,SC2154,SC2016,SC2034
 
 load client

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The client daemon and its tunnels: subflows through them, what breaks, what is put back. client.bash says what the network is.
+# May run beside others.
 # shellcheck disable=SC2317,SC2329,SC2154,SC2016,SC2034
 
 load client

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The detour daemon by version 1: the choice of a port, datagrams, flows, cost. detour.bash says what its network is.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2094,SC2030,SC2031
 
 load detour

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What was found wrong in the detour once, a test a kind: circles of detours, what a client may reach, tables of others, what a smaller
 # list leaves, settings and clocks. detour.bash says what the network is.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2094,SC2030,SC2031
 
 load detour

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The life of the detour daemon: what it leaves, takes over, puts back, and what it refuses to start with.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2094,SC2030,SC2031
 
 load detour

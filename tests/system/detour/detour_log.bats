@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Attribution: what left under the detour's address is found in its trail, and a trail that was changed is no evidence. members.bash
 # says what the network is.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2034
 
 load members

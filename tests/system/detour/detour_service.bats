@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The daemons as services: the rights that they keep, the units, and liquidnet-run. members.bash says what the network is.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2034,SC2016
 
 load members

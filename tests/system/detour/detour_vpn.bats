@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The VPN detour: a real OpenVPN server, its NAT, and its end.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2094,SC2030,SC2031
 
 load detour

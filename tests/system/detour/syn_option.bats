@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # A destination in the SYN: written by the client's kernel, taken off by the detour's, and what happens where it does not come through.
 # members.bash says what the network is.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2034
 
 load members

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # liquidnet-grin on the machine's kernel: pairs, a neighbour that dies, restarts under load, what a killed daemon leaves, bad input. grin.bash says what the network is.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2034
 
 load grin

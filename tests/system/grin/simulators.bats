@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # liquidnet sim grin and grin-capacity: scenarios, figures, tables of published sentences, and what they refuse.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2016
 
 setup() {

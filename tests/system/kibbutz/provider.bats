@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The Kibbutz's provider: its accounts, with real tunnels in tunnels. alice reaches the provider (10.5.0.1) through bob only; bob
 # has a cellular link, and sends what he forwards in a tunnel of his own. Each test is a function that runs inside a sandbox.
+# May run beside others.
 # shellcheck disable=SC2317,SC2329,SC2154,SC2030,SC2031 # functions are called by name, inside; `run` sets variables inside a test
 
 load ../sandbox

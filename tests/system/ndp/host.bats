@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # liquidnet-ndp over loopback, and over switches that trim: what is sent comes once, whole, and what was cut was answered.
+# May run beside others.
 # shellcheck disable=SC2154 # stderr is bats'
 
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# May run beside others.
 # shellcheck disable=SC2016 # backquotes in messages are meant
 # liquidnet sim ndp: published numbers, figures and scenarios as users ask for them, and what they are told when they ask wrongly.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # liquidnet-replica and liquidnet sim c3: stores and clients over real connections; a store that dies; garbage; what is asked wrongly.
+# May run beside others.
 # shellcheck disable=SC2154,SC2030,SC2031 # each test has a sandbox of its own
 
 source "${BATS_TEST_DIRNAME}/../sandbox.bash"

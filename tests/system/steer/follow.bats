@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # liquidnet-follow, liquidnet-front and liquidnet-echo on stock kernels. steer.bash says what the network is; m is F2 and the second network here.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2034
 
 load steer

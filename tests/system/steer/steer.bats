@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # liquidnet-steer, with the real waypoint and two stock kernels. steer.bash says what the network is.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329,SC2034
 
 load steer

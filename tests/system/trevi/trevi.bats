@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # liquidnet-trevi: blobs are written to three servers and read from them, by symbols; neighbours that die, lie and flood.
+# May run beside others.
 # shellcheck disable=SC2154,SC2030,SC2031 # of trevi.bash; each test has a sandbox of its own
 
 source "${BATS_TEST_DIRNAME}/../sandbox.bash"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # One radio, several access points: the link daemon with the dynamic policy and tries that fail, the simulator, the experiments, and what they say when they are asked wrongly.
 # Each test of the daemon is a function that runs inside a sandbox, which dies whole with it.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
 
 load ../sandbox
