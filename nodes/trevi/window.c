@@ -21,6 +21,9 @@ const struct window_settings WINDOW_SETTINGS = {
 #define TIMER_MOST (250 * NS_PER_MS)
 #define GAPS 4   /* symbols that meet are no queue: so many, by the least time between two */
 #define SPARE 2  /* symbols too many that a tract needs, about (README.md, "The code") */
+/* A tract that needs more than this lacks a fragment that no symbol had: one in K divided by the mean degree brings it, 80 of 750 on average. Two a round
+ * trip would take 40 of them; so many as were too many already take six. */
+#define STUCK 8
 #define CREDIT 2 /* so many losses at once are accidents, when none was for long */
 
 struct window_settings window_settings_of(int64_t noise_ns)
@@ -111,7 +114,11 @@ void window_phase(struct window *w, double phase)
 
 uint32_t window_rest(uint32_t fragments, uint32_t symbols)
 {
-	return fragments > symbols ? fragments - symbols + SPARE : SPARE;
+	uint32_t more = symbols > fragments ? symbols - fragments : 0;
+
+	if (symbols < fragments)
+		return fragments - symbols + SPARE;
+	return more > STUCK ? more : SPARE;
 }
 
 uint32_t window_ask(struct window *w, uint32_t count, int64_t now_ns)

@@ -288,8 +288,8 @@ static void print(const struct client *client, FILE *out)
 		(unsigned long long)c->strange,
 		(unsigned long long)(c->malformed + datagrams_malformed(client->datagrams)),
 		(unsigned long long)datagrams_unsent(client->datagrams));
-	fprintf(out, "\"wrong_hash\": %llu, \"overhead\": %.5f,\n\"sources\": [",
-		(unsigned long long)c->wrong_hash,
+	fprintf(out, "\"wrong_hash\": %llu, \"asked_again\": %llu, \"overhead\": %.5f,\n\"sources\": [",
+		(unsigned long long)c->wrong_hash, (unsigned long long)c->again,
 		c->needed ? (double)(s->put ? c->sent : c->symbols) / (double)c->needed - 1 : 0);
 	unsigned most = 1; /* over TCP: none of it by symbols */
 	for (unsigned i = 0; i < 256; i++)

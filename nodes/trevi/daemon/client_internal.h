@@ -22,7 +22,8 @@ struct connection {
 	struct window window; /* as the last tract that was read from there left it */
 	struct job *raw;      /* FETCH: whose bytes come now */
 	uint32_t raw_got;
-	uint32_t reads; /* tracts that come from there now */
+	uint32_t reads;    /* tracts that come from there now */
+	int64_t answer_ns; /* what the last offer took; 0: there was none yet */
 };
 
 enum part_state { PART_ASKED, PART_RUNNING, PART_DONE, PART_FAILED };
@@ -36,6 +37,7 @@ struct part {
 	struct sender *sender; /* of a write by unicast */
 	uint64_t symbols;      /* of a read: that counted */
 	int64_t asked_ns;      /* when the server was asked for the tract */
+	int64_t again_ns;      /* when it is asked again; the pause doubles */
 };
 
 struct job {
@@ -54,7 +56,7 @@ struct job {
 };
 
 struct client_counters {
-	uint64_t sent, strange, wrong_hash, malformed, symbols, needed, asked, lost;
+	uint64_t sent, strange, wrong_hash, malformed, symbols, needed, asked, lost, again;
 	struct receiver_counters received;
 };
 

@@ -76,6 +76,31 @@ static void begin_put(struct job *job)
 	}
 }
 
+#define AGAIN_NS (50 * NS_PER_MS) /* while no offer has told what one takes */
+#define AGAIN_LEAST_NS (5 * NS_PER_MS)
+
+static void say_get(struct job *job, unsigned i)
+{
+	struct wire_frame f = frame_of(job, over_tcp(job) ? WIRE_FETCH : WIRE_GET, job->parts[i].session);
+
+	f.source = (uint8_t)i;
+	connection_say(job->parts[i].connection, &f, NULL, 0);
+}
+
+/* An offer that was lost, where the queue overflows with symbols, waits for TCP: 200 ms, and all that comes over the same connection waits
+ * with it. What is said behind it shows the loss at once (RFC 8985), so the question is put again: the server says its offer again. */
+static int64_t get_again(struct job *job, struct part *part, int64_t now_ns)
+{
+	if (part->state != PART_ASKED || over_tcp(job) || part->connection->lost)
+		return INT64_MAX;
+	if (now_ns >= part->again_ns) {
+		say_get(job, (unsigned)(part - job->parts));
+		part->again_ns = now_ns + (now_ns - part->asked_ns);
+		job->client->count.again++;
+	}
+	return part->again_ns;
+}
+
 static void begin_get(struct job *job)
 {
 	unsigned sources = job->row->count < job->client->settings->sources ? job->row->count
@@ -86,10 +111,12 @@ static void begin_get(struct job *job)
 		sources = 1; /* a connection has one other end */
 	for (unsigned i = 0; i < sources; i++) {
 		begin_part(job, i, new_session());
-		struct wire_frame f =
-			frame_of(job, over_tcp(job) ? WIRE_FETCH : WIRE_GET, job->parts[i].session);
-		f.source = (uint8_t)i;
-		connection_say(job->parts[i].connection, &f, NULL, 0);
+		int64_t answer = job->parts[i].connection->answer_ns;
+		int64_t pause = answer == 0                   ? AGAIN_NS
+				: 2 * answer > AGAIN_LEAST_NS ? 2 * answer
+							      : AGAIN_LEAST_NS;
+		job->parts[i].again_ns = job->parts[i].asked_ns + (pause < AGAIN_NS ? pause : AGAIN_NS);
+		say_get(job, i);
 	}
 }
 
@@ -120,6 +147,7 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 		return true;
 	}
 	part->state = PART_RUNNING;
+	part->connection->answer_ns = clock_now_ns() - part->asked_ns;
 	if (over_tcp(job)) {
 		part->connection->raw = job->length ? job : NULL;
 		part->connection->raw_got = 0;
@@ -193,7 +221,9 @@ bool job_frame(struct connection *c, const struct wire_frame *f)
 				stored(job, part);
 				return client->settings->put;
 			case WIRE_OFFER:
-				return part->state == PART_ASKED && offered(job, part, f);
+				if (part->state == PART_RUNNING)
+					return !client->settings->put; /* asked again, answered twice */
+				return offered(job, part, f);
 			case WIRE_FAILED:
 				part_failed(job, part, reason_of(f->reason));
 				return true;
@@ -326,6 +356,10 @@ int64_t job_work(struct job *job, int64_t now_ns)
 	}
 	if (!job->active)
 		return INT64_MAX;
+	for (unsigned i = 0; !job->client->settings->put && i < job->part_count; i++) {
+		int64_t again = get_again(job, &job->parts[i], now_ns);
+		next = again < next ? again : next;
+	}
 	/* Symbols are progress too. */
 	if (none_left(job))
 		job_end(job, false);

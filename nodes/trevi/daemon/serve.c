@@ -27,6 +27,7 @@ struct session {
 	struct session *next;
 	struct peer *peer;
 	struct wire_frame frame; /* that began it */
+	struct wire_frame offer; /* of one that sends */
 	struct endpoint client;
 	struct sender *sender;
 	struct receiver *receiver;
@@ -165,10 +166,26 @@ static uint8_t *read_tract(
 
 #define FRAGMENT 1400 /* of reads: what an MTU of 1,500 bears, with 84 bytes to spare for tunnels */
 
+/* The same question, put again. */
+static bool is_same(const struct session *session, const struct peer *peer, const struct wire_frame *f)
+{
+	const struct wire_frame *began = &session->frame;
+
+	return session->peer == peer && began->type == WIRE_GET && began->tract == f->tract &&
+	       began->port == f->port && began->source == f->source &&
+	       memcmp(began->guid, f->guid, WIRE_GUID) == 0;
+}
+
 static void get(struct peer *peer, const struct wire_frame *f)
 {
 	struct serve *s = peer->serve;
 	struct wire_frame offer = {.type = WIRE_OFFER, .session = f->session, .fragment = FRAGMENT};
+	const struct session *before = find_session(s, f->session);
+
+	if (before && is_same(before, peer, f)) { /* the client has not heard our offer yet */
+		say(peer, &before->offer);
+		return;
+	}
 	uint8_t *bytes = read_tract(peer, f, &offer.length, offer.hash);
 
 	if (!bytes)
@@ -179,6 +196,7 @@ static void get(struct peer *peer, const struct wire_frame *f)
 		return;
 	}
 	session->bytes = bytes;
+	session->offer = offer;
 	if (offer.length > 0)
 		session->sender = sender_new(s->datagrams, bytes, offer.length, FRAGMENT, f->session,
 			f->source, session->client, &session->client, 1, clock_now_ns());
