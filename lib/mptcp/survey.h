@@ -4,12 +4,12 @@
 #ifndef LIQUIDNET_SURVEY_H
 #define LIQUIDNET_SURVEY_H
 
-#include "lib/net/endpoint.h"
+#include "lib/net/address.h"
 #include <stddef.h>
 
 struct survey_subflow {
 	uint32_t token;
-	struct endpoint local, remote;
+	struct place local, remote;
 	uint8_t local_id;
 	bool initial;                    /* of its connection */
 	bool opened_here;                /* else accepted */

@@ -221,7 +221,7 @@ static void subflows(void **state)
 			assert_true(list[i].initial);
 			assert_int_equal(list[i].opened_here, !accepted);
 			assert_int_equal(list[i].bytes_received, 1);
-			assert_int_equal(list[i].local.address.s_addr, htonl(INADDR_LOOPBACK));
+			assert_int_equal(address_v4(&list[i].local.address).s_addr, htonl(INADDR_LOOPBACK));
 		}
 		assert_int_equal(found, 1);
 		free(list);

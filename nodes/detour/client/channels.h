@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_CLIENT_CHANNELS_H
 #define LIQUIDNET_CLIENT_CHANNELS_H
 
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 #include <systemd/sd-event.h>
 
 struct channels;

@@ -23,9 +23,9 @@ struct client_counters {
 struct waiter {
 	struct control_request *request;
 	bool for_mapping;
-	struct endpoint remote; /* map */
-	bool *asked;            /* map: one a detour: an answer is due */
-	unsigned detour;        /* wait */
+	struct place remote; /* map */
+	bool *asked;         /* map: one a detour: an answer is due */
+	unsigned detour;     /* wait */
 	struct waiter *next;
 };
 
@@ -59,7 +59,6 @@ void client_free(struct client *client);
 /* Does what the policy wants done now, and sets the timer. To be called after each event. */
 void client_settle(struct client *client);
 
-const char *client_endpoint_text(struct endpoint endpoint, char text[32]);
 /* By its path's number; "direct" behind them (paths_direct). */
 const char *client_detour_name(const struct client *client, unsigned detour);
 
@@ -76,9 +75,9 @@ void client_free_detours(struct client *client);
 extern const struct control_command client_commands[];
 /* A mapping has come / a detour did not answer / a detour may be up: answers those who wait for it. */
 void waiters_mapped(
-	struct client *client, unsigned detour, struct in_addr local, struct endpoint remote, uint16_t port);
-void waiters_unmapped(struct client *client, unsigned detour, struct in_addr local, struct endpoint remote,
-	const char *why);
+	struct client *client, unsigned detour, struct address local, struct place remote, uint16_t port);
+void waiters_unmapped(
+	struct client *client, unsigned detour, struct address local, struct place remote, const char *why);
 void waiters_up(struct client *client, unsigned detour);
 void waiters_refuse_all(struct client *client);
 #endif

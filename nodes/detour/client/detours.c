@@ -16,20 +16,9 @@
 
 /* ---- questions and answers ---- */
 
-static struct request_subject subject_of(unsigned detour, struct in_addr local, struct endpoint remote)
-{
-	return (struct request_subject){detour, local.s_addr ? address_of_v4(local) : ADDRESS_NONE,
-		{address_of_v4(remote.address), remote.port}};
-}
-
-static struct endpoint remote_of(const struct request_subject *subject)
-{
-	return (struct endpoint){address_v4(&subject->remote.address), subject->remote.port};
-}
-
 void client_ask(struct client *client, const struct paths_action *action)
 {
-	struct request_subject subject = subject_of(action->detour, action->local.address, action->remote);
+	struct request_subject subject = {action->detour, action->local.address, action->remote};
 
 	requests_ask(client->requests, clock_now_ns(), &subject, action->fresh);
 }
@@ -38,10 +27,9 @@ static void on_send(
 	void *context, unsigned detour, const struct address *local, const void *bytes, size_t size)
 {
 	struct client *client = context;
-	const struct endpoint at = client->settings->detours[detour].at;
-	struct place to = {address_of_v4(at.address), at.port};
+	const struct place *to = &client->settings->detours[detour].at;
 
-	if (channels_send(client->channels, detour, &to, local, bytes, size))
+	if (channels_send(client->channels, detour, to, local, bytes, size))
 		return;
 	client->counters.send_errors++;
 	log_debug("request-send", "detour=%s error=\"%s\"", client->settings->detours[detour].name,
@@ -52,33 +40,31 @@ static void on_mapped(
 	void *context, int64_t now, const struct request_subject *subject, uint16_t port, int64_t since)
 {
 	struct client *client = context;
-	struct endpoint remote = remote_of(subject);
-	char to[32];
+	char to[PLACE_TEXT];
 
 	client->answered[subject->detour] = true;
 	log_info("mapped", "detour=%s remote=%s port=%u", client->settings->detours[subject->detour].name,
-		client_endpoint_text(remote, to), port);
+		place_text(&subject->remote, to), port);
 	uint8_t key[MESSAGE_KEY_SIZE];
 	if (client->destinations &&
 		requests_option_key(client->requests, subject->detour, &subject->local, key))
-		paths_set_option(client->paths, subject->detour, address_v4(&subject->local));
-	paths_mapped(client->paths, now, subject->detour, address_v4(&subject->local), remote, port, since);
-	waiters_mapped(client, subject->detour, address_v4(&subject->local), remote, port);
+		paths_set_option(client->paths, subject->detour, subject->local);
+	paths_mapped(client->paths, now, subject->detour, subject->local, subject->remote, port, since);
+	waiters_mapped(client, subject->detour, subject->local, subject->remote, port);
 	waiters_up(client, subject->detour);
 }
 
 static void on_unmapped(void *context, int64_t now, const struct request_subject *subject, const char *why)
 {
 	struct client *client = context;
-	struct endpoint remote = remote_of(subject);
-	char to[32];
+	char to[PLACE_TEXT];
 
 	client->answered[subject->detour] = strcmp(why, "silent") != 0;
 	log_warning(client->answered[subject->detour] ? "detour-refused" : "detour-silent",
 		"detour=%s remote=%s why=%s", client->settings->detours[subject->detour].name,
-		client_endpoint_text(remote, to), why);
-	paths_unmapped(client->paths, now, subject->detour, address_v4(&subject->local), remote);
-	waiters_unmapped(client, subject->detour, address_v4(&subject->local), remote, why);
+		place_text(&subject->remote, to), why);
+	paths_unmapped(client->paths, now, subject->detour, subject->local, subject->remote);
+	waiters_unmapped(client, subject->detour, subject->local, subject->remote, why);
 }
 
 static void on_probed(void *context, unsigned detour, const struct address *local, unsigned sent,
@@ -92,17 +78,16 @@ static void on_probed(void *context, unsigned detour, const struct address *loca
 static bool is_prefetched(const struct client *client, const struct request_subject *subject)
 {
 	for (unsigned i = 0; i < client->settings->prefetch_count; i++)
-		if (endpoint_equal(client->settings->prefetch[i], remote_of(subject)))
+		if (place_equal(&client->settings->prefetch[i], &subject->remote))
 			return true;
-	return favourites_has(
-		client->favourites, clock_now_ns(), address_v4(&subject->local), remote_of(subject));
+	return favourites_has(client->favourites, clock_now_ns(), subject->local, subject->remote);
 }
 
 static bool is_wanted(void *context, const struct request_subject *subject)
 {
 	const struct client *client = context;
 
-	return paths_wants(client->paths, subject->detour, address_v4(&subject->local), remote_of(subject)) ||
+	return paths_wants(client->paths, subject->detour, subject->local, subject->remote) ||
 	       is_prefetched(client, subject);
 }
 
@@ -124,7 +109,7 @@ static void on_datagrams(void *context)
 static void announce(struct client *client, unsigned index)
 {
 	const struct settings_detour *detour = &client->settings->detours[index];
-	struct request_detour request = {.at = {address_of_v4(detour->at.address), detour->at.port},
+	struct request_detour request = {.at = detour->at,
 		.sealed = detour->sealed,
 		.deadline_ns = detour->deadline_ns,
 		.renew_ns = detour->renew_ns,
@@ -169,29 +154,26 @@ void client_make_detours(struct client *client)
 /* ---- before anybody connects ---- */
 
 /* The address that a connection to there would have, as routing says now: a mapping is for one address. None: there is no way. */
-static struct in_addr source_towards(struct endpoint remote)
+static struct address source_towards(const struct place *remote)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				   .sin_addr = remote.address,
-				   .sin_port = htons(remote.port)},
-			   own = {0};
-	socklen_t size = sizeof own;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage to, own = {.ss_family = AF_UNSPEC};
+	socklen_t length = place_sockaddr(remote, &to), size = sizeof own;
+	int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ||
+	if (fd >= 0 && (connect(fd, (struct sockaddr *)&to, length) < 0 ||
 			       getsockname(fd, (struct sockaddr *)&own, &size) < 0))
-		own.sin_addr.s_addr = 0;
+		own.ss_family = AF_UNSPEC;
 	if (fd >= 0)
 		close(fd);
-	return own.sin_addr;
+	return place_of_sockaddr((struct sockaddr *)&own).address;
 }
 
 void client_prefetch(struct client *client)
 {
 	for (unsigned k = 0; k < client->settings->prefetch_count; k++)
 		for (unsigned i = 0; i < client->settings->count; i++) {
-			struct request_subject subject = subject_of(i,
-				source_towards(client->settings->prefetch[k]), client->settings->prefetch[k]);
+			const struct place *remote = &client->settings->prefetch[k];
+			struct request_subject subject = {i, source_towards(remote), *remote};
 			if (client->settings->detours[i].kind == DETOUR_NAT)
 				requests_ask(client->requests, clock_now_ns(), &subject, false);
 		}
@@ -203,7 +185,7 @@ void client_prefetch(struct client *client)
 struct candidate {
 	const struct collective_detour *detour;
 	const struct collective_member *member;
-	struct in_addr address;
+	struct address address;
 	bool near; /* in our region */
 };
 
@@ -232,9 +214,10 @@ static struct candidate *find_candidates(const struct client *client, size_t *co
 			.member = &list->members[d->member],
 			.near = *client->settings->region &&
 				strcmp(client->settings->region, d->region) == 0};
-		for (unsigned k = 0; k < d->address_count && !c.address.s_addr; k++)
-			c.address = address_v4(&d->addresses[k]);
-		if (c.address.s_addr &&
+		for (unsigned k = 0; k < d->address_count && address_is_none(&c.address); k++)
+			if (address_is_v4(&d->addresses[k]))
+				c.address = d->addresses[k];
+		if (!address_is_none(&c.address) &&
 			memcmp(c.member->key, client->settings->identity.public, SEAL_PUBLIC) != 0)
 			all[(*count)++] = c;
 	}
@@ -244,7 +227,7 @@ static struct candidate *find_candidates(const struct client *client, size_t *co
 
 static bool is_same(const struct settings_detour *detour, const struct candidate *candidate)
 {
-	return detour->kind == DETOUR_NAT && detour->at.address.s_addr == candidate->address.s_addr &&
+	return detour->kind == DETOUR_NAT && address_equal(&detour->at.address, &candidate->address) &&
 	       detour->at.port == candidate->detour->port &&
 	       memcmp(detour->public_key, candidate->member->key, SEAL_PUBLIC) == 0;
 }

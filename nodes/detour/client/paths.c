@@ -184,7 +184,7 @@ static void join(struct paths *paths, int64_t now, struct subflows_connection *c
 	subflows_join(paths->subflows, now, connection, index,
 		&(struct subflow_wish){.local = vpn ? detour->local : connection->local.address,
 			.remote = vpn ? connection->remote
-				      : (struct endpoint){.address = detour->at.address,
+				      : (struct place){.address = detour->at.address,
 						.port = path_of(connection, index)->port},
 			.if_index = vpn ? detour->if_index : 0});
 	struct subflow *subflow = &connection->paths[index];
@@ -205,7 +205,7 @@ unsigned paths_direct(const struct paths *paths)
 }
 
 bool paths_direct_ends(const struct paths *paths, const struct subflows_connection *connection,
-	struct endpoint *local, struct endpoint *remote)
+	struct place *local, struct place *remote)
 {
 	const struct subflow *after = &connection->paths[paths_direct(paths)];
 
@@ -292,13 +292,13 @@ static bool is_stuck(const struct subflow *subflow)
 }
 
 /* A mapping is for one address of ours. */
-static bool is_for(const struct subflows_connection *connection, struct in_addr local, struct endpoint remote)
+static bool is_for(const struct subflows_connection *connection, struct address local, struct place remote)
 {
-	return endpoint_equal(connection->remote, remote) && connection->local.address.s_addr == local.s_addr;
+	return place_equal(&connection->remote, &remote) && address_equal(&connection->local.address, &local);
 }
 
-void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_addr local,
-	struct endpoint remote, uint16_t port, int64_t since)
+void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct address local,
+	struct place remote, uint16_t port, int64_t since)
 {
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		struct subflow *subflow = &c->paths[detour];
@@ -324,7 +324,7 @@ void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_a
 }
 
 void paths_unmapped(
-	struct paths *paths, int64_t now, unsigned detour, struct in_addr local, struct endpoint remote)
+	struct paths *paths, int64_t now, unsigned detour, struct address local, struct place remote)
 {
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		struct subflow *subflow = &c->paths[detour];
@@ -342,7 +342,7 @@ void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *c
 	const struct detour *detour = &paths->detours[index];
 
 	/* A program that bound to the tunnel's address is on that path already. */
-	if (detour->up && detour->local.s_addr != connection->local.address.s_addr)
+	if (detour->up && !address_equal(&detour->local, &connection->local.address))
 		make_ready(connection, index, detour->since);
 	else
 		connection->paths[index].state = PATH_IDLE;
@@ -355,8 +355,8 @@ void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *c
 
 	if (detour->kind == DETOUR_NAT) {
 		paths_ask(paths, connection, index, false);
-		if (!detour->option_local.s_addr || now < detour->option_not_before ||
-			detour->option_local.s_addr != connection->local.address.s_addr)
+		if (now < detour->option_not_before ||
+			!address_equal(&detour->option_local, &connection->local.address))
 			return;
 		*path_of(connection, index) = (struct path){.port = connection->remote.port, .option = true};
 		make_ready(connection, index, detour->since);
@@ -364,7 +364,7 @@ void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *c
 		paths_enter_tunnel(paths, connection, index); /* and a place without a detour is idle, too */
 }
 
-void paths_set_option(struct paths *paths, unsigned index, struct in_addr local)
+void paths_set_option(struct paths *paths, unsigned index, struct address local)
 {
 	paths->detours[index].option_local = local;
 }
@@ -413,11 +413,11 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned index)
 	}
 }
 
-void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct in_addr local, int if_index)
+void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct address local, int if_index)
 {
 	struct detour *detour = &paths->detours[index];
 
-	if (detour->up && detour->local.s_addr == local.s_addr && detour->if_index == if_index)
+	if (detour->up && address_equal(&detour->local, &local) && detour->if_index == if_index)
 		return;
 	if (detour->up)
 		paths_tunnel_down(paths, now, index);
@@ -432,7 +432,7 @@ void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct in
 	}
 }
 
-bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote)
+bool paths_wants(const struct paths *paths, unsigned detour, struct address local, struct place remote)
 {
 	for (const struct subflows_connection *c = paths_first(paths); c; c = c->next)
 		if (is_for(c, local, remote) && c->paths[detour].state != PATH_GIVEN_UP)

@@ -4,25 +4,25 @@
 /* ---- events of connections and subflows ---- */
 
 static enum paths_verdict judge(
-	const struct paths *paths, struct endpoint local, struct endpoint remote, bool server_side)
+	const struct paths *paths, struct place local, struct place remote, bool server_side)
 {
-	uint32_t address = ntohl(remote.address.s_addr);
+	uint32_t address = ntohl(address_v4(&remote.address).s_addr);
 
 	if (server_side)
 		return PATHS_SERVER_SIDE;
 	for (unsigned i = 0; i < paths->count; i++)
 		if (paths->detours[i].kind != DETOUR_NONE &&
-			(paths->detours[i].at.address.s_addr == remote.address.s_addr ||
+			(address_equal(&paths->detours[i].at.address, &remote.address) ||
 				paths->detours[i].at.port == remote.port))
 			return PATHS_TO_DETOUR;
 	if (!address || !remote.port || address >> 24 == IN_LOOPBACKNET || IN_MULTICAST(address) ||
-		IN_BADCLASS(address) || local.address.s_addr == remote.address.s_addr)
+		IN_BADCLASS(address) || address_equal(&local.address, &remote.address))
 		return PATHS_UNREACHABLE;
 	return PATHS_TAKEN;
 }
 
-enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, bool server_side)
+enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
+	struct place remote, bool server_side)
 {
 	enum paths_verdict verdict = judge(paths, local, remote, server_side);
 
@@ -43,10 +43,10 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 /* The path that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
  */
 static int detour_of(const struct paths *paths, const struct subflows_connection *connection,
-	struct endpoint local, struct endpoint remote)
+	struct place local, struct place remote)
 {
-	if (connection->initial_closed && endpoint_equal(remote, connection->remote) &&
-		local.address.s_addr == connection->local.address.s_addr &&
+	if (connection->initial_closed && place_equal(&remote, &connection->remote) &&
+		address_equal(&local.address, &connection->local.address) &&
 		local.port != connection->local.port)
 		return (int)paths_direct(paths);
 	for (unsigned i = 0; i < paths->count; i++) {
@@ -57,23 +57,23 @@ static int detour_of(const struct paths *paths, const struct subflows_connection
 			continue;
 		if (detour->kind == DETOUR_NAT) {
 			/* Two daemons may share a host: then the port decides. */
-			if (remote.address.s_addr == detour->at.address.s_addr &&
+			if (address_equal(&remote.address, &detour->at.address) &&
 				(!port || port == remote.port || subflow->remote.port == remote.port))
 				return (int)i;
 			continue;
 		}
-		if (!endpoint_equal(remote, connection->remote) ||
-			local.address.s_addr == connection->local.address.s_addr)
+		if (!place_equal(&remote, &connection->remote) ||
+			address_equal(&local.address, &connection->local.address))
 			continue;
-		if ((detour->up && local.address.s_addr == detour->local.s_addr) ||
-			local.address.s_addr == subflow->local.address.s_addr)
+		if ((detour->up && address_equal(&local.address, &detour->local)) ||
+			address_equal(&local.address, &subflow->local.address))
 			return (int)i;
 	}
 	return -1;
 }
 
-void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, uint8_t id)
+void paths_subflow_established(
+	struct paths *paths, int64_t now, uint32_t token, struct place local, struct place remote, uint8_t id)
 {
 	struct subflows_connection *connection = subflows_find(paths->subflows, token);
 
@@ -85,7 +85,7 @@ void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token,
 		return;
 	}
 	const struct subflow *subflow = &connection->paths[index];
-	bool same = subflow->state == PATH_UP && endpoint_equal(subflow->local, local);
+	bool same = subflow->state == PATH_UP && place_equal(&subflow->local, &local);
 	bool place = subflow->state == PATH_JOINING ||
 		     (subflow->state != PATH_UP && paths_used(paths, connection) < paths->settings.limit);
 	/* One that was given up for silent may come late: welcome, unless its place is taken. */
@@ -100,7 +100,7 @@ void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token,
 }
 
 void paths_subflow_closed(
-	struct paths *paths, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote)
+	struct paths *paths, int64_t now, uint32_t token, struct place local, struct place remote)
 {
 	struct subflows_connection *connection = subflows_find(paths->subflows, token);
 

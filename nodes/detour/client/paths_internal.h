@@ -19,12 +19,12 @@
 
 struct detour {
 	enum detour_kind kind;
-	struct endpoint at;
+	struct place at;
 	bool up; /* VPN */
-	struct in_addr local;
+	struct address local;
 	int if_index;
 	int64_t since;
-	struct in_addr option_local; /* NAT: SYNs from there may say where they go; 0: none may */
+	struct address option_local; /* NAT: SYNs from there may say where they go; none: none may */
 	int64_t option_not_before;
 };
 

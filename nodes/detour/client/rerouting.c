@@ -31,7 +31,7 @@ struct entry {
 /* What trains have told of a detour, from one of our addresses. */
 struct probe {
 	unsigned detour;
-	struct in_addr local;
+	struct address local;
 	struct trains trains;
 	int64_t next; /* when the next train may go */
 	bool wanted;  /* a connection could use the detour, and does not */
@@ -72,18 +72,18 @@ static struct entry *entry_of(struct rerouting *rerouting, uint32_t token)
 
 /* ---- trains ---- */
 
-static struct probe *find_probe(const struct rerouting *rerouting, unsigned detour, struct in_addr local)
+static struct probe *find_probe(const struct rerouting *rerouting, unsigned detour, struct address local)
 {
 	struct probe *probe = rerouting->probes;
 
-	while (probe && !(probe->detour == detour && probe->local.s_addr == local.s_addr))
+	while (probe && !(probe->detour == detour && address_equal(&probe->local, &local)))
 		probe = probe->following;
 	return probe;
 }
 
 /* The first trains are spread over the time between two of them. */
 static struct probe *get_probe(
-	struct rerouting *rerouting, int64_t now, unsigned detour, struct in_addr local)
+	struct rerouting *rerouting, int64_t now, unsigned detour, struct address local)
 {
 	struct probe *probe = find_probe(rerouting, detour, local);
 
@@ -134,11 +134,10 @@ void rerouting_forget(struct rerouting *rerouting, unsigned detour)
 static void send_trains(struct rerouting *rerouting, int64_t now)
 {
 	for (struct probe *probe = rerouting->probes; probe; probe = probe->following) {
-		struct address local = address_of_v4(probe->local);
 		if (probe->wanted && now + (int64_t)(LOOK_US / 2 * NS_PER_US) >= probe->next) {
 			probe->next = now + rerouting->probe_ns;
-			if (requests_probe(
-				    rerouting->requests, probe->detour, &local, TRAIN_COUNT, TRAIN_SIZE))
+			if (requests_probe(rerouting->requests, probe->detour, &probe->local, TRAIN_COUNT,
+				    TRAIN_SIZE))
 				trains_missed(&probe->trains);
 		}
 		probe->wanted = false;
@@ -151,7 +150,7 @@ static void send_trains(struct rerouting *rerouting, int64_t now)
 void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct address *local,
 	unsigned sent, unsigned arrived, int64_t span_ns, unsigned size)
 {
-	struct probe *probe = rerouting ? find_probe(rerouting, detour, address_v4(local)) : NULL;
+	struct probe *probe = rerouting ? find_probe(rerouting, detour, *local) : NULL;
 
 	if (!probe)
 		return;
@@ -187,8 +186,8 @@ static const struct survey_subflow *find(
 	const struct survey_subflow *list, size_t count, uint32_t token, const struct subflow *subflow)
 {
 	for (size_t i = 0; i < count; i++)
-		if (list[i].token == token && endpoint_equal(list[i].local, subflow->local) &&
-			endpoint_equal(list[i].remote, subflow->remote))
+		if (list[i].token == token && place_equal(&list[i].local, &subflow->local) &&
+			place_equal(&list[i].remote, &subflow->remote))
 			return &list[i];
 	return NULL;
 }

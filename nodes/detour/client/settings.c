@@ -100,7 +100,7 @@ static int check_distinct(const struct conf_node *map, const struct settings *se
 				"name: '%s' is taken by a detour above; give each its own", detour->name);
 		if (other->kind != detour->kind)
 			continue;
-		if (detour->kind == DETOUR_NAT && endpoint_equal(other->at, detour->at))
+		if (detour->kind == DETOUR_NAT && place_equal(&other->at, &detour->at))
 			return conf_error(map, error,
 				"'%s' has the address and port of '%s'; remove one of them", detour->name,
 				other->name);
@@ -119,15 +119,17 @@ static int read_detour(const struct conf_node *map, struct settings *settings, c
 {
 	struct settings_detour *detour = &settings->detours[settings->count];
 	static const char *const kinds[] = {[DETOUR_NAT] = "nat", [DETOUR_VPN] = "vpn", NULL};
+	struct in_addr address;
 	int kind;
 
 	if (conf_expect(map, CONF_MAPPING, error) < 0 ||
 		conf_need_string(map, "name", &detour->name, error) < 0 ||
 		check_name(map, detour->name, error) < 0 ||
 		conf_need_word(map, "kind", kinds, &kind, error) < 0 ||
-		conf_need_address(map, "address", &detour->at.address, error) < 0)
+		conf_need_address(map, "address", &address, error) < 0)
 		return -1;
 	detour->kind = (enum detour_kind)kind;
+	detour->at.address = address_of_v4(address);
 	int result = detour->kind == DETOUR_NAT ? read_nat(map, settings, detour, error)
 						: read_vpn(map, settings->count, detour, error);
 	if (result < 0 || check_distinct(map, settings, detour, error) < 0)
@@ -161,8 +163,7 @@ static int read_prefetch(const struct conf_node *map, struct settings *settings,
 			return conf_error(node, error,
 				"destinations: '%s' is no IPv4 address and port; write it as 192.0.2.1:443",
 				node->value ? node->value : "a list");
-		settings->prefetch[settings->prefetch_count++] =
-			(struct endpoint){address_v4(&place.address), place.port};
+		settings->prefetch[settings->prefetch_count++] = place;
 	}
 	return 0;
 }

@@ -10,7 +10,7 @@
 struct settings_detour {
 	const char *name;
 	enum detour_kind kind;
-	struct endpoint at;
+	struct place at;
 	/* NAT */
 	int64_t deadline_ns, renew_ns;
 	bool sealed; /* version 2: its public key is known */
@@ -35,8 +35,8 @@ struct settings {
 	struct identity identity;
 	const char *list_path; /* NULL: no collective */
 	uint8_t list_key[SEAL_PUBLIC];
-	const char *region;        /* whose detours are preferred; "" for none */
-	struct endpoint *prefetch; /* destinations whose mappings are kept ready */
+	const char *region;     /* whose detours are preferred; "" for none */
+	struct place *prefetch; /* destinations whose mappings are kept ready */
 	unsigned prefetch_count;
 	unsigned favourites;         /* and so many that were used most */
 	const char **syn_interfaces; /* where SYNs get their destinations */

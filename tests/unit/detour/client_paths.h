@@ -13,11 +13,20 @@
 #define MS 1000000LL
 #define SEC 1000000000LL
 
-static __attribute__((unused)) struct endpoint at(const char *address, uint16_t port)
+static __attribute__((unused)) struct place at(const char *address, uint16_t port)
 {
-	struct endpoint endpoint = {.port = port};
-	assert_int_equal(inet_pton(AF_INET, address, &endpoint.address), 1);
-	return endpoint;
+	struct place place = {.port = port};
+	assert_true(address_parse(address, &place.address));
+	return place;
+}
+
+static __attribute__((unused)) bool same_place(struct place a, struct place b)
+{
+	return place_equal(&a, &b);
+}
+static __attribute__((unused)) bool same_address(struct address a, struct address b)
+{
+	return address_equal(&a, &b);
 }
 
 enum { NAT_A, NAT_B, VPN_A, VPN_B };
@@ -85,7 +94,7 @@ static __attribute__((unused)) enum path_state state(const struct paths *paths, 
 	return connection->paths[detour].state;
 }
 
-static __attribute__((unused)) const struct endpoint *local_of(const struct paths *paths, unsigned detour)
+static __attribute__((unused)) const struct place *local_of(const struct paths *paths, unsigned detour)
 {
 	return &paths_find(paths, TOKEN)->paths[detour].local;
 }
