@@ -115,8 +115,7 @@ static void take_socket(void *context, const struct inet_diag_msg *diag, const s
 		.remote = to_place(diag->idiag_family, diag->id.idiag_dst, diag->id.idiag_dport)};
 	/* MCAP_LOC, JOIN_LOC: the SYN was ours. Without a token the connection has fallen back to TCP. */
 	if (!ulp.token || subflow.opened_here == list->accepted ||
-		!(ulp.flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED) ||
-		!address_is_v4(&subflow.local.address) || !address_is_v4(&subflow.remote.address))
+		!(ulp.flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED))
 		return;
 	if (make_room(list, (void **)&list->items, list->count, &list->room, sizeof *list->items))
 		list->items[list->count++] = subflow;

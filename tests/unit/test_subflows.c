@@ -164,6 +164,33 @@ static void identifiers(void **state)
 	subflows_free(k);
 }
 
+/* Identifiers are of addresses, whatever their family; a subflow may be of another than its connection. */
+static void both_families(void **state)
+{
+	(void)state;
+	struct told told = {0};
+	struct subflows *k = subflows_new(&settings, take, &told);
+	struct place client = at("2001:db8:1::1", 40000), server = at("2001:db8:3::1", 80);
+	struct subflows_connection *c = subflows_open(k, 0, TOKEN, client, server);
+
+	subflows_join(k, 0, c, 0,
+		&(struct subflow_wish){.local = client.address, .remote = at("2001:db8:6::1", 6001)});
+	assert_true(same_place(told.action.local, at("2001:db8:1::1", 0)));
+	assert_true(same_place(told.action.remote, at("2001:db8:6::1", 6001)));
+	assert_int_equal(told.action.local_id, 1);
+	subflows_join(k, 0, c, 1, &(struct subflow_wish){.local = CLIENT.address, .remote = SERVER});
+	assert_int_equal(told.action.local_id, 2);
+	subflows_up(k, S, c, 0, at("2001:db8:1::1", 1000), at("2001:db8:6::1", 6001), 1, false);
+	subflows_up(k, S, c, 1, at("10.0.1.1", 1000), SERVER, 2, false);
+	/* The same port of the other family is another's. */
+	assert_false(subflows_down(k, 2 * S, c, 0, at("10.0.1.1", 1000), SERVER));
+	assert_true(subflows_down(k, 2 * S, c, 0, at("2001:db8:1::1", 1000), at("2001:db8:6::1", 6001)));
+	assert_int_equal(c->paths[1].state, SUBFLOW_UP);
+	assert_false(subflows_down(k, 2 * S, c, -1, client, server));
+	assert_true(c->initial_closed);
+	subflows_free(k);
+}
+
 /* Refused, closed or silent is all the same: a pause that doubles, and an end to it. */
 static void failures(void **state)
 {
@@ -491,6 +518,7 @@ int main(void)
 		cmocka_unit_test(the_policys_own),
 		cmocka_unit_test(a_join),
 		cmocka_unit_test(identifiers),
+		cmocka_unit_test(both_families),
 		cmocka_unit_test(failures),
 		cmocka_unit_test(a_long_life_forgives),
 		cmocka_unit_test(back_off),

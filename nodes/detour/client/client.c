@@ -141,22 +141,27 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
 /* ---- the kernel's events ---- */
 
-static void on_established(
-	struct client *client, const struct mptcp_pm_event *event, struct place local, struct place remote)
+static void count_verdict(struct client *client, uint32_t token, enum paths_verdict verdict)
+{
+	client->counters.verdicts[verdict]++;
+	if (verdict == PATHS_TAKEN && paths_fits_none(client->paths, paths_find(client->paths, token)))
+		client->counters.other_family++;
+}
+
+static void on_established(struct client *client, const struct mptcp_pm_event *event)
 {
 	char from[PLACE_TEXT], to[PLACE_TEXT];
 	enum paths_verdict verdict = paths_established(
-		client->paths, clock_now_ns(), event->token, local, remote, event->server_side);
+		client->paths, clock_now_ns(), event->token, event->local, event->remote, event->server_side);
 
-	client->counters.verdicts[verdict]++;
+	count_verdict(client, event->token, verdict);
 	if (verdict == PATHS_TAKEN)
-		favourites_use(client->favourites, clock_now_ns(), local.address, remote);
+		favourites_use(client->favourites, clock_now_ns(), event->local.address, event->remote);
 	log_info("connection", "token=%08x local=%s remote=%s verdict=%s", event->token,
-		place_text(&local, from), place_text(&remote, to), paths_verdict_name(verdict));
+		place_text(&event->local, from), place_text(&event->remote, to), paths_verdict_name(verdict));
 }
 
-static void on_subflow(
-	struct client *client, const struct mptcp_pm_event *event, struct place local, struct place remote)
+static void on_subflow(struct client *client, const struct mptcp_pm_event *event)
 {
 	bool up = event->type == MPTCP_PM_EVENT_SUB_ESTABLISHED;
 	char from[PLACE_TEXT], to[PLACE_TEXT];
@@ -164,35 +169,30 @@ static void on_subflow(
 	if (event->server_side)
 		return;
 	log_info(up ? "subflow-established" : "subflow-closed",
-		"token=%08x local=%s remote=%s id=%u error=%d", event->token, place_text(&local, from),
-		place_text(&remote, to), event->local_id, event->error);
+		"token=%08x local=%s remote=%s id=%u error=%d", event->token, place_text(&event->local, from),
+		place_text(&event->remote, to), event->local_id, event->error);
 	if (up) {
 		client->counters.established++;
-		paths_subflow_established(
-			client->paths, clock_now_ns(), event->token, local, remote, event->local_id);
+		paths_subflow_established(client->paths, clock_now_ns(), event->token, event->local,
+			event->remote, event->local_id);
 	} else {
 		client->counters.failed += event->error != 0;
-		paths_subflow_closed(client->paths, clock_now_ns(), event->token, local, remote);
+		paths_subflow_closed(
+			client->paths, clock_now_ns(), event->token, event->local, event->remote);
 	}
 }
 
 static void on_event(void *context, const struct mptcp_pm_event *event)
 {
 	struct client *client = context;
-	struct place local = event->local, remote = event->remote;
-	bool v4 = address_is_v4(&local.address) && address_is_v4(&remote.address);
 
 	switch (event->type) {
 	case MPTCP_PM_EVENT_ESTABLISHED:
-		if (v4)
-			on_established(client, event, local, remote);
-		else
-			client->counters.other_family++;
+		on_established(client, event);
 		break;
 	case MPTCP_PM_EVENT_SUB_ESTABLISHED:
 	case MPTCP_PM_EVENT_SUB_CLOSED:
-		if (v4)
-			on_subflow(client, event, local, remote);
+		on_subflow(client, event);
 		break;
 	case MPTCP_PM_EVENT_CLOSED:
 		paths_closed(client->paths, event->token);
@@ -202,6 +202,9 @@ static void on_event(void *context, const struct mptcp_pm_event *event)
 	case MPTCP_PM_EVENT_LISTENER_CREATED: /* what is accepted here is left alone */
 	case MPTCP_PM_EVENT_LISTENER_CLOSED:
 	case MPTCP_PM_EVENT_ANNOUNCED:
+		paths_announced(client->paths, clock_now_ns(), event->token,
+			client_source_towards(&event->remote), event->remote);
+		break;
 	case MPTCP_PM_EVENT_REMOVED:
 	case MPTCP_PM_EVENT_SUB_PRIORITY:
 		break;
@@ -258,7 +261,7 @@ static void survey(struct client *client)
 			continue;
 		enum paths_verdict verdict = paths_established(
 			client->paths, now, list[i].token, list[i].local, list[i].remote, false);
-		client->counters.verdicts[verdict]++;
+		count_verdict(client, list[i].token, verdict);
 	}
 	for (size_t i = 0; i < count; i++)
 		if (!list[i].initial)

@@ -14,7 +14,7 @@
 
 struct client_counters {
 	uint64_t verdicts[PATHS_VERDICTS]; /* connections, by what the policy said of them */
-	uint64_t other_family;             /* connections over IPv6: the detours are IPv4 */
+	uint64_t other_family;             /* of those taken: no detour had an address of their family */
 	uint64_t created, refused, destroyed, established, failed;
 	uint64_t overruns, surveys, send_errors;
 };
@@ -66,6 +66,13 @@ const char *client_detour_name(const struct client *client, unsigned detour);
 void client_make_detours(struct client *client);
 int client_watch_list(struct client *client, char **error);
 void client_ask(struct client *client, const struct paths_action *action);
+/* The detour's address for those who connect to `remote`; NULL: none, as it is a tunnel's, or of the other family. */
+const struct address *client_detour_address(
+	const struct client *client, unsigned detour, const struct address *remote);
+/* The address that a connection to there would have, as routing says now: a mapping is for one address. None: there is no way. */
+struct address client_source_towards(const struct place *remote);
+/* The address from which to ask where routing is to choose: 0.0.0.0 or ::, of the remote's family. */
+struct address client_any_like(const struct address *remote);
 /* Asks for what is wanted before anybody connects. */
 void client_prefetch(struct client *client);
 void client_tick_detours(struct client *client, int64_t now);

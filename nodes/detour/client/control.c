@@ -105,6 +105,9 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 	unsigned restarts;
 
 	if (settings->kind == DETOUR_NAT) {
+		if (!address_is_none(&settings->other))
+			json_object_set_new(json, "other",
+				place_json((struct place){settings->other, settings->at.port}));
 		json_object_set_new(
 			json, "mappings", json_integer(requests_mappings(client->requests, detour)));
 		json_object_set_new(
@@ -246,26 +249,27 @@ static void drop_abandoned(struct client *client)
 	}
 }
 
-/* Who asks by `map` asks from whatever address routing chooses. */
+/* Who asks by `map` asks from whatever address routing chooses (client_any_like). */
 static bool waits_for(const struct waiter *waiter, unsigned detour, struct address local, struct place remote)
 {
-	return waiter->for_mapping && address_is_none(&local) && waiter->asked[detour] &&
+	struct address any = client_any_like(&remote.address);
+
+	return waiter->for_mapping && address_equal(&local, &any) && waiter->asked[detour] &&
 	       place_equal(&waiter->remote, &remote);
 }
 
 void waiters_mapped(
 	struct client *client, unsigned detour, struct address local, struct place remote, uint16_t port)
 {
-	const struct settings_detour *settings = &client->settings->detours[detour];
+	const struct address *at = client_detour_address(client, detour, &remote.address);
 	char text[ADDRESS_TEXT];
 
 	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
 		next = waiter->next;
-		if (waits_for(waiter, detour, local, remote))
+		if (at && waits_for(waiter, detour, local, remote))
 			control_answer(end_waiter(client, waiter),
-				json_pack("{s:s, s:i, s:s}", "address",
-					address_text(&settings->at.address, text), "port", (int)port,
-					"detour", settings->name));
+				json_pack("{s:s, s:i, s:s}", "address", address_text(at, text), "port",
+					(int)port, "detour", client_detour_name(client, detour)));
 	}
 }
 
@@ -316,9 +320,10 @@ static void do_map(void *context, struct control_request *request, int count, ch
 	bool any = false;
 
 	drop_abandoned(client);
-	if (!place_parse(words[0], &remote) || !address_is_v4(&remote.address)) {
-		control_refuse(
-			request, "'%s' is no IPv4 address and port; write it as 10.0.3.1:5201", words[0]);
+	if (!place_parse(words[0], &remote) || address_is_none(&remote.address)) {
+		control_refuse(request,
+			"'%s' is no address and port; write it as 10.0.3.1:5201 or [2001:db8::1]:5201",
+			words[0]);
 		return;
 	}
 	if (count > 1 && (only < 0 || client->settings->detours[only].kind != DETOUR_NAT)) {
@@ -331,19 +336,23 @@ static void do_map(void *context, struct control_request *request, int count, ch
 	waiter->remote = remote;
 	for (unsigned i = 0; i < client->settings->count; i++) {
 		waiter->asked[i] =
-			client->settings->detours[i].kind == DETOUR_NAT && (only < 0 || only == (int)i);
+			client_detour_address(client, i, &remote.address) && (only < 0 || only == (int)i);
 		any |= waiter->asked[i];
 	}
 	if (!any) {
-		control_refuse(end_waiter(client, waiter), "no NAT detour is configured");
+		control_refuse(end_waiter(client, waiter),
+			"no NAT detour with an address of %s is configured",
+			address_is_v4(&remote.address) ? "IPv4" : "IPv6");
 		return;
 	}
 	/* Fresh: who asks here is going to use the port at once, so that the detour itself must stand for it.
 	 */
 	for (unsigned i = 0; i < client->settings->count; i++)
-		if (client->settings->detours[i].kind == DETOUR_NAT && (only < 0 || only == (int)i))
-			client_ask(
-				client, &(struct paths_action){.detour = i, .remote = remote, .fresh = true});
+		if (client_detour_address(client, i, &remote.address) && (only < 0 || only == (int)i))
+			client_ask(client, &(struct paths_action){.detour = i,
+						   .local.address = client_any_like(&remote.address),
+						   .remote = remote,
+						   .fresh = true});
 	client_settle(client);
 }
 

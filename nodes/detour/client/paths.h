@@ -13,8 +13,10 @@
  * anew, a mapping moves).
  * - Where the direct path's subflow has ended, and the connection lives, it is made anew after a back-off, for as long as it takes
  *   (a program's data then is on detours alone). It takes no place of a detour's.
+ * - A detour serves connections of the families that it has addresses of, as NAT keeps the family; tunnels serve IPv4.
+ *   One that has IPv4 alone serves a connection over IPv6 once the server has announced an IPv4 address (ADD_ADDR).
  * - Untouched: connections accepted here, those to a detour or to a signalling or VPN port, and those that no
- * detour could carry (loopback, own address). */
+ * detour could carry (loopback, link-local, own address). */
 #ifndef LIQUIDNET_CLIENT_PATHS_H
 #define LIQUIDNET_CLIENT_PATHS_H
 
@@ -30,7 +32,8 @@ enum detour_kind { DETOUR_NAT, DETOUR_VPN, DETOUR_NONE, DETOUR_DIRECT /* none at
 
 struct paths_detour {
 	enum detour_kind kind;
-	struct place at; /* where it listens: signalling (NAT) or OpenVPN (VPN) */
+	struct place at;      /* where it listens: signalling (NAT) or OpenVPN (VPN) */
+	struct address other; /* NAT: its address of the other family; none: it has one family */
 };
 
 struct paths_settings {
@@ -53,6 +56,7 @@ enum path_state {
 	PATH_ASKED = SUBFLOW_STATES, /* NAT: a request is under way */
 	PATH_SILENT,                 /* NAT: did not answer; asked again at `at` */
 	PATH_READY,                  /* may be used when there is a place */
+	PATH_OTHER_FAMILY,           /* the detour has no address of the connection's family */
 	PATH_STATES
 };
 
@@ -93,6 +97,8 @@ void paths_set_detour(struct paths *paths, int64_t now, unsigned index, const st
 
 /* Takes the next action out of the queue; false when there is none. To be emptied after each event. */
 bool paths_next_action(struct paths *paths, struct paths_action *action);
+/* The address of a detour that is of that one's family; NULL: it has none. */
+const struct address *paths_address(const struct paths_detour *detour, const struct address *like);
 /* When paths_tick wants to be called next; PATHS_NEVER: no need. May be early, never late. */
 int64_t paths_deadline(const struct paths *paths);
 void paths_tick(struct paths *paths, int64_t now);
@@ -105,6 +111,10 @@ void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token,
 	struct place remote, uint8_t local_id);
 void paths_subflow_closed(
 	struct paths *paths, int64_t now, uint32_t token, struct place local, struct place remote);
+/* The server has announced an address of its own, with the port at which it takes subflows; `local` is ours towards it, none where there is
+ * no route. Of use is the first of IPv4 to a connection over IPv6 (the kernel lets no other have both). */
+void paths_announced(
+	struct paths *paths, int64_t now, uint32_t token, struct address local, struct place remote);
 /* The kernel refused to create the subflow across `detour`. */
 void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, unsigned detour);
 
@@ -138,6 +148,8 @@ bool paths_direct_ends(const struct paths *paths, const struct subflows_connecti
  * subflow (the kernel ends a connection that has none for net.mptcp.close_timeout). */
 bool paths_direct_dead(struct paths *paths, int64_t now, uint32_t token);
 
+/* No detour that there is has an address of the connection's family. */
+bool paths_fits_none(const struct paths *paths, const struct subflows_connection *connection);
 /* Whether a living connection from `local` uses, or could use, the mapping to `remote`: it is worth renewing. */
 bool paths_wants(const struct paths *paths, unsigned detour, struct address local, struct place remote);
 /* Their paths: one a detour, in their order. */

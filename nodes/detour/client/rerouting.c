@@ -12,8 +12,10 @@
 
 #define LOOK_US (100 * 1000ULL)
 #define TRAIN_COUNT 6
-#define TRAIN_SIZE 1472 /* with its headers a frame of 1,514 bytes */
-#define TRAIN_FRAME (TRAIN_SIZE + 42)
+/* Datagrams that fill a frame of 1,514 bytes, behind the headers of Ethernet, IP and UDP. */
+#define TRAIN_FRAME 1514
+#define HEADERS_V4 (14 + 20 + 8)
+#define HEADERS_V6 (14 + 40 + 8)
 
 /* One connection's routing; forgotten when it is gone. */
 struct entry {
@@ -130,14 +132,20 @@ void rerouting_forget(struct rerouting *rerouting, unsigned detour)
 		drop_probes(rerouting, is_of, detour);
 }
 
+static unsigned headers_of(const struct address *address)
+{
+	return address_is_v4(address) ? HEADERS_V4 : HEADERS_V6;
+}
+
 /* Half a look early: a train of 250 ms does not wait for 300. */
 static void send_trains(struct rerouting *rerouting, int64_t now)
 {
 	for (struct probe *probe = rerouting->probes; probe; probe = probe->following) {
+		unsigned headers = headers_of(&probe->local);
 		if (probe->wanted && now + (int64_t)(LOOK_US / 2 * NS_PER_US) >= probe->next) {
 			probe->next = now + rerouting->probe_ns;
 			if (requests_probe(rerouting->requests, probe->detour, &probe->local, TRAIN_COUNT,
-				    TRAIN_SIZE))
+				    TRAIN_FRAME - headers))
 				trains_missed(&probe->trains);
 		}
 		probe->wanted = false;
@@ -154,7 +162,7 @@ void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct
 
 	if (!probe)
 		return;
-	trains_answered(&probe->trains, sent, arrived, span_ns, size + TRAIN_FRAME - TRAIN_SIZE);
+	trains_answered(&probe->trains, sent, arrived, span_ns, size + headers_of(local));
 	log_debug("probed", "detour=%u arrived=%u of=%u span_us=%lld", detour, arrived, sent,
 		(long long)(span_ns / NS_PER_US));
 }

@@ -12,6 +12,7 @@ struct settings_detour {
 	enum detour_kind kind;
 	struct place at;
 	/* NAT */
+	struct address other; /* its address of the other family; none: it has one family */
 	int64_t deadline_ns, renew_ns;
 	bool sealed; /* version 2: its public key is known */
 	uint8_t public_key[SEAL_PUBLIC];

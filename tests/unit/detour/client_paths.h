@@ -29,6 +29,13 @@ static __attribute__((unused)) bool same_address(struct address a, struct addres
 	return address_equal(&a, &b);
 }
 
+/* A detour of one family. */
+static __attribute__((unused)) struct paths_detour by(
+	enum detour_kind kind, const char *address, uint16_t port)
+{
+	return (struct paths_detour){.kind = kind, .at = at(address, port)};
+}
+
 enum { NAT_A, NAT_B, VPN_A, VPN_B };
 
 static const struct paths_settings defaults = {.limit = 2,
@@ -42,16 +49,16 @@ static const struct paths_settings defaults = {.limit = 2,
 static __attribute__((unused)) struct paths *four(unsigned limit)
 {
 	struct paths_settings settings = defaults;
-	struct paths_detour detours[4] = {{DETOUR_NAT, at("10.0.6.1", 45672)},
-		{DETOUR_NAT, at("10.0.7.1", 45672)}, {DETOUR_VPN, at("10.0.8.1", 1194)},
-		{DETOUR_VPN, at("10.0.9.1", 1195)}};
+	struct paths_detour detours[4] = {by(DETOUR_NAT, "10.0.6.1", 45672),
+		by(DETOUR_NAT, "10.0.7.1", 45672), by(DETOUR_VPN, "10.0.8.1", 1194),
+		by(DETOUR_VPN, "10.0.9.1", 1195)};
 	settings.limit = limit;
 	return paths_new(&settings, detours, 4);
 }
 
 static __attribute__((unused)) struct paths *one_nat(void)
 {
-	struct paths_detour detour = {DETOUR_NAT, at("10.0.6.1", 45672)};
+	struct paths_detour detour = by(DETOUR_NAT, "10.0.6.1", 45672);
 	return paths_new(&defaults, &detour, 1);
 }
 
