@@ -4,7 +4,7 @@
 #ifndef LIQUIDNET_DETOUR_MESSAGE_H
 #define LIQUIDNET_DETOUR_MESSAGE_H
 
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 
 #define MESSAGE_VERSION 2
 #define MESSAGE_SIZE 104

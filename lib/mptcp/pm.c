@@ -31,23 +31,6 @@ struct mptcp_pm {
 	bool lost; /* events were, and those that were queued before are not all read */
 };
 
-struct mptcp_pm_address mptcp_pm_address_of(struct endpoint endpoint)
-{
-	return (struct mptcp_pm_address){.family = AF_INET, .v4 = endpoint.address, .port = endpoint.port};
-}
-
-bool mptcp_pm_endpoint(const struct mptcp_pm_address *address, struct endpoint *endpoint)
-{
-	endpoint->port = address->port;
-	if (address->family == AF_INET)
-		endpoint->address = address->v4;
-	else if (IN6_IS_ADDR_V4MAPPED(&address->v6))
-		memcpy(&endpoint->address, &address->v6.s6_addr[12], sizeof endpoint->address);
-	else
-		return false;
-	return true;
-}
-
 /* ---- events ---- */
 
 static const struct {
@@ -103,21 +86,30 @@ static size_t attribute_size(uint16_t type)
 	}
 }
 
-static void take_v4(struct mptcp_pm_address *address, const struct nlattr *attribute)
+/* An event while it is read. */
+struct reading {
+	struct mptcp_pm_event *event;
+	bool local; /* it has one: a listener at any address is at zeros */
+};
+
+static struct address take_v4(const struct nlattr *attribute)
 {
-	address->family = AF_INET;
-	memcpy(&address->v4, mnl_attr_get_payload(attribute), sizeof address->v4);
+	struct in_addr v4;
+	memcpy(&v4, mnl_attr_get_payload(attribute), sizeof v4);
+	return address_of_v4(v4);
 }
 
-static void take_v6(struct mptcp_pm_address *address, const struct nlattr *attribute)
+static struct address take_v6(const struct nlattr *attribute)
 {
-	address->family = AF_INET6;
-	memcpy(&address->v6, mnl_attr_get_payload(attribute), sizeof address->v6);
+	struct in6_addr v6;
+	memcpy(&v6, mnl_attr_get_payload(attribute), sizeof v6);
+	return address_of_v6(&v6);
 }
 
 static int take_attribute(const struct nlattr *attribute, void *context)
 {
-	struct mptcp_pm_event *event = context;
+	struct reading *reading = context;
+	struct mptcp_pm_event *event = reading->event;
 	size_t size = attribute_size(mnl_attr_get_type(attribute));
 
 	if (size && mnl_attr_get_payload_len(attribute) != size)
@@ -133,16 +125,18 @@ static int take_attribute(const struct nlattr *attribute, void *context)
 		event->remote_id = mnl_attr_get_u8(attribute);
 		break;
 	case MPTCP_ATTR_SADDR4:
-		take_v4(&event->local, attribute);
+		event->local.address = take_v4(attribute);
+		reading->local = true;
 		break;
 	case MPTCP_ATTR_DADDR4:
-		take_v4(&event->remote, attribute);
+		event->remote.address = take_v4(attribute);
 		break;
 	case MPTCP_ATTR_SADDR6:
-		take_v6(&event->local, attribute);
+		event->local.address = take_v6(attribute);
+		reading->local = true;
 		break;
 	case MPTCP_ATTR_DADDR6:
-		take_v6(&event->remote, attribute);
+		event->remote.address = take_v6(attribute);
 		break;
 	case MPTCP_ATTR_SPORT:
 		event->local.port = ntohs(mnl_attr_get_u16(attribute));
@@ -176,14 +170,15 @@ static int take_attribute(const struct nlattr *attribute, void *context)
 
 /* What an event must carry to be one: a listener has its address, a subflow and a new connection both ends.
  */
-static bool is_complete(const struct mptcp_pm_event *event)
+static bool is_complete(const struct reading *reading)
 {
-	bool both = event->local.family && event->remote.family;
+	const struct mptcp_pm_event *event = reading->event;
+	bool both = !address_is_none(&event->local.address) && !address_is_none(&event->remote.address);
 
 	switch (event->type) {
 	case MPTCP_PM_EVENT_LISTENER_CREATED:
 	case MPTCP_PM_EVENT_LISTENER_CLOSED:
-		return event->local.family != AF_UNSPEC;
+		return reading->local;
 	case MPTCP_PM_EVENT_CREATED:
 	case MPTCP_PM_EVENT_ESTABLISHED:
 	case MPTCP_PM_EVENT_SUB_ESTABLISHED:
@@ -198,15 +193,16 @@ static bool is_complete(const struct mptcp_pm_event *event)
 static bool decode_message(const struct nlmsghdr *message, struct mptcp_pm_event *event)
 {
 	const struct genlmsghdr *generic = mnl_nlmsg_get_payload(message);
+	struct reading reading = {.event = event};
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof *generic)
 		return false;
 	*event = (struct mptcp_pm_event){.type = (enum mptcp_pm_event_type)generic->cmd};
 	if (mptcp_pm_event_name(event->type)[0] == '?')
 		return false;
-	if (mnl_attr_parse(message, sizeof *generic, take_attribute, event) < 0)
+	if (mnl_attr_parse(message, sizeof *generic, take_attribute, &reading) < 0)
 		return false;
-	return is_complete(event);
+	return is_complete(&reading);
 }
 
 /* Walks by itself: mnl_nlmsg_ok compares lengths as signed numbers, and a length above 2 GiB passes it; and
@@ -340,28 +336,31 @@ static struct nlmsghdr *start_command(struct mptcp_pm *pm, void *buffer, uint8_t
 	return message;
 }
 
-static void put_address(struct nlmsghdr *message, const struct mptcp_pm_address *address)
+static void put_place(struct nlmsghdr *message, const struct place *place)
 {
-	mnl_attr_put_u16(message, MPTCP_PM_ADDR_ATTR_FAMILY, address->family);
-	if (address->family == AF_INET)
-		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR4, sizeof address->v4, &address->v4);
+	bool is_v4 = address_is_v4(&place->address);
+	struct in_addr v4 = address_v4(&place->address);
+
+	mnl_attr_put_u16(message, MPTCP_PM_ADDR_ATTR_FAMILY, is_v4 ? AF_INET : AF_INET6);
+	if (is_v4)
+		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR4, sizeof v4, &v4);
 	else
-		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR6, sizeof address->v6, &address->v6);
-	if (address->port)
-		mnl_attr_put_u16(message, MPTCP_PM_ADDR_ATTR_PORT, address->port);
+		mnl_attr_put(message, MPTCP_PM_ADDR_ATTR_ADDR6, sizeof place->address, &place->address);
+	if (place->port)
+		mnl_attr_put_u16(message, MPTCP_PM_ADDR_ATTR_PORT, place->port);
 }
 
-static void put_end(struct nlmsghdr *message, uint16_t attribute, const struct mptcp_pm_address *address)
+static void put_end(struct nlmsghdr *message, uint16_t attribute, const struct place *address)
 {
 	struct nlattr *nest = mnl_attr_nest_start(message, attribute);
-	put_address(message, address);
+	put_place(message, address);
 	mnl_attr_nest_end(message, nest);
 }
 
 static void put_local(struct nlmsghdr *message, const struct mptcp_pm_local *local)
 {
 	struct nlattr *nest = mnl_attr_nest_start(message, MPTCP_PM_ATTR_ADDR);
-	put_address(message, &local->address);
+	put_place(message, &local->address);
 	mnl_attr_put_u8(message, MPTCP_PM_ADDR_ATTR_ID, local->id);
 	if (local->if_index)
 		mnl_attr_put_u32(message, MPTCP_PM_ADDR_ATTR_IF_IDX, (uint32_t)local->if_index);
@@ -371,7 +370,7 @@ static void put_local(struct nlmsghdr *message, const struct mptcp_pm_local *loc
 }
 
 int mptcp_pm_subflow_create(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_local *local,
-	const struct mptcp_pm_address *remote, char **error)
+	const struct place *remote, char **error)
 {
 	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
 	struct nlmsghdr *message = start_command(pm, buffer, MPTCP_PM_CMD_SUBFLOW_CREATE, token);
@@ -380,8 +379,8 @@ int mptcp_pm_subflow_create(struct mptcp_pm *pm, uint32_t token, const struct mp
 	return transact(pm, message, NULL, "creating a subflow", error);
 }
 
-int mptcp_pm_subflow_destroy(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
-	const struct mptcp_pm_address *remote, char **error)
+int mptcp_pm_subflow_destroy(struct mptcp_pm *pm, uint32_t token, const struct place *local,
+	const struct place *remote, char **error)
 {
 	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
 	struct nlmsghdr *message = start_command(pm, buffer, MPTCP_PM_CMD_SUBFLOW_DESTROY, token);
@@ -401,13 +400,13 @@ int mptcp_pm_announce(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm
 	return transact(pm, message, NULL, "announcing an address", error);
 }
 
-int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
-	const struct mptcp_pm_address *remote, bool backup, char **error)
+int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct place *local,
+	const struct place *remote, bool backup, char **error)
 {
 	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
 	struct nlmsghdr *message = start_command(pm, buffer, MPTCP_PM_CMD_SET_FLAGS, token);
 	struct nlattr *nest = mnl_attr_nest_start(message, MPTCP_PM_ATTR_ADDR);
-	put_address(message, local);
+	put_place(message, local);
 	mnl_attr_put_u32(message, MPTCP_PM_ADDR_ATTR_FLAGS, backup ? MPTCP_PM_ADDR_FLAG_BACKUP : 0);
 	mnl_attr_nest_end(message, nest);
 	put_end(message, MPTCP_PM_ATTR_ADDR_REMOTE, remote);

@@ -3,13 +3,12 @@
  * sd-event source. Acts on the network namespace in which it was opened. The commands need CAP_NET_ADMIN
  * there, and connections that began while net.mptcp.pm_type was 1.
  *
- * Ports are in host order here. (On the wire commands carry host order and events network order; measured
- * on 6.18.) */
+ * A mapped address (::ffff:10.0.1.1, a dual-stack socket's) is the IPv4 one, in events and in commands. Ports are in
+ * host order here. (On the wire commands carry host order and events network order; measured on 6.18.) */
 #ifndef LIQUIDNET_MPTCP_PM_H
 #define LIQUIDNET_MPTCP_PM_H
 
-#include "lib/net/endpoint.h"
-#include <netinet/in.h>
+#include "lib/net/address.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,22 +16,9 @@
 
 struct mptcp_pm;
 
-struct mptcp_pm_address {
-	sa_family_t family; /* AF_INET, AF_INET6; AF_UNSPEC: none */
-	union {
-		struct in_addr v4;
-		struct in6_addr v6;
-	};
-	uint16_t port; /* host order; 0: any or none */
-};
-
-struct mptcp_pm_address mptcp_pm_address_of(struct endpoint endpoint);
-/* False for IPv6 proper; a mapped address (::ffff:10.0.1.1, a dual-stack socket's) is the IPv4 one. */
-bool mptcp_pm_endpoint(const struct mptcp_pm_address *address, struct endpoint *endpoint);
-
 /* The local end of a subflow. */
 struct mptcp_pm_local {
-	struct mptcp_pm_address address;
+	struct place address;
 	uint8_t id;     /* address identifier (RFC 8684, section 3.4.1); 0 is the initial subflow's */
 	int if_index;   /* 0: as routing says */
 	uint32_t flags; /* MPTCP_PM_ADDR_FLAG_*; 0 mostly */
@@ -54,8 +40,8 @@ enum mptcp_pm_event_type {
 
 struct mptcp_pm_event {
 	enum mptcp_pm_event_type type;
-	uint32_t token; /* the connection; 0 in LISTENER events */
-	struct mptcp_pm_address local, remote;
+	uint32_t token;             /* the connection; 0 in LISTENER events */
+	struct place local, remote; /* none: not told; a listener at any IPv6 address has none, too */
 	uint8_t local_id, remote_id;
 	bool server_side; /* the connection was accepted here */
 	bool backup;
@@ -90,16 +76,16 @@ uint64_t mptcp_pm_undecoded(const struct mptcp_pm *pm);
  * nothing at all when the path swallows packets. -EINVAL: unknown token, another path manager, or an id in
  * use for another address; -ENOTCONN: the connection is not fully established. */
 int mptcp_pm_subflow_create(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_local *local,
-	const struct mptcp_pm_address *remote, char **error);
+	const struct place *remote, char **error);
 /* Closes a subflow; both ports must be exact (-ESRCH otherwise, -EINVAL for 0). */
-int mptcp_pm_subflow_destroy(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
-	const struct mptcp_pm_address *remote, char **error);
+int mptcp_pm_subflow_destroy(struct mptcp_pm *pm, uint32_t token, const struct place *local,
+	const struct place *remote, char **error);
 /* Sends the peer an address of ours, with its id, as one to which it may open subflows (ADD_ADDR, RFC 8684, section 3.4.1); the kernel repeats it
  * until the peer has echoed it. A port in `local` makes the kernel listen there. -EINVAL: unknown token, or an id of 0. */
 int mptcp_pm_announce(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_local *local, char **error);
 /* Sends MP_PRIO on one subflow: backup or not (RFC 8684, section 3.3.8). */
-int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm_address *local,
-	const struct mptcp_pm_address *remote, bool backup, char **error);
+int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct place *local,
+	const struct place *remote, bool backup, char **error);
 
 /* Reads one datagram of the event channel: calls event() for each event of family `family_id`. Returns how
  * many messages were not understood (malformed, unknown events, attributes of a wrong size). Any bytes may be

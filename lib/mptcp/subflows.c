@@ -7,7 +7,7 @@
 #define BUCKETS 1024
 
 struct subflows_local {
-	struct in_addr address;
+	struct address address;
 	uint8_t id;
 };
 
@@ -76,7 +76,7 @@ static void make_paths(const struct subflows *k, struct subflows_connection *c, 
 }
 
 struct subflows_connection *subflows_open(
-	struct subflows *k, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote)
+	struct subflows *k, int64_t now, uint32_t token, struct place local, struct place remote)
 {
 	struct subflows_connection *c = subflows_find(k, token);
 
@@ -119,13 +119,13 @@ void subflows_close(struct subflows *k, uint32_t token)
 /* ---- address identifiers (RFC 8684, section 3.4.1) */
 
 /* The address's, or one that is free; 0: none is left. */
-static uint8_t local_id(const struct subflows_connection *c, struct in_addr address)
+static uint8_t local_id(const struct subflows_connection *c, struct address address)
 {
 	bool taken[256] = {true};
 	unsigned id = 0;
 
 	for (unsigned i = 0; i < c->local_count; i++) {
-		if (c->locals[i].address.s_addr == address.s_addr)
+		if (address_equal(&c->locals[i].address, &address))
 			return c->locals[i].id;
 		taken[c->locals[i].id] = true;
 	}
@@ -134,12 +134,12 @@ static uint8_t local_id(const struct subflows_connection *c, struct in_addr addr
 	return id < 256 ? (uint8_t)id : 0;
 }
 
-void subflows_note_local(struct subflows_connection *c, struct in_addr address, uint8_t id)
+void subflows_note_local(struct subflows_connection *c, struct address address, uint8_t id)
 {
 	if (!id)
 		return;
 	for (unsigned i = 0; i < c->local_count; i++)
-		if (c->locals[i].address.s_addr == address.s_addr || c->locals[i].id == id)
+		if (address_equal(&c->locals[i].address, &address) || c->locals[i].id == id)
 			return;
 	c->locals = must(realloc(c->locals, (c->local_count + 1) * sizeof *c->locals));
 	c->locals[c->local_count++] = (struct subflows_local){.address = address, .id = id};
@@ -152,7 +152,7 @@ void subflows_join(struct subflows *k, int64_t now, struct subflows_connection *
 {
 	struct subflow *s = &c->paths[path];
 
-	s->local = (struct endpoint){.address = wish->local};
+	s->local = (struct place){.address = wish->local};
 	s->remote = wish->remote;
 	s->backup = wish->backup;
 	s->local_id = wish->local_id ? wish->local_id : local_id(c, wish->local);
@@ -175,7 +175,7 @@ void subflows_join(struct subflows *k, int64_t now, struct subflows_connection *
 }
 
 void subflows_turn_away(struct subflows *k, const struct subflows_connection *c, unsigned path,
-	struct endpoint local, struct endpoint remote)
+	struct place local, struct place remote)
 {
 	k->act(k->context, &(struct subflow_action){.kind = SUBFLOW_DESTROY,
 				   .token = c->token,
@@ -187,7 +187,7 @@ void subflows_turn_away(struct subflows *k, const struct subflows_connection *c,
 void subflows_destroy(struct subflows *k, struct subflows_connection *c, unsigned path)
 {
 	struct subflow *s = &c->paths[path];
-	struct endpoint local = s->local, remote = s->remote;
+	struct place local = s->local, remote = s->remote;
 
 	*s = (struct subflow){
 		.state = SUBFLOW_NONE, .left = local.port, .local.address = local.address, .remote = remote};
@@ -226,7 +226,7 @@ int64_t subflows_back_off(const struct subflows *k, unsigned times)
 /* ---- what the kernel says */
 
 void subflows_up(struct subflows *k, int64_t now, struct subflows_connection *c, unsigned path,
-	struct endpoint local, struct endpoint remote, uint8_t id, bool backup)
+	struct place local, struct place remote, uint8_t id, bool backup)
 {
 	struct subflow *s = &c->paths[path];
 	(void)k;
@@ -235,7 +235,7 @@ void subflows_up(struct subflows *k, int64_t now, struct subflows_connection *c,
 	s->backup = backup;
 	if (s->left == local.port)
 		s->left = 0;
-	if (s->state == SUBFLOW_UP && endpoint_equal(s->local, local) && endpoint_equal(s->remote, remote))
+	if (s->state == SUBFLOW_UP && place_equal(&s->local, &local) && place_equal(&s->remote, &remote))
 		return;
 	s->state = SUBFLOW_UP;
 	s->at = now;
@@ -261,9 +261,9 @@ void subflows_failed(struct subflows *k, int64_t now, struct subflows_connection
 }
 
 bool subflows_down(struct subflows *k, int64_t now, struct subflows_connection *c, int path,
-	struct endpoint local, struct endpoint remote)
+	struct place local, struct place remote)
 {
-	if (endpoint_equal(local, c->local) && endpoint_equal(remote, c->remote))
+	if (place_equal(&local, &c->local) && place_equal(&remote, &c->remote))
 		c->initial_closed = true;
 	if (path < 0)
 		return false;
@@ -273,21 +273,21 @@ bool subflows_down(struct subflows *k, int64_t now, struct subflows_connection *
 		s->left = 0;
 		return false;
 	}
-	if (s->state != SUBFLOW_JOINING && (s->state != SUBFLOW_UP || !endpoint_equal(s->local, local)))
+	if (s->state != SUBFLOW_JOINING && (s->state != SUBFLOW_UP || !place_equal(&s->local, &local)))
 		return false; /* an earlier one of this path */
 	subflows_failed(k, now, c, (unsigned)path);
 	return true;
 }
 
 unsigned subflows_place(
-	struct subflows *k, struct subflows_connection *c, struct endpoint local, struct endpoint remote)
+	struct subflows *k, struct subflows_connection *c, struct place local, struct place remote)
 {
 	unsigned free_path = c->count;
 
 	for (unsigned i = 0; i < c->count; i++) {
 		const struct subflow *s = &c->paths[i];
-		if (s->state == SUBFLOW_UP && endpoint_equal(s->local, local) &&
-			endpoint_equal(s->remote, remote))
+		if (s->state == SUBFLOW_UP && place_equal(&s->local, &local) &&
+			place_equal(&s->remote, &remote))
 			return i;
 		if (s->state == SUBFLOW_NONE)
 			free_path = i;
@@ -304,12 +304,10 @@ static void see(struct subflows *k, const struct survey_subflow *living)
 	if (!c)
 		return;
 	c->seen = true;
-	c->initial_seen |=
-		endpoint_equal(c->local, living->local) && endpoint_equal(c->remote, living->remote);
+	c->initial_seen |= place_equal(&c->local, &living->local) && place_equal(&c->remote, &living->remote);
 	for (unsigned i = 0; i < c->count; i++) {
 		struct subflow *s = &c->paths[i];
-		s->seen |=
-			endpoint_equal(s->local, living->local) && endpoint_equal(s->remote, living->remote);
+		s->seen |= place_equal(&s->local, &living->local) && place_equal(&s->remote, &living->remote);
 		s->left_seen |= s->left == living->local.port;
 	}
 }

@@ -14,7 +14,7 @@
 #define LIQUIDNET_MPTCP_SUBFLOWS_H
 
 #include "lib/mptcp/survey.h"
-#include "lib/net/endpoint.h"
+#include "lib/net/address.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +36,7 @@ struct subflow {
 	unsigned failures; /* in a row */
 	bool backup;       /* low priority (RFC 8684, section 3.3.8), by our wish */
 	uint8_t local_id;
-	struct endpoint local, remote; /* local.port: 0 until it is established */
+	struct place local, remote; /* local.port: 0 until it is established */
 	/* The keeper's. */
 	uint16_t left; /* local port of one that was taken away, and whose end was not told yet; 0: none */
 	bool seen, left_seen; /* alive, by a survey */
@@ -44,8 +44,8 @@ struct subflow {
 
 struct subflows_connection {
 	uint32_t token;
-	int64_t since;                 /* it is known */
-	struct endpoint local, remote; /* of the initial subflow */
+	int64_t since;              /* it is known */
+	struct place local, remote; /* of the initial subflow */
 	bool initial_closed;
 	struct subflow *paths;
 	unsigned count;
@@ -75,10 +75,10 @@ struct subflow_action {
 	enum subflow_action_kind kind;
 	uint32_t token;
 	unsigned path;
-	struct endpoint local, remote; /* CREATE: local.port is 0 */
-	uint8_t local_id;              /* CREATE */
-	int if_index;                  /* CREATE; 0: as routing says */
-	bool backup;                   /* CREATE, PRIORITY */
+	struct place local, remote; /* CREATE: local.port is 0 */
+	uint8_t local_id;           /* CREATE */
+	int if_index;               /* CREATE; 0: as routing says */
+	bool backup;                /* CREATE, PRIORITY */
 };
 
 typedef void subflows_act(void *context, const struct subflow_action *action);
@@ -93,8 +93,8 @@ void subflows_free(struct subflows *subflows);
 /* ---- connections */
 
 /* The connection of that token, made where there is none. */
-struct subflows_connection *subflows_open(struct subflows *subflows, int64_t now, uint32_t token,
-	struct endpoint local, struct endpoint remote);
+struct subflows_connection *subflows_open(
+	struct subflows *subflows, int64_t now, uint32_t token, struct place local, struct place remote);
 struct subflows_connection *subflows_find(const struct subflows *subflows, uint32_t token);
 /* The oldest; then ->next. */
 struct subflows_connection *subflows_first(const struct subflows *subflows);
@@ -104,8 +104,8 @@ void subflows_close(struct subflows *subflows, uint32_t token);
 /* ---- what the policy wants */
 
 struct subflow_wish {
-	struct in_addr local;
-	struct endpoint remote;
+	struct address local;
+	struct place remote;
 	uint8_t local_id; /* 0: the keeper chooses */
 	int if_index;
 	bool backup;
@@ -120,7 +120,7 @@ void subflows_join(struct subflows *subflows, int64_t now, struct subflows_conne
 void subflows_destroy(struct subflows *subflows, struct subflows_connection *connection, unsigned path);
 /* Closes a subflow that lives beside the path's own, which stays. */
 void subflows_turn_away(struct subflows *subflows, const struct subflows_connection *connection,
-	unsigned path, struct endpoint local, struct endpoint remote);
+	unsigned path, struct place local, struct place remote);
 /* Low priority, or not any more, for the subflow that is up on the path. */
 void subflows_set_backup(
 	struct subflows *subflows, struct subflows_connection *connection, unsigned path, bool backup);
@@ -133,19 +133,19 @@ int64_t subflows_back_off(const struct subflows *subflows, unsigned times);
 
 /* A subflow lives on the path, made by us or found. */
 void subflows_up(struct subflows *subflows, int64_t now, struct subflows_connection *connection,
-	unsigned path, struct endpoint local, struct endpoint remote, uint8_t local_id, bool backup);
+	unsigned path, struct place local, struct place remote, uint8_t local_id, bool backup);
 /* A local address and its identifier, of a subflow that is on no path of ours. */
-void subflows_note_local(struct subflows_connection *connection, struct in_addr address, uint8_t local_id);
+void subflows_note_local(struct subflows_connection *connection, struct address address, uint8_t local_id);
 /* A subflow has ended; `path`: where it ran, or -1. True: it was the path's, which has failed. */
 bool subflows_down(struct subflows *subflows, int64_t now, struct subflows_connection *connection, int path,
-	struct endpoint local, struct endpoint remote);
+	struct place local, struct place remote);
 /* What was on the path, or was asked for, has come to nothing. */
 void subflows_failed(
 	struct subflows *subflows, int64_t now, struct subflows_connection *connection, unsigned path);
 /* The path on which a subflow of these ends is up; else one without, made where there is none: for a policy that has no
  * paths of its own. */
-unsigned subflows_place(struct subflows *subflows, struct subflows_connection *connection,
-	struct endpoint local, struct endpoint remote);
+unsigned subflows_place(struct subflows *subflows, struct subflows_connection *connection, struct place local,
+	struct place remote);
 
 /* What has ended unseen, by a survey of all that lives. */
 struct subflows_missed {

@@ -64,13 +64,14 @@ static int take_attribute(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-/* An IPv4 address, or one inside an IPv6 socket (::ffff:a.b.c.d). */
-static bool to_v4(uint8_t family, const uint32_t words[4], struct in_addr *address)
+static struct place to_place(uint8_t family, const uint32_t words[4], uint16_t port)
 {
-	bool mapped = family == AF_INET6 && !words[0] && !words[1] && words[2] == htonl(0xffff);
+	struct in6_addr v6;
 
-	address->s_addr = mapped ? words[3] : words[0];
-	return family == AF_INET || mapped;
+	memcpy(&v6, words, sizeof v6);
+	return (struct place){
+		family == AF_INET ? address_of_v4((struct in_addr){words[0]}) : address_of_v6(&v6),
+		ntohs(port)};
 }
 
 /* Room for one more item of `size` bytes in *items. */
@@ -110,13 +111,11 @@ static void take_socket(void *context, const struct inet_diag_msg *diag, const s
 		.bytes_received = ulp.tcp.tcpi_bytes_received,
 		.rtt_us = ulp.tcp.tcpi_rtt,
 		.least_rtt_us = ulp.tcp.tcpi_min_rtt,
-		.local.port = ntohs(diag->id.idiag_sport),
-		.remote.port = ntohs(diag->id.idiag_dport)};
+		.local = to_place(diag->idiag_family, diag->id.idiag_src, diag->id.idiag_sport),
+		.remote = to_place(diag->idiag_family, diag->id.idiag_dst, diag->id.idiag_dport)};
 	/* MCAP_LOC, JOIN_LOC: the SYN was ours. Without a token the connection has fallen back to TCP. */
 	if (!ulp.token || subflow.opened_here == list->accepted ||
-		!(ulp.flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED) ||
-		!to_v4(diag->idiag_family, diag->id.idiag_src, &subflow.local.address) ||
-		!to_v4(diag->idiag_family, diag->id.idiag_dst, &subflow.remote.address))
+		!(ulp.flags & MPTCP_SUBFLOW_FLAG_FULLY_ESTABLISHED))
 		return;
 	if (make_room(list, (void **)&list->items, list->count, &list->room, sizeof *list->items))
 		list->items[list->count++] = subflow;

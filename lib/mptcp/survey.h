@@ -4,12 +4,12 @@
 #ifndef LIQUIDNET_SURVEY_H
 #define LIQUIDNET_SURVEY_H
 
-#include "lib/net/endpoint.h"
+#include "lib/net/address.h"
 #include <stddef.h>
 
 struct survey_subflow {
 	uint32_t token;
-	struct endpoint local, remote;
+	struct place local, remote;
 	uint8_t local_id;
 	bool initial;                    /* of its connection */
 	bool opened_here;                /* else accepted */
@@ -22,7 +22,7 @@ struct survey_subflow {
 	uint32_t rtt_us, least_rtt_us; /* smoothed; the least of late (tcp_min_rtt_wlen) */
 };
 
-/* Lists the established IPv4 subflows (also those of IPv6 sockets) of connections that a program holds: those
+/* Lists the established subflows, of IPv4 and IPv6, of connections that a program holds: those
  * opened here, or with `accepted` those accepted here. *list is the caller's to free. -1 with *error. */
 int survey_take(bool accepted, struct survey_subflow **list, size_t *count, char **error);
 #endif

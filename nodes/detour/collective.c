@@ -64,7 +64,7 @@ static bool append_member(struct collective *list, const char *name, const uint8
 	list->members = grown;
 	struct collective_member *m = &list->members[list->member_count++];
 	*m = (struct collective_member){0};
-	snprintf(m->name, sizeof m->name, "%s", name);
+	memcpy(m->name, name, strnlen(name, sizeof m->name - 1));
 	memcpy(m->key, key, SEAL_PUBLIC);
 	return true;
 }
@@ -287,35 +287,31 @@ static int read_line(struct reader *r, char *line, char **error)
 	return read_head(r, error);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int by_key(const void *a, const void *b)
-{
-	return memcmp(*(const uint8_t *const *)a, *(const uint8_t *const *)b, SEAL_PUBLIC);
-}
-
-/* Two members of one name, or with one key, would make it unclear who somebody is. */
+/* Two members of one name, or with one key, would make it unclear who somebody is. Each is put where its hash says, or behind it. */
 static int check_distinct(const struct collective *list, char **error)
 {
-	size_t count = list->member_count;
-	const void **all = calloc(count ? count : 1, sizeof *all);
-	if (!all)
-		return error_set(error, "out of memory");
+	static const uint8_t secret[crypto_shorthash_KEYBYTES];
+	size_t room = 64;
+	while (room < 2 * list->member_count)
+		room *= 2;
+	uint32_t *slots = calloc(2 * room, sizeof *slots), *names = slots, *keys = slots + room;
 	bool twice = false;
-	for (size_t i = 0; i < count; i++)
-		all[i] = list->members[i].name;
-	qsort(all, count, sizeof *all, by_name);
-	for (size_t i = 1; i < count; i++)
-		twice |= strcmp(all[i - 1], all[i]) == 0;
-	for (size_t i = 0; i < count; i++)
-		all[i] = list->members[i].key;
-	qsort(all, count, sizeof *all, by_key);
-	for (size_t i = 1; i < count; i++)
-		twice |= memcmp(all[i - 1], all[i], SEAL_PUBLIC) == 0;
-	free(all);
+	if (!slots)
+		return error_set(error, "out of memory");
+	for (uint32_t i = 0; i < list->member_count; i++) {
+		const struct collective_member *m = &list->members[i];
+		uint64_t hash;
+		crypto_shorthash((uint8_t *)&hash, (const uint8_t *)m->name, strlen(m->name), secret);
+		size_t at = hash & (room - 1);
+		for (; names[at]; at = (at + 1) & (room - 1))
+			twice |= strcmp(list->members[names[at] - 1].name, m->name) == 0;
+		names[at] = i + 1;
+		crypto_shorthash((uint8_t *)&hash, m->key, sizeof m->key, secret);
+		for (at = hash & (room - 1); keys[at]; at = (at + 1) & (room - 1))
+			twice |= memcmp(list->members[keys[at] - 1].key, m->key, sizeof m->key) == 0;
+		keys[at] = i + 1;
+	}
+	free(slots);
 	return twice ? error_set(error, "two members have one name or one key") : 0;
 }
 

@@ -11,7 +11,7 @@
 #ifndef LIQUIDNET_DETOUR_REACH_H
 #define LIQUIDNET_DETOUR_REACH_H
 
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 
 struct reach_ports {
 	uint16_t from, to;

@@ -28,7 +28,7 @@ struct path {
 /* A subflow that was accepted here: only its death is looked after. */
 struct guest {
 	uint32_t token;
-	struct endpoint local, remote;
+	struct place local, remote;
 	uint64_t got;
 	int64_t moved;
 	bool seen;
@@ -100,9 +100,10 @@ int64_t keep_deadline(const struct keep *keep)
 	return subflows_deadline(keep->subflows);
 }
 
-static uint32_t host(struct endpoint endpoint)
+/* In host order; 0: IPv6. */
+static uint32_t host(struct place place)
 {
-	return ntohl(endpoint.address.s_addr);
+	return ntohl(address_v4(&place.address).s_addr);
 }
 
 /* ---- paths: own end x peer's end */
@@ -159,8 +160,9 @@ static void join(struct keep *keep, int64_t now, struct subflows_connection *c, 
 	if (path < 0 || c->paths[path].state != SUBFLOW_NONE || end_in_use(keep, c, path))
 		return;
 	subflows_join(keep->subflows, now, c, (unsigned)path,
-		&(struct subflow_wish){.local.s_addr = htonl(pair.source),
-			.remote = {.address.s_addr = htonl(pair.destination), .port = c->remote.port}});
+		&(struct subflow_wish){.local = address_of_v4((struct in_addr){htonl(pair.source)}),
+			.remote = {
+				address_of_v4((struct in_addr){htonl(pair.destination)}), c->remote.port}});
 }
 
 static unsigned choose(
@@ -220,13 +222,13 @@ static void want(struct keep *keep, int64_t now, struct subflows_connection *c)
 /* ---- connections */
 
 /* Of this network, between primary addresses, and ours. */
-static bool ours(const struct keep *keep, struct endpoint local, struct endpoint remote)
+static bool ours(const struct keep *keep, struct place local, struct place remote)
 {
 	return host(local) == keep->settings.primary && plan_primary_good(host(remote));
 }
 
 static struct subflows_connection *begin(
-	struct keep *keep, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote)
+	struct keep *keep, int64_t now, uint32_t token, struct place local, struct place remote)
 {
 	struct subflows_connection *c = subflows_find(keep->subflows, token);
 
@@ -295,19 +297,17 @@ static bool learn(struct keep *keep, int64_t now, struct subflows_connection *c,
 static void announced(
 	struct keep *keep, int64_t now, struct subflows_connection *c, const struct mptcp_pm_event *event)
 {
-	struct endpoint remote;
-
-	if (!mptcp_pm_endpoint(&event->remote, &remote)) {
+	if (!address_is_v4(&event->remote.address)) {
 		keep->counters.foreign++;
 		return;
 	}
 	keep->counters.heard++;
-	if (learn(keep, now, c, host(remote), event->remote_id))
+	if (learn(keep, now, c, host(event->remote), event->remote_id))
 		want(keep, now, c);
 }
 
-static void came_up(struct keep *keep, int64_t now, struct subflows_connection *c, struct endpoint local,
-	struct endpoint remote, uint8_t id, bool backup)
+static void came_up(struct keep *keep, int64_t now, struct subflows_connection *c, struct place local,
+	struct place remote, uint8_t id, bool backup)
 {
 	struct own *own = c->own;
 	int path = path_of(keep, own, host(local), host(remote));
@@ -325,9 +325,9 @@ static void came_up(struct keep *keep, int64_t now, struct subflows_connection *
 
 void keep_event(struct keep *keep, int64_t now, const struct mptcp_pm_event *event)
 {
-	struct endpoint local = {0}, remote = {0};
+	struct place local = event->local, remote = event->remote;
 	struct subflows_connection *c = event->token ? subflows_find(keep->subflows, event->token) : NULL;
-	bool ends = mptcp_pm_endpoint(&event->local, &local) && mptcp_pm_endpoint(&event->remote, &remote);
+	bool ends = address_is_v4(&local.address) && address_is_v4(&remote.address);
 
 	switch (event->type) {
 	case MPTCP_PM_EVENT_ESTABLISHED:
@@ -410,8 +410,8 @@ static struct guest *find_guest(struct keep *keep, int64_t now, const struct sur
 {
 	for (size_t i = 0; i < keep->guest_count; i++) {
 		struct guest *g = &keep->guests[i];
-		if (g->token == s->token && endpoint_equal(g->local, s->local) &&
-			endpoint_equal(g->remote, s->remote))
+		if (g->token == s->token && place_equal(&g->local, &s->local) &&
+			place_equal(&g->remote, &s->remote))
 			return g;
 	}
 	if (keep->guest_count == keep->guest_room) {

@@ -31,7 +31,7 @@ struct keep_handlers {
 	/* Tells the peer of the connection the address; `id` is 1 and up. */
 	void (*announce)(void *context, uint32_t token, uint32_t address, uint8_t id);
 	/* The initial subflow gets low priority. */
-	void (*set_aside)(void *context, uint32_t token, struct endpoint local, struct endpoint remote);
+	void (*set_aside)(void *context, uint32_t token, struct place local, struct place remote);
 	void *context;
 };
 

@@ -3,28 +3,18 @@
 #include "lib/base/conf.h"
 #include "lib/base/draw.h"
 #include "lib/base/units.h"
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROWS_MAX 65536
 
-static int read_server(const struct conf_node *node, struct endpoint *out, char **error)
+static int read_server(const struct conf_node *node, struct place *out, char **error)
 {
-	char copy[64], *colon;
-	int64_t port;
-
 	if (conf_expect(node, CONF_SCALAR, error) < 0)
 		return -1;
-	snprintf(copy, sizeof copy, "%s", node->value);
-	colon = strrchr(copy, ':');
-	if (colon)
-		*colon = '\0';
-	if (!colon || inet_pton(AF_INET, copy, &out->address) != 1 || unit_integer(colon + 1, &port) < 0 ||
-		port < 1 || port > 65535)
+	if (!place_parse(node->value, out) || !address_is_v4(&out->address))
 		return conf_error(node, error, "'%s' is no address; write 10.0.0.1:7010", node->value);
-	out->port = (uint16_t)port;
 	return 0;
 }
 
@@ -55,7 +45,7 @@ static int read_row(const struct conf_node *map, struct table_row *row, char **e
 		if (read_server(n, &row->servers[row->count], error) < 0)
 			return -1;
 		for (unsigned i = 0; i < row->count; i++)
-			if (endpoint_equal(row->servers[i], row->servers[row->count]))
+			if (place_equal(&row->servers[i], &row->servers[row->count]))
 				return conf_error(n, error, "servers: '%s' is there twice", n->value);
 		row->count++;
 	}

@@ -3,13 +3,13 @@
 #ifndef LIQUIDNET_TREVI_TABLE_H
 #define LIQUIDNET_TREVI_TABLE_H
 
-#include "lib/net/endpoint.h"
+#include "lib/net/address.h"
 #include "nodes/trevi/wire.h"
 
 #define TABLE_REPLICAS 16
 
 struct table_row {
-	struct endpoint servers[TABLE_REPLICAS];
+	struct place servers[TABLE_REPLICAS];
 	unsigned count;
 	struct in_addr group; /* 0: none */
 	uint32_t spread;      /* number of the row; for tests */

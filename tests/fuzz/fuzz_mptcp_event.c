@@ -16,7 +16,8 @@ static void check(void *context, const struct mptcp_pm_event *event)
 		abort();
 	if (!listener && !event->token)
 		abort();
-	if (event->type == MPTCP_PM_EVENT_ESTABLISHED && (!event->local.family || !event->remote.family))
+	if (event->type == MPTCP_PM_EVENT_ESTABLISHED &&
+		(address_is_none(&event->local.address) || address_is_none(&event->remote.address)))
 		abort();
 }
 

@@ -1,9 +1,10 @@
-# An MPTCP connection that stays, to an echo server: from $flow_node to $flow_server, port 5201, of node `server`.
+# An MPTCP connection that stays, to an echo server: from $flow_node to $flow_server, port 5201, of node `server`. Over IPv6 where
+# $flow_family is 6 (then $flow_server is an address in brackets).
 # shellcheck shell=bash disable=SC2154 # the file that loads this sets them
 
 # serve: the echo server.
 serve() {
-	ip netns exec server mptcpize run socat -d -d TCP4-LISTEN:5201,fork,reuseaddr EXEC:cat 2>serve.log &
+	ip netns exec server mptcpize run socat -d -d "TCP${flow_family:-4}-LISTEN:5201,fork,reuseaddr" EXEC:cat 2>serve.log &
 	await serve.log listening
 }
 
@@ -12,7 +13,7 @@ open_flow() {
 	rm -f flow.in flow.out
 	mkfifo flow.in flow.out
 	exec {flow_in}<>flow.in {flow_out}<>flow.out
-	ip netns exec "$flow_node" mptcpize run socat - "TCP4:$flow_server:5201,connect-timeout=5" <flow.in >flow.out 2>>flow.log &
+	ip netns exec "$flow_node" mptcpize run socat - "TCP${flow_family:-4}:$flow_server:5201,connect-timeout=5${flow_options:+,$flow_options}" <flow.in >flow.out 2>>flow.log &
 	flow_pid=$!
 	echoes hello
 }

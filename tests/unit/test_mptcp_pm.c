@@ -62,9 +62,9 @@ static void an_established_connection(void **unused)
 	assert_int_equal(seen.count, 1);
 	assert_int_equal(seen.last.type, MPTCP_PM_EVENT_ESTABLISHED);
 	assert_int_equal(seen.last.token, 0xc1de9c7e);
-	assert_int_equal(seen.last.local.family, AF_INET);
-	assert_int_equal(ntohl(seen.last.local.v4.s_addr), 0x0a000101);
-	assert_int_equal(ntohl(seen.last.remote.v4.s_addr), 0x0a000301);
+	assert_int_equal(address_family(&seen.last.local.address), AF_INET);
+	assert_int_equal(ntohl(address_v4(&seen.last.local.address).s_addr), 0x0a000101);
+	assert_int_equal(ntohl(address_v4(&seen.last.remote.address).s_addr), 0x0a000301);
 	assert_int_equal(seen.last.local.port, 40000); /* network order on the wire, host order here */
 	assert_int_equal(seen.last.remote.port, 5201);
 	assert_true(seen.last.server_side);
@@ -108,9 +108,19 @@ static void an_ipv6_subflow(void **unused)
 	mnl_attr_put(message, MPTCP_ATTR_SADDR6, sizeof local, &local);
 	mnl_attr_put(message, MPTCP_ATTR_DADDR6, sizeof remote, &remote);
 	assert_int_equal(decode(message, &seen), 0);
-	assert_int_equal(seen.last.local.family, AF_INET6);
-	assert_memory_equal(&seen.last.local.v6, &local, sizeof local);
-	assert_memory_equal(&seen.last.remote.v6, &remote, sizeof remote);
+	assert_int_equal(address_family(&seen.last.local.address), AF_INET6);
+	assert_memory_equal(&seen.last.local.address, &local, sizeof local);
+	assert_memory_equal(&seen.last.remote.address, &remote, sizeof remote);
+	/* A dual-stack socket's IPv4 connection is one of IPv4. */
+	message = event_message(buffer, 10);
+	inet_pton(AF_INET6, "::ffff:10.0.1.1", &local);
+	inet_pton(AF_INET6, "::ffff:10.0.3.1", &remote);
+	mnl_attr_put_u32(message, MPTCP_ATTR_TOKEN, 7);
+	mnl_attr_put(message, MPTCP_ATTR_SADDR6, sizeof local, &local);
+	mnl_attr_put(message, MPTCP_ATTR_DADDR6, sizeof remote, &remote);
+	assert_int_equal(decode(message, &seen), 0);
+	assert_int_equal(address_family(&seen.last.local.address), AF_INET);
+	assert_int_equal(ntohl(address_v4(&seen.last.remote.address).s_addr), 0x0a000301);
 }
 
 static void a_closed_connection_and_a_listener_carry_less(void **unused)
@@ -131,6 +141,10 @@ static void a_closed_connection_and_a_listener_carry_less(void **unused)
 	assert_int_equal(seen.last.type, MPTCP_PM_EVENT_LISTENER_CREATED);
 	assert_int_equal(seen.last.local.port, 5201);
 	assert_int_equal(seen.count, 2);
+	message = event_message(buffer, 15);
+	mnl_attr_put(message, MPTCP_ATTR_SADDR6, sizeof in6addr_any, &in6addr_any);
+	assert_int_equal(decode(message, &seen), 0);
+	assert_int_equal(seen.count, 3);
 }
 
 static void several_events_in_one_datagram(void **unused)

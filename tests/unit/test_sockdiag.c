@@ -35,14 +35,29 @@ static int listen_on(int family, int protocol, uint16_t *port)
 	return fd;
 }
 
+/* At loopback of the family. */
+static struct place place_at(int family, uint16_t port)
+{
+	struct in6_addr v6 = in6addr_loopback;
+	return (struct place){family == AF_INET ? address_of_v4((struct in_addr){htonl(INADDR_LOOPBACK)})
+						: address_of_v6(&v6),
+		port};
+}
+
+static int connect_by(int family, int protocol, uint16_t port)
+{
+	struct sockaddr_storage to;
+	struct place place = place_at(family, port);
+	socklen_t size = place_sockaddr(&place, &to);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, size), 0);
+	return fd;
+}
+
 static int connect_to(int protocol, uint16_t port)
 {
-	struct sockaddr_in to = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, protocol);
-	assert_true(fd >= 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-	return fd;
+	return connect_by(AF_INET, protocol, port);
 }
 
 struct seen {
@@ -190,17 +205,16 @@ static void listeners_by_port(void **state)
 }
 
 /* The subflow of a connection over loopback, at the end that opened it, and at the one that accepted it. */
-static void subflows(void **state)
+static void subflows_of(int family)
 {
-	(void)state;
 	char *error = NULL;
 	uint16_t port;
-	int listener = listen_on(AF_INET, IPPROTO_MPTCP, &port);
+	int listener = listen_on(family, IPPROTO_MPTCP, &port);
 	if (listener < 0) {
-		print_message("skipped: this kernel has no MPTCP\n");
+		print_message("skipped: this kernel has no MPTCP, or not that family\n");
 		skip();
 	}
-	int client = connect_to(IPPROTO_MPTCP, port), server = accept(listener, NULL, NULL);
+	int client = connect_by(family, IPPROTO_MPTCP, port), server = accept(listener, NULL, NULL);
 	char byte = 1;
 	assert_true(server >= 0);
 	/* Data both ways: now both ends know that the peer speaks MPTCP. */
@@ -221,7 +235,9 @@ static void subflows(void **state)
 			assert_true(list[i].initial);
 			assert_int_equal(list[i].opened_here, !accepted);
 			assert_int_equal(list[i].bytes_received, 1);
-			assert_int_equal(list[i].local.address.s_addr, htonl(INADDR_LOOPBACK));
+			struct place loopback = place_at(family, 0);
+			assert_true(address_equal(&list[i].local.address, &loopback.address));
+			assert_true(address_equal(&list[i].remote.address, &loopback.address));
 		}
 		assert_int_equal(found, 1);
 		free(list);
@@ -229,6 +245,18 @@ static void subflows(void **state)
 	close(client);
 	close(server);
 	close(listener);
+}
+
+static void subflows_over_ipv4(void **state)
+{
+	(void)state;
+	subflows_of(AF_INET);
+}
+
+static void subflows_over_ipv6(void **state)
+{
+	(void)state;
+	subflows_of(AF_INET6);
 }
 
 int main(void)
@@ -239,7 +267,8 @@ int main(void)
 		cmocka_unit_test(many),
 		cmocka_unit_test(unknown_protocol),
 		cmocka_unit_test(listeners_by_port),
-		cmocka_unit_test(subflows),
+		cmocka_unit_test(subflows_over_ipv4),
+		cmocka_unit_test(subflows_over_ipv6),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

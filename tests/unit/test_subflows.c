@@ -22,11 +22,16 @@ static void take(void *context, const struct subflow_action *action)
 	told->count++;
 }
 
-static struct endpoint at(const char *address, uint16_t port)
+static struct place at(const char *address, uint16_t port)
 {
-	struct endpoint endpoint = {.port = port};
-	assert_int_equal(inet_pton(AF_INET, address, &endpoint.address), 1);
-	return endpoint;
+	struct place place = {.port = port};
+	assert_true(address_parse(address, &place.address));
+	return place;
+}
+
+static bool same_place(struct place a, struct place b)
+{
+	return place_equal(&a, &b);
 }
 
 #define CLIENT at("10.0.1.1", 40000)
@@ -66,7 +71,7 @@ static void connections(void **state)
 				   *c = subflows_open(k, 5, 6, CLIENT, SERVER);
 	assert_ptr_equal(subflows_open(k, 9, 5, SERVER, CLIENT), a);
 	assert_int_equal(a->since, 3);
-	assert_true(endpoint_equal(a->local, CLIENT));
+	assert_true(same_place(a->local, CLIENT));
 	assert_ptr_equal(subflows_first(k), a);
 	assert_ptr_equal(a->next, b);
 	assert_ptr_equal(b->next, c);
@@ -111,8 +116,8 @@ static void a_join(void **state)
 	assert_int_equal(told.action.kind, SUBFLOW_CREATE);
 	assert_int_equal(told.action.token, TOKEN);
 	assert_int_equal(told.action.path, 1);
-	assert_true(endpoint_equal(told.action.local, at("10.0.2.1", 0)));
-	assert_true(endpoint_equal(told.action.remote, SERVER));
+	assert_true(same_place(told.action.local, at("10.0.2.1", 0)));
+	assert_true(same_place(told.action.remote, SERVER));
 	assert_int_equal(told.action.local_id, 1);
 	assert_int_equal(told.action.if_index, 9);
 	assert_true(told.action.backup);
@@ -149,13 +154,40 @@ static void identifiers(void **state)
 	assert_int_equal(c->paths[1].local_id, 77);
 	/* When all are given out the path is given up, and nothing is asked of the kernel. */
 	for (unsigned i = 1; i < 256; i++)
-		subflows_note_local(c, (struct in_addr){htonl(0x0b000000 + i)}, (uint8_t)i);
+		subflows_note_local(c, address_of_v4((struct in_addr){htonl(0x0b000000 + i)}), (uint8_t)i);
 	subflows_failed(k, 0, c, 1);
 	unsigned before = told.count;
 	subflows_join(
 		k, 0, c, 1, &(struct subflow_wish){.local = at("10.0.5.1", 0).address, .remote = SERVER});
 	assert_int_equal(c->paths[1].state, SUBFLOW_GIVEN_UP);
 	assert_int_equal(told.count, before);
+	subflows_free(k);
+}
+
+/* Identifiers are of addresses, whatever their family; a subflow may be of another than its connection. */
+static void both_families(void **state)
+{
+	(void)state;
+	struct told told = {0};
+	struct subflows *k = subflows_new(&settings, take, &told);
+	struct place client = at("2001:db8:1::1", 40000), server = at("2001:db8:3::1", 80);
+	struct subflows_connection *c = subflows_open(k, 0, TOKEN, client, server);
+
+	subflows_join(k, 0, c, 0,
+		&(struct subflow_wish){.local = client.address, .remote = at("2001:db8:6::1", 6001)});
+	assert_true(same_place(told.action.local, at("2001:db8:1::1", 0)));
+	assert_true(same_place(told.action.remote, at("2001:db8:6::1", 6001)));
+	assert_int_equal(told.action.local_id, 1);
+	subflows_join(k, 0, c, 1, &(struct subflow_wish){.local = CLIENT.address, .remote = SERVER});
+	assert_int_equal(told.action.local_id, 2);
+	subflows_up(k, S, c, 0, at("2001:db8:1::1", 1000), at("2001:db8:6::1", 6001), 1, false);
+	subflows_up(k, S, c, 1, at("10.0.1.1", 1000), SERVER, 2, false);
+	/* The same port of the other family is another's. */
+	assert_false(subflows_down(k, 2 * S, c, 0, at("10.0.1.1", 1000), SERVER));
+	assert_true(subflows_down(k, 2 * S, c, 0, at("2001:db8:1::1", 1000), at("2001:db8:6::1", 6001)));
+	assert_int_equal(c->paths[1].state, SUBFLOW_UP);
+	assert_false(subflows_down(k, 2 * S, c, -1, client, server));
+	assert_true(c->initial_closed);
 	subflows_free(k);
 }
 
@@ -239,7 +271,7 @@ static void a_late_end(void **state)
 		subflows_up(k, 0, c, 0, at("10.0.1.1", 1000), SERVER, 1, false);
 		subflows_destroy(k, c, 0);
 		assert_int_equal(told.action.kind, SUBFLOW_DESTROY);
-		assert_true(endpoint_equal(told.action.local, at("10.0.1.1", 1000)));
+		assert_true(same_place(told.action.local, at("10.0.1.1", 1000)));
 		assert_int_equal(c->paths[0].state, SUBFLOW_NONE);
 		join(k, S, c, 0);
 		if (late)
@@ -286,8 +318,8 @@ static void priorities(void **state)
 	subflows_set_backup(k, c, 1, true);
 	assert_int_equal(told.action.kind, SUBFLOW_PRIORITY);
 	assert_true(told.action.backup && c->paths[1].backup);
-	assert_true(endpoint_equal(told.action.local, at("10.0.2.1", 1000)));
-	assert_true(endpoint_equal(told.action.remote, SERVER));
+	assert_true(same_place(told.action.local, at("10.0.2.1", 1000)));
+	assert_true(same_place(told.action.remote, SERVER));
 	subflows_free(k);
 }
 
@@ -427,7 +459,7 @@ static void anything(void **state)
 	for (int step = 0; step < 50000; step++) {
 		uint32_t token = 1 + (uint32_t)draw_below(&random, 3);
 		unsigned path = (unsigned)draw_below(&random, 2);
-		struct endpoint local =
+		struct place local =
 			at(path ? "10.0.2.1" : "10.0.1.1", (uint16_t)(1000 + draw_below(&random, 3)));
 		struct subflows_connection *c = subflows_find(k, token);
 		now += (int64_t)draw_below(&random, S);
@@ -486,6 +518,7 @@ int main(void)
 		cmocka_unit_test(the_policys_own),
 		cmocka_unit_test(a_join),
 		cmocka_unit_test(identifiers),
+		cmocka_unit_test(both_families),
 		cmocka_unit_test(failures),
 		cmocka_unit_test(a_long_life_forgives),
 		cmocka_unit_test(back_off),

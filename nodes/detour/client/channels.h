@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_CLIENT_CHANNELS_H
 #define LIQUIDNET_CLIENT_CHANNELS_H
 
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 #include <systemd/sd-event.h>
 
 struct channels;
@@ -15,7 +15,7 @@ struct channels *channels_new(sd_event *loop,
 		void *context, unsigned detour, const struct address *local, const void *bytes, size_t size),
 	void (*settled)(void *context), void *context);
 void channels_free(struct channels *channels);
-/* Sends from `local` (none: as routing says) to detour number `detour`, which is at `at`. False with errno. */
+/* Sends from `local` (0.0.0.0 or ::: as routing says) to detour number `detour`, which is at `at`. False with errno. */
 bool channels_send(struct channels *channels, unsigned detour, const struct place *at,
 	const struct address *local, const void *bytes, size_t size);
 /* The detour has gone, or is at another place. */

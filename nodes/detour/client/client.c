@@ -7,7 +7,6 @@
 #include "lib/mptcp/survey.h"
 #include "nodes/detour/client/routes.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,43 +18,33 @@ const char *client_detour_name(const struct client *client, unsigned detour)
 	return detour < client->settings->count ? client->settings->detours[detour].name : "direct";
 }
 
-const char *client_endpoint_text(struct endpoint endpoint, char text[32])
-{
-	char address[INET_ADDRSTRLEN];
-
-	inet_ntop(AF_INET, &endpoint.address, address, sizeof address);
-	snprintf(text, 32, "%s:%u", address, endpoint.port);
-	return text;
-}
-
 /* ---- what the policy wants ---- */
 
 /* The SYN that is about to leave is to have its destination. */
 static bool want_option(struct client *client, const struct paths_action *action)
 {
-	struct address local = address_of_v4(action->local.address);
 	uint8_t key[MESSAGE_KEY_SIZE];
 
-	return client->destinations && requests_option_key(client->requests, action->detour, &local, key) &&
-	       destinations_want(client->destinations, action->local.address, action->remote.address,
-		       action->remote.port, action->destination, key) == 0;
+	return client->destinations &&
+	       requests_option_key(client->requests, action->detour, &action->local.address, key) &&
+	       destinations_want(client->destinations, address_v4(&action->local.address),
+		       address_v4(&action->remote.address), action->remote.port,
+		       address_v4(&action->destination), key) == 0;
 }
 
 static void create(struct client *client, const struct paths_action *action)
 {
-	struct mptcp_pm_local local = {.address = mptcp_pm_address_of(action->local),
-		.id = action->local_id,
-		.if_index = action->if_index};
-	struct mptcp_pm_address remote = mptcp_pm_address_of(action->remote);
-	char from[32], to[32], *error = NULL;
+	struct mptcp_pm_local local = {
+		.address = action->local, .id = action->local_id, .if_index = action->if_index};
+	char from[PLACE_TEXT], to[PLACE_TEXT], *error = NULL;
 
-	client_endpoint_text(action->local, from);
-	client_endpoint_text(action->remote, to);
+	place_text(&action->local, from);
+	place_text(&action->remote, to);
 	if (action->option && !want_option(client, action)) {
 		paths_subflow_refused(client->paths, clock_now_ns(), action->token, action->detour);
 		return;
 	}
-	if (mptcp_pm_subflow_create(client->pm, action->token, &local, &remote, &error) == 0) {
+	if (mptcp_pm_subflow_create(client->pm, action->token, &local, &action->remote, &error) == 0) {
 		client->counters.created++;
 		log_info("subflow-create", "token=%08x detour=%s local=%s remote=%s id=%u by=%s",
 			action->token, client_detour_name(client, action->detour), from, to, action->local_id,
@@ -71,25 +60,23 @@ static void create(struct client *client, const struct paths_action *action)
 
 static void destroy(struct client *client, const struct paths_action *action)
 {
-	struct mptcp_pm_address local = mptcp_pm_address_of(action->local),
-				remote = mptcp_pm_address_of(action->remote);
-	char from[32], to[32], *error = NULL;
-	int result = mptcp_pm_subflow_destroy(client->pm, action->token, &local, &remote, &error);
+	char from[PLACE_TEXT], to[PLACE_TEXT], *error = NULL;
+	int result =
+		mptcp_pm_subflow_destroy(client->pm, action->token, &action->local, &action->remote, &error);
 
 	client->counters.destroyed++;
 	log_info("subflow-destroy", "token=%08x detour=%s local=%s remote=%s result=\"%s\"", action->token,
-		client_detour_name(client, action->detour), client_endpoint_text(action->local, from),
-		client_endpoint_text(action->remote, to), result == 0 ? "done" : error);
+		client_detour_name(client, action->detour), place_text(&action->local, from),
+		place_text(&action->remote, to), result == 0 ? "done" : error);
 	free(error);
 }
 
 static void set_priority(struct client *client, const struct paths_action *action)
 {
-	struct mptcp_pm_address local = mptcp_pm_address_of(action->local),
-				remote = mptcp_pm_address_of(action->remote);
 	char *error = NULL;
 
-	if (mptcp_pm_set_backup(client->pm, action->token, &local, &remote, action->backup, &error) < 0)
+	if (mptcp_pm_set_backup(
+		    client->pm, action->token, &action->local, &action->remote, action->backup, &error) < 0)
 		log_warning("subflow-priority", "token=%08x detour=%s backup=%d error=\"%s\"", action->token,
 			client_detour_name(client, action->detour), action->backup, error);
 	free(error);
@@ -154,60 +141,58 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
 /* ---- the kernel's events ---- */
 
-static void on_established(struct client *client, const struct mptcp_pm_event *event, struct endpoint local,
-	struct endpoint remote)
+static void count_verdict(struct client *client, uint32_t token, enum paths_verdict verdict)
 {
-	char from[32], to[32];
-	enum paths_verdict verdict = paths_established(
-		client->paths, clock_now_ns(), event->token, local, remote, event->server_side);
-
 	client->counters.verdicts[verdict]++;
-	if (verdict == PATHS_TAKEN)
-		favourites_use(client->favourites, clock_now_ns(), local.address, remote);
-	log_info("connection", "token=%08x local=%s remote=%s verdict=%s", event->token,
-		client_endpoint_text(local, from), client_endpoint_text(remote, to),
-		paths_verdict_name(verdict));
+	if (verdict == PATHS_TAKEN && paths_fits_none(client->paths, paths_find(client->paths, token)))
+		client->counters.other_family++;
 }
 
-static void on_subflow(struct client *client, const struct mptcp_pm_event *event, struct endpoint local,
-	struct endpoint remote)
+static void on_established(struct client *client, const struct mptcp_pm_event *event)
+{
+	char from[PLACE_TEXT], to[PLACE_TEXT];
+	enum paths_verdict verdict = paths_established(
+		client->paths, clock_now_ns(), event->token, event->local, event->remote, event->server_side);
+
+	count_verdict(client, event->token, verdict);
+	if (verdict == PATHS_TAKEN)
+		favourites_use(client->favourites, clock_now_ns(), event->local.address, event->remote);
+	log_info("connection", "token=%08x local=%s remote=%s verdict=%s", event->token,
+		place_text(&event->local, from), place_text(&event->remote, to), paths_verdict_name(verdict));
+}
+
+static void on_subflow(struct client *client, const struct mptcp_pm_event *event)
 {
 	bool up = event->type == MPTCP_PM_EVENT_SUB_ESTABLISHED;
-	char from[32], to[32];
+	char from[PLACE_TEXT], to[PLACE_TEXT];
 
 	if (event->server_side)
 		return;
 	log_info(up ? "subflow-established" : "subflow-closed",
-		"token=%08x local=%s remote=%s id=%u error=%d", event->token,
-		client_endpoint_text(local, from), client_endpoint_text(remote, to), event->local_id,
-		event->error);
+		"token=%08x local=%s remote=%s id=%u error=%d", event->token, place_text(&event->local, from),
+		place_text(&event->remote, to), event->local_id, event->error);
 	if (up) {
 		client->counters.established++;
-		paths_subflow_established(
-			client->paths, clock_now_ns(), event->token, local, remote, event->local_id);
+		paths_subflow_established(client->paths, clock_now_ns(), event->token, event->local,
+			event->remote, event->local_id);
 	} else {
 		client->counters.failed += event->error != 0;
-		paths_subflow_closed(client->paths, clock_now_ns(), event->token, local, remote);
+		paths_subflow_closed(
+			client->paths, clock_now_ns(), event->token, event->local, event->remote);
 	}
 }
 
 static void on_event(void *context, const struct mptcp_pm_event *event)
 {
 	struct client *client = context;
-	struct endpoint local, remote;
-	bool v4 = mptcp_pm_endpoint(&event->local, &local) && mptcp_pm_endpoint(&event->remote, &remote);
 
 	switch (event->type) {
 	case MPTCP_PM_EVENT_ESTABLISHED:
-		if (v4)
-			on_established(client, event, local, remote);
-		else
-			client->counters.other_family++;
+		on_established(client, event);
 		break;
 	case MPTCP_PM_EVENT_SUB_ESTABLISHED:
 	case MPTCP_PM_EVENT_SUB_CLOSED:
-		if (v4)
-			on_subflow(client, event, local, remote);
+		on_subflow(client, event);
 		break;
 	case MPTCP_PM_EVENT_CLOSED:
 		paths_closed(client->paths, event->token);
@@ -217,6 +202,9 @@ static void on_event(void *context, const struct mptcp_pm_event *event)
 	case MPTCP_PM_EVENT_LISTENER_CREATED: /* what is accepted here is left alone */
 	case MPTCP_PM_EVENT_LISTENER_CLOSED:
 	case MPTCP_PM_EVENT_ANNOUNCED:
+		paths_announced(client->paths, clock_now_ns(), event->token,
+			client_source_towards(&event->remote), event->remote);
+		break;
 	case MPTCP_PM_EVENT_REMOVED:
 	case MPTCP_PM_EVENT_SUB_PRIORITY:
 		break;
@@ -273,7 +261,7 @@ static void survey(struct client *client)
 			continue;
 		enum paths_verdict verdict = paths_established(
 			client->paths, now, list[i].token, list[i].local, list[i].remote, false);
-		client->counters.verdicts[verdict]++;
+		count_verdict(client, list[i].token, verdict);
 	}
 	for (size_t i = 0; i < count; i++)
 		if (!list[i].initial)
@@ -289,7 +277,7 @@ static void on_tunnel_up(void *context, unsigned detour, struct in_addr local, i
 {
 	struct client *client = context;
 
-	paths_tunnel_up(client->paths, clock_now_ns(), detour, local, if_index);
+	paths_tunnel_up(client->paths, clock_now_ns(), detour, address_of_v4(local), if_index);
 	waiters_up(client, detour);
 	client_settle(client);
 }

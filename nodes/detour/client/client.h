@@ -14,7 +14,7 @@
 
 struct client_counters {
 	uint64_t verdicts[PATHS_VERDICTS]; /* connections, by what the policy said of them */
-	uint64_t other_family;             /* connections over IPv6: the detours are IPv4 */
+	uint64_t other_family;             /* of those taken: no detour had an address of their family */
 	uint64_t created, refused, destroyed, established, failed;
 	uint64_t overruns, surveys, send_errors;
 };
@@ -23,9 +23,9 @@ struct client_counters {
 struct waiter {
 	struct control_request *request;
 	bool for_mapping;
-	struct endpoint remote; /* map */
-	bool *asked;            /* map: one a detour: an answer is due */
-	unsigned detour;        /* wait */
+	struct place remote; /* map */
+	bool *asked;         /* map: one a detour: an answer is due */
+	unsigned detour;     /* wait */
 	struct waiter *next;
 };
 
@@ -59,7 +59,6 @@ void client_free(struct client *client);
 /* Does what the policy wants done now, and sets the timer. To be called after each event. */
 void client_settle(struct client *client);
 
-const char *client_endpoint_text(struct endpoint endpoint, char text[32]);
 /* By its path's number; "direct" behind them (paths_direct). */
 const char *client_detour_name(const struct client *client, unsigned detour);
 
@@ -67,6 +66,13 @@ const char *client_detour_name(const struct client *client, unsigned detour);
 void client_make_detours(struct client *client);
 int client_watch_list(struct client *client, char **error);
 void client_ask(struct client *client, const struct paths_action *action);
+/* The detour's address for those who connect to `remote`; NULL: none, as it is a tunnel's, or of the other family. */
+const struct address *client_detour_address(
+	const struct client *client, unsigned detour, const struct address *remote);
+/* The address that a connection to there would have, as routing says now: a mapping is for one address. None: there is no way. */
+struct address client_source_towards(const struct place *remote);
+/* The address from which to ask where routing is to choose: 0.0.0.0 or ::, of the remote's family. */
+struct address client_any_like(const struct address *remote);
 /* Asks for what is wanted before anybody connects. */
 void client_prefetch(struct client *client);
 void client_tick_detours(struct client *client, int64_t now);
@@ -76,9 +82,9 @@ void client_free_detours(struct client *client);
 extern const struct control_command client_commands[];
 /* A mapping has come / a detour did not answer / a detour may be up: answers those who wait for it. */
 void waiters_mapped(
-	struct client *client, unsigned detour, struct in_addr local, struct endpoint remote, uint16_t port);
-void waiters_unmapped(struct client *client, unsigned detour, struct in_addr local, struct endpoint remote,
-	const char *why);
+	struct client *client, unsigned detour, struct address local, struct place remote, uint16_t port);
+void waiters_unmapped(
+	struct client *client, unsigned detour, struct address local, struct place remote, const char *why);
 void waiters_up(struct client *client, unsigned detour);
 void waiters_refuse_all(struct client *client);
 #endif

@@ -1,7 +1,6 @@
 /* The control commands: status, map, wait, path; and those who wait for an answer. */
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/base/units.h"
 #include "nodes/detour/client/client.h"
 
 #include <arpa/inet.h>
@@ -13,12 +12,12 @@ static const char *v4_text(struct in_addr address, char text[INET_ADDRSTRLEN])
 	return inet_ntop(AF_INET, &address, text, INET_ADDRSTRLEN);
 }
 
-static json_t *endpoint_json(struct endpoint endpoint)
+static json_t *place_json(struct place place)
 {
-	char text[INET_ADDRSTRLEN];
+	char text[ADDRESS_TEXT];
 
 	return json_pack(
-		"{s:s, s:i}", "address", v4_text(endpoint.address, text), "port", (int)endpoint.port);
+		"{s:s, s:i}", "address", address_text(&place.address, text), "port", (int)place.port);
 }
 
 static int find_detour(const struct client *client, const char *name)
@@ -43,13 +42,13 @@ static bool is_up(const struct client *client, unsigned detour)
 static json_t *detour_place(const struct client *client, unsigned detour)
 {
 	const struct settings_detour *settings = &client->settings->detours[detour];
-	char text[INET_ADDRSTRLEN];
+	char text[ADDRESS_TEXT];
 	struct in_addr local;
 	unsigned restarts;
 
 	if (settings->kind == DETOUR_NAT)
 		return json_pack("{s:s, s:s, s:i}", "detour", settings->name, "address",
-			v4_text(settings->at.address, text), "port", (int)settings->at.port);
+			address_text(&settings->at.address, text), "port", (int)settings->at.port);
 	vpn_is_up(client->vpns[detour], &local, &restarts);
 	return json_pack("{s:s, s:s, s:s}", "detour", settings->name, "address", v4_text(local, text),
 		"device", settings->device);
@@ -100,12 +99,15 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 	const struct settings_detour *settings = &client->settings->detours[detour];
 	json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:i}", "name", settings->name, "kind",
 		settings->kind == DETOUR_NAT ? "nat" : "vpn", "up", is_up(client, detour), "server",
-		endpoint_json(settings->at), "subflows", (int)subflows_across(client, detour));
+		place_json(settings->at), "subflows", (int)subflows_across(client, detour));
 	char text[INET_ADDRSTRLEN];
 	struct in_addr local;
 	unsigned restarts;
 
 	if (settings->kind == DETOUR_NAT) {
+		if (!address_is_none(&settings->other))
+			json_object_set_new(json, "other",
+				place_json((struct place){settings->other, settings->at.port}));
 		json_object_set_new(
 			json, "mappings", json_integer(requests_mappings(client->requests, detour)));
 		json_object_set_new(
@@ -133,8 +135,8 @@ static json_t *path_json(const struct client *client, const struct subflow *path
 		path_state_name(path->state), "failures", (int)path->failures);
 
 	if (path->state == PATH_JOINING || path->state == PATH_UP) {
-		json_object_set_new(json, "local", endpoint_json(path->local));
-		json_object_set_new(json, "remote", endpoint_json(path->remote));
+		json_object_set_new(json, "local", place_json(path->local));
+		json_object_set_new(json, "remote", place_json(path->remote));
 		json_object_set_new(json, "id", json_integer(path->local_id));
 	}
 	return json;
@@ -159,7 +161,7 @@ static json_t *connection_json(const struct client *client, const struct subflow
 	}
 	snprintf(token, sizeof token, "%08x", connection->token);
 	return json_pack("{s:s, s:o, s:o, s:b, s:i, s:o}", "token", token, "local",
-		endpoint_json(connection->local), "remote", endpoint_json(connection->remote), "initial",
+		place_json(connection->local), "remote", place_json(connection->remote), "initial",
 		!connection->initial_closed, "subflows", up + !connection->initial_closed, "paths", paths);
 }
 
@@ -247,33 +249,34 @@ static void drop_abandoned(struct client *client)
 	}
 }
 
-/* Who asks by `map` asks from whatever address routing chooses. */
-static bool waits_for(
-	const struct waiter *waiter, unsigned detour, struct in_addr local, struct endpoint remote)
+/* Who asks by `map` asks from whatever address routing chooses (client_any_like). */
+static bool waits_for(const struct waiter *waiter, unsigned detour, struct address local, struct place remote)
 {
-	return waiter->for_mapping && !local.s_addr && waiter->asked[detour] &&
-	       endpoint_equal(waiter->remote, remote);
+	struct address any = client_any_like(&remote.address);
+
+	return waiter->for_mapping && address_equal(&local, &any) && waiter->asked[detour] &&
+	       place_equal(&waiter->remote, &remote);
 }
 
 void waiters_mapped(
-	struct client *client, unsigned detour, struct in_addr local, struct endpoint remote, uint16_t port)
+	struct client *client, unsigned detour, struct address local, struct place remote, uint16_t port)
 {
-	const struct settings_detour *settings = &client->settings->detours[detour];
-	char text[INET_ADDRSTRLEN];
+	const struct address *at = client_detour_address(client, detour, &remote.address);
+	char text[ADDRESS_TEXT];
 
 	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
 		next = waiter->next;
-		if (waits_for(waiter, detour, local, remote))
+		if (at && waits_for(waiter, detour, local, remote))
 			control_answer(end_waiter(client, waiter),
-				json_pack("{s:s, s:i, s:s}", "address", v4_text(settings->at.address, text),
-					"port", (int)port, "detour", settings->name));
+				json_pack("{s:s, s:i, s:s}", "address", address_text(at, text), "port",
+					(int)port, "detour", client_detour_name(client, detour)));
 	}
 }
 
 void waiters_unmapped(
-	struct client *client, unsigned detour, struct in_addr local, struct endpoint remote, const char *why)
+	struct client *client, unsigned detour, struct address local, struct place remote, const char *why)
 {
-	char text[INET_ADDRSTRLEN];
+	char text[PLACE_TEXT];
 
 	for (struct waiter *waiter = client->waiters, *next; waiter; waiter = next) {
 		bool more = false;
@@ -286,10 +289,9 @@ void waiters_unmapped(
 		if (!more)
 			control_refuse(end_waiter(client, waiter),
 				strcmp(why, "silent") == 0
-					? "no detour answered for %s:%u within its deadline; the last one asked was %s"
-					: "no detour leads to %s:%u; the last one asked was %s, which refused: %s",
-				v4_text(remote.address, text), remote.port,
-				client->settings->detours[detour].name, why);
+					? "no detour answered for %s within its deadline; the last one asked was %s"
+					: "no detour leads to %s; the last one asked was %s, which refused: %s",
+				place_text(&remote, text), client->settings->detours[detour].name, why);
 	}
 }
 
@@ -310,32 +312,18 @@ void waiters_refuse_all(struct client *client)
 
 /* ---- map, wait, path ---- */
 
-static bool parse_endpoint(char *text, struct endpoint *endpoint)
-{
-	char *colon = strrchr(text, ':');
-	int64_t port;
-
-	if (!colon || unit_integer(colon + 1, &port) < 0 || port < 1 || port > 65535)
-		return false;
-	char host[INET_ADDRSTRLEN] = "";
-	if ((size_t)(colon - text) >= sizeof host)
-		return false;
-	memcpy(host, text, (size_t)(colon - text));
-	endpoint->port = (uint16_t)port;
-	return inet_pton(AF_INET, host, &endpoint->address) == 1;
-}
-
 static void do_map(void *context, struct control_request *request, int count, char **words)
 {
 	struct client *client = context;
 	int only = count > 1 ? find_detour(client, words[1]) : -1;
-	struct endpoint remote;
+	struct place remote;
 	bool any = false;
 
 	drop_abandoned(client);
-	if (!parse_endpoint(words[0], &remote)) {
-		control_refuse(
-			request, "'%s' is no IPv4 address and port; write it as 10.0.3.1:5201", words[0]);
+	if (!place_parse(words[0], &remote) || address_is_none(&remote.address)) {
+		control_refuse(request,
+			"'%s' is no address and port; write it as 10.0.3.1:5201 or [2001:db8::1]:5201",
+			words[0]);
 		return;
 	}
 	if (count > 1 && (only < 0 || client->settings->detours[only].kind != DETOUR_NAT)) {
@@ -348,19 +336,23 @@ static void do_map(void *context, struct control_request *request, int count, ch
 	waiter->remote = remote;
 	for (unsigned i = 0; i < client->settings->count; i++) {
 		waiter->asked[i] =
-			client->settings->detours[i].kind == DETOUR_NAT && (only < 0 || only == (int)i);
+			client_detour_address(client, i, &remote.address) && (only < 0 || only == (int)i);
 		any |= waiter->asked[i];
 	}
 	if (!any) {
-		control_refuse(end_waiter(client, waiter), "no NAT detour is configured");
+		control_refuse(end_waiter(client, waiter),
+			"no NAT detour with an address of %s is configured",
+			address_is_v4(&remote.address) ? "IPv4" : "IPv6");
 		return;
 	}
 	/* Fresh: who asks here is going to use the port at once, so that the detour itself must stand for it.
 	 */
 	for (unsigned i = 0; i < client->settings->count; i++)
-		if (client->settings->detours[i].kind == DETOUR_NAT && (only < 0 || only == (int)i))
-			client_ask(
-				client, &(struct paths_action){.detour = i, .remote = remote, .fresh = true});
+		if (client_detour_address(client, i, &remote.address) && (only < 0 || only == (int)i))
+			client_ask(client, &(struct paths_action){.detour = i,
+						   .local.address = client_any_like(&remote.address),
+						   .remote = remote,
+						   .fresh = true});
 	client_settle(client);
 }
 

@@ -16,20 +16,24 @@
 
 /* ---- questions and answers ---- */
 
-static struct request_subject subject_of(unsigned detour, struct in_addr local, struct endpoint remote)
+const struct address *client_detour_address(
+	const struct client *client, unsigned detour, const struct address *remote)
 {
-	return (struct request_subject){detour, local.s_addr ? address_of_v4(local) : ADDRESS_NONE,
-		{address_of_v4(remote.address), remote.port}};
+	const struct settings_detour *settings = &client->settings->detours[detour];
+	bool other = address_family(remote) != address_family(&settings->at.address);
+	const struct address *found = other ? &settings->other : &settings->at.address;
+
+	return settings->kind == DETOUR_NAT && address_family(found) == address_family(remote) ? found : NULL;
 }
 
-static struct endpoint remote_of(const struct request_subject *subject)
+struct address client_any_like(const struct address *remote)
 {
-	return (struct endpoint){address_v4(&subject->remote.address), subject->remote.port};
+	return address_is_v4(remote) ? address_of_v4((struct in_addr){INADDR_ANY}) : ADDRESS_NONE;
 }
 
 void client_ask(struct client *client, const struct paths_action *action)
 {
-	struct request_subject subject = subject_of(action->detour, action->local.address, action->remote);
+	struct request_subject subject = {action->detour, action->local.address, action->remote};
 
 	requests_ask(client->requests, clock_now_ns(), &subject, action->fresh);
 }
@@ -38,8 +42,10 @@ static void on_send(
 	void *context, unsigned detour, const struct address *local, const void *bytes, size_t size)
 {
 	struct client *client = context;
-	const struct endpoint at = client->settings->detours[detour].at;
-	struct place to = {address_of_v4(at.address), at.port};
+	const struct settings_detour *settings = &client->settings->detours[detour];
+	/* Of the family of who asks; :: is none, and of IPv6. */
+	bool other = address_is_v4(local) != address_is_v4(&settings->at.address);
+	struct place to = {other ? settings->other : settings->at.address, settings->at.port};
 
 	if (channels_send(client->channels, detour, &to, local, bytes, size))
 		return;
@@ -52,33 +58,32 @@ static void on_mapped(
 	void *context, int64_t now, const struct request_subject *subject, uint16_t port, int64_t since)
 {
 	struct client *client = context;
-	struct endpoint remote = remote_of(subject);
-	char to[32];
+	char to[PLACE_TEXT];
 
 	client->answered[subject->detour] = true;
 	log_info("mapped", "detour=%s remote=%s port=%u", client->settings->detours[subject->detour].name,
-		client_endpoint_text(remote, to), port);
+		place_text(&subject->remote, to), port);
 	uint8_t key[MESSAGE_KEY_SIZE];
-	if (client->destinations &&
+	const struct address any = client_any_like(&subject->remote.address);
+	if (client->destinations && !address_equal(&subject->local, &any) &&
 		requests_option_key(client->requests, subject->detour, &subject->local, key))
-		paths_set_option(client->paths, subject->detour, address_v4(&subject->local));
-	paths_mapped(client->paths, now, subject->detour, address_v4(&subject->local), remote, port, since);
-	waiters_mapped(client, subject->detour, address_v4(&subject->local), remote, port);
+		paths_set_option(client->paths, subject->detour, subject->local);
+	paths_mapped(client->paths, now, subject->detour, subject->local, subject->remote, port, since);
+	waiters_mapped(client, subject->detour, subject->local, subject->remote, port);
 	waiters_up(client, subject->detour);
 }
 
 static void on_unmapped(void *context, int64_t now, const struct request_subject *subject, const char *why)
 {
 	struct client *client = context;
-	struct endpoint remote = remote_of(subject);
-	char to[32];
+	char to[PLACE_TEXT];
 
 	client->answered[subject->detour] = strcmp(why, "silent") != 0;
 	log_warning(client->answered[subject->detour] ? "detour-refused" : "detour-silent",
 		"detour=%s remote=%s why=%s", client->settings->detours[subject->detour].name,
-		client_endpoint_text(remote, to), why);
-	paths_unmapped(client->paths, now, subject->detour, address_v4(&subject->local), remote);
-	waiters_unmapped(client, subject->detour, address_v4(&subject->local), remote, why);
+		place_text(&subject->remote, to), why);
+	paths_unmapped(client->paths, now, subject->detour, subject->local, subject->remote);
+	waiters_unmapped(client, subject->detour, subject->local, subject->remote, why);
 }
 
 static void on_probed(void *context, unsigned detour, const struct address *local, unsigned sent,
@@ -92,17 +97,16 @@ static void on_probed(void *context, unsigned detour, const struct address *loca
 static bool is_prefetched(const struct client *client, const struct request_subject *subject)
 {
 	for (unsigned i = 0; i < client->settings->prefetch_count; i++)
-		if (endpoint_equal(client->settings->prefetch[i], remote_of(subject)))
+		if (place_equal(&client->settings->prefetch[i], &subject->remote))
 			return true;
-	return favourites_has(
-		client->favourites, clock_now_ns(), address_v4(&subject->local), remote_of(subject));
+	return favourites_has(client->favourites, clock_now_ns(), subject->local, subject->remote);
 }
 
 static bool is_wanted(void *context, const struct request_subject *subject)
 {
 	const struct client *client = context;
 
-	return paths_wants(client->paths, subject->detour, address_v4(&subject->local), remote_of(subject)) ||
+	return paths_wants(client->paths, subject->detour, subject->local, subject->remote) ||
 	       is_prefetched(client, subject);
 }
 
@@ -124,7 +128,7 @@ static void on_datagrams(void *context)
 static void announce(struct client *client, unsigned index)
 {
 	const struct settings_detour *detour = &client->settings->detours[index];
-	struct request_detour request = {.at = {address_of_v4(detour->at.address), detour->at.port},
+	struct request_detour request = {.at = detour->at,
 		.sealed = detour->sealed,
 		.deadline_ns = detour->deadline_ns,
 		.renew_ns = detour->renew_ns,
@@ -135,6 +139,11 @@ static void announce(struct client *client, unsigned index)
 		requests_set_detour(client->requests, index, NULL);
 	else if (!requests_set_detour(client->requests, index, &request))
 		log_error("detour", "detour=%s problem=\"its public key is none\"", detour->name);
+}
+
+static struct paths_detour paths_detour_of(const struct settings_detour *detour)
+{
+	return (struct paths_detour){detour->kind, detour->at, detour->other};
 }
 
 void client_make_detours(struct client *client)
@@ -155,7 +164,7 @@ void client_make_detours(struct client *client)
 	if (!detours || !client->vpns || !client->answered)
 		abort();
 	for (unsigned i = 0; i < settings->count; i++)
-		detours[i] = (struct paths_detour){settings->detours[i].kind, settings->detours[i].at};
+		detours[i] = paths_detour_of(&settings->detours[i]);
 	client->paths = paths_new(&settings->paths, detours, settings->count);
 	free(detours);
 	client->requests = requests_new(
@@ -168,54 +177,64 @@ void client_make_detours(struct client *client)
 
 /* ---- before anybody connects ---- */
 
-/* The address that a connection to there would have, as routing says now: a mapping is for one address. None: there is no way. */
-static struct in_addr source_towards(struct endpoint remote)
+struct address client_source_towards(const struct place *remote)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				   .sin_addr = remote.address,
-				   .sin_port = htons(remote.port)},
-			   own = {0};
-	socklen_t size = sizeof own;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage to, own = {.ss_family = AF_UNSPEC};
+	socklen_t length = place_sockaddr(remote, &to), size = sizeof own;
+	int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ||
+	if (fd >= 0 && (connect(fd, (struct sockaddr *)&to, length) < 0 ||
 			       getsockname(fd, (struct sockaddr *)&own, &size) < 0))
-		own.sin_addr.s_addr = 0;
+		own.ss_family = AF_UNSPEC;
 	if (fd >= 0)
 		close(fd);
-	return own.sin_addr;
+	return place_of_sockaddr((struct sockaddr *)&own).address;
 }
 
 void client_prefetch(struct client *client)
 {
 	for (unsigned k = 0; k < client->settings->prefetch_count; k++)
 		for (unsigned i = 0; i < client->settings->count; i++) {
-			struct request_subject subject = subject_of(i,
-				source_towards(client->settings->prefetch[k]), client->settings->prefetch[k]);
-			if (client->settings->detours[i].kind == DETOUR_NAT)
+			const struct place *remote = &client->settings->prefetch[k];
+			struct request_subject subject = {i, client_source_towards(remote), *remote};
+			if (address_is_none(&subject.local))
+				subject.local = client_any_like(&remote->address);
+			if (client_detour_address(client, i, &remote->address))
 				requests_ask(client->requests, clock_now_ns(), &subject, false);
 		}
 }
 
 /* ---- the collective's list ---- */
 
-/* A detour that the client may use: not its own, reachable by IPv4, better before worse. */
+/* A detour that the client may use: not its own, better before worse. One that IPv6 alone leads to comes last: it is of use to fewer. */
 struct candidate {
 	const struct collective_detour *detour;
 	const struct collective_member *member;
-	struct in_addr address;
-	bool near; /* in our region */
+	struct address address, other; /* the first of IPv4, of IPv6 */
+	bool near;                     /* in our region */
 };
 
 static int better_first(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
 
+	if (address_is_v4(&x->address) != address_is_v4(&y->address))
+		return address_is_v4(&y->address) - address_is_v4(&x->address);
 	if (x->near != y->near)
 		return y->near - x->near;
 	if (x->detour->capacity_bps != y->detour->capacity_bps)
 		return x->detour->capacity_bps < y->detour->capacity_bps ? 1 : -1;
 	return x->detour < y->detour ? -1 : 1;
+}
+
+static void find_addresses(const struct collective_detour *d, struct address *address, struct address *other)
+{
+	for (unsigned k = d->address_count; k-- > 0;)
+		*(address_is_v4(&d->addresses[k]) ? address : other) = d->addresses[k];
+	if (!address_is_none(address))
+		return;
+	*address = *other;
+	*other = ADDRESS_NONE;
 }
 
 static struct candidate *find_candidates(const struct client *client, size_t *count)
@@ -232,9 +251,8 @@ static struct candidate *find_candidates(const struct client *client, size_t *co
 			.member = &list->members[d->member],
 			.near = *client->settings->region &&
 				strcmp(client->settings->region, d->region) == 0};
-		for (unsigned k = 0; k < d->address_count && !c.address.s_addr; k++)
-			c.address = address_v4(&d->addresses[k]);
-		if (c.address.s_addr &&
+		find_addresses(d, &c.address, &c.other);
+		if (!address_is_none(&c.address) &&
 			memcmp(c.member->key, client->settings->identity.public, SEAL_PUBLIC) != 0)
 			all[(*count)++] = c;
 	}
@@ -244,7 +262,8 @@ static struct candidate *find_candidates(const struct client *client, size_t *co
 
 static bool is_same(const struct settings_detour *detour, const struct candidate *candidate)
 {
-	return detour->kind == DETOUR_NAT && detour->at.address.s_addr == candidate->address.s_addr &&
+	return detour->kind == DETOUR_NAT && address_equal(&detour->at.address, &candidate->address) &&
+	       address_equal(&detour->other, &candidate->other) &&
 	       detour->at.port == candidate->detour->port &&
 	       memcmp(detour->public_key, candidate->member->key, SEAL_PUBLIC) == 0;
 }
@@ -257,6 +276,7 @@ static void fill_place(struct client *client, unsigned index, const struct candi
 	if (candidate) {
 		*place = (struct settings_detour){.kind = DETOUR_NAT,
 			.at = {candidate->address, candidate->detour->port},
+			.other = candidate->other,
 			.deadline_ns = 5 * NS_PER_S,
 			.renew_ns = 60 * NS_PER_S,
 			.sealed = true};
@@ -268,8 +288,8 @@ static void fill_place(struct client *client, unsigned index, const struct candi
 	rerouting_forget(client->rerouting, index);
 	announce(client, index);
 	client->answered[index] = false;
-	paths_set_detour(client->paths, clock_now_ns(), index,
-		candidate ? &(struct paths_detour){DETOUR_NAT, place->at} : NULL);
+	struct paths_detour now = paths_detour_of(place);
+	paths_set_detour(client->paths, clock_now_ns(), index, candidate ? &now : NULL);
 	log_info(candidate ? "detour-joined" : "detour-left", "detour=%s place=%u", place->name, index);
 }
 

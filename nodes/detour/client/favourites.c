@@ -7,8 +7,8 @@
 #define ENOUGH 1.5 /* uses: one alone makes no favourite */
 
 struct entry {
-	struct in_addr local;
-	struct endpoint remote;
+	struct address local;
+	struct place remote;
 	double uses; /* at `when` */
 	int64_t when;
 };
@@ -38,11 +38,11 @@ static double uses_now(const struct entry *entry, int64_t now)
 	return entry->uses * exp2(-(double)(now - entry->when) / (double)FAVOURITES_HALF_NS);
 }
 
-static struct entry *find(const struct favourites *favourites, struct in_addr local, struct endpoint remote)
+static struct entry *find(const struct favourites *favourites, struct address local, struct place remote)
 {
 	for (unsigned i = 0; i < favourites->count; i++) {
 		const struct entry *e = &favourites->entries[i];
-		if (e->local.s_addr == local.s_addr && endpoint_equal(e->remote, remote))
+		if (address_equal(&e->local, &local) && place_equal(&e->remote, &remote))
 			return (struct entry *)e;
 	}
 	return NULL;
@@ -60,7 +60,7 @@ static struct entry *least(struct favourites *favourites, int64_t now)
 	return found;
 }
 
-void favourites_use(struct favourites *favourites, int64_t now, struct in_addr local, struct endpoint remote)
+void favourites_use(struct favourites *favourites, int64_t now, struct address local, struct place remote)
 {
 	struct entry *entry = find(favourites, local, remote);
 
@@ -75,7 +75,7 @@ void favourites_use(struct favourites *favourites, int64_t now, struct in_addr l
 }
 
 bool favourites_has(
-	const struct favourites *favourites, int64_t now, struct in_addr local, struct endpoint remote)
+	const struct favourites *favourites, int64_t now, struct address local, struct place remote)
 {
 	const struct entry *entry = find(favourites, local, remote);
 	unsigned before = 0;

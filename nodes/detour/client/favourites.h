@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_CLIENT_FAVOURITES_H
 #define LIQUIDNET_CLIENT_FAVOURITES_H
 
-#include "lib/net/endpoint.h"
+#include "lib/net/address.h"
 
 #define FAVOURITES_HALF_NS (600 * 1000000000LL)
 
@@ -13,9 +13,9 @@ struct favourites;
 struct favourites *favourites_new(unsigned most);
 void favourites_free(struct favourites *favourites);
 /* Somebody connected from `local` to `remote`. */
-void favourites_use(struct favourites *favourites, int64_t now, struct in_addr local, struct endpoint remote);
+void favourites_use(struct favourites *favourites, int64_t now, struct address local, struct place remote);
 /* Whether it is one, now: used more than once, and among the first. */
 bool favourites_has(
-	const struct favourites *favourites, int64_t now, struct in_addr local, struct endpoint remote);
+	const struct favourites *favourites, int64_t now, struct address local, struct place remote);
 
 #endif

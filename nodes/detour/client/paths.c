@@ -64,8 +64,8 @@ struct paths *paths_new(
 	paths->settings = *settings;
 	paths->detours = must(calloc(count + 1, sizeof *paths->detours));
 	for (unsigned i = 0; i < count; i++)
-		paths->detours[i] = (struct detour){.kind = detours[i].kind, .at = detours[i].at};
-	paths->detours[count].kind = DETOUR_DIRECT;
+		paths->detours[i] = (struct detour){.is = detours[i]};
+	paths->detours[count].is.kind = DETOUR_DIRECT;
 	paths->count = count;
 	paths->subflows = subflows_new(&kept, on_action, paths);
 	return paths;
@@ -106,13 +106,41 @@ void paths_compare(struct paths *paths, const struct survey_subflow *list, size_
 
 /* ---- opening subflows ---- */
 
+const struct address *paths_address(const struct paths_detour *detour, const struct address *like)
+{
+	if (address_family(&detour->at.address) == address_family(like))
+		return &detour->at.address;
+	return address_family(&detour->other) == address_family(like) ? &detour->other : NULL;
+}
+
+bool paths_ends(const struct paths *paths, const struct subflows_connection *connection, unsigned index,
+	struct ends *ends)
+{
+	const struct paths_detour *detour = &paths->detours[index].is;
+	const struct plan *plan = plan_of(connection);
+	const struct address *at = paths_address(detour, &connection->local.address);
+
+	*ends = (struct ends){.local = connection->local.address, .remote = connection->remote};
+	if (!at && !address_is_none(&plan->other_local)) {
+		at = paths_address(detour, &plan->other_local);
+		*ends = (struct ends){.local = plan->other_local, .remote = plan->other_remote};
+	}
+	if (at)
+		ends->detour = *at;
+	return at;
+}
+
 void paths_ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh)
 {
+	struct ends ends;
+
+	if (!paths_ends(paths, connection, detour, &ends))
+		return;
 	connection->paths[detour].state = PATH_ASKED;
 	push(paths, (struct paths_action){.kind = PATHS_ASK,
 			    .detour = detour,
-			    .local = {.address = connection->local.address},
-			    .remote = connection->remote,
+			    .local = {.address = ends.local},
+			    .remote = ends.remote,
 			    .fresh = fresh});
 }
 
@@ -140,8 +168,8 @@ static int best_ready(const struct paths *paths, const struct subflows_connectio
 		if (connection->paths[i].state != PATH_READY)
 			continue;
 		if (best >= 0) {
-			bool vpn = paths->detours[i].kind == DETOUR_VPN;
-			bool best_vpn = paths->detours[best].kind == DETOUR_VPN;
+			bool vpn = paths->detours[i].is.kind == DETOUR_VPN;
+			bool best_vpn = paths->detours[best].is.kind == DETOUR_VPN;
 			if (vpn < best_vpn ||
 				(vpn == best_vpn && path_of(connection, i)->since >=
 							    path_of(connection, (unsigned)best)->since))
@@ -177,16 +205,20 @@ static void make_room(struct paths *paths, struct subflows_connection *connectio
 static void join(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
 {
 	const struct detour *detour = &paths->detours[index];
-	bool vpn = detour->kind == DETOUR_VPN;
+	bool vpn = detour->is.kind == DETOUR_VPN;
 
+	struct subflow_wish wish = {
+		.local = detour->local, .remote = connection->remote, .if_index = detour->if_index};
+	struct ends ends;
+
+	if (!vpn) {
+		paths_ends(paths, connection, index, &ends);
+		wish = (struct subflow_wish){
+			.local = ends.local, .remote = {ends.detour, path_of(connection, index)->port}};
+	}
 	path_of(connection, index)->rests = 0;
 	make_room(paths, connection);
-	subflows_join(paths->subflows, now, connection, index,
-		&(struct subflow_wish){.local = vpn ? detour->local : connection->local.address,
-			.remote = vpn ? connection->remote
-				      : (struct endpoint){.address = detour->at.address,
-						.port = path_of(connection, index)->port},
-			.if_index = vpn ? detour->if_index : 0});
+	subflows_join(paths->subflows, now, connection, index, &wish);
 	struct subflow *subflow = &connection->paths[index];
 	if (!path_of(connection, index)->option || subflow->state != PATH_JOINING)
 		return;
@@ -205,7 +237,7 @@ unsigned paths_direct(const struct paths *paths)
 }
 
 bool paths_direct_ends(const struct paths *paths, const struct subflows_connection *connection,
-	struct endpoint *local, struct endpoint *remote)
+	struct place *local, struct place *remote)
 {
 	const struct subflow *after = &connection->paths[paths_direct(paths)];
 
@@ -279,6 +311,27 @@ void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *c
 
 /* ---- detours ---- */
 
+static bool fits(const struct paths *paths, const struct subflows_connection *connection, unsigned index)
+{
+	struct ends ends;
+
+	return paths->detours[index].is.kind == DETOUR_NAT ? paths_ends(paths, connection, index, &ends)
+							   : address_is_v4(&connection->local.address);
+}
+
+bool paths_fits_none(const struct paths *paths, const struct subflows_connection *connection)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < paths->count; i++) {
+		bool there = paths->detours[i].is.kind != DETOUR_NONE;
+		if (there && connection->paths[i].state != PATH_OTHER_FAMILY)
+			return false;
+		any |= there;
+	}
+	return any;
+}
+
 static void make_ready(struct subflows_connection *connection, unsigned detour, int64_t since)
 {
 	connection->paths[detour].state = PATH_READY;
@@ -292,18 +345,22 @@ static bool is_stuck(const struct subflow *subflow)
 }
 
 /* A mapping is for one address of ours. */
-static bool is_for(const struct subflows_connection *connection, struct in_addr local, struct endpoint remote)
+static bool is_for(const struct paths *paths, const struct subflows_connection *connection, unsigned detour,
+	struct address local, struct place remote)
 {
-	return endpoint_equal(connection->remote, remote) && connection->local.address.s_addr == local.s_addr;
+	struct ends ends;
+
+	return paths_ends(paths, connection, detour, &ends) && place_equal(&ends.remote, &remote) &&
+	       address_equal(&ends.local, &local);
 }
 
-void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_addr local,
-	struct endpoint remote, uint16_t port, int64_t since)
+void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct address local,
+	struct place remote, uint16_t port, int64_t since)
 {
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		struct subflow *subflow = &c->paths[detour];
 		struct path *path = path_of(c, detour);
-		if (!is_for(c, local, remote)) {
+		if (!is_for(paths, c, detour, local, remote)) {
 			if (subflow->state == PATH_SILENT) /* it is there after all */
 				paths_ask(paths, c, detour, false);
 			continue;
@@ -324,11 +381,11 @@ void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_a
 }
 
 void paths_unmapped(
-	struct paths *paths, int64_t now, unsigned detour, struct in_addr local, struct endpoint remote)
+	struct paths *paths, int64_t now, unsigned detour, struct address local, struct place remote)
 {
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		struct subflow *subflow = &c->paths[detour];
-		if (!is_for(c, local, remote) ||
+		if (!is_for(paths, c, detour, local, remote) ||
 			(subflow->state != PATH_ASKED && subflow->state != PATH_READY))
 			continue;
 		subflow->state = PATH_SILENT;
@@ -341,8 +398,10 @@ void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *c
 {
 	const struct detour *detour = &paths->detours[index];
 
+	if (!fits(paths, connection, index))
+		connection->paths[index].state = PATH_OTHER_FAMILY;
 	/* A program that bound to the tunnel's address is on that path already. */
-	if (detour->up && detour->local.s_addr != connection->local.address.s_addr)
+	else if (detour->up && !address_equal(&detour->local, &connection->local.address))
 		make_ready(connection, index, detour->since);
 	else
 		connection->paths[index].state = PATH_IDLE;
@@ -353,18 +412,20 @@ void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *c
 {
 	const struct detour *detour = &paths->detours[index];
 
-	if (detour->kind == DETOUR_NAT) {
+	if (detour->is.kind == DETOUR_NONE)
+		connection->paths[index].state = PATH_IDLE;
+	else if (detour->is.kind == DETOUR_NAT && fits(paths, connection, index)) {
 		paths_ask(paths, connection, index, false);
-		if (!detour->option_local.s_addr || now < detour->option_not_before ||
-			detour->option_local.s_addr != connection->local.address.s_addr)
+		if (now < detour->option_not_before ||
+			!address_equal(&detour->option_local, &connection->local.address))
 			return;
 		*path_of(connection, index) = (struct path){.port = connection->remote.port, .option = true};
 		make_ready(connection, index, detour->since);
 	} else
-		paths_enter_tunnel(paths, connection, index); /* and a place without a detour is idle, too */
+		paths_enter_tunnel(paths, connection, index);
 }
 
-void paths_set_option(struct paths *paths, unsigned index, struct in_addr local)
+void paths_set_option(struct paths *paths, unsigned index, struct address local)
 {
 	paths->detours[index].option_local = local;
 }
@@ -393,8 +454,9 @@ void paths_set_detour(struct paths *paths, int64_t now, unsigned index, const st
 		c->paths[index].state = PATH_IDLE;
 		*path_of(c, index) = (struct path){0};
 	}
-	paths->detours[index] = detour ? (struct detour){.kind = detour->kind, .at = detour->at}
-				       : (struct detour){.kind = DETOUR_NONE};
+	paths->detours[index] = (struct detour){.is.kind = DETOUR_NONE};
+	if (detour)
+		paths->detours[index].is = *detour;
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		if (detour)
 			paths_enter(paths, now, c, index);
@@ -408,16 +470,16 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned index)
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		if (c->paths[index].state == PATH_UP)
 			subflows_destroy(paths->subflows, c, index);
-		c->paths[index].state = PATH_IDLE;
+		paths_enter_tunnel(paths, c, index);
 		paths_serve(paths, now, c);
 	}
 }
 
-void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct in_addr local, int if_index)
+void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct address local, int if_index)
 {
 	struct detour *detour = &paths->detours[index];
 
-	if (detour->up && detour->local.s_addr == local.s_addr && detour->if_index == if_index)
+	if (detour->up && address_equal(&detour->local, &local) && detour->if_index == if_index)
 		return;
 	if (detour->up)
 		paths_tunnel_down(paths, now, index);
@@ -432,10 +494,10 @@ void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct in
 	}
 }
 
-bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote)
+bool paths_wants(const struct paths *paths, unsigned detour, struct address local, struct place remote)
 {
 	for (const struct subflows_connection *c = paths_first(paths); c; c = c->next)
-		if (is_for(c, local, remote) && c->paths[detour].state != PATH_GIVEN_UP)
+		if (is_for(paths, c, detour, local, remote) && c->paths[detour].state != PATH_GIVEN_UP)
 			return true;
 	return false;
 }

@@ -13,14 +13,15 @@
  * anew, a mapping moves).
  * - Where the direct path's subflow has ended, and the connection lives, it is made anew after a back-off, for as long as it takes
  *   (a program's data then is on detours alone). It takes no place of a detour's.
+ * - A detour serves connections of the families that it has addresses of, as NAT keeps the family; tunnels serve IPv4.
+ *   One that has IPv4 alone serves a connection over IPv6 once the server has announced an IPv4 address (ADD_ADDR).
  * - Untouched: connections accepted here, those to a detour or to a signalling or VPN port, and those that no
- * detour could carry (loopback, own address). */
+ * detour could carry (loopback, link-local, own address). */
 #ifndef LIQUIDNET_CLIENT_PATHS_H
 #define LIQUIDNET_CLIENT_PATHS_H
 
 #include "lib/mptcp/subflows.h"
-#include "lib/net/endpoint.h"
-#include <netinet/in.h>
+#include "lib/net/address.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +32,8 @@ enum detour_kind { DETOUR_NAT, DETOUR_VPN, DETOUR_NONE, DETOUR_DIRECT /* none at
 
 struct paths_detour {
 	enum detour_kind kind;
-	struct endpoint at; /* where it listens: signalling (NAT) or OpenVPN (VPN) */
+	struct place at;      /* where it listens: signalling (NAT) or OpenVPN (VPN) */
+	struct address other; /* NAT: its address of the other family; none: it has one family */
 };
 
 struct paths_settings {
@@ -54,6 +56,7 @@ enum path_state {
 	PATH_ASKED = SUBFLOW_STATES, /* NAT: a request is under way */
 	PATH_SILENT,                 /* NAT: did not answer; asked again at `at` */
 	PATH_READY,                  /* may be used when there is a place */
+	PATH_OTHER_FAMILY,           /* the detour has no address of the connection's family */
 	PATH_STATES
 };
 
@@ -73,12 +76,12 @@ struct paths_action {
 	unsigned detour; /* index */
 	uint32_t token;  /* CREATE, DESTROY */
 	/* ASK: the connection's own address and its destination; CREATE: local.port is 0. */
-	struct endpoint local, remote;
+	struct place local, remote;
 	uint8_t local_id; /* CREATE */
 	int if_index;     /* CREATE; 0: as routing says */
 	bool backup;      /* PRIORITY */
 	bool option;      /* CREATE: the SYN itself says `destination` */
-	struct in_addr destination;
+	struct address destination;
 	bool fresh; /* ASK: a mapping from before is in doubt, the detour itself must answer */
 };
 
@@ -94,34 +97,40 @@ void paths_set_detour(struct paths *paths, int64_t now, unsigned index, const st
 
 /* Takes the next action out of the queue; false when there is none. To be emptied after each event. */
 bool paths_next_action(struct paths *paths, struct paths_action *action);
+/* The address of a detour that is of that one's family; NULL: it has none. */
+const struct address *paths_address(const struct paths_detour *detour, const struct address *like);
 /* When paths_tick wants to be called next; PATHS_NEVER: no need. May be early, never late. */
 int64_t paths_deadline(const struct paths *paths);
 void paths_tick(struct paths *paths, int64_t now);
 
 /* Events of connections and subflows. Each may be repeated, and may name what is unknown. */
-enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, bool server_side);
+enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
+	struct place remote, bool server_side);
 void paths_closed(struct paths *paths, uint32_t token);
-void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, uint8_t local_id);
+void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
+	struct place remote, uint8_t local_id);
 void paths_subflow_closed(
-	struct paths *paths, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote);
+	struct paths *paths, int64_t now, uint32_t token, struct place local, struct place remote);
+/* The server has announced an address of its own, with the port at which it takes subflows; `local` is ours towards it, none where there is
+ * no route. Of use is the first of IPv4 to a connection over IPv6 (the kernel lets no other have both). */
+void paths_announced(
+	struct paths *paths, int64_t now, uint32_t token, struct address local, struct place remote);
 /* The kernel refused to create the subflow across `detour`. */
 void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, unsigned detour);
 
 /* A NAT detour has answered: for what comes from `local`, `port` leads to `remote`; the mapping is known since `since`. */
-void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct in_addr local,
-	struct endpoint remote, uint16_t port, int64_t since);
+void paths_mapped(struct paths *paths, int64_t now, unsigned detour, struct address local,
+	struct place remote, uint16_t port, int64_t since);
 /* A NAT detour understands destinations in SYNs that come from `local`. From then on a connection need not wait for its answer (which it is
  * asked for all the same). Where such a subflow fails, by refusal, or in silence for a second, the path may be one that drops or removes the
  * option: it is not tried again for PATHS_OPTION_PAUSE_NS, and the mapping is used. */
 #define PATHS_OPTION_PAUSE_NS (600 * 1000000000LL)
-void paths_set_option(struct paths *paths, unsigned detour, struct in_addr local);
+void paths_set_option(struct paths *paths, unsigned detour, struct address local);
 /* A NAT detour did not answer in time, or refused. */
 void paths_unmapped(
-	struct paths *paths, int64_t now, unsigned detour, struct in_addr local, struct endpoint remote);
+	struct paths *paths, int64_t now, unsigned detour, struct address local, struct place remote);
 /* A tunnel came up (again) / went down. */
-void paths_tunnel_up(struct paths *paths, int64_t now, unsigned detour, struct in_addr local, int if_index);
+void paths_tunnel_up(struct paths *paths, int64_t now, unsigned detour, struct address local, int if_index);
 void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
 
 /* Another route is taken (client/routing.h): the place of the subflow across `from` is for `to` (-1: for whichever is best). `dead`: `from`
@@ -134,13 +143,15 @@ bool paths_rests(const struct subflows_connection *connection, unsigned detour);
 unsigned paths_direct(const struct paths *paths);
 /* The ends of the direct subflow: the initial one, or the one that followed. False: there is none now. */
 bool paths_direct_ends(const struct paths *paths, const struct subflows_connection *connection,
-	struct endpoint *local, struct endpoint *remote);
+	struct place *local, struct place *remote);
 /* The direct subflow delivers nothing any more: it is taken away, and made anew after a back-off. False: not done, as there is no other
  * subflow (the kernel ends a connection that has none for net.mptcp.close_timeout). */
 bool paths_direct_dead(struct paths *paths, int64_t now, uint32_t token);
 
+/* No detour that there is has an address of the connection's family. */
+bool paths_fits_none(const struct paths *paths, const struct subflows_connection *connection);
 /* Whether a living connection from `local` uses, or could use, the mapping to `remote`: it is worth renewing. */
-bool paths_wants(const struct paths *paths, unsigned detour, struct in_addr local, struct endpoint remote);
+bool paths_wants(const struct paths *paths, unsigned detour, struct address local, struct place remote);
 /* Their paths: one a detour, in their order. */
 const struct subflows_connection *paths_first(const struct paths *paths); /* then ->next */
 const struct subflows_connection *paths_find(const struct paths *paths, uint32_t token);

@@ -3,26 +3,42 @@
 
 /* ---- events of connections and subflows ---- */
 
-static enum paths_verdict judge(
-	const struct paths *paths, struct endpoint local, struct endpoint remote, bool server_side)
+/* No detour leads there: to this host itself, to many, to what is known by one link alone. */
+static bool is_unreachable(struct place local, struct place remote)
 {
-	uint32_t address = ntohl(remote.address.s_addr);
+	static const struct address loopback = {{[15] = 1}};
+	const uint8_t *bytes = remote.address.bytes;
+	uint32_t v4 = ntohl(address_v4(&remote.address).s_addr);
+
+	if (!remote.port || address_is_none(&remote.address) ||
+		address_equal(&local.address, &remote.address))
+		return true;
+	if (address_is_v4(&remote.address))
+		return !v4 || v4 >> 24 == IN_LOOPBACKNET || IN_MULTICAST(v4) || IN_BADCLASS(v4);
+	return address_equal(&remote.address, &loopback) || bytes[0] == 0xff ||
+	       (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+}
+
+static enum paths_verdict judge(
+	const struct paths *paths, struct place local, struct place remote, bool server_side)
+{
 
 	if (server_side)
 		return PATHS_SERVER_SIDE;
-	for (unsigned i = 0; i < paths->count; i++)
-		if (paths->detours[i].kind != DETOUR_NONE &&
-			(paths->detours[i].at.address.s_addr == remote.address.s_addr ||
-				paths->detours[i].at.port == remote.port))
-			return PATHS_TO_DETOUR;
-	if (!address || !remote.port || address >> 24 == IN_LOOPBACKNET || IN_MULTICAST(address) ||
-		IN_BADCLASS(address) || local.address.s_addr == remote.address.s_addr)
+	if (is_unreachable(local, remote))
 		return PATHS_UNREACHABLE;
+	for (unsigned i = 0; i < paths->count; i++) {
+		const struct paths_detour *detour = &paths->detours[i].is;
+		if (detour->kind != DETOUR_NONE && (address_equal(&detour->at.address, &remote.address) ||
+							   address_equal(&detour->other, &remote.address) ||
+							   detour->at.port == remote.port))
+			return PATHS_TO_DETOUR;
+	}
 	return PATHS_TAKEN;
 }
 
-enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, bool server_side)
+enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
+	struct place remote, bool server_side)
 {
 	enum paths_verdict verdict = judge(paths, local, remote, server_side);
 
@@ -43,37 +59,39 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 /* The path that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
  */
 static int detour_of(const struct paths *paths, const struct subflows_connection *connection,
-	struct endpoint local, struct endpoint remote)
+	struct place local, struct place remote)
 {
-	if (connection->initial_closed && endpoint_equal(remote, connection->remote) &&
-		local.address.s_addr == connection->local.address.s_addr &&
+	if (connection->initial_closed && place_equal(&remote, &connection->remote) &&
+		address_equal(&local.address, &connection->local.address) &&
 		local.port != connection->local.port)
 		return (int)paths_direct(paths);
 	for (unsigned i = 0; i < paths->count; i++) {
 		const struct detour *detour = &paths->detours[i];
 		const struct subflow *subflow = &connection->paths[i];
 		uint16_t port = path_of(connection, i)->port;
-		if (detour->kind == DETOUR_NONE)
+		struct ends ends;
+		if (detour->is.kind == DETOUR_NONE)
 			continue;
-		if (detour->kind == DETOUR_NAT) {
+		if (detour->is.kind == DETOUR_NAT) {
 			/* Two daemons may share a host: then the port decides. */
-			if (remote.address.s_addr == detour->at.address.s_addr &&
+			if (paths_ends(paths, connection, i, &ends) &&
+				address_equal(&remote.address, &ends.detour) &&
 				(!port || port == remote.port || subflow->remote.port == remote.port))
 				return (int)i;
 			continue;
 		}
-		if (!endpoint_equal(remote, connection->remote) ||
-			local.address.s_addr == connection->local.address.s_addr)
+		if (!place_equal(&remote, &connection->remote) ||
+			address_equal(&local.address, &connection->local.address))
 			continue;
-		if ((detour->up && local.address.s_addr == detour->local.s_addr) ||
-			local.address.s_addr == subflow->local.address.s_addr)
+		if ((detour->up && address_equal(&local.address, &detour->local)) ||
+			address_equal(&local.address, &subflow->local.address))
 			return (int)i;
 	}
 	return -1;
 }
 
-void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
-	struct endpoint remote, uint8_t id)
+void paths_subflow_established(
+	struct paths *paths, int64_t now, uint32_t token, struct place local, struct place remote, uint8_t id)
 {
 	struct subflows_connection *connection = subflows_find(paths->subflows, token);
 
@@ -85,7 +103,7 @@ void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token,
 		return;
 	}
 	const struct subflow *subflow = &connection->paths[index];
-	bool same = subflow->state == PATH_UP && endpoint_equal(subflow->local, local);
+	bool same = subflow->state == PATH_UP && place_equal(&subflow->local, &local);
 	bool place = subflow->state == PATH_JOINING ||
 		     (subflow->state != PATH_UP && paths_used(paths, connection) < paths->settings.limit);
 	/* One that was given up for silent may come late: welcome, unless its place is taken. */
@@ -95,12 +113,12 @@ void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token,
 		return;
 	}
 	subflows_up(paths->subflows, now, connection, (unsigned)index, local, remote, id, false);
-	if (paths->detours[index].kind == DETOUR_NAT && !path_of(connection, (unsigned)index)->port)
+	if (paths->detours[index].is.kind == DETOUR_NAT && !path_of(connection, (unsigned)index)->port)
 		path_of(connection, (unsigned)index)->port = remote.port;
 }
 
 void paths_subflow_closed(
-	struct paths *paths, int64_t now, uint32_t token, struct endpoint local, struct endpoint remote)
+	struct paths *paths, int64_t now, uint32_t token, struct place local, struct place remote)
 {
 	struct subflows_connection *connection = subflows_find(paths->subflows, token);
 
@@ -128,6 +146,30 @@ void paths_subflow_closed(
 		plan->room = there > paths->settings.limit ? there : paths->settings.limit;
 	} else if (was_up && plan->hold < now + HOLD_NS)
 		plan->hold = now + HOLD_NS;
+	paths_serve(paths, now, connection);
+}
+
+void paths_announced(
+	struct paths *paths, int64_t now, uint32_t token, struct address local, struct place remote)
+{
+	struct subflows_connection *connection = subflows_find(paths->subflows, token);
+
+	if (!connection || address_is_v4(&connection->local.address) || !address_is_v4(&local) ||
+		!address_is_v4(&remote.address))
+		return;
+	struct plan *plan = plan_of(connection);
+	/* Where the server named no port the kernel names that of the subflow that brought the word: a detour's may be another. */
+	for (unsigned i = 0; i < paths->count; i++)
+		if (is_used(&connection->paths[i]) && connection->paths[i].remote.port == remote.port)
+			remote.port = connection->remote.port;
+	if (!address_is_none(&plan->other_local) ||
+		judge(paths, (struct place){.address = local}, remote, false) != PATHS_TAKEN)
+		return;
+	plan->other_local = local;
+	plan->other_remote = remote;
+	for (unsigned i = 0; i < paths->count; i++)
+		if (connection->paths[i].state == PATH_OTHER_FAMILY)
+			paths_enter(paths, now, connection, i);
 	paths_serve(paths, now, connection);
 }
 
@@ -188,7 +230,7 @@ static void tick_path(
 		subflows_wake_at(paths->subflows, subflow->at);
 	else if (!silent && !subflows_due(paths->subflows, now, connection, index))
 		return;
-	else if (paths->detours[index].kind == DETOUR_NAT)
+	else if (paths->detours[index].is.kind == DETOUR_NAT)
 		paths_ask(paths, connection, index, true);
 	else
 		paths_enter_tunnel(paths, connection, index);
@@ -213,6 +255,7 @@ const char *path_state_name(enum path_state state)
 		[PATH_ASKED] = "asked",
 		[PATH_SILENT] = "silent",
 		[PATH_READY] = "ready",
+		[PATH_OTHER_FAMILY] = "other-family",
 		[PATH_JOINING] = "joining",
 		[PATH_UP] = "up",
 		[PATH_WAITING] = "waiting",

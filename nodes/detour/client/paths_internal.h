@@ -18,13 +18,12 @@
 #define TURNED_AWAY_MOST 6
 
 struct detour {
-	enum detour_kind kind;
-	struct endpoint at;
+	struct paths_detour is;
 	bool up; /* VPN */
-	struct in_addr local;
+	struct address local;
 	int if_index;
 	int64_t since;
-	struct in_addr option_local; /* NAT: SYNs from there may say where they go; 0: none may */
+	struct address option_local; /* NAT: SYNs from there may say where they go; none: none may */
 	int64_t option_not_before;
 };
 
@@ -43,6 +42,9 @@ struct plan {
 	int heir;     /* the path that is to have the next place; -1: none */
 	unsigned turned_away;
 	unsigned room; /* subflows across detours that the server allows, as far as is known */
+	/* IPv4, for a connection over IPv6: what the server has announced, and ours towards it; none: nothing. */
+	struct address other_local;
+	struct place other_remote;
 };
 
 struct path {
@@ -52,6 +54,12 @@ struct path {
 	int64_t rests;     /* since when; 0: it does not */
 	uint16_t mapped;   /* NAT: the port that the detour has answered; 0: none yet */
 	bool option;       /* NAT: this subflow's SYN says where it goes */
+};
+
+/* Of a connection's subflow across a NAT detour: our address, the detour's, and where that is to lead. */
+struct ends {
+	struct address local, detour;
+	struct place remote;
 };
 
 static inline struct plan *plan_of(const struct subflows_connection *connection)
@@ -68,6 +76,9 @@ static inline bool is_used(const struct subflow *subflow)
 	return subflow->state == PATH_JOINING || subflow->state == PATH_UP;
 }
 
+/* False: the detour has no address of a family that the connection can have. */
+bool paths_ends(const struct paths *paths, const struct subflows_connection *connection, unsigned index,
+	struct ends *ends);
 /* Subflows across detours that have data, or will: those that rest do not. */
 unsigned paths_used(const struct paths *paths, const struct subflows_connection *connection);
 void paths_ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh);

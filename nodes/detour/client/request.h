@@ -26,7 +26,7 @@ struct request_detour {
 	int64_t renew_ns;    /* at least so often; version 1: less than the detour's idle time */
 };
 
-/* What a question is about; `local` is none where routing chooses the address. */
+/* What a question is about; `local` is 0.0.0.0 or ::, as the remote's family is, where routing chooses the address. */
 struct request_subject {
 	unsigned detour;
 	struct address local;

@@ -12,8 +12,10 @@
 
 #define LOOK_US (100 * 1000ULL)
 #define TRAIN_COUNT 6
-#define TRAIN_SIZE 1472 /* with its headers a frame of 1,514 bytes */
-#define TRAIN_FRAME (TRAIN_SIZE + 42)
+/* Datagrams that fill a frame of 1,514 bytes, behind the headers of Ethernet, IP and UDP. */
+#define TRAIN_FRAME 1514
+#define HEADERS_V4 (14 + 20 + 8)
+#define HEADERS_V6 (14 + 40 + 8)
 
 /* One connection's routing; forgotten when it is gone. */
 struct entry {
@@ -31,7 +33,7 @@ struct entry {
 /* What trains have told of a detour, from one of our addresses. */
 struct probe {
 	unsigned detour;
-	struct in_addr local;
+	struct address local;
 	struct trains trains;
 	int64_t next; /* when the next train may go */
 	bool wanted;  /* a connection could use the detour, and does not */
@@ -72,18 +74,18 @@ static struct entry *entry_of(struct rerouting *rerouting, uint32_t token)
 
 /* ---- trains ---- */
 
-static struct probe *find_probe(const struct rerouting *rerouting, unsigned detour, struct in_addr local)
+static struct probe *find_probe(const struct rerouting *rerouting, unsigned detour, struct address local)
 {
 	struct probe *probe = rerouting->probes;
 
-	while (probe && !(probe->detour == detour && probe->local.s_addr == local.s_addr))
+	while (probe && !(probe->detour == detour && address_equal(&probe->local, &local)))
 		probe = probe->following;
 	return probe;
 }
 
 /* The first trains are spread over the time between two of them. */
 static struct probe *get_probe(
-	struct rerouting *rerouting, int64_t now, unsigned detour, struct in_addr local)
+	struct rerouting *rerouting, int64_t now, unsigned detour, struct address local)
 {
 	struct probe *probe = find_probe(rerouting, detour, local);
 
@@ -130,15 +132,20 @@ void rerouting_forget(struct rerouting *rerouting, unsigned detour)
 		drop_probes(rerouting, is_of, detour);
 }
 
+static unsigned headers_of(const struct address *address)
+{
+	return address_is_v4(address) ? HEADERS_V4 : HEADERS_V6;
+}
+
 /* Half a look early: a train of 250 ms does not wait for 300. */
 static void send_trains(struct rerouting *rerouting, int64_t now)
 {
 	for (struct probe *probe = rerouting->probes; probe; probe = probe->following) {
-		struct address local = address_of_v4(probe->local);
+		unsigned headers = headers_of(&probe->local);
 		if (probe->wanted && now + (int64_t)(LOOK_US / 2 * NS_PER_US) >= probe->next) {
 			probe->next = now + rerouting->probe_ns;
-			if (requests_probe(
-				    rerouting->requests, probe->detour, &local, TRAIN_COUNT, TRAIN_SIZE))
+			if (requests_probe(rerouting->requests, probe->detour, &probe->local, TRAIN_COUNT,
+				    TRAIN_FRAME - headers))
 				trains_missed(&probe->trains);
 		}
 		probe->wanted = false;
@@ -151,11 +158,11 @@ static void send_trains(struct rerouting *rerouting, int64_t now)
 void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct address *local,
 	unsigned sent, unsigned arrived, int64_t span_ns, unsigned size)
 {
-	struct probe *probe = rerouting ? find_probe(rerouting, detour, address_v4(local)) : NULL;
+	struct probe *probe = rerouting ? find_probe(rerouting, detour, *local) : NULL;
 
 	if (!probe)
 		return;
-	trains_answered(&probe->trains, sent, arrived, span_ns, size + TRAIN_FRAME - TRAIN_SIZE);
+	trains_answered(&probe->trains, sent, arrived, span_ns, size + headers_of(local));
 	log_debug("probed", "detour=%u arrived=%u of=%u span_us=%lld", detour, arrived, sent,
 		(long long)(span_ns / NS_PER_US));
 }
@@ -187,8 +194,8 @@ static const struct survey_subflow *find(
 	const struct survey_subflow *list, size_t count, uint32_t token, const struct subflow *subflow)
 {
 	for (size_t i = 0; i < count; i++)
-		if (list[i].token == token && endpoint_equal(list[i].local, subflow->local) &&
-			endpoint_equal(list[i].remote, subflow->remote))
+		if (list[i].token == token && place_equal(&list[i].local, &subflow->local) &&
+			place_equal(&list[i].remote, &subflow->remote))
 			return &list[i];
 	return NULL;
 }

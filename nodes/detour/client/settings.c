@@ -24,6 +24,53 @@ static int read_public(const struct conf_node *map, uint8_t key[SEAL_PUBLIC], ch
 	return 0;
 }
 
+static int read_address(const struct conf_node *node, struct settings_detour *detour, char **error)
+{
+	struct address address;
+
+	if (!node->value || !address_parse(node->value, &address) || address_is_none(&address))
+		return conf_error(node, error,
+			"address: '%s' is none; write it as 10.0.6.1 or 2001:db8::6, or one of each family as a list",
+			node->value ? node->value : "a list");
+	if (address_is_none(&detour->at.address))
+		detour->at.address = address;
+	else if (address_is_none(&detour->other) &&
+		 address_family(&address) != address_family(&detour->at.address))
+		detour->other = address;
+	else
+		return conf_error(node, error,
+			"address: '%s' is one too many; one of each family may be given", node->value);
+	return 0;
+}
+
+/* One, or a list with one of each family. */
+static int read_addresses(const struct conf_node *node, const struct conf_node *map,
+	struct settings_detour *detour, char **error)
+{
+	if (!node || (node->type == CONF_SEQUENCE && !node->children))
+		return conf_error(
+			node ? node : map, error, "address: is missing; write the detour's, as in 10.0.6.1");
+	if (node->type != CONF_SEQUENCE)
+		return read_address(node, detour, error);
+	for (const struct conf_node *one = conf_first(node); one; one = one->next)
+		if (read_address(one, detour, error) < 0)
+			return -1;
+	return 0;
+}
+
+static int need_v4(
+	const struct conf_node *map, const struct settings_detour *detour, const char *why, char **error)
+{
+	char text[ADDRESS_TEXT];
+	const struct address *v6 = address_is_none(&detour->other) ? &detour->at.address : &detour->other;
+
+	if (address_is_v4(&detour->at.address) && address_is_none(&detour->other))
+		return 0;
+	if (address_is_v4(v6))
+		v6 = &detour->at.address;
+	return conf_error(conf_child(map, "address"), error, "address: %s: %s", address_text(v6, text), why);
+}
+
 static int read_nat(const struct conf_node *map, const struct settings *settings,
 	struct settings_detour *detour, char **error)
 {
@@ -41,7 +88,7 @@ static int read_nat(const struct conf_node *map, const struct settings *settings
 	detour->at.port = (uint16_t)port;
 	detour->sealed = conf_child(map, "key") != NULL;
 	if (!detour->sealed)
-		return 0;
+		return need_v4(map, detour, "version 1 is IPv4's alone: give the detour's 'key'", error);
 	if (!settings->identity_path)
 		return conf_error(conf_child(map, "key"), error,
 			"key: needs ours, too: 'identity' is missing; `liquidnet-collective key FILE` makes one");
@@ -73,6 +120,8 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 	if (table >= 253 && table <= 255)
 		return conf_error(conf_child(map, "table"), error,
 			"table: %lld belongs to the system's own routing; choose another", (long long)table);
+	if (need_v4(map, detour, "a tunnel is reached by one address of IPv4", error) < 0)
+		return -1;
 	detour->encryption = (enum openvpn_encryption)encryption;
 	detour->at.port = (uint16_t)port;
 	detour->table = (uint32_t)table;
@@ -91,6 +140,15 @@ static int check_name(const struct conf_node *map, const char *name, char **erro
 		name);
 }
 
+static bool share_place(const struct settings_detour *a, const struct settings_detour *b)
+{
+	if (a->at.port != b->at.port)
+		return false;
+	return address_equal(&a->at.address, &b->at.address) || address_equal(&a->at.address, &b->other) ||
+	       address_equal(&a->other, &b->at.address) ||
+	       (!address_is_none(&a->other) && address_equal(&a->other, &b->other));
+}
+
 static int check_distinct(const struct conf_node *map, const struct settings *settings,
 	const struct settings_detour *detour, char **error)
 {
@@ -100,7 +158,7 @@ static int check_distinct(const struct conf_node *map, const struct settings *se
 				"name: '%s' is taken by a detour above; give each its own", detour->name);
 		if (other->kind != detour->kind)
 			continue;
-		if (detour->kind == DETOUR_NAT && endpoint_equal(other->at, detour->at))
+		if (detour->kind == DETOUR_NAT && share_place(other, detour))
 			return conf_error(map, error,
 				"'%s' has the address and port of '%s'; remove one of them", detour->name,
 				other->name);
@@ -125,7 +183,7 @@ static int read_detour(const struct conf_node *map, struct settings *settings, c
 		conf_need_string(map, "name", &detour->name, error) < 0 ||
 		check_name(map, detour->name, error) < 0 ||
 		conf_need_word(map, "kind", kinds, &kind, error) < 0 ||
-		conf_need_address(map, "address", &detour->at.address, error) < 0)
+		read_addresses(conf_child(map, "address"), map, detour, error) < 0)
 		return -1;
 	detour->kind = (enum detour_kind)kind;
 	int result = detour->kind == DETOUR_NAT ? read_nat(map, settings, detour, error)
@@ -157,12 +215,11 @@ static int read_prefetch(const struct conf_node *map, struct settings *settings,
 	if (!settings->prefetch)
 		return error_set(error, "out of memory");
 	for (const struct conf_node *node = conf_first(list); node; node = node->next) {
-		if (!node->value || !place_parse(node->value, &place) || !address_is_v4(&place.address))
+		if (!node->value || !place_parse(node->value, &place) || address_is_none(&place.address))
 			return conf_error(node, error,
-				"destinations: '%s' is no IPv4 address and port; write it as 192.0.2.1:443",
+				"destinations: '%s' is no address and port; write it as 192.0.2.1:443 or [2001:db8::1]:443",
 				node->value ? node->value : "a list");
-		settings->prefetch[settings->prefetch_count++] =
-			(struct endpoint){address_v4(&place.address), place.port};
+		settings->prefetch[settings->prefetch_count++] = place;
 	}
 	return 0;
 }

@@ -10,8 +10,9 @@
 struct settings_detour {
 	const char *name;
 	enum detour_kind kind;
-	struct endpoint at;
+	struct place at;
 	/* NAT */
+	struct address other; /* its address of the other family; none: it has one family */
 	int64_t deadline_ns, renew_ns;
 	bool sealed; /* version 2: its public key is known */
 	uint8_t public_key[SEAL_PUBLIC];
@@ -35,8 +36,8 @@ struct settings {
 	struct identity identity;
 	const char *list_path; /* NULL: no collective */
 	uint8_t list_key[SEAL_PUBLIC];
-	const char *region;        /* whose detours are preferred; "" for none */
-	struct endpoint *prefetch; /* destinations whose mappings are kept ready */
+	const char *region;     /* whose detours are preferred; "" for none */
+	struct place *prefetch; /* destinations whose mappings are kept ready */
 	unsigned prefetch_count;
 	unsigned favourites;         /* and so many that were used most */
 	const char **syn_interfaces; /* where SYNs get their destinations */

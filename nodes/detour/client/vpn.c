@@ -102,7 +102,7 @@ static void on_changed(void *context, enum openvpn_state state, struct in_addr l
  * out on purpose: a tunnel that is down takes its address, and with it its subflows, away. */
 static char *options(const struct settings_detour *detour, char **error)
 {
-	char fingerprint[96], address[INET_ADDRSTRLEN], fix[48] = "", *text;
+	char fingerprint[96], address[ADDRESS_TEXT], fix[48] = "", *text;
 
 	/* Both directions: OpenVPN writes it into the SYNs that pass. */
 	if (detour->mtu)
@@ -110,7 +110,7 @@ static char *options(const struct settings_detour *detour, char **error)
 
 	if (openvpn_fingerprint(detour->peer, fingerprint, error) < 0)
 		return NULL;
-	inet_ntop(AF_INET, &detour->at.address, address, sizeof address);
+	address_text(&detour->at.address, address);
 	if (asprintf(&text,
 		    "client\n"
 		    "proto udp\n"

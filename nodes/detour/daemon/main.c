@@ -184,6 +184,9 @@ static void check_forwarding(struct detour *detour)
 	} else if (!sysctls_get(FORWARDING, value) || strcmp(value, "1") != 0) {
 		log_error("forwarding",
 			"problem=\"net.ipv4.ip_forward is not 1, nothing will pass\" remedy=\"sysctl net.ipv4.ip_forward=1, or manage_forwarding: true\"");
+	} else if (sysctls_get(FORWARDING_V6, value) && strcmp(value, "1") != 0) {
+		log_info("forwarding",
+			"note=\"net.ipv6.conf.all.forwarding is not 1, nothing of IPv6 will pass\" remedy=\"sysctl net.ipv6.conf.all.forwarding=1, or manage_forwarding: true\"");
 	}
 	free(error);
 }

@@ -8,7 +8,7 @@
 #ifndef LIQUIDNET_DETOUR_MAPPING_H
 #define LIQUIDNET_DETOUR_MAPPING_H
 
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 
 #define MAPPING_NOBODY 0 /* owner of a mapping of version 1 */
 

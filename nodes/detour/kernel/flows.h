@@ -3,7 +3,7 @@
 #ifndef LIQUIDNET_DETOUR_FLOWS_H
 #define LIQUIDNET_DETOUR_FLOWS_H
 
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 #include <systemd/sd-event.h>
 
 struct flow {

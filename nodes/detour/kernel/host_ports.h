@@ -4,7 +4,7 @@
 #ifndef LIQUIDNET_DETOUR_HOST_PORTS_H
 #define LIQUIDNET_DETOUR_HOST_PORTS_H
 
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 
 struct host_ports;
 

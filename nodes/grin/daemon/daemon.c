@@ -26,27 +26,17 @@ struct grin {
 	uint64_t looks_failed;
 };
 
-static const char *text_of(struct endpoint endpoint, char text[32])
-{
-	char address[INET_ADDRSTRLEN];
-
-	inet_ntop(AF_INET, &endpoint.address, address, sizeof address);
-	snprintf(text, 32, "%s:%u", address, endpoint.port);
-	return text;
-}
-
 /* ---- what the keeper wants */
 
 static void create(struct grin *g, const struct subflow_action *action)
 {
-	struct mptcp_pm_local local = {.address = mptcp_pm_address_of(action->local), .id = action->local_id};
-	struct mptcp_pm_address remote = mptcp_pm_address_of(action->remote);
-	char from[32], to[32], *error = NULL;
-	int result = mptcp_pm_subflow_create(g->pm, action->token, &local, &remote, &error);
+	struct mptcp_pm_local local = {.address = action->local, .id = action->local_id};
+	char from[PLACE_TEXT], to[PLACE_TEXT], *error = NULL;
+	int result = mptcp_pm_subflow_create(g->pm, action->token, &local, &action->remote, &error);
 
-	log_info("subflow", "token=%08x from=%s to=%s%s%s%s", action->token, text_of(action->local, from),
-		text_of(action->remote, to), result < 0 ? " error=\"" : "", result < 0 && error ? error : "",
-		result < 0 ? "\"" : "");
+	log_info("subflow", "token=%08x from=%s to=%s%s%s%s", action->token, place_text(&action->local, from),
+		place_text(&action->remote, to), result < 0 ? " error=\"" : "",
+		result < 0 && error ? error : "", result < 0 ? "\"" : "");
 	free(error);
 	if (result < 0)
 		keep_refused(g->keep, clock_now_ns(), action->token, action->path);
@@ -55,42 +45,41 @@ static void create(struct grin *g, const struct subflow_action *action)
 static void act(void *context, const struct subflow_action *action)
 {
 	struct grin *g = context;
-	struct mptcp_pm_address local = mptcp_pm_address_of(action->local),
-				remote = mptcp_pm_address_of(action->remote);
-	char from[32], to[32];
+	char from[PLACE_TEXT], to[PLACE_TEXT];
 
 	if (action->kind == SUBFLOW_CREATE)
 		create(g, action);
 	else if (action->kind == SUBFLOW_PRIORITY)
-		mptcp_pm_set_backup(g->pm, action->token, &local, &remote, action->backup, NULL);
+		mptcp_pm_set_backup(
+			g->pm, action->token, &action->local, &action->remote, action->backup, NULL);
 	else {
 		/* It may have gone by itself. */
-		int result = mptcp_pm_subflow_destroy(g->pm, action->token, &local, &remote, NULL);
+		int result =
+			mptcp_pm_subflow_destroy(g->pm, action->token, &action->local, &action->remote, NULL);
 		log_info("subflow-dead", "token=%08x from=%s to=%s result=%d", action->token,
-			text_of(action->local, from), text_of(action->remote, to), result);
+			place_text(&action->local, from), place_text(&action->remote, to), result);
 	}
 }
 
 static void announce(void *context, uint32_t token, uint32_t address, uint8_t id)
 {
 	struct grin *g = context;
-	struct endpoint end = {.address.s_addr = htonl(address)};
-	struct mptcp_pm_local local = {.address = mptcp_pm_address_of(end), .id = id};
-	char text[32], *error = NULL;
+	struct mptcp_pm_local local = {
+		.address.address = address_of_v4((struct in_addr){htonl(address)}), .id = id};
+	char text[ADDRESS_TEXT], *error = NULL;
 
 	if (mptcp_pm_announce(g->pm, token, &local, &error) < 0)
-		log_warning("announce", "token=%08x address=%s error=\"%s\"", token, text_of(end, text),
-			error ? error : "");
+		log_warning("announce", "token=%08x address=%s error=\"%s\"", token,
+			address_text(&local.address.address, text), error ? error : "");
 	free(error);
 }
 
-static void set_aside(void *context, uint32_t token, struct endpoint local, struct endpoint remote)
+static void set_aside(void *context, uint32_t token, struct place local, struct place remote)
 {
 	struct grin *g = context;
-	struct mptcp_pm_address from = mptcp_pm_address_of(local), to = mptcp_pm_address_of(remote);
 	char *error = NULL;
 
-	if (mptcp_pm_set_backup(g->pm, token, &from, &to, true, &error) < 0)
+	if (mptcp_pm_set_backup(g->pm, token, &local, &remote, true, &error) < 0)
 		log_warning("set-aside", "token=%08x error=\"%s\"", token, error ? error : "");
 	free(error);
 }
@@ -179,7 +168,7 @@ static void do_status(void *context, struct control_request *request, int count,
 	struct grin *g = context;
 	const struct keep_counters *c = keep_counters(g->keep);
 	struct machine_traffic traffic = {0};
-	char *error = NULL, primary[32];
+	char *error = NULL, primary[ADDRESS_TEXT];
 
 	(void)count, (void)words;
 	if (machine_traffic(g->machine, &traffic, &error) < 0) {
@@ -187,9 +176,8 @@ static void do_status(void *context, struct control_request *request, int count,
 		free(error);
 		return;
 	}
-	struct endpoint me = {.address.s_addr = htonl(settings_me(g->settings)->primary)};
-	text_of(me, primary);
-	*strchr(primary, ':') = '\0';
+	struct address me = address_of_v4((struct in_addr){htonl(settings_me(g->settings)->primary)});
+	address_text(&me, primary);
 	json_t *answer = json_pack("{s:s, s:s, s:i}", "server", primary, "routing",
 		plan_routing_names[g->settings->routing], "cables", (int)settings_me(g->settings)->count);
 	json_object_set_new(answer, "counters",
@@ -231,10 +219,11 @@ static void do_neighbours(void *context, struct control_request *request, int co
 static json_t *describe(const struct subflow *s)
 {
 	static const char *const states[] = {"none", "joining", "up", "waiting", "given-up"};
-	char from[32], to[32];
+	char from[PLACE_TEXT], to[PLACE_TEXT];
 
-	return json_pack("{s:s, s:s, s:s, s:i}", "state", states[s->state], "local", text_of(s->local, from),
-		"remote", text_of(s->remote, to), "failures", (int)s->failures);
+	return json_pack("{s:s, s:s, s:s, s:i}", "state", states[s->state], "local",
+		place_text(&s->local, from), "remote", place_text(&s->remote, to), "failures",
+		(int)s->failures);
 }
 
 static void do_connections(void *context, struct control_request *request, int count, char **words)
@@ -245,15 +234,15 @@ static void do_connections(void *context, struct control_request *request, int c
 	(void)count, (void)words;
 	for (const struct subflows_connection *c = subflows_first(keep_connections(g->keep)); c;
 		c = c->next) {
-		char from[32], to[32], token[16];
+		char from[PLACE_TEXT], to[PLACE_TEXT], token[16];
 		json_t *subflows = json_array();
 		for (unsigned i = 0; i < c->count; i++)
 			if (c->paths[i].state != SUBFLOW_NONE)
 				json_array_append_new(subflows, describe(&c->paths[i]));
 		snprintf(token, sizeof token, "%08x", c->token);
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s, s:o}", "token", token, "local", text_of(c->local, from),
-				"remote", text_of(c->remote, to), "subflows", subflows));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "token", token, "local",
+						    place_text(&c->local, from), "remote",
+						    place_text(&c->remote, to), "subflows", subflows));
 	}
 	control_answer(request, json_pack("{s:o}", "connections", list));
 }

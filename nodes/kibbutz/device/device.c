@@ -321,7 +321,7 @@ static void worst_of(
 {
 	*worst = (struct kibbutz_sample){.ssthresh = INT32_MAX, .window = INT32_MAX};
 	for (size_t i = 0; i < count; i++) {
-		if (list[i].local.address.s_addr != source.s_addr || !list[i].unacked)
+		if (address_v4(&list[i].local.address).s_addr != source.s_addr || !list[i].unacked)
 			continue;
 		bool worse = !worst->busy || list[i].timeouts > worst->timeouts ||
 			     (list[i].timeouts == worst->timeouts && list[i].ssthresh < worst->ssthresh);

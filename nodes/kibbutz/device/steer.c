@@ -47,17 +47,19 @@ static const char *path_name(const struct steer *steer, unsigned i)
 	return i ? steer->settings->neighbours[i - 1].name : "own";
 }
 
-static struct in_addr path_address(const struct steer *steer, unsigned i)
+static struct address path_address(const struct steer *steer, unsigned i)
 {
-	return i ? settings_path(steer->settings, i - 1) : steer->cellular;
+	return address_of_v4(i ? settings_path(steer->settings, i - 1) : steer->cellular);
 }
 
 /* The link to which a local address belongs; -1: to none of ours (loopback, another network). */
-static int find_path(const struct steer *steer, struct in_addr address)
+static int find_path(const struct steer *steer, struct address address)
 {
-	for (unsigned i = 0; i < path_count(steer); i++)
-		if (path_address(steer, i).s_addr == address.s_addr)
+	for (unsigned i = 0; i < path_count(steer); i++) {
+		struct address own = path_address(steer, i);
+		if (address_equal(&own, &address))
 			return (int)i;
+	}
 	return -1;
 }
 
@@ -95,13 +97,12 @@ static void create(struct steer *steer, const struct subflow_action *action)
 {
 	struct subflows_connection *c = subflows_find(steer->subflows, action->token);
 	const char *name = path_name(steer, action->path);
-	struct mptcp_pm_local local = {.address = mptcp_pm_address_of(action->local),
+	struct mptcp_pm_local local = {.address = action->local,
 		.id = action->local_id,
 		.flags = action->backup ? MPTCP_PM_ADDR_FLAG_BACKUP : 0};
-	struct mptcp_pm_address remote = mptcp_pm_address_of(action->remote);
 	char *error = NULL;
 
-	if (mptcp_pm_subflow_create(steer->pm, action->token, &local, &remote, &error) == 0) {
+	if (mptcp_pm_subflow_create(steer->pm, action->token, &local, &action->remote, &error) == 0) {
 		log_info("subflow-create", "token=%08x path=%s backup=%d", action->token, name,
 			action->backup);
 		return;
@@ -115,8 +116,6 @@ static void act(void *context, const struct subflow_action *action)
 {
 	struct steer *steer = context;
 	const char *name = path_name(steer, action->path);
-	struct mptcp_pm_address local = mptcp_pm_address_of(action->local),
-				remote = mptcp_pm_address_of(action->remote);
 	char *error = NULL;
 	int result;
 
@@ -125,13 +124,14 @@ static void act(void *context, const struct subflow_action *action)
 		create(steer, action);
 		break;
 	case SUBFLOW_DESTROY:
-		result = mptcp_pm_subflow_destroy(steer->pm, action->token, &local, &remote, &error);
+		result = mptcp_pm_subflow_destroy(
+			steer->pm, action->token, &action->local, &action->remote, &error);
 		log_info("subflow-destroy", "token=%08x path=%s result=\"%s\"", action->token, name,
 			result == 0 ? "done" : error);
 		break;
 	case SUBFLOW_PRIORITY:
 		result = mptcp_pm_set_backup(
-			steer->pm, action->token, &local, &remote, action->backup, &error);
+			steer->pm, action->token, &action->local, &action->remote, action->backup, &error);
 		log_info("priority", "token=%08x path=%s backup=%d result=\"%s\"", action->token, name,
 			action->backup, result == 0 ? "sent" : error);
 		break;
@@ -219,8 +219,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
 /* ---- the kernel's events ---- */
 
-static void path_up(struct steer *steer, struct subflows_connection *c, struct endpoint local,
-	struct endpoint remote, uint8_t id, bool backup)
+static void path_up(struct steer *steer, struct subflows_connection *c, struct place local,
+	struct place remote, uint8_t id, bool backup)
 {
 	int i = find_path(steer, local.address);
 
@@ -231,8 +231,8 @@ static void path_up(struct steer *steer, struct subflows_connection *c, struct e
 	log_info("subflow-up", "token=%08x path=%s", c->token, path_name(steer, (unsigned)i));
 }
 
-static void path_down(struct steer *steer, struct subflows_connection *c, struct endpoint local,
-	struct endpoint remote, int error)
+static void path_down(struct steer *steer, struct subflows_connection *c, struct place local,
+	struct place remote, int error)
 {
 	int i = find_path(steer, local.address);
 
@@ -245,8 +245,8 @@ static void on_event(void *context, const struct mptcp_pm_event *event)
 {
 	struct steer *steer = context;
 	struct subflows_connection *c = subflows_find(steer->subflows, event->token);
-	struct endpoint local, remote;
-	bool v4 = mptcp_pm_endpoint(&event->local, &local) && mptcp_pm_endpoint(&event->remote, &remote);
+	struct place local = event->local, remote = event->remote;
+	bool v4 = address_is_v4(&local.address) && address_is_v4(&remote.address);
 
 	if (event->type == MPTCP_PM_EVENT_CLOSED)
 		subflows_close(steer->subflows, event->token);

@@ -32,16 +32,14 @@ struct provider {
 static void on_change(void *context, const struct survey_subflow *s, bool backup)
 {
 	struct provider *p = context;
-	struct mptcp_pm_address local = mptcp_pm_address_of(s->local),
-				remote = mptcp_pm_address_of(s->remote);
-	char address[INET_ADDRSTRLEN], *error = NULL;
-	int result = mptcp_pm_set_backup(p->pm, s->token, &local, &remote, backup, &error);
+	char remote[PLACE_TEXT], *error = NULL;
+	int result = mptcp_pm_set_backup(p->pm, s->token, &s->local, &s->remote, backup, &error);
 
-	inet_ntop(AF_INET, &s->remote.address, address, sizeof address);
 	*(result < 0 ? &p->refusals : backup ? &p->demotions : &p->promotions) += 1;
 	log_info(backup ? "path-poor" : "path-well",
-		"token=%08x remote=%s:%u timeouts=%u ssthresh=%u window=%u result=\"%s\"", s->token, address,
-		s->remote.port, s->timeouts, s->ssthresh, s->window, result < 0 ? error : "sent");
+		"token=%08x remote=%s timeouts=%u ssthresh=%u window=%u result=\"%s\"", s->token,
+		place_text(&s->remote, remote), s->timeouts, s->ssthresh, s->window,
+		result < 0 ? error : "sent");
 	free(error);
 }
 

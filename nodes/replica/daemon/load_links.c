@@ -64,8 +64,9 @@ static void connected(void *owner)
 static int connect_link(struct link *link)
 {
 	const struct load_settings *s = link->load->settings;
-	const struct endpoint *to = &s->servers[link->server];
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = to->address, .sin_port = htons(to->port)};
+	const struct place *to = &s->servers[link->server];
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_addr = address_v4(&to->address), .sin_port = htons(to->port)};
 	int fd = socket(
 		AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, s->mptcp ? IPPROTO_MPTCP : IPPROTO_TCP);
 

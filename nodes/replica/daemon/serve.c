@@ -275,7 +275,7 @@ static int fluctuate(sd_event_source *source, uint64_t time, void *context)
 static int listen_at(struct serve *s, char **error)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET,
-		.sin_addr = s->settings->listen.address,
+		.sin_addr = address_v4(&s->settings->listen.address),
 		.sin_port = htons(s->settings->listen.port)};
 	int on = 1;
 

@@ -2,26 +2,16 @@
 
 #include "lib/base/draw.h"
 #include "lib/base/units.h"
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int read_endpoint(const struct conf_node *node, struct endpoint *out, char **error)
+static int read_server(const struct conf_node *node, struct place *out, char **error)
 {
-	char copy[64], *colon;
-	int64_t port;
-
 	if (conf_expect(node, CONF_SCALAR, error) < 0)
 		return -1;
-	snprintf(copy, sizeof copy, "%s", node->value);
-	colon = strrchr(copy, ':');
-	if (colon)
-		*colon = '\0';
-	if (!colon || inet_pton(AF_INET, copy, &out->address) != 1 || unit_integer(colon + 1, &port) < 0 ||
-		port < 1 || port > 65535)
+	if (!place_parse(node->value, out) || !address_is_v4(&out->address))
 		return conf_error(node, error, "'%s' is no address; write 10.0.0.1:7000", node->value);
-	out->port = (uint16_t)port;
 	return 0;
 }
 
@@ -94,7 +84,7 @@ static struct serve_settings *read_serve(struct conf *conf, char **error)
 	s->conf = conf;
 	if (root && conf_expect(root, CONF_MAPPING, error) == 0 && conf_only(root, keys, error) == 0 &&
 		conf_need_string(root, "listen", &listen, error) == 0 &&
-		read_endpoint(conf_child(root, "listen"), &s->listen, error) == 0 &&
+		read_server(conf_child(root, "listen"), &s->listen, error) == 0 &&
 		conf_need_string(root, "store", &s->store, error) == 0 &&
 		read_record(root, &s->record, &s->records, error) == 0 && read_service(root, s, error) == 0 &&
 		read_seed(root, &s->seed, error) == 0)
@@ -133,7 +123,7 @@ static int read_servers(const struct conf_node *root, struct load_settings *s, c
 	for (const struct conf_node *n = conf_first(list); n; n = n->next) {
 		if (s->server_count == LOAD_SERVERS)
 			return conf_error(n, error, "servers: more than %d", LOAD_SERVERS);
-		if (read_endpoint(n, &s->servers[s->server_count++], error) < 0)
+		if (read_server(n, &s->servers[s->server_count++], error) < 0)
 			return -1;
 	}
 	int64_t replicas;

@@ -3,7 +3,7 @@
 #define LIQUIDNET_REPLICA_SETTINGS_H
 
 #include "lib/base/conf.h"
-#include "lib/net/endpoint.h"
+#include "lib/net/address.h"
 #include "nodes/replica/chooser.h"
 #include "nodes/replica/record.h"
 
@@ -11,7 +11,7 @@ enum service_kind { SERVICE_LMDB, SERVICE_EXPONENTIAL, SERVICE_CONSTANT };
 
 struct serve_settings {
 	struct conf *conf; /* owns the texts */
-	struct endpoint listen;
+	struct place listen;
 	const char *store;
 	uint64_t records;
 	struct record_shape record;
@@ -28,7 +28,7 @@ struct serve_settings {
 
 struct load_settings {
 	struct conf *conf;
-	struct endpoint servers[LOAD_SERVERS];
+	struct place servers[LOAD_SERVERS];
 	unsigned server_count, replicas, clients, of;
 	enum selection select;
 	bool control;

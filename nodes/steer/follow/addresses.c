@@ -13,7 +13,7 @@
 struct addresses {
 	struct mnl_socket *socket;
 	sd_event_source *source;
-	void (*told)(void *context, const struct mptcp_pm_address *address, bool there);
+	void (*told)(void *context, const struct address *address, bool there);
 	void *context;
 };
 
@@ -31,18 +31,20 @@ static int take_message(const struct nlmsghdr *header, void *context)
 {
 	struct addresses *addresses = context;
 	const struct nlattr *found = NULL;
-	struct mptcp_pm_address address = {.family = AF_UNSPEC};
 	if ((header->nlmsg_type != RTM_NEWADDR && header->nlmsg_type != RTM_DELADDR) ||
 		mnl_nlmsg_get_payload_len(header) < sizeof(struct ifaddrmsg))
 		return MNL_CB_OK;
 	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
 	mnl_attr_parse(header, sizeof *message, take_attribute, &found);
-	size_t size = message->ifa_family == AF_INET ? sizeof address.v4 : sizeof address.v6;
+	bool is_v4 = message->ifa_family == AF_INET;
+	struct in_addr v4;
+	struct in6_addr v6;
+	size_t size = is_v4 ? sizeof v4 : sizeof v6;
 	if (!found || mnl_attr_get_payload_len(found) != size || message->ifa_scope >= RT_SCOPE_LINK ||
-		(message->ifa_family != AF_INET && message->ifa_family != AF_INET6))
+		(!is_v4 && message->ifa_family != AF_INET6))
 		return MNL_CB_OK;
-	address.family = message->ifa_family;
-	memcpy(&address.v4, mnl_attr_get_payload(found), size);
+	memcpy(is_v4 ? (void *)&v4 : &v6, mnl_attr_get_payload(found), size);
+	struct address address = is_v4 ? address_of_v4(v4) : address_of_v6(&v6);
 	addresses->told(addresses->context, &address, header->nlmsg_type == RTM_NEWADDR);
 	return MNL_CB_OK;
 }
@@ -83,8 +85,7 @@ static int dump(struct addresses *addresses)
 }
 
 struct addresses *addresses_open(sd_event *loop,
-	void (*told)(void *context, const struct mptcp_pm_address *address, bool there), void *context,
-	char **error)
+	void (*told)(void *context, const struct address *address, bool there), void *context, char **error)
 {
 	struct addresses *addresses = calloc(1, sizeof *addresses);
 	if (!addresses)

@@ -4,18 +4,17 @@
 #include <string.h>
 
 struct own {
-	struct mptcp_pm_address address;
+	struct address address;
 	uint8_t id; /* of it, in announcements and joins: the same for all connections; 0: free */
 };
 
 struct subflow {
-	struct mptcp_pm_address local, remote;
+	struct place local, remote;
 };
 
 struct connection {
 	uint32_t token;
-	struct mptcp_pm_address
-		client; /* with the port at which its kernel listens; AF_UNSPEC: not announced */
+	struct place client; /* with the port at which its kernel listens; none: not announced */
 	struct subflow subflows[FOLLOW_SUBFLOWS];
 	unsigned subflow_count;
 	bool established;
@@ -52,12 +51,6 @@ const struct follow_counters *follow_counters(const struct follow *follow)
 	return &follow->counters;
 }
 
-static bool same_host(const struct mptcp_pm_address *a, const struct mptcp_pm_address *b)
-{
-	return a->family == b->family && (a->family == AF_INET ? a->v4.s_addr == b->v4.s_addr
-							       : memcmp(&a->v6, &b->v6, sizeof a->v6) == 0);
-}
-
 static struct connection *find(const struct follow *follow, uint32_t token)
 {
 	for (unsigned i = 0; i < follow->count; i++)
@@ -66,10 +59,10 @@ static struct connection *find(const struct follow *follow, uint32_t token)
 	return NULL;
 }
 
-static bool has_subflow_from(const struct connection *connection, const struct mptcp_pm_address *address)
+static bool has_subflow_from(const struct connection *connection, const struct address *address)
 {
 	for (unsigned i = 0; i < connection->subflow_count; i++)
-		if (same_host(&connection->subflows[i].local, address))
+		if (address_equal(&connection->subflows[i].local.address, address))
 			return true;
 	return false;
 }
@@ -77,8 +70,9 @@ static bool has_subflow_from(const struct connection *connection, const struct m
 static void open_from(struct follow *follow, struct connection *connection, const struct own *own)
 {
 	uint32_t bit = 1u << (own - follow->own);
-	struct mptcp_pm_local local = {.address = own->address, .id = own->id};
-	if (!connection->established || connection->client.family != own->address.family ||
+	struct mptcp_pm_local local = {.address.address = own->address, .id = own->id};
+	if (!connection->established ||
+		address_family(&connection->client.address) != address_family(&own->address) ||
 		has_subflow_from(connection, &own->address))
 		return;
 	connection->waits &= ~bit;
@@ -149,8 +143,7 @@ static void remove_subflow(struct connection *connection, const struct mptcp_pm_
 {
 	for (unsigned i = 0; i < connection->subflow_count; i++) {
 		const struct subflow *s = &connection->subflows[i];
-		if (same_host(&s->local, &event->local) && s->local.port == event->local.port &&
-			same_host(&s->remote, &event->remote) && s->remote.port == event->remote.port) {
+		if (place_equal(&s->local, &event->local) && place_equal(&s->remote, &event->remote)) {
 			connection->subflows[i] = connection->subflows[--connection->subflow_count];
 			return;
 		}
@@ -205,15 +198,15 @@ void follow_event(struct follow *follow, const struct mptcp_pm_event *event)
 
 /* ---- addresses */
 
-static struct own *find_own(struct follow *follow, const struct mptcp_pm_address *address)
+static struct own *find_own(struct follow *follow, const struct address *address)
 {
 	for (unsigned i = 0; i < FOLLOW_ADDRESSES; i++)
-		if (follow->own[i].id && same_host(&follow->own[i].address, address))
+		if (follow->own[i].id && address_equal(&follow->own[i].address, address))
 			return &follow->own[i];
 	return NULL;
 }
 
-static void come(struct follow *follow, const struct mptcp_pm_address *address)
+static void come(struct follow *follow, const struct address *address)
 {
 	for (unsigned i = 0; i < FOLLOW_ADDRESSES; i++)
 		if (!follow->own[i].id) {
@@ -233,7 +226,7 @@ static void go(struct follow *follow, struct own *own)
 		connection->waits &= ~(1u << (own - follow->own));
 		for (unsigned i = connection->subflow_count; i-- > 0;) {
 			struct subflow subflow = connection->subflows[i];
-			if (!same_host(&subflow.local, &own->address))
+			if (!address_equal(&subflow.local.address, &own->address))
 				continue;
 			connection->subflows[i] = connection->subflows[--connection->subflow_count];
 			follow->counters.destroyed++;
@@ -245,7 +238,7 @@ static void go(struct follow *follow, struct own *own)
 	follow->counters.addresses--;
 }
 
-void follow_address(struct follow *follow, const struct mptcp_pm_address *address, bool there)
+void follow_address(struct follow *follow, const struct address *address, bool there)
 {
 	struct own *own = find_own(follow, address);
 	if (there && !own)

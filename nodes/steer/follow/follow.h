@@ -15,9 +15,8 @@ enum {
 struct follow_handlers {
 	/* False: it could not be tried, as long as no route is there, say; follow_again asks anew. */
 	bool (*create)(void *context, uint32_t token, const struct mptcp_pm_local *local,
-		const struct mptcp_pm_address *remote);
-	void (*destroy)(void *context, uint32_t token, const struct mptcp_pm_address *local,
-		const struct mptcp_pm_address *remote);
+		const struct place *remote);
+	void (*destroy)(void *context, uint32_t token, const struct place *local, const struct place *remote);
 	void *context;
 };
 
@@ -34,7 +33,7 @@ struct follow *follow_new(const struct follow_handlers *handlers);
 void follow_free(struct follow *follow);
 void follow_event(struct follow *follow, const struct mptcp_pm_event *event);
 /* An address of this host came or went; again is no news. */
-void follow_address(struct follow *follow, const struct mptcp_pm_address *address, bool there);
+void follow_address(struct follow *follow, const struct address *address, bool there);
 /* Tries again what could not be tried. Whether anything still cannot: call it later. */
 bool follow_again(struct follow *follow);
 bool follow_waits(const struct follow *follow);
@@ -44,8 +43,7 @@ const struct follow_counters *follow_counters(const struct follow *follow);
  * left out. NULL with *error. (addresses.c) */
 struct addresses;
 struct addresses *addresses_open(sd_event *loop,
-	void (*told)(void *context, const struct mptcp_pm_address *address, bool there), void *context,
-	char **error);
+	void (*told)(void *context, const struct address *address, bool there), void *context, char **error);
 void addresses_close(struct addresses *addresses);
 
 #endif

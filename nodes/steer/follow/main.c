@@ -22,20 +22,16 @@ struct daemon_state {
 	sd_event_source *timer;
 };
 
-static const char *text_of(const struct mptcp_pm_address *address, char text[INET6_ADDRSTRLEN])
-{
-	return inet_ntop(address->family, &address->v4, text, INET6_ADDRSTRLEN) ? text : "?";
-}
-
-static bool create(void *context, uint32_t token, const struct mptcp_pm_local *local,
-	const struct mptcp_pm_address *remote)
+static bool create(
+	void *context, uint32_t token, const struct mptcp_pm_local *local, const struct place *remote)
 {
 	struct daemon_state *state = context;
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], *error = NULL;
+	char from[ADDRESS_TEXT], to[ADDRESS_TEXT], *error = NULL;
 	int result = mptcp_pm_subflow_create(state->pm, token, local, remote, &error);
-	log_info("subflow", "token=%08x from=%s to=%s port=%u%s%s%s", token, text_of(&local->address, from),
-		text_of(remote, to), remote->port, result < 0 ? " error=\"" : "",
-		result < 0 ? error ? error : strerror(-result) : "", result < 0 ? "\"" : "");
+	log_info("subflow", "token=%08x from=%s to=%s port=%u%s%s%s", token,
+		address_text(&local->address.address, from), address_text(&remote->address, to), remote->port,
+		result < 0 ? " error=\"" : "", result < 0 ? error ? error : strerror(-result) : "",
+		result < 0 ? "\"" : "");
 	free(error);
 	return result == 0;
 }
@@ -50,14 +46,14 @@ static int on_time(sd_event_source *source, uint64_t at, void *context)
 	return 0;
 }
 
-static void destroy(void *context, uint32_t token, const struct mptcp_pm_address *local,
-	const struct mptcp_pm_address *remote)
+static void destroy(void *context, uint32_t token, const struct place *local, const struct place *remote)
 {
 	struct daemon_state *state = context;
-	char from[INET6_ADDRSTRLEN];
+	char from[ADDRESS_TEXT];
 	/* It may have gone with its address. */
 	int result = mptcp_pm_subflow_destroy(state->pm, token, local, remote, NULL);
-	log_info("subflow-closed", "token=%08x from=%s result=%d", token, text_of(local, from), result);
+	log_info("subflow-closed", "token=%08x from=%s result=%d", token, address_text(&local->address, from),
+		result);
 }
 
 static void on_event(void *context, const struct mptcp_pm_event *event)
@@ -71,7 +67,7 @@ static void on_overrun(void *context)
 	log_warning("events-lost", "remedy=\"connections that began meanwhile do not follow\"");
 }
 
-static void on_address(void *context, const struct mptcp_pm_address *address, bool there)
+static void on_address(void *context, const struct address *address, bool there)
 {
 	struct daemon_state *state = context;
 	follow_address(state->follow, address, there);

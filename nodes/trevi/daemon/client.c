@@ -3,7 +3,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "nodes/trevi/daemon/client_internal.h"
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +16,7 @@ const char *const client_by_names[] = {"trevi", "unicast", "tcp", "mptcp", NULL}
 
 /* ---- datagrams ---- */
 
-static bool give_request(struct job *job, const struct wire_datagram *d, struct endpoint from, int64_t now_ns)
+static bool give_request(struct job *job, const struct wire_datagram *d, struct place from, int64_t now_ns)
 {
 	if (job->sender && sender_session(job->sender) == d->session)
 		return sender_ask(job->sender, d, from, now_ns);
@@ -27,7 +26,7 @@ static bool give_request(struct job *job, const struct wire_datagram *d, struct 
 	return false;
 }
 
-static void take_datagram(void *context, const struct wire_datagram *d, struct endpoint from)
+static void take_datagram(void *context, const struct wire_datagram *d, struct place from)
 {
 	struct client *client = context;
 	int64_t now = clock_now_ns();
@@ -64,13 +63,12 @@ void job_end(struct job *job, bool good)
 		client->failed = true;
 	for (unsigned i = 0; i < job->part_count; i++) {
 		struct part *part = &job->parts[i];
-		char address[INET_ADDRSTRLEN];
+		char server[PLACE_TEXT];
 		if (part->sender)
 			client->count.sent += sender_symbols(part->sender);
 		if (part->state == PART_FAILED && !client->error[0])
-			error_set(client->error, "tract %u: server %s:%u %s", job->tract,
-				inet_ntop(AF_INET, &part->connection->at.address, address, sizeof address),
-				part->connection->at.port, part->why);
+			error_set(client->error, "tract %u: server %s %s", job->tract,
+				place_text(&part->connection->at, server), part->why);
 		client->per_server[i] += part->symbols;
 	}
 	if (job->sender) {
@@ -316,8 +314,9 @@ static int set_up(struct client *client, char **error)
 	client->rounds = calloc(client->round_count, sizeof *client->rounds);
 	if (!client->rounds || sd_event_new(&client->loop) < 0)
 		return error_set(error, "no memory");
-	client->datagrams = datagrams_open(client->loop, (struct endpoint){{INADDR_ANY}, 0}, s->ttl,
-		take_datagram, after_batch, client, error);
+	client->datagrams = datagrams_open(client->loop,
+		(struct place){.address = address_of_v4((struct in_addr){INADDR_ANY})}, s->ttl, take_datagram,
+		after_batch, client, error);
 	if (!client->datagrams)
 		return -1;
 	if (sd_event_add_time(client->loop, &client->timer, CLOCK_MONOTONIC, 0, 1, on_timer, client) < 0 ||

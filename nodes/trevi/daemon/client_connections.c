@@ -64,13 +64,14 @@ static ssize_t take(void *owner, const uint8_t *bytes, size_t size)
 	return length;
 }
 
-struct connection *client_connect(struct client *client, struct endpoint at)
+struct connection *client_connect(struct client *client, struct place at)
 {
 	int protocol = client->settings->by == BY_MPTCP ? IPPROTO_MPTCP : IPPROTO_TCP;
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = at.address, .sin_port = htons(at.port)};
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_addr = address_v4(&at.address), .sin_port = htons(at.port)};
 
 	for (struct connection *c = client->connections; c; c = c->next)
-		if (!c->lost && endpoint_equal(c->at, at))
+		if (!c->lost && place_equal(&c->at, &at))
 			return c;
 	struct connection *c = calloc(1, sizeof *c);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);

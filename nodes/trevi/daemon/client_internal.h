@@ -16,7 +16,7 @@ struct job;
 struct connection {
 	struct client *client;
 	struct connection *next;
-	struct endpoint at;
+	struct place at;
 	struct stream stream;
 	bool lost;
 	struct window window; /* as the last tract that was read from there left it */
@@ -100,7 +100,7 @@ bool job_frame(struct connection *connection, const struct wire_frame *frame);
 int64_t job_work(struct job *job, int64_t now_ns);
 void job_fetched(struct job *job);
 /* client_connections.c */
-struct connection *client_connect(struct client *client, struct endpoint at);
+struct connection *client_connect(struct client *client, struct place at);
 void connection_say(
 	struct connection *connection, const struct wire_frame *frame, const uint8_t *bytes, size_t size);
 void client_disconnect(struct client *client);

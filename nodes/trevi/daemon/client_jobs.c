@@ -53,7 +53,7 @@ static void begin_put(struct job *job)
 	struct client *client = job->client;
 	uint64_t session = new_session();
 	bool group = client->settings->by == BY_TREVI && job->row->group.s_addr;
-	struct endpoint to = {job->row->group, job->row->servers[0].port};
+	struct place to = {address_of_v4(job->row->group), job->row->servers[0].port};
 
 	tract_hash(job->bytes, job->length, job->hash);
 	if (group && job->length)

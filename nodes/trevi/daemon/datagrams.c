@@ -49,7 +49,7 @@ static int ready(sd_event_source *source, int fd, uint32_t events, void *context
 		struct wire_datagram datagram;
 		if (wire_read_datagram(d->in[i], messages[i].msg_len, &datagram))
 			d->take(d->context, &datagram,
-				(struct endpoint){from[i].sin_addr, ntohs(from[i].sin_port)});
+				(struct place){address_of_v4(from[i].sin_addr), ntohs(from[i].sin_port)});
 		else
 			d->malformed++;
 	}
@@ -58,7 +58,7 @@ static int ready(sd_event_source *source, int fd, uint32_t events, void *context
 	return 0;
 }
 
-static int set_up(struct datagrams *d, sd_event *loop, struct endpoint at, unsigned ttl, char **error)
+static int set_up(struct datagrams *d, sd_event *loop, struct place at, unsigned ttl, char **error)
 {
 	struct sockaddr_in name = {.sin_family = AF_INET,
 		.sin_port = htons(at.port)}; /* any address: a group's datagrams come too */
@@ -80,14 +80,14 @@ static int set_up(struct datagrams *d, sd_event *loop, struct endpoint at, unsig
 	return 0;
 }
 
-struct datagrams *datagrams_open(sd_event *loop, struct endpoint at, unsigned ttl, datagrams_take *take,
+struct datagrams *datagrams_open(sd_event *loop, struct place at, unsigned ttl, datagrams_take *take,
 	void (*batch)(void *context), void *context, char **error)
 {
 	struct datagrams *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return error_set(error, "no memory"), NULL;
-	d->at = at.address;
+	d->at = address_v4(&at.address);
 	d->take = take;
 	d->batch = batch;
 	d->context = context;
@@ -150,9 +150,10 @@ bool datagrams_leave(struct datagrams *d, struct in_addr group)
 	return false;
 }
 
-static bool put(struct datagrams *d, struct endpoint to, size_t size)
+static bool put(struct datagrams *d, struct place to, size_t size)
 {
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = to.address, .sin_port = htons(to.port)};
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_addr = address_v4(&to.address), .sin_port = htons(to.port)};
 
 	if (sendto(d->fd, d->out, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&name, sizeof name) ==
 		(ssize_t)size)
@@ -161,7 +162,7 @@ static bool put(struct datagrams *d, struct endpoint to, size_t size)
 	return false;
 }
 
-bool datagrams_ask(struct datagrams *d, struct endpoint to, uint64_t session, uint32_t label, uint32_t count)
+bool datagrams_ask(struct datagrams *d, struct place to, uint64_t session, uint32_t label, uint32_t count)
 {
 	struct wire_datagram ask = {
 		.type = WIRE_ASK, .session = session, .label = label, .count = (uint16_t)count};
@@ -174,7 +175,7 @@ uint8_t *datagrams_payload(struct datagrams *d)
 	return d->out + WIRE_HEAD;
 }
 
-bool datagrams_bring(struct datagrams *d, struct endpoint to, uint64_t session, uint32_t label, size_t size)
+bool datagrams_bring(struct datagrams *d, struct place to, uint64_t session, uint32_t label, size_t size)
 {
 	struct wire_datagram bring = {.type = WIRE_BRING, .session = session, .label = label};
 

@@ -78,7 +78,7 @@ static void ask(struct receiver *r, struct receiver_source *s, double *budget, i
 }
 
 struct receiver_source *receiver_add(
-	struct receiver *r, struct endpoint at, uint64_t session, uint8_t number, const struct window *before)
+	struct receiver *r, struct place at, uint64_t session, uint8_t number, const struct window *before)
 {
 	if (r->sources == RECEIVER_SOURCES)
 		return NULL;
@@ -109,7 +109,7 @@ static void finish(struct receiver *r)
 		r->state = RECEIVER_DONE;
 }
 
-bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct endpoint from, int64_t now_ns)
+bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct place from, int64_t now_ns)
 {
 	struct receiver_source *s = NULL;
 
@@ -118,7 +118,7 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct end
 			s = &r->source[i];
 	if (!s || d->type != WIRE_BRING)
 		return false;
-	if (!endpoint_equal(from, s->at)) {
+	if (!place_equal(&from, &s->at)) {
 		r->count.foreign++;
 		return true;
 	}

@@ -9,7 +9,7 @@
 #define RECEIVER_SOURCES 16
 
 struct receiver_source {
-	struct endpoint at;
+	struct place at;
 	uint64_t session;
 	uint8_t number; /* of its seeds */
 	bool active;
@@ -34,7 +34,7 @@ struct receiver *receiver_new(struct datagrams *datagrams, const struct window_s
 	uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH]);
 void receiver_free(struct receiver *receiver);
 /* Another sender of the same tract. `before`: as of window_init. NULL: there are RECEIVER_SOURCES. */
-struct receiver_source *receiver_add(struct receiver *receiver, struct endpoint at, uint64_t session,
+struct receiver_source *receiver_add(struct receiver *receiver, struct place at, uint64_t session,
 	uint8_t number, const struct window *before);
 /* The program has so many windows, towards different senders; each of another's that has ended gets so many symbols more. */
 void receiver_share(struct receiver *receiver, uint32_t windows);
@@ -42,8 +42,8 @@ void receiver_lend(struct receiver *receiver, double symbols);
 /* The sender has gone: nothing more is asked of it. */
 void receiver_drop(struct receiver *receiver, uint64_t session);
 /* False: the datagram is no symbol of a session of this receiver. */
-bool receiver_take(struct receiver *receiver, const struct wire_datagram *datagram, struct endpoint from,
-	int64_t now_ns);
+bool receiver_take(
+	struct receiver *receiver, const struct wire_datagram *datagram, struct place from, int64_t now_ns);
 /* Asks for what there is room for; gives up what is too old. `budget`: at most so many symbols (a slow disk), lowered by what was asked for; NULL: any. */
 void receiver_work(struct receiver *receiver, double *budget, int64_t now_ns);
 int64_t receiver_expiry(const struct receiver *receiver, int64_t now_ns);

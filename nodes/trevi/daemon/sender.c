@@ -11,13 +11,13 @@ struct sender {
 	uint16_t fragment;
 	uint64_t session, symbols;
 	uint8_t source;
-	struct endpoint to, receivers[PACE_RECEIVERS];
+	struct place to, receivers[PACE_RECEIVERS];
 	struct pace pace;
 };
 
 struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uint32_t length,
-	uint16_t fragment, uint64_t session, uint8_t source, struct endpoint to,
-	const struct endpoint *receivers, unsigned count, int64_t now_ns)
+	uint16_t fragment, uint64_t session, uint8_t source, struct place to, const struct place *receivers,
+	unsigned count, int64_t now_ns)
 {
 	struct sender *s = count <= PACE_RECEIVERS ? calloc(1, sizeof *s) : NULL;
 
@@ -49,10 +49,10 @@ uint64_t sender_session(const struct sender *s)
 	return s->session;
 }
 
-bool sender_ask(struct sender *s, const struct wire_datagram *d, struct endpoint from, int64_t now_ns)
+bool sender_ask(struct sender *s, const struct wire_datagram *d, struct place from, int64_t now_ns)
 {
 	for (unsigned i = 0; i < s->pace.count; i++)
-		if (endpoint_equal(from, s->receivers[i]))
+		if (place_equal(&from, &s->receivers[i]))
 			return d->type == WIRE_ASK && pace_ask(&s->pace, i, d->label, d->count, now_ns);
 	return false;
 }

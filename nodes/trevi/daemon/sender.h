@@ -9,13 +9,13 @@ struct sender;
 
 /* Over `length` > 0 bytes, which are borrowed. `source`: of its seeds. `to`: where symbols go, a group or the receiver. NULL: no memory. */
 struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uint32_t length,
-	uint16_t fragment, uint64_t session, uint8_t source, struct endpoint to,
-	const struct endpoint *receivers, unsigned count, int64_t now_ns);
+	uint16_t fragment, uint64_t session, uint8_t source, struct place to, const struct place *receivers,
+	unsigned count, int64_t now_ns);
 void sender_free(struct sender *sender);
 uint64_t sender_session(const struct sender *sender);
 /* A request with its session: false: from nobody of the receivers, or for what cannot be meant. */
 bool sender_ask(
-	struct sender *sender, const struct wire_datagram *datagram, struct endpoint from, int64_t now_ns);
+	struct sender *sender, const struct wire_datagram *datagram, struct place from, int64_t now_ns);
 /* Sends what all have asked for. `budget`: as of receiver_work. True: there is more to send than could be sent now. */
 bool sender_work(struct sender *sender, double *budget);
 void sender_leave(struct sender *sender, unsigned receiver);

@@ -28,7 +28,7 @@ struct session {
 	struct peer *peer;
 	struct wire_frame frame; /* that began it */
 	struct wire_frame offer; /* of one that sends */
-	struct endpoint client;
+	struct place client;
 	struct sender *sender;
 	struct receiver *receiver;
 	uint8_t *bytes;
@@ -140,7 +140,7 @@ static struct session *begin_session(struct peer *peer, const struct wire_frame 
 	*session = (struct session){.next = s->sessions,
 		.peer = peer,
 		.frame = *f,
-		.client = {peer->address, f->port},
+		.client = {address_of_v4(peer->address), f->port},
 		.memory = memory};
 	s->sessions = session;
 	s->session_count++;
@@ -389,7 +389,7 @@ static int accept_peer(sd_event_source *source, int fd, uint32_t events, void *c
 
 /* ---- symbols ---- */
 
-static void take_datagram(void *context, const struct wire_datagram *d, struct endpoint from)
+static void take_datagram(void *context, const struct wire_datagram *d, struct place from)
 {
 	struct serve *s = context;
 	struct session *session = find_session(s, d->session);
@@ -491,8 +491,9 @@ static int on_timer(sd_event_source *source, uint64_t time, void *context)
 
 static int listen_at(struct serve *s, char **error)
 {
-	struct endpoint at = s->settings->listen;
-	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = at.address, .sin_port = htons(at.port)};
+	struct place at = s->settings->listen;
+	struct sockaddr_in name = {
+		.sin_family = AF_INET, .sin_addr = address_v4(&at.address), .sin_port = htons(at.port)};
 	int on = 1;
 
 	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_MPTCP);

@@ -3,12 +3,12 @@
 #define LIQUIDNET_TREVI_SETTINGS_H
 
 #include "lib/base/conf.h"
-#include "lib/net/endpoint.h"
+#include "lib/net/address.h"
 #include "nodes/trevi/window.h"
 
 struct settings {
-	struct conf *conf;      /* owns the texts */
-	struct endpoint listen; /* TCP and UDP */
+	struct conf *conf;   /* owns the texts */
+	struct place listen; /* TCP and UDP */
 	const char *store;
 	struct window_settings window;
 	uint64_t disk; /* bytes per second that the disk has, written and read; 0: as it is */

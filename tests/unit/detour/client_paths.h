@@ -13,11 +13,27 @@
 #define MS 1000000LL
 #define SEC 1000000000LL
 
-static __attribute__((unused)) struct endpoint at(const char *address, uint16_t port)
+static __attribute__((unused)) struct place at(const char *address, uint16_t port)
 {
-	struct endpoint endpoint = {.port = port};
-	assert_int_equal(inet_pton(AF_INET, address, &endpoint.address), 1);
-	return endpoint;
+	struct place place = {.port = port};
+	assert_true(address_parse(address, &place.address));
+	return place;
+}
+
+static __attribute__((unused)) bool same_place(struct place a, struct place b)
+{
+	return place_equal(&a, &b);
+}
+static __attribute__((unused)) bool same_address(struct address a, struct address b)
+{
+	return address_equal(&a, &b);
+}
+
+/* A detour of one family. */
+static __attribute__((unused)) struct paths_detour by(
+	enum detour_kind kind, const char *address, uint16_t port)
+{
+	return (struct paths_detour){.kind = kind, .at = at(address, port)};
 }
 
 enum { NAT_A, NAT_B, VPN_A, VPN_B };
@@ -33,16 +49,16 @@ static const struct paths_settings defaults = {.limit = 2,
 static __attribute__((unused)) struct paths *four(unsigned limit)
 {
 	struct paths_settings settings = defaults;
-	struct paths_detour detours[4] = {{DETOUR_NAT, at("10.0.6.1", 45672)},
-		{DETOUR_NAT, at("10.0.7.1", 45672)}, {DETOUR_VPN, at("10.0.8.1", 1194)},
-		{DETOUR_VPN, at("10.0.9.1", 1195)}};
+	struct paths_detour detours[4] = {by(DETOUR_NAT, "10.0.6.1", 45672),
+		by(DETOUR_NAT, "10.0.7.1", 45672), by(DETOUR_VPN, "10.0.8.1", 1194),
+		by(DETOUR_VPN, "10.0.9.1", 1195)};
 	settings.limit = limit;
 	return paths_new(&settings, detours, 4);
 }
 
 static __attribute__((unused)) struct paths *one_nat(void)
 {
-	struct paths_detour detour = {DETOUR_NAT, at("10.0.6.1", 45672)};
+	struct paths_detour detour = by(DETOUR_NAT, "10.0.6.1", 45672);
 	return paths_new(&defaults, &detour, 1);
 }
 
@@ -85,7 +101,7 @@ static __attribute__((unused)) enum path_state state(const struct paths *paths, 
 	return connection->paths[detour].state;
 }
 
-static __attribute__((unused)) const struct endpoint *local_of(const struct paths *paths, unsigned detour)
+static __attribute__((unused)) const struct place *local_of(const struct paths *paths, unsigned detour)
 {
 	return &paths_find(paths, TOKEN)->paths[detour].local;
 }

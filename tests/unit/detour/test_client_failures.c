@@ -33,7 +33,7 @@ static void a_refused_subflow_is_tried_again_with_back_off_until_given_up(void *
 	assert_false(paths_wants(paths, NAT_A, CLIENT.address, SERVER));
 	/* ... until the mapping moves. */
 	paths_mapped(paths, now, NAT_A, CLIENT.address, SERVER, 5202, now);
-	assert_true(endpoint_equal(expect(paths, PATHS_CREATE, NAT_A).remote, at("10.0.6.1", 5202)));
+	assert_true(same_place(expect(paths, PATHS_CREATE, NAT_A).remote, at("10.0.6.1", 5202)));
 	paths_free(paths);
 }
 
@@ -71,8 +71,8 @@ static void a_silent_subflow_has_failed_at_its_deadline(void **unused)
 	/* The first comes late, its place is taken: it goes. */
 	paths_subflow_established(paths, 6 * SEC, TOKEN, at("10.0.1.1", 50000), at("10.0.6.1", 5201), 1);
 	struct paths_action destroy = expect(paths, PATHS_DESTROY, NAT_A);
-	assert_true(endpoint_equal(destroy.local, at("10.0.1.1", 50000)));
-	assert_true(endpoint_equal(destroy.remote, at("10.0.6.1", 5201)));
+	assert_true(same_place(destroy.local, at("10.0.1.1", 50000)));
+	assert_true(same_place(destroy.remote, at("10.0.6.1", 5201)));
 	expect_nothing(paths);
 	paths_free(paths);
 }
@@ -196,7 +196,7 @@ static void the_initial_subflow_may_end_and_detours_stay(void **unused)
 static void the_direct_subflow_is_made_anew_after_a_pause(void **unused)
 {
 	struct paths *paths = one_nat();
-	struct endpoint local, remote;
+	struct place local, remote;
 	(void)unused;
 	up_across_a(paths, 0);
 	assert_true(paths_direct_ends(paths, paths_find(paths, TOKEN), &local, &remote));
@@ -208,8 +208,8 @@ static void the_direct_subflow_is_made_anew_after_a_pause(void **unused)
 	assert_int_equal(paths_deadline(paths), 11 * SEC);
 	paths_tick(paths, 11 * SEC);
 	struct paths_action action = expect(paths, PATHS_CREATE, DIRECT);
-	assert_true(endpoint_equal(action.remote, SERVER));
-	assert_int_equal(action.local.address.s_addr, CLIENT.address.s_addr);
+	assert_true(same_place(action.remote, SERVER));
+	assert_true(same_address(action.local.address, CLIENT.address));
 	assert_int_equal(action.local.port, 0);
 	expect_nothing(paths);
 	paths_subflow_established(
@@ -267,7 +267,7 @@ static void a_dead_direct_path_is_left_only_when_there_is_another(void **unused)
 	drain(paths);
 	assert_true(paths_direct_dead(paths, 2 * SEC, TOKEN));
 	struct paths_action action = expect(paths, PATHS_DESTROY, DIRECT);
-	assert_true(endpoint_equal(action.local, CLIENT));
+	assert_true(same_place(action.local, CLIENT));
 	expect_nothing(paths);
 	paths_subflow_closed(paths, 2 * SEC + MS, TOKEN, CLIENT, SERVER); /* by our own doing */
 	expect_nothing(paths);
@@ -422,9 +422,9 @@ static void whatever_happens_the_limit_holds(void **unused)
 	for (int step = 0; step < 20000; step++) {
 		uint32_t token = 1 + (uint32_t)random() % 3;
 		unsigned nat = (unsigned)random() % 2, vpn = 2 + (unsigned)random() % 2;
-		struct endpoint local = at("10.0.1.1", (uint16_t)(50000 + random() % 3));
-		struct endpoint remote = at(nat ? "10.0.7.1" : "10.0.6.1", 5201);
-		struct endpoint tunnel = at(vpn == VPN_A ? "10.8.0.2" : "10.9.0.2", 41000);
+		struct place local = at("10.0.1.1", (uint16_t)(50000 + random() % 3));
+		struct place remote = at(nat ? "10.0.7.1" : "10.0.6.1", 5201);
+		struct place tunnel = at(vpn == VPN_A ? "10.8.0.2" : "10.9.0.2", 41000);
 		now += random() % SEC;
 		switch (random() % 12) {
 		case 0:

@@ -7,7 +7,7 @@
 static void joins_late_when_told_so(void **unused)
 {
 	struct paths_settings settings = defaults;
-	struct paths_detour detour = {DETOUR_VPN, at("10.0.8.1", 1194)};
+	struct paths_detour detour = by(DETOUR_VPN, "10.0.8.1", 1194);
 	(void)unused;
 	settings.join_after_ns = 1700 * MS;
 	struct paths *paths = paths_new(&settings, &detour, 1);
@@ -28,7 +28,7 @@ static void asks_every_nat_detour_when_established(void **unused)
 	struct paths *paths = four(2);
 	(void)unused;
 	assert_int_equal(establish(paths, 0), PATHS_TAKEN);
-	assert_true(endpoint_equal(expect(paths, PATHS_ASK, NAT_A).remote, SERVER));
+	assert_true(same_place(expect(paths, PATHS_ASK, NAT_A).remote, SERVER));
 	assert_false(expect(paths, PATHS_ASK, NAT_B).fresh);
 	expect_nothing(paths);
 	paths_free(paths);
@@ -58,8 +58,8 @@ static void an_answer_opens_a_subflow_to_the_detour(void **unused)
 	paths_mapped(paths, 1, NAT_A, CLIENT.address, SERVER, 6001, 1);
 	struct paths_action create = expect(paths, PATHS_CREATE, NAT_A);
 	assert_int_equal(create.token, TOKEN);
-	assert_true(endpoint_equal(create.local, at("10.0.1.1", 0)));
-	assert_true(endpoint_equal(create.remote, at("10.0.6.1", 6001)));
+	assert_true(same_place(create.local, at("10.0.1.1", 0)));
+	assert_true(same_place(create.remote, at("10.0.6.1", 6001)));
 	assert_int_not_equal(create.local_id, 0);
 	assert_int_equal(create.if_index, 0);
 	expect_nothing(paths);
@@ -107,7 +107,7 @@ static void a_silent_detour_that_answers_anybody_is_asked_at_once(void **unused)
 	paths_unmapped(paths, 0, NAT_A, CLIENT.address, SERVER);
 	drain(paths);
 	paths_mapped(paths, 1, NAT_A, CLIENT.address, at("10.0.3.9", 80), 80, 1);
-	assert_true(endpoint_equal(expect(paths, PATHS_ASK, NAT_A).remote, SERVER));
+	assert_true(same_place(expect(paths, PATHS_ASK, NAT_A).remote, SERVER));
 	expect_nothing(paths);
 	paths_free(paths);
 }
@@ -123,8 +123,8 @@ static void a_detour_that_comes_up_later_serves_a_living_connection(void **unuse
 	expect(paths, PATHS_CREATE, NAT_A);
 	paths_tunnel_up(paths, 20 * SEC, VPN_A, at("10.8.0.2", 0).address, 7);
 	struct paths_action create = expect(paths, PATHS_CREATE, VPN_A);
-	assert_true(endpoint_equal(create.local, at("10.8.0.2", 0)));
-	assert_true(endpoint_equal(create.remote, SERVER));
+	assert_true(same_place(create.local, at("10.8.0.2", 0)));
+	assert_true(same_place(create.remote, SERVER));
 	assert_int_equal(create.if_index, 7);
 	expect_nothing(paths);
 	paths_free(paths);
@@ -250,8 +250,8 @@ static void a_mapping_is_for_the_address_that_asked(void **unused)
 	establish(paths, 0);
 	paths_established(paths, 0, TOKEN + 1, at("10.0.1.77", 40001), SERVER, false);
 	struct paths_action first = expect(paths, PATHS_ASK, 0), second = expect(paths, PATHS_ASK, 0);
-	assert_true(first.local.address.s_addr == CLIENT.address.s_addr);
-	assert_true(second.local.address.s_addr == at("10.0.1.77", 0).address.s_addr);
+	assert_true(same_address(first.local.address, CLIENT.address));
+	assert_true(same_address(second.local.address, at("10.0.1.77", 0).address));
 	paths_mapped(paths, 1, 0, at("10.0.1.77", 0).address, SERVER, 6001, 1);
 	struct paths_action create = expect(paths, PATHS_CREATE, 0);
 	assert_int_equal(create.token, TOKEN + 1);
@@ -264,7 +264,7 @@ static void a_mapping_is_for_the_address_that_asked(void **unused)
 
 static void a_detour_that_joins_serves_connections_that_live(void **unused)
 {
-	struct paths_detour none = {.kind = DETOUR_NONE}, some = {DETOUR_NAT, at("10.0.6.1", 45672)};
+	struct paths_detour none = {.kind = DETOUR_NONE}, some = by(DETOUR_NAT, "10.0.6.1", 45672);
 	struct paths *paths = paths_new(&defaults, &none, 1);
 	(void)unused;
 	establish(paths, 0);

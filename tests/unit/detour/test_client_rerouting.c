@@ -8,7 +8,7 @@ static struct paths *two_nats(unsigned limit)
 {
 	struct paths_settings settings = defaults;
 	struct paths_detour detours[2] = {
-		{DETOUR_NAT, at("10.0.6.1", 45672)}, {DETOUR_NAT, at("10.0.7.1", 45672)}};
+		by(DETOUR_NAT, "10.0.6.1", 45672), by(DETOUR_NAT, "10.0.7.1", 45672)};
 	settings.limit = limit;
 	return paths_new(&settings, detours, 2);
 }
@@ -94,7 +94,7 @@ static struct paths *with_option(void)
 	struct paths_action action = expect(paths, PATHS_CREATE, NAT_A);
 	assert_true(action.option);
 	assert_int_equal(action.remote.port, 5201); /* the SYN's own port */
-	assert_int_equal(action.destination.s_addr, SERVER.address.s_addr);
+	assert_true(same_address(action.destination, SERVER.address));
 	expect_nothing(paths);
 	return paths;
 }

@@ -1,6 +1,7 @@
 /* The client's configuration: its defaults, and every mistake by its line. */
 #include "nodes/detour/client/settings.h"
 #include "tests/unit/check.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,15 @@ static void bad_configurations_are_refused_by_line(void **unused)
 			"f:1:", "identity"},
 		{"prefetch: {destinations: [here]}\n" NAT_LINES, "f:1:", "here"},
 		{"detours:\n  - {name: d, kind: gre, address: 10.0.6.1}\n", "f:2:", "gre"},
-		{"detours:\n  - {name: d, kind: nat, address: fd00::1}\n", "f:2:", "fd00::1"},
+		{"detours:\n  - {name: d, kind: nat, address: fd00::1}\n", "f:2:", "fd00::1"}, /* version 1 */
+		{"detours:\n  - {name: d, kind: nat, address: [10.0.6.1, fd00::1]}\n", "f:2:", "fd00::1"},
+		{"detours:\n  - {name: d, kind: nat, address: [fd00::1, 10.0.6.1]}\n", "f:2:", "fd00::1"},
+		{"detours:\n  - {name: d, kind: nat, address: [10.0.6.1, 10.0.6.2]}\n", "f:2:", "10.0.6.2"},
+		{"detours:\n  - {name: d, kind: nat, address: []}\n", "f:2:", "address"},
+		{"detours:\n  - {name: d, kind: nat, address: '::'}\n", "f:2:", "::"},
+		{"detours:\n  - {name: d, kind: nat, address: [[10.0.6.1]]}\n", "f:2:", "a list"},
+		{"detours:\n  - {name: d, kind: nat}\n", "f:2:", "address"},
+		{"prefetch: {destinations: ['2001:db8::1']}\n" NAT_LINES, "f:1:", "2001:db8::1"},
 		{"detours:\n  - {name: d/e, kind: nat, address: 10.0.6.1}\n", "f:2:", "d/e"},
 		{"detours:\n  - {name: d, kind: nat, address: 10.0.6.1, device: tun0}\n", "f:2:", "device"},
 		{"detours:\n  - {name: d, kind: nat, address: 10.0.6.1, port: 70000}\n", "f:2:", "port"},
@@ -70,11 +79,50 @@ static void bad_configurations_are_refused_by_line(void **unused)
 	}
 }
 
+/* Of version 2, whose key is known: one address of either family, or one of each. */
+static void a_detour_may_have_an_address_of_each_family(void **unused)
+{
+	static const char text[] = "identity: %s\n"
+				   "prefetch: {destinations: ['[2001:db8::1]:443', 10.0.3.1:80]}\n"
+				   "detours:\n"
+				   "  - {name: a, kind: nat, address: ['fd00::1', 10.0.6.1], key: %s}\n"
+				   "  - {name: b, kind: nat, address: 'fd00::2', key: %s}\n"
+				   "  - {name: c, kind: nat, address: ['fd00::%d', 10.0.6.3], key: %s}\n";
+	char path[] = "/tmp/test_client_settings.XXXXXX", public[SEAL_KEY_TEXT], yaml[1024],
+	     address[ADDRESS_TEXT];
+	char *error = NULL;
+	struct identity identity;
+	(void)unused;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	unlink(path);
+	assert_int_equal(identity_create(path, &identity, &error), 0);
+	public_text(identity.public, public);
+	snprintf(yaml, sizeof yaml, text, path, public, public, 3, public);
+	struct settings *settings = settings_parse("f", yaml, &error);
+	if (!settings)
+		fail_msg("%s", error);
+	assert_string_equal(address_text(&settings->detours[0].at.address, address), "fd00::1");
+	assert_string_equal(address_text(&settings->detours[0].other, address), "10.0.6.1");
+	assert_string_equal(address_text(&settings->detours[1].at.address, address), "fd00::2");
+	assert_true(address_is_none(&settings->detours[1].other));
+	assert_int_equal(settings->prefetch[0].port, 443);
+	settings_free(settings);
+	/* Two that share one place are one. */
+	snprintf(yaml, sizeof yaml, text, path, public, public, 2, public);
+	assert_null(settings_parse("f", yaml, &error));
+	assert_non_null(strstr(error, "'b'"));
+	free(error);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_configuration_has_the_documented_defaults),
 		cmocka_unit_test(bad_configurations_are_refused_by_line),
+		cmocka_unit_test(a_detour_may_have_an_address_of_each_family),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static void announce(void *context, uint32_t token, uint32_t address, uint8_t id
 	seen->told[seen->announced++] = address;
 }
 
-static void set_aside(void *context, uint32_t token, struct endpoint local, struct endpoint remote)
+static void set_aside(void *context, uint32_t token, struct place local, struct place remote)
 {
 	(void)token, (void)local, (void)remote;
 	((struct seen *)context)->aside++;
@@ -56,14 +56,14 @@ static struct keep *make(struct seen *seen, struct keep_settings *s)
 	return keep_new(s, &handlers);
 }
 
-static struct mptcp_pm_address at(uint32_t address, uint16_t port)
+static struct place at(uint32_t address, uint16_t port)
 {
-	return mptcp_pm_address_of((struct endpoint){{htonl(address)}, port});
+	return (struct place){address_of_v4((struct in_addr){htonl(address)}), port};
 }
 
-static struct endpoint end(uint32_t address, uint16_t port)
+static uint32_t host_of(struct place place)
 {
-	return (struct endpoint){{htonl(address)}, port};
+	return ntohl(address_v4(&place.address).s_addr);
 }
 
 static void established(struct keep *keep, int64_t now, uint32_t remote, bool server)
@@ -91,8 +91,8 @@ static void subflow(
 	keep_event(keep, now,
 		&(struct mptcp_pm_event){.type = type,
 			.token = TOKEN,
-			.local = at(ntohl(of->local.address.s_addr), 50000),
-			.remote = at(ntohl(of->remote.address.s_addr), of->remote.port),
+			.local = at(host_of(of->local), 50000),
+			.remote = at(host_of(of->remote), of->remote.port),
 			.local_id = of->local_id});
 }
 
@@ -124,8 +124,8 @@ static void client_joins(void **state)
 	assert_int_equal(seen.created, 0);
 	hears(keep, 1, IP(10, 32, 0, 7), 1);
 	assert_int_equal(seen.created, 1);
-	assert_int_equal(ntohl(seen.last.local.address.s_addr), IP(10, 32, 0, 2));
-	assert_int_equal(ntohl(seen.last.remote.address.s_addr), IP(10, 32, 0, 7));
+	assert_int_equal(host_of(seen.last.local), IP(10, 32, 0, 2));
+	assert_int_equal(host_of(seen.last.remote), IP(10, 32, 0, 7));
 	assert_int_equal(seen.last.remote.port, 7100);
 	hears(keep, 2, IP(10, 32, 0, 7), 1); /* again: nothing */
 	assert_int_equal(seen.created, 1);
@@ -136,7 +136,7 @@ static void client_joins(void **state)
 	assert_int_equal(seen.created, 1);
 	hears(keep, 4, IP(10, 64, 0, 8), 3);
 	assert_int_equal(seen.created, 2);
-	assert_int_equal(ntohl(seen.last.local.address.s_addr), IP(10, 32, 0, 3));
+	assert_int_equal(host_of(seen.last.local), IP(10, 32, 0, 3));
 	keep_event(keep, 5, &(struct mptcp_pm_event){.type = MPTCP_PM_EVENT_CLOSED, .token = TOKEN});
 	assert_false(keep_busy(keep));
 	keep_free(keep);
@@ -156,7 +156,7 @@ static void left_over(void **state)
 	assert_int_equal(seen.created, 1);
 	keep_tick(keep, 201 * MS); /* it has told all: the second cable goes with its primary address */
 	assert_int_equal(seen.created, 2);
-	assert_int_equal(ntohl(seen.last.remote.address.s_addr), IP(10, 0, 0, 9));
+	assert_int_equal(host_of(seen.last.remote), IP(10, 0, 0, 9));
 	keep_free(keep);
 }
 
@@ -177,8 +177,8 @@ static void dies_and_returns(void **state)
 	struct keep_settings s = {0};
 	struct keep *keep = make(&seen, &s);
 	struct survey_subflow list[2] = {{.token = TOKEN,
-		.local = end(IP(10, 0, 0, 1), 40000),
-		.remote = end(IP(10, 0, 0, 9), 7100),
+		.local = at(IP(10, 0, 0, 1), 40000),
+		.remote = at(IP(10, 0, 0, 9), 7100),
 		.initial = true,
 		.opened_here = true}};
 
@@ -208,7 +208,7 @@ static void dies_and_returns(void **state)
 	assert_int_equal(seen.created, created);
 	keep_tick(keep, 3400 * MS); /* after the back-off it is tried again, */
 	assert_int_equal(seen.created, created + 1);
-	assert_int_equal(seen.last.remote.address.s_addr, first.remote.address.s_addr);
+	assert_int_equal(host_of(seen.last.remote), host_of(first.remote));
 	keep_tick(keep, 4400 * MS); /* fails, as nobody answers, */
 	keep_tick(keep, 4500 * MS);
 	assert_int_equal(seen.created, created + 1);
@@ -223,8 +223,8 @@ static void guest_dies(void **state)
 	struct keep_settings s = {0};
 	struct keep *keep = make(&seen, &s);
 	struct survey_subflow guest = {.token = TOKEN,
-		.local = end(IP(10, 32, 0, 2), 7100),
-		.remote = end(IP(10, 32, 0, 8), 50000),
+		.local = at(IP(10, 32, 0, 2), 7100),
+		.remote = at(IP(10, 32, 0, 8), 50000),
 		.bytes_acked = 10,
 		.unacked = 4};
 
@@ -235,7 +235,7 @@ static void guest_dies(void **state)
 	assert_int_equal(seen.destroyed, 0);
 	keep_look(keep, 1000 * MS, NULL, 0, &guest, 1, false);
 	assert_int_equal(seen.destroyed, 1);
-	assert_true(endpoint_equal(seen.last.local, guest.local));
+	assert_true(place_equal(&seen.last.local, &guest.local));
 	guest.initial = true; /* the initial subflow is the kernel's business */
 	keep_look(keep, 9000 * MS, NULL, 0, &guest, 1, false);
 	assert_int_equal(seen.destroyed, 1);
@@ -248,18 +248,18 @@ static void begins_among_connections(void **state)
 	struct keep_settings s = {0};
 	struct keep *keep = make(&seen, &s);
 	struct survey_subflow list[2] = {{.token = TOKEN,
-						 .local = end(IP(10, 0, 0, 1), 40000),
-						 .remote = end(IP(10, 0, 0, 9), 7100),
+						 .local = at(IP(10, 0, 0, 1), 40000),
+						 .remote = at(IP(10, 0, 0, 9), 7100),
 						 .initial = true,
 						 .opened_here = true},
 		{.token = TOKEN,
-			.local = end(IP(10, 32, 0, 2), 50000),
-			.remote = end(IP(10, 32, 0, 7), 7100),
+			.local = at(IP(10, 32, 0, 2), 50000),
+			.remote = at(IP(10, 32, 0, 7), 7100),
 			.local_id = 1,
 			.opened_here = true}};
 	struct survey_subflow accepted = {.token = TOKEN,
-		.local = end(IP(10, 0, 0, 1), 7100),
-		.remote = end(IP(10, 0, 0, 5), 40000),
+		.local = at(IP(10, 0, 0, 1), 7100),
+		.remote = at(IP(10, 0, 0, 5), 40000),
 		.initial = true};
 
 	(void)state;
@@ -268,7 +268,7 @@ static void begins_among_connections(void **state)
 	assert_int_equal(seen.created, 0); /* what is there is not made again */
 	keep_tick(keep, 300 * MS);
 	assert_int_equal(seen.created, 1); /* the cable that is not used yet */
-	assert_int_equal(ntohl(seen.last.local.address.s_addr), IP(10, 32, 0, 3));
+	assert_int_equal(host_of(seen.last.local), IP(10, 32, 0, 3));
 	keep_look(keep, 400 * MS, NULL, 0, &accepted, 1, true);
 	assert_null(subflows_first(keep_connections(keep)));
 	assert_int_equal(seen.announced, 2); /* whom nobody has joined is told again */
@@ -282,26 +282,26 @@ static void begins_with_all(void **state)
 	struct keep_settings s = {0};
 	struct keep *keep = make(&seen, &s);
 	struct survey_subflow list[3] = {{.token = TOKEN,
-						 .local = end(IP(10, 32, 0, 3), 50001),
-						 .remote = end(IP(10, 64, 0, 8), 7100),
+						 .local = at(IP(10, 32, 0, 3), 50001),
+						 .remote = at(IP(10, 64, 0, 8), 7100),
 						 .local_id = 2,
 						 .opened_here = true},
 		{.token = TOKEN,
-			.local = end(IP(10, 0, 0, 1), 40000),
-			.remote = end(IP(10, 0, 0, 9), 7100),
+			.local = at(IP(10, 0, 0, 1), 40000),
+			.remote = at(IP(10, 0, 0, 9), 7100),
 			.initial = true,
 			.opened_here = true},
 		{.token = TOKEN,
-			.local = end(IP(10, 32, 0, 2), 50000),
-			.remote = end(IP(10, 32, 0, 7), 7100),
+			.local = at(IP(10, 32, 0, 2), 50000),
+			.remote = at(IP(10, 32, 0, 7), 7100),
 			.local_id = 1,
 			.opened_here = true}};
 
 	(void)state;
 	for (int turned = 0; turned < 2; turned++) {
 		if (turned) { /* and crosswise, as another daemon might have made them */
-			list[0].remote = end(IP(10, 32, 0, 7), 7100);
-			list[2].remote = end(IP(10, 64, 0, 8), 7100);
+			list[0].remote = at(IP(10, 32, 0, 7), 7100);
+			list[2].remote = at(IP(10, 64, 0, 8), 7100);
 			keep_free(keep);
 			keep = make(&seen, &s);
 		}
@@ -348,8 +348,8 @@ static void gate(void **state)
 	struct keep_settings s = {.gate = 5000};
 	struct keep *keep = make(&seen, &s);
 	struct survey_subflow first = {.token = TOKEN,
-		.local = end(IP(10, 0, 0, 1), 40000),
-		.remote = end(IP(10, 0, 0, 9), 7100),
+		.local = at(IP(10, 0, 0, 1), 40000),
+		.remote = at(IP(10, 0, 0, 9), 7100),
 		.initial = true,
 		.opened_here = true,
 		.bytes_acked = 4999};

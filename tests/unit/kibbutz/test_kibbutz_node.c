@@ -210,9 +210,9 @@ static void test_a_late_end_is_not_the_successors(void **state)
 	struct steer *steer = calloc(1, sizeof *steer);
 	steer->settings = &settings;
 	steer->subflows = keeper_of(steer, 2);
-	struct endpoint server = {.address = alice, .port = 80}, initial = {.address = alice, .port = 999};
+	struct place server = {address_of_v4(alice), 80}, initial = {address_of_v4(alice), 999};
 	struct subflows_connection *c = subflows_open(steer->subflows, 0, 7, initial, server);
-	struct endpoint old = {.address = bob, .port = 1000}, new = {.address = bob, .port = 2000};
+	struct place old = {address_of_v4(bob), 1000}, new = {address_of_v4(bob), 2000};
 	for (int late = 0; late < 2; late++) {
 		c->paths[1] = (struct subflow){.state = SUBFLOW_JOINING, .left = 1000};
 		if (late)

@@ -1,5 +1,5 @@
 /* Addresses: between sixteen bytes, the kernel's structures and text. */
-#include "lib/detour/address.h"
+#include "lib/net/address.h"
 #include "lib/base/units.h"
 #include <arpa/inet.h>
 #include <stdio.h>

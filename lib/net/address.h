@@ -1,8 +1,8 @@
 /* Addresses of both families in one type, places (an address with a port) and networks (an address with a prefix).
  * An IPv4 address is kept as its IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2): sixteen bytes say which it is,
  * and on the wire an address has one form. All zero is "none". */
-#ifndef LIQUIDNET_DETOUR_ADDRESS_H
-#define LIQUIDNET_DETOUR_ADDRESS_H
+#ifndef LIQUIDNET_NET_ADDRESS_H
+#define LIQUIDNET_NET_ADDRESS_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
