@@ -2,6 +2,7 @@
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "lib/base/version.h"
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,16 @@ static int read_time(const char *name, const char *text, int64_t *value, char **
 	return 0;
 }
 
+static int read_node(const char *name, const char *text, const char **node, char **error)
+{
+	struct in6_addr any;
+	if (inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1)
+		return error_set(
+			error, "--%s %s: that is an address; name a node of the trial's network", name, text);
+	*node = text;
+	return 0;
+}
+
 static int read_forms(struct play_options *o, const char *text, char **error)
 {
 	bool announces = o->scenario == SCENARIO_ANNOUNCE;
@@ -112,14 +123,11 @@ static int read_one(struct attack_options *o, int option, const char *text, char
 	case KNOWS:
 		return knowledge_read(text, &o->play.knows, error);
 	case WATCH:
-		o->watch = text;
-		return 0;
+		return read_node("watch", text, &o->watch, error);
 	case FROM:
-		o->from = text;
-		return 0;
+		return read_node("from", text, &o->from, error);
 	case SERVER:
-		o->server = text;
-		return 0;
+		return read_node("server", text, &o->server, error);
 	case TARGET:
 		return read_end(text, &o->play.target, error);
 	case FORM_LIST:

@@ -1,11 +1,11 @@
 #include "nodes/threats/attack/places.h"
 #include "lib/base/error.h"
 #include "lib/net/netns.h"
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,13 +84,8 @@ void places_close(struct places *places)
 const struct place *places_named(
 	const struct places *places, const char *name, const struct place_address **address, char **error)
 {
-	struct in6_addr any;
 	const char *slash = strchr(name, '/');
 	int length = slash ? (int)(slash - name) : (int)strlen(name);
-	if (inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1) {
-		error_set(error, "`%s` is an address; name a node of the network", name);
-		return NULL;
-	}
 	for (unsigned i = 0; i < places->count; i++)
 		for (unsigned k = 0; k < places->list[i].count; k++) {
 			const char *interface = places->list[i].addresses[k].interface;

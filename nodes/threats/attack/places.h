@@ -29,7 +29,7 @@ struct places {
 /* All of them. -1 with *error. */
 int places_find(struct places *places, char **error);
 void places_close(struct places *places);
-/* NODE, or NODE/LINK: that node's (first) address there. NULL with *error, also for an address. */
+/* NODE, or NODE/LINK: that node's (first) address there. NULL with *error. */
 const struct place *places_named(
 	const struct places *places, const char *name, const struct place_address **address, char **error);
 
