@@ -64,7 +64,7 @@ struct procedure {
 	const char *name, *title;
 	const char **daemons; /* names or groups, in order of start */
 	size_t daemons_count;
-	const struct setup *setups; /* after the experiment's */
+	const struct setup *setups; /* after the experiment's and the configuration's */
 	size_t setups_count;
 	const struct ask *asks;
 	size_t asks_count;
@@ -109,6 +109,8 @@ struct configuration {
 	const struct conf_node **changes;  /* lists of `changes`, NULL-ended, or NULL */
 	const struct setting *settings;    /* its own, besides the experiment's; nodes of the variant */
 	size_t settings_count;
+	const struct setup *setups; /* its own, after the experiment's; nodes of the variant */
+	size_t setups_count;
 	const struct conf_node *at;
 };
 

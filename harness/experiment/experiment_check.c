@@ -56,16 +56,22 @@ static int check_setups(struct names *names, const struct setup *setups, size_t 
 	return 0;
 }
 
-static int check_procedure(
-	const struct experiment *e, const struct procedure *p, struct pool *pool, char **error)
+/* What stands for the names of a procedure while nothing runs. */
+static struct names names_of(const struct experiment *e, const struct procedure *p, struct pool *pool)
 {
-	struct names names = {.experiment = e,
+	return (struct names){.experiment = e,
 		.procedure = p,
 		.pool = pool,
 		.scratch = "?",
 		.seed = "?",
 		.files = "?",
 		.folder = "?"};
+}
+
+static int check_procedure(
+	const struct experiment *e, const struct procedure *p, struct pool *pool, char **error)
+{
+	struct names names = names_of(e, p, pool);
 	if (check_setups(&names, e->setups, e->setups_count, error) < 0 ||
 		check_setups(&names, p->setups, p->setups_count, error) < 0)
 		return -1;
@@ -86,6 +92,19 @@ static int check_procedure(
 			check_program(&names, &p->checks[i].program, false, error) < 0)
 			return -1;
 	return 0;
+}
+
+int check_configuration(const struct configuration *c, char **error)
+{
+	const struct experiment *e = c->variant;
+	struct pool *pool = pool_new();
+	int result = 0;
+	for (size_t i = 0; result == 0 && i < e->procedures_count; i++) {
+		struct names names = names_of(e, &e->procedures[i], pool);
+		result = check_setups(&names, c->setups, c->setups_count, error);
+	}
+	pool_free(pool);
+	return result;
 }
 
 int check_templates(const struct experiment *e, char **error)

@@ -17,7 +17,7 @@
 #define CONFIGURATIONS_MAX 10000
 
 static const char *const keys[] = {
-	"title", "trials", "links", "changes", "settings", "congestion", "topology", "value", NULL};
+	"title", "trials", "links", "changes", "settings", "setup", "congestion", "topology", "value", NULL};
 
 /* What a configuration is made of, in this order; places in the document, since each variant has its own. */
 struct part {
@@ -224,6 +224,22 @@ static void add_settings(
 	c->settings_count += count;
 }
 
+static int add_setups(
+	struct experiment *e, struct configuration *c, const struct conf_node *list, char **error)
+{
+	const struct setup *more;
+	size_t count = 0;
+	if (read_setups(e, list, &more, &count, error) < 0)
+		return -1;
+	struct setup *all =
+		pool_grow(e->pool, c->setups, c->setups_count, c->setups_count + count + 1, sizeof *all);
+	for (size_t i = 0; i < count; i++)
+		all[c->setups_count + i] = more[i];
+	c->setups = all;
+	c->setups_count += count;
+	return 0;
+}
+
 static int add_changes(
 	struct experiment *e, struct configuration *c, const struct conf_node *list, char **error)
 {
@@ -249,6 +265,7 @@ static int apply(
 		return 0;
 	if (read_links(variant, conf_child(part, "links"), c->links, error) < 0 ||
 		add_changes(variant, c, conf_child(part, "changes"), error) < 0 ||
+		add_setups(variant, c, conf_child(part, "setup"), error) < 0 ||
 		read_settings(variant, part, &settings, &count, error) < 0)
 		return -1;
 	add_settings(variant, c, settings, count);
@@ -294,7 +311,7 @@ static int lay_out(struct experiment *e, const char *project, struct configurati
 	for (size_t i = 0; i < draft->parts_count; i++)
 		if (apply(variant, c, find_part(variant, &draft->parts[i]), error) < 0)
 			return -1;
-	return read_changes(variant, c, error);
+	return check_configuration(c, error) < 0 ? -1 : read_changes(variant, c, error);
 }
 
 int lay_out_configurations(struct experiment *e, const char *project, char **error)

@@ -88,6 +88,8 @@ int read_comparisons(struct experiment *e, const struct conf_node *list, char **
 
 /* experiment_check.c: every template can be filled in, for every procedure. */
 int check_names(const struct experiment *e, char **error);
+/* What a configuration says itself: its commands that set nodes up. */
+int check_configuration(const struct configuration *c, char **error);
 int check_templates(const struct experiment *e, char **error);
 
 /* Helpers. */

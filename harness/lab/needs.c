@@ -131,6 +131,13 @@ int needs_of(struct needs *needs, const struct experiment *e, const struct plan 
 	for (size_t i = 0; i < e->services_count; i++)
 		need_started(needs, e, &e->services[i]);
 	need_setups(needs, e, e->setups, e->setups_count);
+	for (size_t c = 0; c < e->configurations_count; c++) {
+		bool planned = !plan;
+		for (size_t i = 0; plan && i < plan->count && !planned; i++)
+			planned = plan->trials[i].configuration == c;
+		if (planned)
+			need_setups(needs, e, e->configurations[c].setups, e->configurations[c].setups_count);
+	}
 	for (size_t p = 0; p < e->procedures_count; p++) {
 		bool planned = !plan;
 		for (size_t i = 0; plan && i < plan->count && !planned; i++)

@@ -21,6 +21,7 @@ void stage_init(struct stage *stage, struct pool *pool, const struct stage_optio
 {
 	const struct experiment *e = o->experiment;
 	*stage = (struct stage){.experiment = e,
+		.configuration = o->configuration,
 		.procedure = o->procedure,
 		.network = o->network,
 		.folder = o->folder,
@@ -106,7 +107,9 @@ static int set_up(struct stage *stage, const struct setup *setups, size_t count,
 int stage_setup(struct stage *stage, char **error)
 {
 	const struct experiment *e = stage->experiment;
-	return set_up(stage, e->setups, e->setups_count, error) < 0
+	const struct configuration *c = stage->configuration;
+	return set_up(stage, e->setups, e->setups_count, error) < 0 ||
+			       set_up(stage, c->setups, c->setups_count, error) < 0
 		       ? -1
 		       : set_up(stage, stage->procedure->setups, stage->procedure->setups_count, error);
 }

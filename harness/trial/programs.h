@@ -28,6 +28,7 @@ struct stage_options {
 
 struct stage { /* what runs in one trial */
 	const struct experiment *experiment;
+	const struct configuration *configuration;
 	const struct procedure *procedure;
 	struct network *network;
 	struct names names;  /* answers included */
@@ -45,7 +46,7 @@ struct stage { /* what runs in one trial */
 
 /* Makes an empty stage. Everything allocated hangs on `pool`. */
 void stage_init(struct stage *stage, struct pool *pool, const struct stage_options *options);
-/* Runs the commands that set nodes up, the experiment's and the procedure's, one after the other. */
+/* Runs the commands that set nodes up, the experiment's, the configuration's and the procedure's, one after the other. */
 int stage_setup(struct stage *stage, char **error);
 /* Starts the procedure's daemons and asks its questions. */
 int stage_daemons(struct stage *stage, char **error);

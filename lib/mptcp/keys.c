@@ -56,8 +56,8 @@ bool mptcp_hmac_join(unsigned version, uint64_t own_key, uint64_t peer_key, uint
 	return true;
 }
 
-bool mptcp_hmac_address(uint64_t own_key, uint64_t peer_key, uint8_t id, const uint8_t *address, size_t size,
-	uint16_t port, uint8_t hmac[MPTCP_HMAC_ADDRESS])
+bool mptcp_hmac_address_whole(uint64_t own_key, uint64_t peer_key, uint8_t id, const uint8_t *address,
+	size_t size, uint16_t port, uint8_t hmac[MPTCP_HMAC])
 {
 	uint8_t message[1 + 16 + 2], whole[EVP_MAX_MD_SIZE];
 	if (size != 4 && size != 16)
@@ -65,9 +65,18 @@ bool mptcp_hmac_address(uint64_t own_key, uint64_t peer_key, uint8_t id, const u
 	message[0] = id;
 	memcpy(message + 1, address, size);
 	put(message + 1 + size, port, 2);
-	unsigned length = hmac_of(1, own_key, peer_key, message, size + 3, whole);
-	if (length < MPTCP_HMAC_ADDRESS)
+	if (hmac_of(1, own_key, peer_key, message, size + 3, whole) != MPTCP_HMAC)
 		return false;
-	memcpy(hmac, whole + length - MPTCP_HMAC_ADDRESS, MPTCP_HMAC_ADDRESS);
+	memcpy(hmac, whole, MPTCP_HMAC);
+	return true;
+}
+
+bool mptcp_hmac_address(uint64_t own_key, uint64_t peer_key, uint8_t id, const uint8_t *address, size_t size,
+	uint16_t port, uint8_t hmac[MPTCP_HMAC_ADDRESS])
+{
+	uint8_t whole[MPTCP_HMAC];
+	if (!mptcp_hmac_address_whole(own_key, peer_key, id, address, size, port, whole))
+		return false;
+	memcpy(hmac, whole + MPTCP_HMAC - MPTCP_HMAC_ADDRESS, MPTCP_HMAC_ADDRESS);
 	return true;
 }

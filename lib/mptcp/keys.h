@@ -8,7 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MPTCP_HMAC_JOIN_SYN_ACK = 8, MPTCP_HMAC_JOIN_ACK = 20, MPTCP_HMAC_ADDRESS = 8 };
+enum {
+	MPTCP_HMAC_JOIN_SYN_ACK = 8,
+	MPTCP_HMAC_JOIN_ACK = 20,
+	MPTCP_HMAC_ADDRESS = 8,
+	MPTCP_HMAC = 32 /* of v1, whole */
+};
 
 /* Section 3.1 of both: the token is the first 32 bits of the key's hash, the initial data sequence number the last 64.
  * False: libcrypto refuses the hash. */
@@ -23,5 +28,8 @@ bool mptcp_hmac_join(unsigned version, uint64_t own_key, uint64_t peer_key, uint
  * are the announcer's and its peer's; no port is 0. */
 bool mptcp_hmac_address(uint64_t own_key, uint64_t peer_key, uint8_t id, const uint8_t *address, size_t size,
 	uint16_t port, uint8_t hmac[MPTCP_HMAC_ADDRESS]);
+/* The same, all of it: for those who ask what a peer makes of the wrong part. */
+bool mptcp_hmac_address_whole(uint64_t own_key, uint64_t peer_key, uint8_t id, const uint8_t *address,
+	size_t size, uint16_t port, uint8_t hmac[MPTCP_HMAC]);
 
 #endif

@@ -114,7 +114,7 @@ static void parameters_as_factors(void **state)
 		"links: {'l*': {rate: 10Mbit/s}, l1: {rate: 5Mbit/s}}\n"
 		"factors:\n"
 		"  size:\n    few: {value: 2, topology: {hosts: 2}}\n    plain: {value: 3}\n    many: {value: 5, topology: {hosts: 5}}\n"
-		"  speed: {slow: {links: {'l*': {rate: 1Mbit/s}}}, plain: {}}\n"
+		"  speed: {slow: {links: {'l*': {rate: 1Mbit/s}}, setup: [{each: 'h*', node: '${each}', run: [ip, '${factor.size}']}]}, plain: {}}\n"
 		"workloads:\n  w: [{name: send, each: 'h*', node: '${each}', run: [z], main: true}]\n"
 		"measures:\n"
 		"  fct: {unit: ms, program: send, samples: flows, amount: s, from: begin, window: [1, 9], scale: 1000, better: less}\n"
@@ -130,6 +130,12 @@ static void parameters_as_factors(void **state)
 	assert_int_equal(many->variant->topology->links_count, 5);
 	assert_ptr_equal(many->variant, e->configurations[5].variant);
 	assert_int_equal(many->variant->workloads[0].programs_count, 5);
+	/* A level's commands, with the nodes of its own network. */
+	assert_int_equal(few->setups_count, 2);
+	assert_int_equal(e->configurations[4].setups_count, 5);
+	assert_int_equal(plain->setups_count, 0);
+	assert_int_equal(e->configurations[4].setups[4].node, topology_node(many->variant->topology, "h5"));
+	assert_string_equal(few->setups[0].argv[1], "${factor.size}");
 	assert_int_equal(few->links[0].direction[0].rate_bps, 1000000);
 	assert_int_equal(many->links[4].direction[0].rate_bps, 1000000);
 	assert_int_equal(plain->links[0].direction[0].rate_bps, 5000000); /* named: wins over the pattern */
@@ -240,6 +246,11 @@ static void faults_are_named_by_line(void **state)
 		{HEAD "setup: [{node: h1, run: ['${file:none.py}']}]\n" CONFIGURATIONS WORKLOAD MEASURES
 				PROCEDURES,
 			":3: `${file:none.py}`: the experiment has no such file"},
+		{HEAD "configurations: {c: {setup: [{node: h9, run: [ip]}]}}\n" WORKLOAD MEASURES PROCEDURES,
+			":3: no node `h9`"},
+		{HEAD "configurations: {c: {setup: [{node: h1, run: ['${with.x}']}]}}\n" WORKLOAD MEASURES
+				PROCEDURES,
+			":3: procedure `p` says nothing for ${with.x}"},
 		{HEAD "setup: [{node: h1}]\n" CONFIGURATIONS WORKLOAD MEASURES PROCEDURES, ":3: no `run`"},
 		{HEAD CONFIGURATIONS WORKLOAD MEASURES
 			"procedures: {p: {workload: w, expect: {protocol: tcp}}}\n",
