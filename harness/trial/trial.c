@@ -71,6 +71,7 @@ static int build(struct run *run, char **error)
 		.backend = run->trial->backend,
 		.proofs = run->trial->proofs,
 		.seed = run->trial->planned->seed,
+		.hosts = run->trial->hosts,
 		.waits = run->trial->clock == TRIAL_VIRTUAL,
 		.deadline_ns = run->deadline_ns,
 		.built = note_built,
