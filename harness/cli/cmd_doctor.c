@@ -179,7 +179,8 @@ static int examine(struct table *t, int argc, char **argv, struct pool *pool, ch
 		if (strcmp(argv[i], "--json") == 0)
 			continue;
 		if (*argv[i] == '-') {
-			fprintf(stderr, "liquidnet doctor: takes --json, --hosts FILE and experiments, not `%s`\n",
+			fprintf(stderr,
+				"liquidnet doctor: takes --json, --hosts FILE and experiments, not `%s`\n",
 				argv[i]);
 			return -1;
 		}

@@ -45,8 +45,9 @@ static int read_options(struct run_options *o, int argc, char **argv)
 		{"jobs", required_argument, NULL, 'j'}, {"seed", required_argument, NULL, 's'},
 		{"backend", required_argument, NULL, 'b'}, {"results", required_argument, NULL, 'r'},
 		{"until", required_argument, NULL, 'u'}, {"clock", required_argument, NULL, 'c'},
-		{"slice", required_argument, NULL, 'S'}, {"hosts", required_argument, NULL, 'H'}, {"resume", optional_argument, NULL, 'R'},
-		{"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"slice", required_argument, NULL, 'S'}, {"hosts", required_argument, NULL, 'H'},
+		{"resume", optional_argument, NULL, 'R'}, {"dry-run", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	int64_t trials = 0;
 	*o = (struct run_options){.results = "results", .seed = -1, .argc = argc, .argv = argv};
 	opterr = 0;

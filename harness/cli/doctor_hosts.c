@@ -24,8 +24,9 @@ struct findings {
 static void add(struct findings *f, bool there, const char *name, const char *text)
 {
 	f->missing += !there;
-	json_array_append_new(f->rows, json_pack("{s:s, s:s, s:s, s:b, s:s}", "id", name, "name", name, "state",
-					       there ? "ok" : "missing", "required", 1, "text", text));
+	json_array_append_new(
+		f->rows, json_pack("{s:s, s:s, s:s, s:b, s:s}", "id", name, "name", name, "state",
+				 there ? "ok" : "missing", "required", 1, "text", text));
 }
 
 /* A question and its answer. NULL and *error. */
@@ -59,7 +60,8 @@ static void examine_host(struct findings *f, const struct hosts *hosts, const st
 	} else {
 		bool good = fabs(ahead_ms) - error_ms <= CLOCK_MS;
 		snprintf(text, sizeof text, "%.1f ms %s this machine's, to %.1f ms%s", fabs(ahead_ms),
-			ahead_ms < 0 ? "behind" : "ahead of", error_ms, good ? "" : "; have both follow a time server");
+			ahead_ms < 0 ? "behind" : "ahead of", error_ms,
+			good ? "" : "; have both follow a time server");
 		add(f, good, name, text);
 	}
 	free(error);
@@ -70,15 +72,15 @@ static bool arrives(const struct place *from, const struct place *to, const char
 {
 	struct message m;
 	struct channel hearer = {.fd = place_talk(to,
-					 json_pack("{s:s, s:s, s:i}", "do", "hear", "protocol", port->protocol, "port",
-						 port->number),
+					 json_pack("{s:s, s:s, s:i}", "do", "hear", "protocol",
+						 port->protocol, "port", port->number),
 					 error)};
 	bool heard = false;
 	if (hearer.fd >= 0 && channel_await(&hearer, &m, clock_now_ns() + ANSWER_NS, error) == 0) {
 		message_free(&m);
 		json_decref(ask(from,
-			json_pack("{s:s, s:s, s:i, s:s}", "do", "knock", "protocol", port->protocol, "port", port->number,
-				"address", address),
+			json_pack("{s:s, s:s, s:i, s:s}", "do", "knock", "protocol", port->protocol, "port",
+				port->number, "address", address),
 			error));
 		if (!*error && channel_await(&hearer, &m, clock_now_ns() + ANSWER_NS, error) == 0) {
 			heard = json_is_true(json_object_get(m.head, "heard"));
@@ -89,8 +91,8 @@ static bool arrives(const struct place *from, const struct place *to, const char
 	return heard;
 }
 
-static void examine_port(struct findings *f, const struct hosts *hosts, const struct inventory *v, size_t from,
-	size_t to, const struct inventory_port *port)
+static void examine_port(struct findings *f, const struct hosts *hosts, const struct inventory *v,
+	size_t from, size_t to, const struct inventory_port *port)
 {
 	struct place one = hosts_place(hosts, from), other = hosts_place(hosts, to);
 	char name[192], text[512], *error = NULL;
@@ -102,8 +104,8 @@ static void examine_port(struct findings *f, const struct hosts *hosts, const st
 		snprintf(text, sizeof text, "%s", error);
 	else
 		snprintf(text, sizeof text,
-			"nothing arrives; let %s port %d from %s in, in the firewall of %s and of its network", port->protocol,
-			port->number, v->hosts[from].address, other.name);
+			"nothing arrives; let %s port %d from %s in, in the firewall of %s and of its network",
+			port->protocol, port->number, v->hosts[from].address, other.name);
 	add(f, there, name, text);
 	free(error);
 }
@@ -160,7 +162,9 @@ static const char *words(int argc, char **argv, bool *json)
 		} else if (strcmp(argv[i], "--hosts") == 0 && i + 1 < argc) {
 			path = argv[++i];
 		} else if (*argv[i] == '-') {
-			fprintf(stderr, "liquidnet doctor: takes --json, --hosts FILE and experiments, not `%s`\n", argv[i]);
+			fprintf(stderr,
+				"liquidnet doctor: takes --json, --hosts FILE and experiments, not `%s`\n",
+				argv[i]);
 			return NULL;
 		}
 	return path;
@@ -176,7 +180,8 @@ static void print(const struct findings *f, bool json)
 		return;
 	}
 	json_array_foreach(f->rows, i, row)
-		printf("%-8s %-28s %s\n", message_text(row, "state"), message_text(row, "name"), message_text(row, "text"));
+		printf("%-8s %-28s %s\n", message_text(row, "state"), message_text(row, "name"),
+			message_text(row, "text"));
 	if (f->missing)
 		printf("\nThe hosts cannot be used so: %zu missing.\n", f->missing);
 	else

@@ -145,7 +145,7 @@ struct experiment {
 	size_t setups_count;
 	const char *backend; /* "auto" or a back end's name */
 	enum trial_clock clock;
-	double cpu; /* VIRTUAL_CPU: the processor's time counts so many times */
+	double cpu;  /* VIRTUAL_CPU: the processor's time counts so many times */
 	bool blocks; /* trials run block by block, each with every cell once; else shuffled as a whole */
 	unsigned trials, retries;
 	unsigned jobs; /* trials at once; 0: as many as the machine carries (pace.h) */

@@ -126,10 +126,10 @@ static void shuffle(struct planned *trials, size_t count, uint64_t seed)
 static int by_repeat(const void *a, const void *b)
 {
 	const struct planned *x = a, *y = b;
-	return x->repeat != y->repeat			? (x->repeat > y->repeat) - (x->repeat < y->repeat)
-	       : x->configuration != y->configuration ? (x->configuration > y->configuration) -
-								(x->configuration < y->configuration)
-						      : (x->procedure > y->procedure) - (x->procedure < y->procedure);
+	return x->repeat != y->repeat ? (x->repeat > y->repeat) - (x->repeat < y->repeat)
+	       : x->configuration != y->configuration
+		       ? (x->configuration > y->configuration) - (x->configuration < y->configuration)
+		       : (x->procedure > y->procedure) - (x->procedure < y->procedure);
 }
 
 /* A block is every cell once, of one repeat; within it the order is drawn. What changes slowly is then the same to all
@@ -138,7 +138,8 @@ static void shuffle_blocks(struct plan *plan, uint64_t seed)
 {
 	qsort(plan->trials, plan->count, sizeof *plan->trials, by_repeat);
 	for (size_t from = 0, to; from < plan->count; from = to) {
-		for (to = from; to < plan->count && plan->trials[to].repeat == plan->trials[from].repeat; to++)
+		for (to = from; to < plan->count && plan->trials[to].repeat == plan->trials[from].repeat;
+			to++)
 			;
 		shuffle(plan->trials + from, to - from, plan_mix(seed ^ plan->trials[from].repeat));
 	}

@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
-#include <linux/sched.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -32,7 +32,10 @@
 
 #define ORDERS_NS (30 * NS_PER_S)
 #define BODY_END_NS (10 * NS_PER_S)
-#define HIGH_FD 100 /* the body's descriptors lie above */
+/* The harness is heard every two seconds (hosts.c). A connection that is lost without a word is no end of standard
+ * input, for a quarter of an hour or for ever. */
+#define SILENCE_NS (20 * NS_PER_S)
+#define HIGH_FD 100           /* the body's descriptors lie above */
 #define LOCK "liquidnet-host" /* an abstract socket: one agent a network, gone with its last holder */
 #define SOCKET_PREFIX "/run/liquidnet-host-"
 
@@ -42,7 +45,8 @@ struct outer {
 	struct remains *remains;
 	pid_t body;
 	int body_fd, wire_fd, signal_fd;
-	int64_t until_ns;
+	bool opened; /* the journal */
+	int64_t until_ns, heard_ns;
 };
 
 void agent_refuse(int fd, const char *text)
@@ -111,15 +115,16 @@ static int find_interface(struct agent *a, char **error)
 		if (strcmp(text, a->address) == 0)
 			snprintf(a->interface, sizeof a->interface, "%s", one->ifa_name);
 		size_t used = strlen(known);
-		snprintf(known + used, sizeof known - used, "%s%s (%s)", used ? ", " : "", text, one->ifa_name);
+		snprintf(known + used, sizeof known - used, "%s%s (%s)", used ? ", " : "", text,
+			one->ifa_name);
 	}
 	freeifaddrs(list);
 	const char *meant = message_text(a->orders, "interface");
 	if (!*a->interface)
 		return error_set(error, "address %s is on no interface there; it has %s", a->address, known);
 	if (*meant && strcmp(meant, a->interface) != 0)
-		return error_set(
-			error, "address %s is on interface %s there, not on %s", a->address, a->interface, meant);
+		return error_set(error, "address %s is on interface %s there, not on %s", a->address,
+			a->interface, meant);
 	return 0;
 }
 
@@ -142,9 +147,8 @@ static int take_lock(struct agent *a, char **error)
 	}
 	if (fd >= 0)
 		close(fd);
-	return fault == EADDRINUSE
-		       ? error_set(error, "another run uses this host; wait until that has ended")
-		       : error_set(error, "its lock: %s", strerror(fault ? fault : errno));
+	return fault == EADDRINUSE ? error_set(error, "another run uses this host; wait until that has ended")
+				   : error_set(error, "its lock: %s", strerror(fault ? fault : errno));
 }
 
 /* The user that logged in reaches it through sshd, which runs as that user. */
@@ -255,15 +259,22 @@ static const char *serve(struct outer *o)
 	struct pollfd p[4] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = o->wire_fd, .events = POLLIN},
 		{.fd = o->body_fd, .events = POLLIN}, {.fd = o->signal_fd, .events = POLLIN}};
 	for (;;) {
-		char byte;
-		int64_t left = o->until_ns - clock_now_ns();
+		char beats[64];
+		int64_t silent = o->heard_ns + SILENCE_NS - clock_now_ns(),
+			left = o->until_ns - clock_now_ns();
 		if (left <= 0)
 			return "the inventory's `until` is over";
+		if (silent <= 0)
+			return "nothing was heard from the harness";
+		if (silent < left)
+			left = silent;
 		int ms = left / NS_PER_MS > INT_MAX / 2 ? INT_MAX / 2 : (int)(left / NS_PER_MS) + 1;
 		if (poll(p, 4, ms) < 0 && errno != EINTR)
 			return "poll failed";
-		if (p[0].revents && read(STDIN_FILENO, &byte, 1) <= 0)
+		if (p[0].revents && read(STDIN_FILENO, beats, sizeof beats) <= 0)
 			return NULL;
+		if (p[0].revents)
+			o->heard_ns = clock_now_ns();
 		if (p[1].revents & POLLIN)
 			answer_wire(o);
 		if (p[2].revents)
@@ -299,8 +310,9 @@ static json_t *facts(const struct agent *a)
 {
 	struct utsname kernel;
 	uname(&kernel);
-	return json_pack("{s:b, s:s, s:s, s:s, s:i}", "ok", 1, "interface", a->interface, "kernel", kernel.release,
-		"liquidnet", liquidnet_version, "processors", (int)sysconf(_SC_NPROCESSORS_ONLN));
+	return json_pack("{s:b, s:s, s:s, s:s, s:i}", "ok", 1, "interface", a->interface, "kernel",
+		kernel.release, "liquidnet", liquidnet_version, "processors",
+		(int)sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 static int open_all(struct outer *o, char **error)
@@ -308,10 +320,15 @@ static int open_all(struct outer *o, char **error)
 	struct agent *a = o->agent;
 	int64_t seconds = message_number(a->orders, "seconds");
 	o->until_ns = clock_now_ns() + (seconds > 0 ? seconds : 0) * NS_PER_S;
-	if (find_interface(a, error) < 0 || take_lock(a, error) < 0 || !(o->host = host_open(error)))
+	if (find_interface(a, error) < 0 || take_lock(a, error) < 0)
+		return -1;
+	o->opened = true;
+	if (!(o->host = host_open(error)))
 		return -1;
 	o->remains = agent_remains_note();
-	return agent_traffic_install(a, error) < 0 || open_socket(a, error) < 0 || start_body(o, error) < 0 ? -1 : 0;
+	return agent_traffic_install(a, error) < 0 || open_socket(a, error) < 0 || start_body(o, error) < 0
+		       ? -1
+		       : 0;
 }
 
 int agent_main(void)
@@ -324,6 +341,7 @@ int agent_main(void)
 	const char *why = error;
 	if (result == 0) {
 		message_say(STDOUT_FILENO, facts(&a));
+		o.heard_ns = clock_now_ns();
 		why = serve(&o);
 	}
 	if (why)
@@ -335,7 +353,8 @@ int agent_main(void)
 		agent_remains_remove(o.remains);
 	}
 	remove_socket(&a);
-	rmdir(JOURNAL_FOLDER); /* only where it is empty */
+	if (o.opened)
+		journal_leave();
 	json_decref(a.orders);
 	free(error);
 	return why ? 1 : 0;

@@ -53,7 +53,9 @@ static int keep_visible(const char *path, int fd)
 	if (strncmp(path, "/tmp/", 5) != 0 && strncmp(path, "/run/", 5) != 0)
 		return 0;
 	snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
-	return folders_make(path, 0755, NULL) < 0 || mount(source, path, NULL, MS_BIND | MS_REC, NULL) < 0 ? -1 : 0;
+	return folders_make(path, 0755, NULL) < 0 || mount(source, path, NULL, MS_BIND | MS_REC, NULL) < 0
+		       ? -1
+		       : 0;
 }
 
 static int own_mounts(const struct agent *a)
@@ -63,7 +65,8 @@ static int own_mounts(const struct agent *a)
 	for (int i = 0; i < 2; i++)
 		fds[i] = open(ours[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-		own_folder("/tmp", message_number(a->orders, "space")) < 0 || own_folder("/run", 16 << 20) < 0)
+		own_folder("/tmp", message_number(a->orders, "space")) < 0 ||
+		own_folder("/run", 16 << 20) < 0)
 		return -1;
 	for (int i = 0; i < 2; i++) {
 		if (keep_visible(ours[i], fds[i]) < 0)
@@ -193,8 +196,8 @@ static json_t *answer_listens(const json_t *what)
 		poll(NULL, 0, LISTEN_LOOK_MS); /* the kernel announces no listening sockets */
 	if (listeners)
 		listeners_close(listeners);
-	json_t *answer = error ? json_pack("{s:s}", "error", error)
-			       : json_pack("{s:b}", "listens", look.found);
+	json_t *answer =
+		error ? json_pack("{s:s}", "error", error) : json_pack("{s:b}", "listens", look.found);
 	free(error);
 	return answer;
 }

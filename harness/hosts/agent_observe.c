@@ -41,7 +41,8 @@ static char *between_hosts(const struct agent *a)
 	for (int k = 0; out && k < 2; k++) {
 		fprintf(out, k ? ") and (" : "(");
 		json_array_foreach(hosts, i, one)
-			fprintf(out, "%s%s host %s", i ? " or " : "", k ? "dst" : "src", json_string_value(one));
+			fprintf(out, "%s%s host %s", i ? " or " : "", k ? "dst" : "src",
+				json_string_value(one));
 	}
 	if (out) {
 		fprintf(out, ")");
@@ -52,7 +53,8 @@ static char *between_hosts(const struct agent *a)
 
 static int capture(const struct watch *w, uint32_t snap, int ready_fd, int stop_fd)
 {
-	struct place here = place_of_namespace(w->agent->name, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+	struct place here =
+		place_of_namespace(w->agent->name, open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
 	char *filter = between_hosts(w->agent);
 	struct capture_target target = {.name = w->agent->name,
 		.place = &here,
@@ -91,9 +93,23 @@ static void say_fault(const struct watch *w, const char *otherwise, char **error
 	if (error && *error)
 		return;
 	if (n > 0)
-		error_set(error, "%.*s", (int)(memchr(text, '\n', (size_t)n) ? strcspn(text, "\n") : (size_t)n), text);
+		error_set(error, "%.*s",
+			(int)(memchr(text, '\n', (size_t)n) ? strcspn(text, "\n") : (size_t)n), text);
 	else
 		error_set(error, "%s", otherwise);
+}
+
+/* A folder that was full is all that can be wrong with a file there; by now others may have left it. */
+static void say_full(const struct agent *a, char **error)
+{
+	char *said = *error;
+	if (!strstr(said, "written whole") && !strstr(said, strerror(ENOSPC)))
+		return;
+	*error = NULL;
+	error_set(error,
+		"%s: no room was left in the %.1f MB that the inventory gives a trial; raise `space`", said,
+		(double)message_number(a->orders, "space") / 1e6);
+	free(said);
 }
 
 static int start(struct watch *w, const json_t *what, char **error)
@@ -177,9 +193,11 @@ static int stop(struct watch *w, int fd, char **error)
 	if (reap(w->capture_pid) != 0) {
 		json_decref(traffic);
 		say_fault(w, "the capture failed there", error);
+		say_full(w->agent, error);
 		return -1;
 	}
-	json_t *result = json_pack("{s:o, s:o?}", "machine", machine_sample_json(&w->before, &after), "traffic", traffic);
+	json_t *result = json_pack(
+		"{s:o, s:o?}", "machine", machine_sample_json(&w->before, &after), "traffic", traffic);
 	add_file(result, "probe", PROBE_RESULT);
 	if (w->capture_pid > 0)
 		add_file(result, "capture", CAPTURE_RESULT);

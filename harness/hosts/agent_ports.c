@@ -17,7 +17,8 @@
 static int open_socket(const char *address, const json_t *what, struct sockaddr_in *to)
 {
 	bool udp = strcmp(message_text(what, "protocol"), "udp") == 0;
-	*to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)message_number(what, "port"))};
+	*to = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)message_number(what, "port"))};
 	inet_pton(AF_INET, address, &to->sin_addr);
 	return socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }

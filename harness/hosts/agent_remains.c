@@ -70,8 +70,7 @@ static void remove_rule(char *line, const char *family)
 		return;
 	carry_out((const char *const[]){
 		"ip", family, "rule", "del", "priority", priority, "table", table, NULL});
-	carry_out((const char *const[]){
-		"ip", family, "route", "flush", "table", table, "proto", "76", NULL});
+	carry_out((const char *const[]){"ip", family, "route", "flush", "table", table, "proto", "76", NULL});
 }
 
 static void remove_new(const char *const *argv, const char *before, const char *family)

@@ -56,8 +56,10 @@ static int check_hosts(const json_t *hosts, char **error)
 static void write_rules(FILE *out, const struct agent *a)
 {
 	uint64_t rate = (uint64_t)message_number(a->orders, "rate_bps") / 8;
-	static const char *const counters[] = {"own_out", "own_in", "other_out", "other_in", "stranger", "cut", NULL};
-	fprintf(out, "add table inet " AGENT_TABLE "\ndelete table inet " AGENT_TABLE "\nadd table inet " AGENT_TABLE "\n");
+	static const char *const counters[] = {
+		"own_out", "own_in", "other_out", "other_in", "stranger", "cut", NULL};
+	fprintf(out, "add table inet " AGENT_TABLE "\ndelete table inet " AGENT_TABLE
+		     "\nadd table inet " AGENT_TABLE "\n");
 	write_hosts(out, json_object_get(a->orders, "hosts"));
 	for (const char *const *c = counters; *c; c++)
 		fprintf(out, "add counter inet " AGENT_TABLE " %s\n", *c);
@@ -70,13 +72,15 @@ static void write_rules(FILE *out, const struct agent *a)
 		(uint64_t)message_number(a->orders, "may_send"), a->interface, a->interface);
 	write_own_login(out);
 	fprintf(out,
-		"add rule inet " AGENT_TABLE " leaving meta skgid %d ip daddr != @hosts counter name stranger drop\n"
-		"add rule inet " AGENT_TABLE " leaving meta skgid %d meta nfproto ipv6 counter name stranger drop\n"
+		"add rule inet " AGENT_TABLE
+		" leaving meta skgid %d ip daddr != @hosts counter name stranger drop\n"
+		"add rule inet " AGENT_TABLE
+		" leaving meta skgid %d meta nfproto ipv6 counter name stranger drop\n"
 		"add rule inet " AGENT_TABLE " leaving ip daddr != @hosts counter name other_out accept\n"
 		"add rule inet " AGENT_TABLE " leaving meta nfproto ipv6 counter name other_out accept\n"
 		"add rule inet " AGENT_TABLE " leaving quota name most counter name cut drop\n"
-		"add rule inet " AGENT_TABLE " leaving limit rate over %" PRIu64 " bytes/second burst %" PRIu64
-		" bytes counter name cut drop\n"
+		"add rule inet " AGENT_TABLE " leaving limit rate over %" PRIu64
+		" bytes/second burst %" PRIu64 " bytes counter name cut drop\n"
 		"add rule inet " AGENT_TABLE " leaving counter name own_out\n"
 		"add rule inet " AGENT_TABLE " coming ip saddr @hosts counter name own_in accept\n"
 		"add rule inet " AGENT_TABLE " coming counter name other_in\n",
@@ -118,7 +122,8 @@ static json_int_t of_counter(const json_t *counters, const char *name, const cha
 
 json_t *agent_traffic_read(void)
 {
-	static const char *const argv[] = {"nft", "-j", "list", "counters", "table", "inet", AGENT_TABLE, NULL};
+	static const char *const argv[] = {
+		"nft", "-j", "list", "counters", "table", "inet", AGENT_TABLE, NULL};
 	struct process_options o = PROCESS_OPTIONS;
 	char *output = NULL, *error = NULL;
 	json_t *counters = json_object(), *item;

@@ -45,7 +45,8 @@ static void send_probes(int fd, struct sockaddr_in to)
 		to.sin_port = htons((uint16_t)(PORT + ttl));
 		setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
 		/* An error of an earlier one may be told here, in place of sending: then once more. */
-		for (int i = 0; i < 3 && sendto(fd, "liquidnet", 9, 0, (struct sockaddr *)&to, sizeof to) < 0; i++)
+		for (int i = 0; i < 3 && sendto(fd, "liquidnet", 9, 0, (struct sockaddr *)&to, sizeof to) < 0;
+			i++)
 			;
 	}
 }
@@ -93,7 +94,8 @@ static bool arrived(const struct hop hops[HOPS_MAX + 1])
 static json_t *trace(const char *address)
 {
 	struct hop hops[HOPS_MAX + 1] = {0};
-	struct sockaddr_in to = {.sin_family = AF_INET}, own = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	struct sockaddr_in to = {.sin_family = AF_INET},
+			   own = {.sin_family = AF_INET, .sin_port = htons(PORT)};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1, known = 0;
 	int64_t deadline = clock_now_ns() + TRACE_NS, left;
 	json_t *list = json_array();

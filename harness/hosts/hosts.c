@@ -8,17 +8,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOGIN_NS (30 * NS_PER_S) /* for a login and the agent's first word; its lock may wait for another's end */
+#define LOGIN_NS                                                                                             \
+	(30 * NS_PER_S) /* for a login and the agent's first word; its lock may wait for another's end */
 #define ANSWER_NS (10 * NS_PER_S)
 #define LEAVE_MS 20000 /* an agent's programs have their time to end */
+#define PULSE_MS 2000
+#define HIGH_FD 600 /* more than a run has open */
 #define WORDS 48
 #define MISSING_PROGRAM 127 /* a shell's */
 
@@ -26,10 +32,10 @@ struct host_session {
 	const struct inventory_host *host;
 	struct process ssh;
 	struct channel out;
-	int in_fd;         /* closing it ends the agent; -1: no session */
-	char socket[108];  /* here */
-	char remote[108];  /* there */
-	char log[128];     /* what ssh and the agent complain of */
+	int in_fd;        /* closing it ends the agent; -1: no session */
+	char socket[108]; /* here */
+	char remote[108]; /* there */
+	char log[128];    /* what ssh and the agent complain of */
 	json_t *facts;
 	uint64_t before, now; /* bytes that it has sent: in sessions that are over, in this one */
 };
@@ -40,13 +46,14 @@ struct hosts {
 	int64_t until_ns;
 	struct host_session sessions[INVENTORY_HOSTS_MAX];
 	const char *interfaces[INVENTORY_HOSTS_MAX];
+	pid_t pulse; /* a child by which the agents hear that we live; 0: none */
 };
 
 /* ---- one session */
 
 /* Ours are the options that must hold whatever a configuration says. */
-static size_t ssh_words(const struct hosts *h, const struct host_session *s, const char **words, char forward[256],
-	char **command)
+static size_t ssh_words(const struct hosts *h, const struct host_session *s, const char **words,
+	char forward[256], char **command)
 {
 	static const char *const fixed[] = {"ssh", "-T", "-a", "-x", "-o", "BatchMode=yes", "-o",
 		"StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5", "-o", "ServerAliveInterval=5", "-o",
@@ -82,10 +89,10 @@ static json_t *orders(const struct hosts *h, const struct host_session *s)
 	for (size_t i = 0; i < v->count; i++)
 		json_array_append_new(all, json_string(v->hosts[i].address));
 	int64_t seconds = (h->until_ns - clock_now_ns()) / NS_PER_S;
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "liquidnet", liquidnet_version, "name",
-		s->host->node, "address", s->host->address, "socket", s->remote, "hosts", all, "rate_bps",
-		(json_int_t)v->rate_bps, "may_send", (json_int_t)(v->bytes - s->before), "seconds", (json_int_t)seconds,
-		"space", (json_int_t)v->space);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "liquidnet", liquidnet_version,
+		"name", s->host->node, "address", s->host->address, "socket", s->remote, "hosts", all,
+		"rate_bps", (json_int_t)v->rate_bps, "may_send", (json_int_t)(v->bytes - s->before),
+		"seconds", (json_int_t)seconds, "space", (json_int_t)v->space);
 	if (s->host->interface)
 		json_object_set_new(o, "interface", json_string(s->host->interface));
 	return o;
@@ -198,6 +205,49 @@ static int await_facts(struct hosts *h, struct host_session *s, char **error)
 	return result;
 }
 
+/* ---- the pulse */
+
+/* Its copies of the sessions' inputs would keep agents alive: it ends before one is closed. */
+static void stop_pulse(struct hosts *h)
+{
+	if (h->pulse <= 0)
+		return;
+	kill(h->pulse, SIGKILL);
+	while (waitpid(h->pulse, NULL, 0) < 0 && errno == EINTR)
+		;
+	h->pulse = 0;
+}
+
+__attribute__((noreturn)) static void beat(const struct hosts *h, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "liquidnet-pulse");
+	signal(SIGPIPE, SIG_IGN);
+	/* Nothing else of the harness's: what it says by closing a descriptor must not depend on us. */
+	int inputs[INVENTORY_HOSTS_MAX];
+	for (size_t i = 0; i < h->inventory->count; i++)
+		if ((inputs[i] = fcntl(h->sessions[i].in_fd, F_DUPFD_CLOEXEC, HIGH_FD)) >= 0)
+			fcntl(inputs[i], F_SETFL, O_NONBLOCK);
+	syscall(SYS_close_range, STDERR_FILENO + 1, HIGH_FD - 1, 0);
+	while (getppid() == parent) {
+		for (size_t i = 0; i < h->inventory->count; i++)
+			if (inputs[i] >= 0)
+				(void)!write(inputs[i], "\n", 1);
+		poll(NULL, 0, PULSE_MS);
+	}
+	_exit(0);
+}
+
+static int start_pulse(struct hosts *h, char **error)
+{
+	pid_t parent = getpid();
+	fflush(NULL);
+	h->pulse = fork();
+	if (h->pulse == 0)
+		beat(h, parent);
+	return h->pulse < 0 ? error_set(error, "fork: %s", strerror(errno)) : 0;
+}
+
 /* ---- all of them */
 
 struct place hosts_place(const struct hosts *hosts, size_t h)
@@ -226,7 +276,8 @@ struct hosts *hosts_open(const struct inventory *v, char **error)
 	int result = mkdir(h->folder, 0700) < 0 ? error_set(error, "%s: %s", h->folder, strerror(errno)) : 0;
 	for (size_t i = 0; i < v->count; i++) {
 		struct host_session *s = &h->sessions[i];
-		*s = (struct host_session){.host = &v->hosts[i], .ssh = PROCESS_NONE, .out = {.fd = -1}, .in_fd = -1};
+		*s = (struct host_session){
+			.host = &v->hosts[i], .ssh = PROCESS_NONE, .out = {.fd = -1}, .in_fd = -1};
 		snprintf(s->socket, sizeof s->socket, "%s/%zu.sock", h->folder, i);
 		snprintf(s->log, sizeof s->log, "%s/%zu.log", h->folder, i);
 	}
@@ -235,6 +286,8 @@ struct hosts *hosts_open(const struct inventory *v, char **error)
 		result = start_ssh(h, &h->sessions[i], error);
 	for (size_t i = 0; result == 0 && i < v->count; i++)
 		result = await_facts(h, &h->sessions[i], error);
+	if (result == 0)
+		result = start_pulse(h, error);
 	if (result == 0)
 		return h;
 	hosts_close(h);
@@ -245,6 +298,7 @@ void hosts_close(struct hosts *h)
 {
 	if (!h)
 		return;
+	stop_pulse(h);
 	/* All are told before one is waited for. */
 	for (size_t i = 0; i < h->inventory->count; i++)
 		if (h->sessions[i].in_fd >= 0) {
@@ -289,7 +343,8 @@ static int again(struct hosts *h, struct host_session *s, char **error)
 	s->before += s->now;
 	s->now = 0;
 	if (s->before >= h->inventory->bytes)
-		return error_set(error, "host %s has sent all that the inventory's limits allow", s->host->node);
+		return error_set(
+			error, "host %s has sent all that the inventory's limits allow", s->host->node);
 	return start_ssh(h, s, error) < 0 ? -1 : await_facts(h, s, error);
 }
 
@@ -299,13 +354,17 @@ int hosts_ready(struct hosts *h, char **error)
 		return error_set(error, "the inventory's `until` is over");
 	for (size_t i = 0; i < h->inventory->count; i++) {
 		struct host_session *s = &h->sessions[i];
-		if (alive(s))
+		if (alive(s)) {
 			note_sent(h, i);
-		else if (again(h, s, error) < 0)
-			return -1;
+		} else {
+			stop_pulse(h);
+			int result = again(h, s, error);
+			if (start_pulse(h, result < 0 ? NULL : error) < 0 || result < 0)
+				return -1;
+		}
 		if (s->before + s->now >= h->inventory->bytes)
-			return error_set(
-				error, "host %s has sent all that the inventory's limits allow", s->host->node);
+			return error_set(error, "host %s has sent all that the inventory's limits allow",
+				s->host->node);
 	}
 	return 0;
 }
@@ -333,8 +392,8 @@ int hosts_check_programs(const struct hosts *h, const char *const *names, char *
 	for (size_t i = 0; result == 0 && i < h->inventory->count; i++) {
 		struct place place = hosts_place(h, i);
 		struct message m;
-		struct channel c = {
-			.fd = place_talk(&place, json_pack("{s:s, s:O}", "do", "find", "programs", list), error)};
+		struct channel c = {.fd = place_talk(&place,
+					    json_pack("{s:s, s:O}", "do", "find", "programs", list), error)};
 		result = c.fd < 0 ? -1 : channel_await(&c, &m, clock_now_ns() + ANSWER_NS, error);
 		if (result == 0) {
 			const char *missing =

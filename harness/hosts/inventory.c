@@ -26,7 +26,8 @@ static bool plain_word(const char *text, const char *more)
 	if (!*text || *text == '-')
 		return false;
 	for (const char *at = text; *at; at++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", *at) && !strchr(more, *at))
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", *at) &&
+			!strchr(more, *at))
 			return false;
 	return true;
 }
@@ -73,7 +74,8 @@ static int read_host(struct inventory *v, const struct conf_node *map, char **er
 	struct inventory_host *host = &v->hosts[v->count];
 	*host = (struct inventory_host){.node = map->key, .at = map};
 	if (conf_only(map, keys, error) < 0 || conf_name(map, "a host", map->key, error) < 0 ||
-		read_login(map, host, error) < 0 || conf_need_string(map, "address", &host->address, error) < 0 ||
+		read_login(map, host, error) < 0 ||
+		conf_need_string(map, "address", &host->address, error) < 0 ||
 		check_address(map, host->address, error) < 0 ||
 		conf_string(map, "interface", NULL, &host->interface, error) < 0 ||
 		conf_string(map, "liquidnet", "liquidnet", &host->program, error) < 0 ||
@@ -81,12 +83,14 @@ static int read_host(struct inventory *v, const struct conf_node *map, char **er
 		return -1;
 	if (!plain_word(host->program, "/"))
 		return conf_error(conf_child(map, "liquidnet"), error,
-			"`%s` cannot be the path of a program here; use letters, digits, - _ . and /", host->program);
+			"`%s` cannot be the path of a program here; use letters, digits, - _ . and /",
+			host->program);
 	for (size_t i = 0; i < v->count; i++)
 		if (strcmp(v->hosts[i].address, host->address) == 0 ||
 			(strcmp(v->hosts[i].user_and_name, host->user_and_name) == 0 &&
 				strcmp(v->hosts[i].port, host->port) == 0))
-			return conf_error(map, error, "%s and %s are the same host; each node needs one of its own",
+			return conf_error(map, error,
+				"%s and %s are the same host; each node needs one of its own",
 				v->hosts[i].node, host->node);
 	v->count++;
 	return 0;
@@ -96,13 +100,16 @@ static int read_hosts(struct inventory *v, const struct conf_node *root, char **
 {
 	const struct conf_node *map = conf_child(root, "hosts");
 	if (!map)
-		return conf_error(root, error, "there is no `hosts`; write {NODE: {ssh: ..., address: ...}, ...}");
+		return conf_error(
+			root, error, "there is no `hosts`; write {NODE: {ssh: ..., address: ...}, ...}");
 	if (conf_expect(map, CONF_MAPPING, error) < 0)
 		return -1;
 	for (const struct conf_node *one = conf_first(map); one; one = one->next)
 		if (conf_expect(one, CONF_MAPPING, error) < 0 || read_host(v, one, error) < 0)
 			return -1;
-	return v->count >= 2 ? 0 : conf_error(map, error, "fewer than two hosts; there is nothing to measure between");
+	return v->count >= 2
+		       ? 0
+		       : conf_error(map, error, "fewer than two hosts; there is nothing to measure between");
 }
 
 static int read_limits(struct inventory *v, const struct conf_node *root, char **error)
@@ -118,9 +125,10 @@ static int read_limits(struct inventory *v, const struct conf_node *root, char *
 		if (!conf_child(map, *key))
 			return conf_error(map, error, "`limits` do not say `%s`; all three are needed", *key);
 	return conf_rate(map, "rate", 100000, UINT64_C(100000000000), 0, &v->rate_bps, error) < 0 ||
-			       conf_size(map, "bytes", 1000000, UINT64_C(1000000000000000), 0, &v->bytes, error) < 0 ||
-			       conf_duration(map, "until", 10 * NS_PER_S, 7 * 86400 * NS_PER_S, 0, &v->until_ns,
-				       error) < 0
+			       conf_size(map, "bytes", 1000000, UINT64_C(1000000000000000), 0, &v->bytes,
+				       error) < 0 ||
+			       conf_duration(map, "until", 10 * NS_PER_S, 7 * 86400 * NS_PER_S, 0,
+				       &v->until_ns, error) < 0
 		       ? -1
 		       : 0;
 }
@@ -165,7 +173,8 @@ static int read_ports(struct inventory *v, const struct conf_node *root, char **
 			snprintf(number, sizeof number, "%.*s", (int)(slash - one->value), one->value);
 		bool tcp = slash && strcmp(slash, "/tcp") == 0, udp = slash && strcmp(slash, "/udp") == 0;
 		if ((!tcp && !udp) || unit_integer(number, &port) < 0 || port < 1 || port > 65535)
-			return conf_error(one, error, "`%s` is no port; write 5201/tcp or 1194/udp", one->value);
+			return conf_error(
+				one, error, "`%s` is no port; write 5201/tcp or 1194/udp", one->value);
 		if (v->ports_count == INVENTORY_PORTS_MAX)
 			return conf_error(one, error, "more than %d ports", INVENTORY_PORTS_MAX);
 		v->ports[v->ports_count++] = (struct inventory_port){tcp ? "tcp" : "udp", (int)port};
@@ -182,9 +191,11 @@ static struct inventory *read_all(const char *path, struct conf *conf, char **er
 	v->conf = conf;
 	v->path = path;
 	const struct conf_node *root = conf_root(conf);
-	if (conf_only(root, keys, error) == 0 && read_hosts(v, root, error) == 0 && read_limits(v, root, error) == 0 &&
-		read_ssh(v, root, error) == 0 && read_ports(v, root, error) == 0 &&
-		conf_size(root, "space", UINT64_C(1) << 16, UINT64_C(1) << 40, SPACE_DEFAULT, &v->space, error) == 0)
+	if (conf_only(root, keys, error) == 0 && read_hosts(v, root, error) == 0 &&
+		read_limits(v, root, error) == 0 && read_ssh(v, root, error) == 0 &&
+		read_ports(v, root, error) == 0 &&
+		conf_size(root, "space", UINT64_C(1) << 16, UINT64_C(1) << 40, SPACE_DEFAULT, &v->space,
+			error) == 0)
 		return v;
 	inventory_free(v);
 	return NULL;

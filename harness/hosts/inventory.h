@@ -53,7 +53,8 @@ void inventory_free(struct inventory *inventory);
 int inventory_check(const struct inventory *inventory, const struct experiment *experiment,
 	const struct plan *plan, char **error);
 /* Puts the hosts' addresses, and interfaces (by host), into the topology's ends. Strings must outlive it. */
-void inventory_apply(const struct inventory *inventory, const char *const *interfaces, struct topology *topology);
+void inventory_apply(
+	const struct inventory *inventory, const char *const *interfaces, struct topology *topology);
 /* A node's host, or -1. */
 int inventory_host(const struct inventory *inventory, const char *node);
 

@@ -9,12 +9,13 @@
 
 #define GAP_S 5 /* of a trial, besides its workload: daemons, round trips before and after */
 
-static int wants_host(const struct inventory *v, const struct experiment *e, int node, const struct conf_node *at,
-	char **error)
+static int wants_host(const struct inventory *v, const struct experiment *e, int node,
+	const struct conf_node *at, char **error)
 {
 	if (node < 0 || inventory_host(v, e->topology->nodes[node]) >= 0)
 		return 0;
-	return conf_error(at, error, "node `%s` is not in %s; add it to its `hosts`", e->topology->nodes[node], v->path);
+	return conf_error(at, error, "node `%s` is not in %s; add it to its `hosts`",
+		e->topology->nodes[node], v->path);
 }
 
 /* Each host is a node of the network, with one link: a host's other interfaces are not ours to guess. */
@@ -26,8 +27,8 @@ static int check_hosts(const struct inventory *v, const struct topology *topolog
 		for (size_t i = 0; node >= 0 && i < topology->links_count; i++)
 			links += topology_end(topology, node, (int)i) != NULL;
 		if (node < 0)
-			return conf_error(v->hosts[h].at, error, "topology %s has no node `%s`", topology->name,
-				v->hosts[h].node);
+			return conf_error(v->hosts[h].at, error, "topology %s has no node `%s`",
+				topology->name, v->hosts[h].node);
 		if (links != 1)
 			return conf_error(v->hosts[h].at, error,
 				"node `%s` has %u links in topology %s; only a node with one can be a host",
@@ -36,8 +37,8 @@ static int check_hosts(const struct inventory *v, const struct topology *topolog
 	return 0;
 }
 
-static int check_programs(
-	const struct inventory *v, const struct experiment *e, const struct program *list, size_t count, char **error)
+static int check_programs(const struct inventory *v, const struct experiment *e, const struct program *list,
+	size_t count, char **error)
 {
 	for (size_t i = 0; i < count; i++)
 		if (wants_host(v, e, list[i].node, list[i].at, error) < 0)
@@ -48,11 +49,13 @@ static int check_programs(
 /* What only an emulated network has. */
 static int check_real(const struct experiment *e, char **error)
 {
-	static const char *const keys[] = {"links", "changes", "services", "congestion", "files", "design", NULL};
+	static const char *const keys[] = {
+		"links", "changes", "services", "congestion", "files", "design", NULL};
 	for (const char *const *key = keys; *key; key++) {
 		const struct conf_node *at = conf_child(e->root, *key);
 		if (at && at->children > 0)
-			return conf_error(at, error, "`%s` cannot be had on hosts; `wan` is an experiment for them", *key);
+			return conf_error(at, error,
+				"`%s` cannot be had on hosts; `wan` is an experiment for them", *key);
 	}
 	for (size_t c = 0; c < e->configurations_count; c++)
 		for (size_t i = 0; i < e->configurations[c].variant->topology->links_count; i++)
@@ -93,7 +96,8 @@ static int check_nodes(const struct inventory *v, const struct experiment *e, ch
 					e->topology->nodes[e->captures[i].node]);
 	}
 	for (size_t i = 0; i < e->procedures_count; i++)
-		if (check_settings(v, e, e->procedures[i].settings, e->procedures[i].settings_count, error) < 0)
+		if (check_settings(v, e, e->procedures[i].settings, e->procedures[i].settings_count, error) <
+			0)
 			return -1;
 	return 0;
 }
@@ -105,7 +109,8 @@ static double sending_s(const struct experiment *e)
 	return m && m->windowed ? m->window[1] : (double)e->trial_limit_ns / 1e9;
 }
 
-static int check_limits(const struct inventory *v, const struct experiment *e, const struct plan *plan, char **error)
+static int check_limits(
+	const struct inventory *v, const struct experiment *e, const struct plan *plan, char **error)
 {
 	double trials = (double)plan_count(plan, PLANNED_OPEN), each = sending_s(e);
 	double bytes = trials * each * (double)v->rate_bps / 8, seconds = trials * (each + GAP_S);
@@ -115,17 +120,20 @@ static int check_limits(const struct inventory *v, const struct experiment *e, c
 			trials, each, (double)v->rate_bps / 1e6, bytes / 1e9, (double)v->bytes / 1e9);
 	if (seconds * 1e9 > (double)v->until_ns)
 		return conf_error(conf_child(v->limits, "until"), error,
-			"%.0f trials take %.0f minutes, more than %.0f; take fewer trials, or raise the limit", trials,
-			seconds / 60, (double)v->until_ns / 60e9);
+			"%.0f trials take %.0f minutes, more than %.0f; take fewer trials, or raise the limit",
+			trials, seconds / 60, (double)v->until_ns / 60e9);
 	return 0;
 }
 
-int inventory_check(const struct inventory *v, const struct experiment *e, const struct plan *plan, char **error)
+int inventory_check(
+	const struct inventory *v, const struct experiment *e, const struct plan *plan, char **error)
 {
 	for (size_t c = 0; c < e->configurations_count; c++)
 		if (check_hosts(v, e->configurations[c].variant->topology, error) < 0)
 			return -1;
-	return check_real(e, error) < 0 || check_nodes(v, e, error) < 0 || check_limits(v, e, plan, error) < 0 ? -1 : 0;
+	return check_real(e, error) < 0 || check_nodes(v, e, error) < 0 || check_limits(v, e, plan, error) < 0
+		       ? -1
+		       : 0;
 }
 
 void inventory_apply(const struct inventory *v, const char *const *interfaces, struct topology *topology)

@@ -56,7 +56,8 @@ static json_t *way_summary(const json_t *said)
 	json_array_foreach(list, i, one)
 		if (ms && json_is_number(one))
 			ms[n++] = json_number_value(one);
-	json_t *way = json_pack("{s:I, s:I}", "sent", (json_int_t)message_number(said, "sent"), "received", (json_int_t)n);
+	json_t *way = json_pack(
+		"{s:I, s:I}", "sent", (json_int_t)message_number(said, "sent"), "received", (json_int_t)n);
 	if (n) {
 		qsort(ms, n, sizeof *ms, compare);
 		json_object_set_new(way, "min_ms", json_real(ms[0]));
@@ -83,7 +84,8 @@ static int measure_ways(struct afar *a, const char *when, char **error)
 	for (size_t i = 0; result == 0 && i < count; i++)
 		for (size_t k = i + 1; result == 0 && k < count; k++)
 			if (is_host(network, i) && is_host(network, k)) {
-				json_t *what = json_pack("{s:s, s:s}", "do", "way", "address", address_of(network, k));
+				json_t *what = json_pack(
+					"{s:s, s:s}", "do", "way", "address", address_of(network, k));
 				asked[i * count + k].fd = place_talk(&network->places[i], what, error);
 				result = asked[i * count + k].fd < 0 ? -1 : 0;
 			}
@@ -96,7 +98,8 @@ static int measure_ways(struct afar *a, const char *when, char **error)
 				error_prefix(error, "host %s", from);
 			} else {
 				char name[160];
-				snprintf(name, sizeof name, "%s-%s", from, network->topology->nodes[i % count]);
+				snprintf(name, sizeof name, "%s-%s", from,
+					network->topology->nodes[i % count]);
 				json_t *way = json_object_get(a->ways, name);
 				if (!way)
 					json_object_set_new(a->ways, name, way = json_object());
@@ -199,7 +202,8 @@ static int take_capture(struct channel *c, const char *path, char **error)
 	return result;
 }
 
-static int take_result(struct afar *a, size_t node, const char *const *captures, json_t *targets, char **error)
+static int take_result(
+	struct afar *a, size_t node, const char *const *captures, json_t *targets, char **error)
 {
 	struct channel *c = &a->watching[node];
 	const char *name = a->network->places[node].name;
@@ -215,13 +219,15 @@ static int take_result(struct afar *a, size_t node, const char *const *captures,
 	size_t i;
 	json_array_foreach(json_object_get(json_object_get(m.head, "capture"), "targets"), i, target) {
 		if (capture >= 0 && json_is_object(target)) {
-			json_object_set_new(target, "name", json_string(a->experiment->captures[capture].name));
+			json_object_set_new(
+				target, "name", json_string(a->experiment->captures[capture].name));
 			json_array_append(targets, target);
 		}
 	}
 	message_free(&m);
-	return take_capture(c, capture >= 0 ? captures[capture] : NULL, error) < 0 ? error_prefix(error, "host %s", name)
-										   : 0;
+	return take_capture(c, capture >= 0 ? captures[capture] : NULL, error) < 0
+		       ? error_prefix(error, "host %s", name)
+		       : 0;
 }
 
 int afar_stop(struct afar *a, const char *const *captures, json_t *record, char **error)
@@ -241,8 +247,8 @@ int afar_stop(struct afar *a, const char *const *captures, json_t *record, char 
 	if (result == 0)
 		result = measure_ways(a, "after", error);
 	json_object_set_new(record, "verdict",
-		json_pack("{s:s, s:O, s:O, s:{s:o}}", "clock", experiment_clock_name(TRIAL_REAL), "hosts", a->hosts, "ways",
-			a->ways, "capture", "targets", targets));
+		json_pack("{s:s, s:O, s:O, s:{s:o}}", "clock", experiment_clock_name(TRIAL_REAL), "hosts",
+			a->hosts, "ways", a->ways, "capture", "targets", targets));
 	return result;
 }
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* Beyond the first a trial is suspect, beyond the second invalid: docs/hosts.md. */
-#define LOST_SUSPECT 0.1    /* of the echo requests */
-#define RTT_SUSPECT 0.2     /* of the median's change, and */
-#define RTT_SUSPECT_MS 2.0  /* at least so much */
+#define LOST_SUSPECT 0.1   /* of the echo requests */
+#define RTT_SUSPECT 0.2    /* of the median's change, and */
+#define RTT_SUSPECT_MS 2.0 /* at least so much */
 #define RTT_INVALID 1.0
 #define RTT_INVALID_MS 10.0
 #define LATENESS_SUSPECT_MS 20.0 /* 99th percentile, as here */
@@ -17,7 +17,7 @@
 #define CLOCK_SUSPECT_MS 100.0 /* besides what is not known of it */
 #define CLOCK_INVALID_MS 60000.0
 #define CLOCK_SET_MS 2.0
-#define CLOCK_SLEW_MS 0.6 /* a second */
+#define CLOCK_SLEW_MS 0.6   /* a second */
 #define OTHERS_SUSPECT 0.01 /* of the trial's own bytes */
 #define OTHERS_INVALID 0.05
 #define OTHERS_LEAST 20000 /* bytes: another login, names that are asked for */
@@ -36,7 +36,8 @@ static bool same_hops(const json_t *a, const json_t *b)
 	if (n != json_array_size(b))
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		const char *one = json_string_value(json_array_get(a, i)), *other = json_string_value(json_array_get(b, i));
+		const char *one = json_string_value(json_array_get(a, i)),
+			   *other = json_string_value(json_array_get(b, i));
 		if (one && other && *one && *other && strcmp(one, other) != 0)
 			return false;
 	}
@@ -49,8 +50,8 @@ static void judge_lost(json_t *record, const char *name, const json_t *way, cons
 	if (received <= 0)
 		verdict_judge(record, "suspect", "way %s: no echo came back %s the trial", name, when);
 	else if (received < sent * (1 - LOST_SUSPECT))
-		verdict_judge(record, "suspect", "way %s: %.0f of %.0f echoes came back %s the trial", name, received, sent,
-			when);
+		verdict_judge(record, "suspect", "way %s: %.0f of %.0f echoes came back %s the trial", name,
+			received, sent, when);
 }
 
 static void judge_way(json_t *record, const char *name, const json_t *way)
@@ -62,9 +63,11 @@ static void judge_way(json_t *record, const char *name, const json_t *way)
 	double share = was > 0 ? change / was : 0;
 	if (was > 0 && is > 0 && share > RTT_SUSPECT && change > RTT_SUSPECT_MS)
 		verdict_judge(record, share > RTT_INVALID && change > RTT_INVALID_MS ? "invalid" : "suspect",
-			"way %s: the median round trip was %.1f ms before the trial and %.1f ms after", name, was, is);
+			"way %s: the median round trip was %.1f ms before the trial and %.1f ms after", name,
+			was, is);
 	if (!same_hops(json_object_get(before, "hops"), json_object_get(after, "hops")))
-		verdict_judge(record, "suspect", "way %s: it led over other hops after the trial than before", name);
+		verdict_judge(record, "suspect", "way %s: it led over other hops after the trial than before",
+			name);
 }
 
 static void judge_machine(json_t *record, const char *name, const json_t *host)
@@ -81,7 +84,8 @@ static void judge_machine(json_t *record, const char *name, const json_t *host)
 			"host %s: %.1f %% of its processors were taken for other guests", name, steal);
 	double set = number(machine, "set_ms");
 	if (fabs(set) > CLOCK_SET_MS + number(machine, "seconds") * CLOCK_SLEW_MS)
-		verdict_judge(record, "invalid", "host %s: the clock that stamps packets was set by %.0f ms", name, set);
+		verdict_judge(record, "invalid", "host %s: the clock that stamps packets was set by %.0f ms",
+			name, set);
 }
 
 static void judge_clock(json_t *record, const char *name, const json_t *host)
@@ -103,14 +107,16 @@ static void judge_traffic(json_t *record, const char *name, const json_t *traffi
 	}
 	if (others > trial * OTHERS_SUSPECT && others > OTHERS_LEAST)
 		verdict_judge(record, others > trial * OTHERS_INVALID ? "invalid" : "suspect",
-			"host %s: its interface carried %.0f bytes of others beside %.0f of the trial", name, others, trial);
+			"host %s: its interface carried %.0f bytes of others beside %.0f of the trial", name,
+			others, trial);
 	if (number(traffic, "cut_packets") > 0)
-		verdict_judge(record, "invalid", "host %s: %.0f packets beyond the inventory's limits were held back", name,
+		verdict_judge(record, "invalid",
+			"host %s: %.0f packets beyond the inventory's limits were held back", name,
 			number(traffic, "cut_packets"));
 	if (number(traffic, "stranger_packets") > 0)
 		verdict_judge(record, "invalid",
-			"host %s: %.0f packets to an address that is not in the inventory were held back", name,
-			number(traffic, "stranger_packets"));
+			"host %s: %.0f packets to an address that is not in the inventory were held back",
+			name, number(traffic, "stranger_packets"));
 }
 
 void afar_judge(json_t *record)

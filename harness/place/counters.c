@@ -45,9 +45,9 @@ static void subtract(json_t *of_node, const json_t *before)
 	const char *name;
 	json_t *value;
 	void *next;
-	json_object_foreach_safe(of_node, next, name, value)
-	{
-		json_int_t left = json_integer_value(value) - json_integer_value(json_object_get(before, name));
+	json_object_foreach_safe(of_node, next, name, value) {
+		json_int_t left =
+			json_integer_value(value) - json_integer_value(json_object_get(before, name));
 		if (left)
 			json_object_set_new(of_node, name, json_integer(left));
 		else

@@ -84,8 +84,8 @@ int channel_take(struct channel *c, struct message *message, char **error)
 	json_t *head = json_loadb(c->text, line, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(head)) {
 		json_decref(head);
-		return error_set(error, "`%.*s` came, which is no message", (int)(line < 80 ? line : 80),
-			c->text);
+		return error_set(
+			error, "`%.*s` came, which is no message", (int)(line < 80 ? line : 80), c->text);
 	}
 	int64_t count = announced(head);
 	if (count < 0 || c->size - line - 1 < (size_t)count) {
@@ -143,7 +143,9 @@ int channel_await(struct channel *c, struct message *message, int64_t deadline_n
 		if (taken)
 			return taken < 0 ? -1 : judge(message, error);
 		int64_t left = deadline_ns - clock_now_ns();
-		int ms = left <= 0 ? 0 : left / NS_PER_MS >= INT32_MAX ? INT32_MAX : (int)(left / NS_PER_MS) + 1;
+		int ms = left <= 0                       ? 0
+			 : left / NS_PER_MS >= INT32_MAX ? INT32_MAX
+							 : (int)(left / NS_PER_MS) + 1;
 		int n = poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, ms);
 		if (n == 0)
 			return error_set(error, "no answer came in time");

@@ -18,6 +18,9 @@
 /* An agent first undoes what the trial before has left: its programs have some seconds to end. */
 #define STAY_NS (30 * NS_PER_S)
 
+/* A program's end is heard over the same connection as its host's. */
+#define BLAME_NS (1 * NS_PER_S)
+
 struct keeper {
 	const struct network *network;
 	struct channel *channels; /* by node; fd -1: nobody's */
@@ -34,7 +37,9 @@ static void look(struct keeper *k, size_t node)
 	int taken = channel_take(c, &m, &error);
 	if (!ended && taken == 0)
 		return;
-	const char *why = taken == 1 ? message_text(m.head, "error") : error ? error : "the connection to it ended";
+	const char *why = taken == 1 ? message_text(m.head, "error")
+			  : error    ? error
+				     : "the connection to it ended";
 	dprintf(k->said_fd, "host %s: %s", k->network->topology->nodes[node],
 		*why ? why : "its agent said something that nobody asked");
 	_exit(1);
@@ -99,8 +104,8 @@ static int start_keeper(struct network *network, struct keeper *k, char **error)
 	return 0;
 }
 
-int network_of_hosts(struct network *network, const struct topology *topology, const char *const *sockets,
-	char **error)
+int network_of_hosts(
+	struct network *network, const struct topology *topology, const char *const *sockets, char **error)
 {
 	size_t count = topology->nodes_count;
 	*network = (struct network){.topology = topology,
@@ -125,4 +130,15 @@ int network_of_hosts(struct network *network, const struct topology *topology, c
 		channel_close(&k.channels[i]);
 	free(k.channels);
 	return result;
+}
+
+void network_blame(struct network *network, char **error)
+{
+	char text[512];
+	if (!network->elsewhere || network->said_fd < 0 ||
+		process_wait(&network->driver, clock_now_ns() + BLAME_NS) != 1)
+		return;
+	ssize_t n = read(network->said_fd, text, sizeof text - 1);
+	if (n > 0)
+		error_set(error, "%.*s", (int)n, text);
 }

@@ -39,8 +39,8 @@ struct place_kind {
 	 * machine, and what needs their sockets or devices in hand is refused. */
 	int (*call)(const struct place *place, int (*fn)(void *context), void *context);
 	/* Asks a daemon there over its control socket, as control_call. */
-	int (*ask)(const struct place *place, const char *path, const char *line, int limit_ms, json_t **answer,
-		char **error);
+	int (*ask)(const struct place *place, const char *path, const char *line, int limit_ms,
+		json_t **answer, char **error);
 	/* Where nodes of this kind are not on this machine: whether somebody there listens on a TCP port; waits up to wait_ms
 	 * until it is so. 1: yes, 0: no, -1 and *error. NULL: `call` is how to find out. */
 	int (*listens)(const struct place *place, int port, int wait_ms, char **error);

@@ -22,10 +22,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ANSWER_NS (20 * NS_PER_S)     /* of a host that is asked something short */
-#define WAY_MS 5000                   /* for the way there and back, besides what was asked for takes */
-#define STOP_MS 3000                  /* what its agent gives a program to end, besides */
-#define FILE_MAX ((size_t)16 << 20)   /* of what is sent there before a program */
+#define ANSWER_NS (20 * NS_PER_S)   /* of a host that is asked something short */
+#define WAY_MS 5000                 /* for the way there and back, besides what was asked for takes */
+#define STOP_MS 3000                /* what its agent gives a program to end, besides */
+#define FILE_MAX ((size_t)16 << 20) /* of what is sent there before a program */
 
 static int talk(const struct place *place, json_t *first, char **error)
 {
@@ -50,7 +50,8 @@ static int talk(const struct place *place, json_t *first, char **error)
 }
 
 /* A question and its one answer, as 0; -1 and *error. */
-static int question(const struct place *place, json_t *what, int64_t limit_ns, struct message *answer, char **error)
+static int question(
+	const struct place *place, json_t *what, int64_t limit_ns, struct message *answer, char **error)
 {
 	struct channel c = {.fd = talk(place, what, error)};
 	if (c.fd < 0)
@@ -237,11 +238,11 @@ static int begin(const struct place *place, const struct process_options *o, str
 	struct message answer;
 	size_t size = 0;
 	char *input = o->stdin_fd >= 0 ? input_of(o->stdin_fd, &size) : NULL;
-	*s = (struct stand_in){
-		.channel = {.fd = talk(place, json_pack("{s:s}", "do", "start"), error)},
+	*s = (struct stand_in){.channel = {.fd = talk(place, json_pack("{s:s}", "do", "start"), error)},
 		.keep_fd = o->keep_fd,
 		.name = place->name};
-	json_t *what = json_pack("{s:o, s:o, s:i}", "argv", words(o->argv), "env", words(o->env), "keep", o->keep_fd);
+	json_t *what = json_pack(
+		"{s:o, s:o, s:i}", "argv", words(o->argv), "env", words(o->env), "keep", o->keep_fd);
 	if (o->directory)
 		json_object_set_new(what, "directory", json_string(o->directory));
 	int result = s->channel.fd < 0 ? -1 : send_files(s->channel.fd, o, error);
@@ -371,8 +372,8 @@ static int ask(const struct place *place, const char *path, const char *line, in
 	char **error)
 {
 	struct message m;
-	json_t *what =
-		json_pack("{s:s, s:s, s:s, s:i}", "do", "ask", "path", path, "line", line, "limit_ms", limit_ms);
+	json_t *what = json_pack(
+		"{s:s, s:s, s:s, s:i}", "do", "ask", "path", path, "line", line, "limit_ms", limit_ms);
 	if (question(place, what, (limit_ms + WAY_MS) * NS_PER_MS, &m, error) < 0)
 		return -1;
 	*answer = json_incref(json_object_get(m.head, "answer"));

@@ -174,8 +174,8 @@ static void leave(struct place *place)
 	(void)place;
 }
 
-static const struct place_kind own = {
-	"namespace", start, stop, run, feed, read_file, write_file, capture, call, ask, NULL, NULL, close_own};
+static const struct place_kind own = {"namespace", start, stop, run, feed, read_file, write_file, capture,
+	call, ask, NULL, NULL, close_own};
 static const struct place_kind borrowed = {
 	"namespace", start, stop, run, feed, read_file, write_file, capture, call, ask, NULL, NULL, leave};
 

@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 struct pairs {
-	size_t n;         /* blocks */
-	double ratio;     /* mean of the one / mean of the other; NAN: there is none */
-	double low, high; /* its 95 % interval: bootstrap of whole blocks; NAN for fewer than two */
-	double median;    /* of the differences, one - other */
+	size_t n;          /* blocks */
+	double ratio;      /* mean of the one / mean of the other; NAN: there is none */
+	double low, high;  /* its 95 % interval: bootstrap of whole blocks; NAN for fewer than two */
+	double median;     /* of the differences, one - other */
 	size_t more, less; /* blocks in which the one had more, less */
-	double p;         /* of the sign test, two-sided: blocks without a difference are left out; NAN: none is left */
+	double p; /* of the sign test, two-sided: blocks without a difference are left out; NAN: none is left */
 };
 
 /* of[i] and against[i] are of one block; finite. The same seed gives the same interval. 0, or -1: out of memory. */

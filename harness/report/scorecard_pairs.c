@@ -18,11 +18,13 @@ static double value_of(const struct cells *cells, const struct cell *cell, int64
 }
 
 /* -1: out of memory. */
-static int compare(const struct cells *cells, size_t configuration, const struct procedure_pair *pair, struct pairs *out)
+static int compare(
+	const struct cells *cells, size_t configuration, const struct procedure_pair *pair, struct pairs *out)
 {
 	const struct cell *row = cells->cells + configuration * cells->experiment->procedures_count;
 	const struct cell *of = &row[pair->of], *against = &row[pair->against];
-	double *one = calloc(of->records_count + 1, sizeof *one), *other = calloc(of->records_count + 1, sizeof *other);
+	double *one = calloc(of->records_count + 1, sizeof *one),
+	       *other = calloc(of->records_count + 1, sizeof *other);
 	size_t n = 0;
 	for (size_t i = 0; one && other && i < of->records_count; i++) {
 		const struct record *r = &cells->records.items[of->first + i];
@@ -49,7 +51,8 @@ static void pair_row(const struct page *page, struct table *table, const struct 
 {
 	const struct experiment *e = page->cells->experiment;
 	char name[160];
-	snprintf(name, sizeof name, "%s / %s", e->procedures[pair->of].name, e->procedures[pair->against].name);
+	snprintf(name, sizeof name, "%s / %s", e->procedures[pair->of].name,
+		e->procedures[pair->against].name);
 	table_row(table);
 	scorecard_name(page, table, name);
 	table_cell(table, "%zu", pairs->n);
@@ -93,6 +96,7 @@ int scorecard_pairs(const struct page *page)
 	}
 	if (scorecard_show(page, table) < 0)
 		return -1;
-	scorecard_note(page, "ratio is of the means, its interval a bootstrap of whole blocks; p is the sign test's, two-sided");
+	scorecard_note(page,
+		"ratio is of the means, its interval a bootstrap of whole blocks; p is the sign test's, two-sided");
 	return 0;
 }

@@ -79,7 +79,8 @@ static int report_failure(const struct task *task, int report_fd)
 static int body(void *context, int report_fd)
 {
 	struct task *task = context;
-	if (!*task->why && (mkdir(FOLDER, 0755) < 0 || mount(task->trial.folder, FOLDER, NULL, MS_BIND, NULL) < 0))
+	if (!*task->why &&
+		(mkdir(FOLDER, 0755) < 0 || mount(task->trial.folder, FOLDER, NULL, MS_BIND, NULL) < 0))
 		snprintf(task->why, sizeof task->why, "%s: %s", FOLDER, strerror(errno));
 	if (*task->why)
 		return report_failure(task, report_fd);
@@ -90,7 +91,8 @@ static int body(void *context, int report_fd)
 
 static void name_sockets(struct task *task, const struct topology *topology)
 {
-	for (size_t i = 0; i < topology->nodes_count && i < sizeof task->sockets / sizeof *task->sockets; i++) {
+	for (size_t i = 0; i < topology->nodes_count && i < sizeof task->sockets / sizeof *task->sockets;
+		i++) {
 		int h = inventory_host(inventory, topology->nodes[i]);
 		if (h < 0)
 			continue;
@@ -124,7 +126,8 @@ static void end(struct execution *execution, json_t *record, char why[256])
 {
 	int status = sandbox_end(&execution->sandbox);
 	if (!record)
-		snprintf(why, 256, "its sandbox ended without a record (wait status %#x); see trial.log", status);
+		snprintf(why, 256, "its sandbox ended without a record (wait status %#x); see trial.log",
+			status);
 }
 
 static const struct executor executor = {"hosts", false, environment, jobs, limit_ns, start, end};

@@ -289,8 +289,6 @@ static int check_hosts(struct ground *g, const struct experiment *e, const struc
 {
 	if (!o->hosts)
 		return 0;
-	if (o->resume)
-		return error_set(error, "--resume does not go with --hosts: a run on hosts is begun anew");
 	if (run_clock(o, e) != TRIAL_REAL)
 		return error_set(error, "--hosts needs the real clock; leave --clock out");
 	if (o->jobs > 1)
@@ -360,6 +358,11 @@ int run_experiment(struct run_options *o, char **error)
 	int status = 2;
 	if (!e)
 		return 2;
+	if (o->resume && o->hosts) {
+		error_set(error, "--resume does not go with --hosts: a run on hosts is begun anew");
+		experiment_free(e);
+		return 2;
+	}
 	if (o->resume && !o->folder) {
 		snprintf(folder, sizeof folder, "%s/%s/latest", o->results, e->name);
 		o->folder = folder;

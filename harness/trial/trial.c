@@ -270,8 +270,10 @@ int trial_body(void *context, int report_fd)
 	keep_log(trial->folder);
 	set_path();
 	cost_begin(&run.cost);
-	if (work(&run, &error) < 0)
+	if (work(&run, &error) < 0) {
+		network_blame(&run.lab.network, &error);
 		verdict_judge(run.record, "failed", "%s", error ? error : "no reason was given");
+	}
 	if (run.stage.running)
 		stage_stop(&run.stage);
 	observe_abandon(&run.observer);

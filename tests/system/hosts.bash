@@ -76,10 +76,13 @@ inventory() {
 	END
 }
 
+# host_sshd HOST: the process
+host_sshd() { pgrep -P "$(<"$work/ssh/$1.unshare")" -x sshd; }
+
 # state HOST: everything that a run could leave there: its rules, tables, settings, files, devices, processes
 state() {
 	local pid
-	pid=$(pgrep -P "$(<"$work/ssh/$1.unshare")" -x sshd)
+	pid=$(host_sshd "$1")
 	{
 		inside "$1" nft list ruleset
 		inside "$1" ip rule
@@ -99,4 +102,4 @@ left_as_found() {
 	states >"$work/after"
 	cmp -s "$work/before" "$work/after"
 }
-nothing_left() { until_true left_as_found || { diff "$work/before" "$work/after" >&2; return 1; }; }
+nothing_left() { patience=2 until_true left_as_found || { diff "$work/before" "$work/after" >&2; return 1; }; }
