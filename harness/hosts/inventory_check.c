@@ -1,6 +1,8 @@
 /* Inventory: whether an experiment can run on its hosts, and what that makes of the experiment's network. */
 #include "harness/hosts/inventory.h"
 
+#include "harness/hosts/agent.h"
+
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include <inttypes.h>
@@ -66,12 +68,29 @@ static int check_real(const struct experiment *e, char **error)
 	return 0;
 }
 
+/* net.ipv4.ip_forward, as the file that an agent may write. */
+static bool may_change(const char *key)
+{
+	char path[256];
+	size_t used = (size_t)snprintf(path, sizeof path, "/proc/sys/");
+	snprintf(path + used, sizeof path - used, "%s", key);
+	for (char *at = path; *at; at++)
+		if (*at == '.')
+			*at = '/';
+	return agent_may_set(path);
+}
+
 static int check_settings(const struct inventory *v, const struct experiment *e, const struct setting *list,
 	size_t count, char **error)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		if (wants_host(v, e, list[i].node, list[i].at, error) < 0)
 			return -1;
+		if (!may_change(list[i].key))
+			return conf_error(list[i].at, error,
+				"`%s` is not changed on hosts; only net.mptcp.*, net.ipv4.tcp_*, net.ipv4.ip_forward and net.ipv4.conf.all.rp_filter are",
+				list[i].key);
+	}
 	return 0;
 }
 
@@ -83,9 +102,6 @@ static int check_nodes(const struct inventory *v, const struct experiment *e, ch
 	for (size_t i = 0; i < e->workloads_count; i++)
 		if (check_programs(v, e, e->workloads[i].programs, e->workloads[i].programs_count, error) < 0)
 			return -1;
-	for (size_t i = 0; i < e->setups_count; i++)
-		if (wants_host(v, e, e->setups[i].node, e->setups[i].at, error) < 0)
-			return -1;
 	for (size_t i = 0; i < e->captures_count; i++) {
 		if (wants_host(v, e, e->captures[i].node, conf_child(e->root, "captures"), error) < 0)
 			return -1;
@@ -95,9 +111,17 @@ static int check_nodes(const struct inventory *v, const struct experiment *e, ch
 					"node `%s` is captured twice, and a host has one interface",
 					e->topology->nodes[e->captures[i].node]);
 	}
-	for (size_t i = 0; i < e->procedures_count; i++)
-		if (check_settings(v, e, e->procedures[i].settings, e->procedures[i].settings_count, error) <
-			0)
+	for (size_t i = 0; i < e->procedures_count; i++) {
+		const struct procedure *p = &e->procedures[i];
+		if (check_settings(v, e, p->settings, p->settings_count, error) < 0)
+			return -1;
+		if (p->setups_count)
+			return conf_error(p->setups[0].at, error,
+				"`setup` cannot be had on hosts: what it changes there would be left");
+	}
+	for (size_t i = 0; i < e->configurations_count; i++)
+		if (check_settings(v, e, e->configurations[i].settings, e->configurations[i].settings_count,
+			    error) < 0)
 			return -1;
 	return 0;
 }

@@ -259,6 +259,11 @@ shared() {
 	sed -i '/detour:/d' inventory.yaml
 	refused 'node `detour` is not in inventory.yaml; add it to its `hosts`' wan
 	inventory
+	sed 's/net.mptcp.pm_type: 1/net.ipv6.conf.all.disable_ipv6: 1/' "$experiments/wan.yaml" >wan.yaml
+	refused 'wan.yaml:16: `net.ipv6.conf.all.disable_ipv6` is not changed on hosts' wan.yaml
+	sed 's/^settings:/setup: [{node: client, run: [ip, rule]}]\n&/' "$experiments/wan.yaml" >wan.yaml
+	refused '`setup` cannot be had on hosts' wan.yaml
+	rm wan.yaml
 	sed -i '/limits:/d' inventory.yaml
 	refused 'there are no `limits`' wan
 	rm inventory.yaml
