@@ -52,7 +52,7 @@ static int check_programs(const struct inventory *v, const struct experiment *e,
 static int check_real(const struct experiment *e, char **error)
 {
 	static const char *const keys[] = {
-		"links", "changes", "services", "congestion", "files", "design", NULL};
+		"links", "changes", "services", "congestion", "files", "design", "host", "setup", NULL};
 	for (const char *const *key = keys; *key; key++) {
 		const struct conf_node *at = conf_child(e->root, *key);
 		if (at && at->children > 0)
