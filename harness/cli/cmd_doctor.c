@@ -166,8 +166,10 @@ static void print_table(const struct table *t, const char *what)
 
 static const char help[] =
 	"Usage: liquidnet doctor [--json] [EXPERIMENT ...]\n"
-	"Says what this machine has, what it lacks and what to do; of experiments, what they need. Exit status 0: they\n"
-	"can run; 1: they cannot.\n";
+	"       liquidnet doctor [--json] --hosts FILE [EXPERIMENT ...]\n"
+	"Says what this machine has, what it lacks and what to do; of experiments, what they need; or the same of the hosts\n"
+	"of an inventory (docs/hosts.md), and whether what one sends another arrives. Exit status 0: they can run; 1: they\n"
+	"cannot.\n";
 
 /* -1: bad input. */
 static int examine(struct table *t, int argc, char **argv, struct pool *pool, char **error)
@@ -177,7 +179,8 @@ static int examine(struct table *t, int argc, char **argv, struct pool *pool, ch
 		if (strcmp(argv[i], "--json") == 0)
 			continue;
 		if (*argv[i] == '-') {
-			fprintf(stderr, "liquidnet doctor: takes --json and experiments, not `%s`\n",
+			fprintf(stderr,
+				"liquidnet doctor: takes --json, --hosts FILE and experiments, not `%s`\n",
 				argv[i]);
 			return -1;
 		}
@@ -206,6 +209,10 @@ int cmd_doctor(int argc, char **argv)
 			return 0;
 		}
 		json |= strcmp(argv[i], "--json") == 0;
+		if (strncmp(argv[i], "--hosts", 7) == 0) {
+			pool_free(pool);
+			return doctor_hosts(argc, argv);
+		}
 	}
 	int status = examine(&t, argc, argv, pool, &error) < 0 ? 2 : t.lacking ? 1 : 0;
 	if (error)

@@ -87,7 +87,11 @@ static int rerun(const char *named, struct run_options *o, bool trusted, char **
 		error_set(error, "%s: %s; name a folder results/EXPERIMENT/TIME", path, why.text);
 	struct experiment *e = provenance ? find_experiment(experiment, error) : NULL;
 	o->experiment = experiment;
-	if (e && resume_options(o, provenance, folder, error) == 0 &&
+	bool elsewhere = json_is_string(json_object_get(json_object_get(provenance, "run"), "hosts"));
+	if (elsewhere)
+		error_set(error, "%s: that run was on hosts; `liquidnet run --hosts` makes another one",
+			folder);
+	if (e && !elsewhere && resume_options(o, provenance, folder, error) == 0 &&
 		print_differences(e, o, provenance, error) == 0 &&
 		(trusted || o->dry || trust_own(e, folder) || trust_ask(e, folder, error) == 0)) {
 		status = run_experiment(o, error);

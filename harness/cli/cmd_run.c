@@ -20,6 +20,7 @@ static const char help[] =
 	"  --backend NAME          shape every link with netem, wheel or link (default: the first that serves)\n"
 	"  --clock NAME            real, or virtual: each trial in a kernel whose time waits for the machine\n"
 	"                          (default: the experiment's; docs/virtual.md)\n"
+	"  --hosts FILE            run on the hosts of this inventory, over ssh (docs/hosts.md)\n"
 	"  --results DIR           where results go (default: results)\n"
 	"  --resume[=FOLDER]       go on with an interrupted run (default: the experiment's latest)\n"
 	"  --dry-run               check everything, print the plan, start nothing\n"
@@ -44,8 +45,9 @@ static int read_options(struct run_options *o, int argc, char **argv)
 		{"jobs", required_argument, NULL, 'j'}, {"seed", required_argument, NULL, 's'},
 		{"backend", required_argument, NULL, 'b'}, {"results", required_argument, NULL, 'r'},
 		{"until", required_argument, NULL, 'u'}, {"clock", required_argument, NULL, 'c'},
-		{"slice", required_argument, NULL, 'S'}, {"resume", optional_argument, NULL, 'R'},
-		{"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"slice", required_argument, NULL, 'S'}, {"hosts", required_argument, NULL, 'H'},
+		{"resume", optional_argument, NULL, 'R'}, {"dry-run", no_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	int64_t trials = 0;
 	*o = (struct run_options){.results = "results", .seed = -1, .argc = argc, .argv = argv};
 	opterr = 0;
@@ -90,6 +92,9 @@ static int read_options(struct run_options *o, int argc, char **argv)
 			break;
 		case 'r':
 			o->results = optarg;
+			break;
+		case 'H':
+			o->hosts = optarg;
 			break;
 		case 'u':
 			if (until_parse(optarg, &o->until) < 0)

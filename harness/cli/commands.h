@@ -20,5 +20,8 @@ int cmd_new(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_open(int argc, char **argv);
 int cmd_trial(int argc, char **argv);
+/* `doctor --hosts`, doctor_hosts.c; the words are doctor's. */
+int doctor_hosts(int argc, char **argv);
+int cmd_host(int argc, char **argv);
 
 #endif

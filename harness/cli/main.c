@@ -31,6 +31,7 @@ static const struct {
 	{"sim", cmd_sim, "simulate a published system"},
 	{"shell", cmd_shell, "build an experiment's network and open a shell in a node"},
 	{"trial", cmd_trial, NULL}, /* of run's own */
+	{"host", cmd_host, NULL},   /* likewise, on hosts elsewhere */
 	{"design", cmd_design, "choose points in a space of networks"},
 	{"doctor", cmd_doctor, "say what this machine has, what it lacks, and what to do"},
 };

@@ -122,6 +122,10 @@ struct comparison { /* overhead = 100 * (1 - mean(of) / sum of mean(against)) pe
 	size_t against_count;
 };
 
+struct procedure_pair { /* what two procedures had in the same block is compared */
+	int of, against;
+};
+
 struct experiment {
 	struct conf *conf, *base; /* base: of the experiment that this one is a variation of, or NULL */
 	const struct conf_node *document; /* the file and its base, merged */
@@ -143,7 +147,8 @@ struct experiment {
 	size_t setups_count;
 	const char *backend; /* "auto" or a back end's name */
 	enum trial_clock clock;
-	double cpu; /* VIRTUAL_CPU: the processor's time counts so many times */
+	double cpu;  /* VIRTUAL_CPU: the processor's time counts so many times */
+	bool blocks; /* trials run block by block, each with every cell once; else shuffled as a whole */
 	unsigned trials, retries;
 	unsigned jobs; /* trials at once; 0: as many as the machine carries (pace.h) */
 	uint64_t seed;
@@ -181,6 +186,8 @@ struct experiment {
 	double agree_within;
 	struct comparison *comparisons;
 	size_t comparisons_count;
+	struct procedure_pair *pairs;
+	size_t pairs_count;
 	struct published
 		subflow_bytes; /* .file; .value: columns "a,b" in the order of the promised subflows */
 };

@@ -84,6 +84,7 @@ int read_checks(struct experiment *e, const struct conf_node *map, struct proced
 /* experiment_procedures.c: procedures, and what is made of their results. */
 int read_procedures(struct experiment *e, const struct conf_node *map, char **error);
 int read_default_procedures(struct experiment *e, const struct conf_node *list, char **error);
+int read_procedure_pairs(struct experiment *e, const struct conf_node *list, char **error);
 int read_comparisons(struct experiment *e, const struct conf_node *list, char **error);
 
 /* experiment_check.c: every template can be filled in, for every procedure. */

@@ -167,9 +167,12 @@ static int read_head(struct experiment *e, const struct conf_node *root, char **
 		"clock", "cpu", "trials", "jobs", "retries", "seed", "trial_limit", "host", "services",
 		"requires", "files", "setup", "settings", "congestion", "links", "changes", "configurations",
 		"factors", "design", "captures", "preparations", "daemons", "workloads", "measures",
-		"primary", "agree", "procedures", "default_procedures", "comparisons", "subflow_bytes", NULL};
+		"primary", "agree", "procedures", "default_procedures", "comparisons", "pairs", "order",
+		"subflow_bytes", NULL};
+	static const char *const orders[] = {"shuffled", "blocks", NULL};
 	int64_t trials, jobs, retries, seed;
 	const char *clock;
+	int order;
 	if (conf_only(root, keys, error) < 0 || conf_need_string(root, "experiment", &e->name, error) < 0 ||
 		check_name(e, root, error) < 0 || conf_string(root, "title", e->name, &e->title, error) < 0 ||
 		conf_string(root, "source", NULL, &e->source, error) < 0 ||
@@ -180,6 +183,7 @@ static int read_head(struct experiment *e, const struct conf_node *root, char **
 		read_jobs(root, &jobs, error) < 0 ||
 		conf_integer(root, "retries", 0, 100, 1, &retries, error) < 0 ||
 		conf_integer(root, "seed", 0, INT64_MAX, 1, &seed, error) < 0 ||
+		conf_word(root, "order", orders, 0, &order, error) < 0 ||
 		conf_duration(root, "trial_limit", NS_PER_S, 86400 * NS_PER_S, 180 * NS_PER_S,
 			&e->trial_limit_ns, error) < 0 ||
 		read_strings(e, conf_child(root, "requires"), &e->requires, NULL, error) < 0 ||
@@ -191,6 +195,7 @@ static int read_head(struct experiment *e, const struct conf_node *root, char **
 	if (!experiment_backend_known(e->backend))
 		return conf_error(conf_child(root, "backend"), error,
 			"no shaping back end `%s`; write auto, netem, wheel or link", e->backend);
+	e->blocks = order == 1;
 	e->trials = (unsigned)trials;
 	e->jobs = (unsigned)jobs;
 	e->retries = (unsigned)retries;
@@ -227,6 +232,7 @@ static int read_all(struct experiment *e, char **error)
 		read_procedures(e, conf_child(root, "procedures"), error) < 0 ||
 		read_default_procedures(e, conf_child(root, "default_procedures"), error) < 0 ||
 		read_comparisons(e, conf_child(root, "comparisons"), error) < 0 ||
+		read_procedure_pairs(e, conf_child(root, "pairs"), error) < 0 ||
 		read_subflow_bytes(e, conf_child(root, "subflow_bytes"), error) < 0)
 		return -1;
 	return check_templates(e, error);

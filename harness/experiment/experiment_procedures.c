@@ -182,3 +182,25 @@ int read_comparisons(struct experiment *e, const struct conf_node *list, char **
 	}
 	return 0;
 }
+
+int read_procedure_pairs(struct experiment *e, const struct conf_node *list, char **error)
+{
+	static const char *const keys[] = {"of", "against", NULL};
+	if (list && conf_expect(list, CONF_SEQUENCE, error) < 0)
+		return -1;
+	e->pairs = pool_alloc(e->pool, (list ? list->children : 0) + 1, sizeof *e->pairs);
+	for (const struct conf_node *item = conf_first(list); item; item = item->next) {
+		struct procedure_pair *pair = &e->pairs[e->pairs_count++];
+		const struct conf_node *of = conf_child(item, "of"), *against = conf_child(item, "against");
+		if (conf_only(item, keys, error) < 0)
+			return -1;
+		if (!of || !against)
+			return conf_error(item, error, "write {of: PROCEDURE, against: PROCEDURE}");
+		if (procedure_named(e, of, &pair->of, error) < 0 ||
+			procedure_named(e, against, &pair->against, error) < 0)
+			return -1;
+		if (pair->of == pair->against)
+			return conf_error(item, error, "a procedure has nothing to compare with itself");
+	}
+	return 0;
+}

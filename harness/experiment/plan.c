@@ -113,13 +113,35 @@ static void fill(struct plan *plan, const struct experiment *e, const struct sel
 }
 
 /* Fisher-Yates. Multiplication instead of the remainder: no bias worth naming at these sizes. */
-static void shuffle(struct plan *plan, uint64_t seed)
+static void shuffle(struct planned *trials, size_t count, uint64_t seed)
 {
-	for (size_t i = plan->count; i > 1; i--) {
+	for (size_t i = count; i > 1; i--) {
 		size_t j = (size_t)(((unsigned __int128)plan_mix(seed + i) * i) >> 64);
-		struct planned other = plan->trials[j];
-		plan->trials[j] = plan->trials[i - 1];
-		plan->trials[i - 1] = other;
+		struct planned other = trials[j];
+		trials[j] = trials[i - 1];
+		trials[i - 1] = other;
+	}
+}
+
+static int by_repeat(const void *a, const void *b)
+{
+	const struct planned *x = a, *y = b;
+	return x->repeat != y->repeat ? (x->repeat > y->repeat) - (x->repeat < y->repeat)
+	       : x->configuration != y->configuration
+		       ? (x->configuration > y->configuration) - (x->configuration < y->configuration)
+		       : (x->procedure > y->procedure) - (x->procedure < y->procedure);
+}
+
+/* A block is every cell once, of one repeat; within it the order is drawn. What changes slowly is then the same to all
+ * of a block. */
+static void shuffle_blocks(struct plan *plan, uint64_t seed)
+{
+	qsort(plan->trials, plan->count, sizeof *plan->trials, by_repeat);
+	for (size_t from = 0, to; from < plan->count; from = to) {
+		for (to = from; to < plan->count && plan->trials[to].repeat == plan->trials[from].repeat;
+			to++)
+			;
+		shuffle(plan->trials + from, to - from, plan_mix(seed ^ plan->trials[from].repeat));
 	}
 }
 
@@ -166,7 +188,10 @@ int plan_make(struct plan *plan, const struct experiment *e, const struct select
 	int result = select_cells(e, s, configurations, procedures, error);
 	if (result == 0) {
 		fill(plan, e, s, configurations, procedures);
-		shuffle(plan, s->seed);
+		if (e->blocks)
+			shuffle_blocks(plan, s->seed);
+		else
+			shuffle(plan->trials, plan->count, s->seed);
 		if (s->slices)
 			result = cut(plan, e, s, configurations, error);
 	}

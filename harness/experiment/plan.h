@@ -31,7 +31,7 @@ struct plan {
 	size_t count;
 };
 
-/* Makes the plan: every cell as often as asked, in an order shuffled by the seed; a slice keeps that order. A pattern
+/* Makes the plan: every cell as often as asked, in an order shuffled by the seed, as a whole or block by block; a slice keeps that order. A pattern
  * that matches nothing is an error that lists the names, a slice without a configuration one too. */
 int plan_make(struct plan *plan, const struct experiment *experiment, const struct selection *selection,
 	char **error);

@@ -1,6 +1,7 @@
 /* Lab: see the header. */
 #include "harness/lab/lab.h"
 
+#include "harness/place/counters.h"
 #include "harness/place/settings.h"
 #include <string.h>
 
@@ -33,6 +34,15 @@ static int shape(struct lab *lab, const struct lab_options *o, struct pool *pool
 		       : shape_install(&lab->shaping, error);
 }
 
+/* Hosts have counted since they were started. */
+static int find(struct lab *lab, const struct lab_options *o, char **error)
+{
+	return network_of_hosts(&lab->network, o->experiment->topology, o->hosts, error) == 0 &&
+			       (lab->network.before = counters_read(&lab->network, error))
+		       ? 0
+		       : -1;
+}
+
 int lab_open(struct lab *lab, const struct lab_options *o, struct pool *pool, char **error)
 {
 	const struct experiment *e = o->experiment;
@@ -42,7 +52,9 @@ int lab_open(struct lab *lab, const struct lab_options *o, struct pool *pool, ch
 	const char *own = e->topology_file ? pool_printf(pool, "%s/%s", o->files,
 						     e->topology_file + strlen(experiment_beside(e, "")))
 					   : NULL;
-	if (network_build(&lab->network, o->root, own, e->topology, o->deadline_ns, error) < 0)
+	int there = o->hosts ? find(lab, o, error)
+			     : network_build(&lab->network, o->root, own, e->topology, o->deadline_ns, error);
+	if (there < 0)
 		return -1;
 	for (int i = 0; i < 3; i++)
 		if (settings_apply(&lab->network, parts[i].settings, parts[i].count, error) < 0)

@@ -16,7 +16,9 @@ struct lab_options {
 	const char *backend;         /* "auto" or a name */
 	const struct proofs *proofs; /* of back ends; may be NULL */
 	uint64_t seed;
-	bool waits;          /* as shaping's: of virtual time */
+	const char *const
+		*hosts; /* sockets of hosts' agents by node index, when the network is theirs; else NULL */
+	bool waits;     /* as shaping's: of virtual time */
 	int64_t deadline_ns; /* for the network to be up */
 	/* Called when the network and its settings are there, and before its links are shaped; may be NULL. */
 	void (*built)(void *context);

@@ -40,18 +40,24 @@ uint64_t journal_start_time(pid_t pid)
 	return state == 'Z' || state == 'X' ? 0 : start;
 }
 
+/* Somebody may remove the folder (journal_leave) between any two of the steps: then once more. */
 static int lock(char **error)
 {
-	if (mkdir(JOURNAL_FOLDER, 0700) < 0 && errno != EEXIST)
-		return error_set(error, JOURNAL_FOLDER ": %s", strerror(errno));
-	int fd = open(JOURNAL_FOLDER "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX) < 0) {
-		error_set(error, JOURNAL_FOLDER "/lock: %s", strerror(errno));
+	for (int tries = 0;; tries++) {
+		struct stat info;
+		if (mkdir(JOURNAL_FOLDER, 0700) < 0 && errno != EEXIST)
+			return error_set(error, JOURNAL_FOLDER ": %s", strerror(errno));
+		int fd = open(JOURNAL_FOLDER "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		bool locked = fd >= 0 && flock(fd, LOCK_EX) == 0 && fstat(fd, &info) == 0;
+		if (locked && info.st_nlink > 0)
+			return fd;
+		int fault = errno;
 		if (fd >= 0)
 			close(fd);
-		return -1;
+		if (tries < 100 && (locked || (fd < 0 && fault == ENOENT)))
+			continue;
+		return error_set(error, JOURNAL_FOLDER "/lock: %s", strerror(fault));
 	}
-	return fd;
 }
 
 static void sysctl_path(const char *key, char *path, size_t size)
@@ -299,4 +305,20 @@ int journal_recover(char **error)
 	each_journal(recover_one, &r);
 	close(fd);
 	return r.result;
+}
+
+void journal_leave(void)
+{
+	int fd = lock(NULL), others = 0;
+	if (fd < 0)
+		return;
+	DIR *folder = opendir(JOURNAL_FOLDER);
+	struct dirent *one;
+	while (folder && (one = readdir(folder)))
+		others += one->d_name[0] != '.' && strcmp(one->d_name, "lock") != 0;
+	if (folder)
+		closedir(folder);
+	if (folder && !others && unlink(JOURNAL_FOLDER "/lock") == 0)
+		rmdir(JOURNAL_FOLDER);
+	close(fd);
 }

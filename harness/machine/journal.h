@@ -21,6 +21,8 @@ bool journal_knows(const char *key);
 /* Puts back what `owner`, started at `start` (journal_start_time), changed and no other live run still wants;
  * removes its journal. */
 int journal_undo(pid_t owner, uint64_t start, char **error);
+/* Removes the folder where nothing but its lock is in it. */
+void journal_leave(void);
 /* When a process started, in clock ticks since boot: tells a process from a later one of the same number. 0:
  * no such. */
 uint64_t journal_start_time(pid_t pid);

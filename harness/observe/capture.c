@@ -27,11 +27,12 @@ static int complain(const struct capture_target *target, const char *what)
 }
 
 /* The wheel's primers (wheel.h) pass here on their way to nowhere. */
-static int leave_out_primers(pcap_t *pcap)
+static int leave_out_others(pcap_t *pcap, const char *only)
 {
-	char text[64];
+	char text[4096];
 	struct bpf_program filter;
-	snprintf(text, sizeof text, "not ether proto 0x%04x", WHEEL_PROTOCOL);
+	snprintf(text, sizeof text, "not ether proto 0x%04x%s%s%s", WHEEL_PROTOCOL, only ? " and (" : "",
+		only ? only : "", only ? ")" : "");
 	if (pcap_compile(pcap, &filter, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		return -1;
 	int result = pcap_setfilter(pcap, &filter);
@@ -49,7 +50,7 @@ static int open_tap(struct tap *tap, const struct capture_target *target)
 		free(fault);
 		return -1;
 	}
-	if (leave_out_primers(tap->pcap) < 0)
+	if (leave_out_others(tap->pcap, target->filter) < 0)
 		return complain(target, pcap_geterr(tap->pcap));
 	tap->dumper = pcap_dump_open(tap->pcap, target->path);
 	return tap->dumper ? 0 : complain(target, pcap_geterr(tap->pcap));

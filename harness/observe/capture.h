@@ -12,6 +12,7 @@ struct capture_target {
 	const char *interface;
 	uint32_t snap; /* bytes kept of a packet */
 	const char *path;
+	const char *filter; /* only these packets, as libpcap says it; NULL: all */
 };
 
 /* Captures until stop_fd is readable or at its end, and then for the 0.12 s in which the kernel hands over

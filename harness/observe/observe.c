@@ -151,6 +151,8 @@ int observe_start(struct observer *o, const struct experiment *e, enum trial_clo
 	o->captures = calloc(e->captures_count + 1, sizeof *o->captures);
 	for (size_t i = 0; i < e->captures_count; i++)
 		o->captures[i] = capture_path(o, e->captures[i].name);
+	if (network->elsewhere)
+		return (o->afar = afar_start(e, network, error)) ? 0 : -1;
 	if (pipe2(stop, O_CLOEXEC) < 0)
 		return error_set(error, "pipe: %s", strerror(errno));
 	o->stop_fd = stop[1];
@@ -213,6 +215,8 @@ int observe_stop(struct observer *o, json_t *record, char **error)
 {
 	struct machine_sample after;
 	double capture_s = 0, probe_s = 0, congestion_s = 0, watch_s = 0;
+	if (o->afar)
+		return afar_stop(o->afar, (const char *const *)o->captures, record, error);
 	machine_sample_take(&after);
 	struct cost_sample own = cost_sample_take();
 	close(o->stop_fd);
@@ -340,6 +344,10 @@ void observe_judge(const struct experiment *e, json_t *record)
 	json_t *watch = json_object_get(verdict, "watch");
 	const char *clock = json_string_value(json_object_get(verdict, "clock"));
 	judge_captures(record, json_object_get(json_object_get(verdict, "capture"), "targets"));
+	if (json_object_get(verdict, "hosts")) {
+		afar_judge(record);
+		return;
+	}
 	judge_ends(record, watch);
 	if (clock && strcmp(clock, experiment_clock_name(TRIAL_REAL)) != 0) {
 		/* With virtual-cpu processors are as slow as the experiment wants them. */
@@ -370,6 +378,8 @@ void observe_abandon(struct observer *o)
 {
 	if (!o->experiment)
 		return;
+	afar_free(o->afar);
+	o->afar = NULL;
 	if (o->stop_fd >= 0)
 		close(o->stop_fd);
 	o->stop_fd = -1;

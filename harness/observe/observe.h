@@ -8,6 +8,7 @@
 #include "harness/experiment/experiment.h"
 #include "harness/machine/cost.h"
 #include "harness/machine/probe.h"
+#include "harness/observe/afar.h"
 #include "harness/observe/congestion.h"
 #include "harness/observe/foreign.h"
 #include "harness/place/network.h"
@@ -24,6 +25,7 @@ struct observer {
 	struct machine_sample before;
 	struct cost_sample own_before; /* of this sandbox */
 	struct foreign foreign;
+	struct afar *afar; /* where the nodes are hosts elsewhere: afar.h; else NULL */
 };
 
 /* Starts captures and probe, and the look at sockets where `configuration` or `procedure` say what those are

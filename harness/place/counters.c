@@ -39,6 +39,22 @@ static int read_pairs(const struct place *place, const char *path, json_t *into)
 	return 0;
 }
 
+/* Takes off what was counted before; what did not move is left out. */
+static void subtract(json_t *of_node, const json_t *before)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+	json_object_foreach_safe(of_node, next, name, value) {
+		json_int_t left =
+			json_integer_value(value) - json_integer_value(json_object_get(before, name));
+		if (left)
+			json_object_set_new(of_node, name, json_integer(left));
+		else
+			json_object_del(of_node, name);
+	}
+}
+
 json_t *counters_read(const struct network *network, char **error)
 {
 	json_t *all = json_object();
@@ -46,12 +62,16 @@ json_t *counters_read(const struct network *network, char **error)
 		const struct place *place = &network->places[i];
 		json_t *of_node = json_object();
 		json_object_set_new(all, place->name, of_node);
+		if (place_is_nobodys(place))
+			continue;
 		if (read_pairs(place, "/proc/net/netstat", of_node) < 0 ||
 			read_pairs(place, "/proc/net/snmp", of_node) < 0) {
 			error_set(error, "the counters of node %s cannot be read", place->name);
 			json_decref(all);
 			return NULL;
 		}
+		if (network->before)
+			subtract(of_node, json_object_get(network->before, place->name));
 	}
 	return all;
 }

@@ -1,4 +1,5 @@
-/* Counters: what the nodes' kernels counted (TcpExt, MPTcpExt, Udp, Ip, ...) since the network was built. */
+/* Counters: what the nodes' kernels counted (TcpExt, MPTcpExt, Udp, Ip, ...) since the network was built,
+ * or found. */
 #ifndef LIQUIDNET_COUNTERS_H
 #define LIQUIDNET_COUNTERS_H
 

@@ -60,7 +60,8 @@ int network_build(struct network *network, const char *root, const char *file,
 {
 	int in[2], out[2];
 	char driver[4096];
-	*network = (struct network){.topology = topology, .driver = PROCESS_NONE, .driver_stdin = -1};
+	*network = (struct network){
+		.topology = topology, .driver = PROCESS_NONE, .driver_stdin = -1, .said_fd = -1};
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
 		return error_set(error, "network: pipe: %s", strerror(errno));
 	snprintf(driver, sizeof driver, "%s/topologies/driver.py", root);
@@ -97,4 +98,7 @@ void network_free(struct network *network)
 	free(network->places);
 	if (network->driver_stdin >= 0)
 		close(network->driver_stdin);
+	if (network->said_fd >= 0)
+		close(network->said_fd);
+	json_decref(network->before);
 }

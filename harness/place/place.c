@@ -49,6 +49,37 @@ int place_call(const struct place *place, int (*fn)(void *context), void *contex
 	return -1;
 }
 
+int place_ask(const struct place *place, const char *path, const char *line, int limit_ms, json_t **answer,
+	char **error)
+{
+	return place->kind->ask(place, path, line, limit_ms, answer, error);
+}
+
+struct place place_of_nobody(const char *name)
+{
+	return (struct place){.name = name, .netns_fd = -1};
+}
+
+bool place_is_nobodys(const struct place *place)
+{
+	return !place->kind;
+}
+
+bool place_is_elsewhere(const struct place *place)
+{
+	return place->kind && place->kind->talk;
+}
+
+int place_listens(const struct place *place, int port, int wait_ms, char **error)
+{
+	return place->kind->listens(place, port, wait_ms, error);
+}
+
+int place_talk(const struct place *place, json_t *first, char **error)
+{
+	return place->kind->talk(place, first, error);
+}
+
 void place_close(struct place *place)
 {
 	if (place->kind)

@@ -1,6 +1,7 @@
 /* Place, a network namespace of this machine: entered for the moment that something is opened or forked there. */
 #include "harness/place/place.h"
 
+#include "lib/base/control.h"
 #include "lib/base/error.h"
 #include "lib/net/netns.h"
 #include <errno.h>
@@ -154,6 +155,13 @@ static int call(const struct place *place, int (*fn)(void *context), void *conte
 	return netns_call(place->netns_fd, fn, context);
 }
 
+static int ask(const struct place *place, const char *path, const char *line, int limit_ms, json_t **answer,
+	char **error)
+{
+	(void)place; /* sockets are files, and files are the sandbox's */
+	return control_call(path, line, limit_ms, answer, error);
+}
+
 static void close_own(struct place *place)
 {
 	if (place->netns_fd >= 0)
@@ -166,10 +174,10 @@ static void leave(struct place *place)
 	(void)place;
 }
 
-static const struct place_kind own = {
-	"namespace", start, stop, run, feed, read_file, write_file, capture, call, close_own};
+static const struct place_kind own = {"namespace", start, stop, run, feed, read_file, write_file, capture,
+	call, ask, NULL, NULL, close_own};
 static const struct place_kind borrowed = {
-	"namespace", start, stop, run, feed, read_file, write_file, capture, call, leave};
+	"namespace", start, stop, run, feed, read_file, write_file, capture, call, ask, NULL, NULL, leave};
 
 int place_open_namespace(struct place *place, const char *name, pid_t pid, char **error)
 {

@@ -70,6 +70,7 @@ int settings_apply(const struct network *network, const struct setting *settings
 	for (size_t i = 0; i < count; i++)
 		for (int node = 0; node < (int)network->topology->nodes_count; node++)
 			if ((settings[i].node < 0 || settings[i].node == node) &&
+				!place_is_nobodys(&network->places[node]) &&
 				apply(network, node, &settings[i], error) < 0)
 				return -1;
 	return 0;
@@ -84,6 +85,7 @@ json_t *settings_read(const struct network *network, const struct setting *setti
 			char path[256], now[512];
 			sysctl_path(settings[i].key, path);
 			if ((settings[i].node < 0 || settings[i].node == node) &&
+				!place_is_nobodys(&network->places[node]) &&
 				read_sysctl(&network->places[node], path, now) == 0)
 				json_object_set_new(of_node, settings[i].key, json_string(now));
 		}

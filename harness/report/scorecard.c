@@ -293,7 +293,7 @@ static int results(const struct page *page)
 static int everything(const struct page *page)
 {
 	if (scorecard_design(page) < 0 || results(page) < 0 || scorecard_quantiles(page) < 0 ||
-		scorecard_comparisons(page) < 0 || scorecard_subflows(page) < 0)
+		scorecard_comparisons(page) < 0 || scorecard_pairs(page) < 0 || scorecard_subflows(page) < 0)
 		return -1;
 	scorecard_remarks(page);
 	return 0;

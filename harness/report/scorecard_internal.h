@@ -34,6 +34,8 @@ void scorecard_source(const struct page *page, const char *mark, int source);
 int scorecard_quantiles(const struct page *page);
 int scorecard_comparisons(const struct page *page);
 int scorecard_subflows(const struct page *page);
+/* scorecard_pairs.c: likewise. */
+int scorecard_pairs(const struct page *page);
 /* scorecard_design.c: the tables of a design, which has too many points for one line each; likewise. */
 int scorecard_design(const struct page *page);
 void scorecard_remarks(const struct page *page);

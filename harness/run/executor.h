@@ -1,9 +1,10 @@
 /* Executor: what a trial runs in. The crew plans, paces, judges and writes down; an executor starts one trial and gives
- * its report. One seam, a struct of functions per kind: a sandbox of this machine, or a kernel of its own whose clock is
- * virtual. */
+ * its report. One seam, a struct of functions per kind: a sandbox of this machine, a kernel of its own whose clock is
+ * virtual, or hosts elsewhere. */
 #ifndef LIQUIDNET_EXECUTOR_H
 #define LIQUIDNET_EXECUTOR_H
 
+#include "harness/hosts/hosts.h"
 #include "harness/lab/needs.h"
 #include "harness/machine/sandbox.h"
 #include "harness/trial/trial.h"
@@ -38,5 +39,7 @@ extern const struct executor executor_sandbox, executor_virtual;
 
 /* Of trials under that clock. */
 const struct executor *executor_of(enum trial_clock clock);
+/* Of trials on hosts that were opened; both must outlive it. */
+const struct executor *executor_of_hosts(struct hosts *hosts, const struct inventory *inventory);
 
 #endif

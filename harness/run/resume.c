@@ -158,6 +158,8 @@ int resume_check(const struct experiment *e, struct run_options *o, json_t **pro
 {
 	struct run_options then = {.jobs = o->jobs, .folder = o->folder};
 	*provenance = load_provenance(o->folder, error);
+	if (*provenance && text(json_object_get(*provenance, "run"), "hosts"))
+		return error_set(error, "%s: that run was on hosts; such a run is begun anew", o->folder);
 	if (!*provenance || resume_options(&then, *provenance, o->folder, error) < 0 ||
 		check_options(o, &then, error) < 0 || check_inputs(e, o->folder, error) < 0 ||
 		check_environment(e, &then, *provenance, error) < 0)

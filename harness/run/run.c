@@ -151,6 +151,8 @@ static json_t *run_options_json(const struct run_options *o)
 		o->selection.configurations, "procedures", o->selection.procedures, "trials",
 		(json_int_t)o->selection.trials, "seed", (json_int_t)o->seed, "backend", o->backend, "clock",
 		o->clock, "until", o->until, "jobs", (json_int_t)o->jobs);
+	if (o->hosts)
+		json_object_set_new(run, "hosts", json_string(o->hosts));
 	if (o->selection.slices)
 		json_object_set_new(run, "slice",
 			json_pack("{s:i, s:i}", "number", (int)o->selection.slice, "of",
@@ -251,7 +253,7 @@ static int carry_out(const struct experiment *e, const struct plan *plan, struct
 	if (tally.spared)
 		printf("\n%zu planned trials were not needed (--until)\n", tally.spared);
 	printf("\nResults: %s\n", results.folder);
-	if (tally.stopped || result < 0)
+	if ((tally.stopped || result < 0) && !o->hosts)
 		printf("Stopped; go on with: liquidnet run %s --resume=%s\n", o->experiment, results.folder);
 	return result < 0 ? 1 : tally.stopped ? 130 : tally.bad ? 1 : 0;
 }
@@ -274,6 +276,38 @@ static int recall(struct plan *plan, const struct experiment *e, const struct ru
 		error, "%s: all %zu trials are done; liquidnet report shows them", o->folder, plan->count);
 }
 
+/* Where trials run; the links of hosts are as they are. */
+struct ground {
+	const struct executor *executor;
+	struct inventory *inventory; /* NULL: here */
+	struct hosts *hosts;
+};
+
+/* What can be refused before anybody is logged in to. */
+static int check_hosts(struct ground *g, const struct experiment *e, const struct run_options *o,
+	const struct plan *plan, char **error)
+{
+	if (!o->hosts)
+		return 0;
+	if (run_clock(o, e) != TRIAL_REAL)
+		return error_set(error, "--hosts needs the real clock; leave --clock out");
+	if (o->jobs > 1)
+		return error_set(error, "--hosts runs one trial at a time; leave --jobs out");
+	g->inventory = inventory_load(o->hosts, error);
+	return g->inventory ? inventory_check(g->inventory, e, plan, error) : -1;
+}
+
+static int open_hosts(struct ground *g, char **error)
+{
+	if (!g->inventory)
+		return 0;
+	g->hosts = hosts_open(g->inventory, error);
+	if (!g->hosts)
+		return -1;
+	g->executor = executor_of_hosts(g->hosts, g->inventory);
+	return 0;
+}
+
 static int run_loaded(const struct experiment *e, struct run_options *o, char **error)
 {
 	struct plan plan = {0};
@@ -281,26 +315,32 @@ static int run_loaded(const struct experiment *e, struct run_options *o, char **
 	struct records done = {0};
 	struct proofs *proofs = NULL;
 	json_t *environment = NULL;
+	struct ground ground = {0};
 	int status = 2, awake = -1;
 	o->seed = o->seed >= 0 ? o->seed : (int64_t)e->seed;
 	o->backend = o->backend ? o->backend : e->backend;
 	o->clock = o->clock ? o->clock : experiment_clock_name(e->clock);
-	const struct executor *executor = executor_of(run_clock(o, e));
+	ground.executor = executor_of(run_clock(o, e));
+	bool here = ground.executor->here && !o->hosts;
 	/* How many trials stay right side by side, the experiment knows of this machine's kernel. */
-	o->jobs = o->jobs ? o->jobs : e->jobs && executor->here ? (int64_t)e->jobs : RUN_JOBS_AUTO;
+	o->jobs = o->jobs ? o->jobs : e->jobs && here ? (int64_t)e->jobs : RUN_JOBS_AUTO;
 	o->selection.seed = (uint64_t)o->seed;
 	if (plan_make(&plan, e, &o->selection, error) < 0 || needs_of(&needs, e, &plan, error) < 0 ||
-		needs_check_programs(&needs, error) < 0 || recall(&plan, e, o, &done, error) < 0) {
+		(!o->hosts && needs_check_programs(&needs, error) < 0) ||
+		check_hosts(&ground, e, o, &plan, error) < 0 || recall(&plan, e, o, &done, error) < 0) {
 		status = 2;
 	} else if (o->dry) {
-		if (!executor->here)
+		if (!ground.executor->here)
 			printf("clock: %s (each trial in a kernel of its own; docs/virtual.md)\n", o->clock);
-		status = print_plan(e, &plan, o->backend, executor->here, error);
-	} else if ((environment = executor->environment(e, &needs, error))) {
-		awake = executor->here ? awake_hold() : -1;
-		if ((proofs = prove_links(e, &plan, o->backend, executor->here, error)))
-			status = carry_out(e, &plan, o, &done, proofs, executor, environment, error);
+		status = print_plan(e, &plan, o->backend, here, error);
+	} else if (open_hosts(&ground, error) == 0 &&
+		   (environment = ground.executor->environment(e, &needs, error))) {
+		awake = here ? awake_hold() : -1;
+		if ((proofs = prove_links(e, &plan, o->backend, here, error)))
+			status = carry_out(e, &plan, o, &done, proofs, ground.executor, environment, error);
 	}
+	hosts_close(ground.hosts);
+	inventory_free(ground.inventory);
 	if (awake >= 0)
 		close(awake);
 	json_decref(environment);
@@ -318,6 +358,11 @@ int run_experiment(struct run_options *o, char **error)
 	int status = 2;
 	if (!e)
 		return 2;
+	if (o->resume && o->hosts) {
+		error_set(error, "--resume does not go with --hosts: a run on hosts is begun anew");
+		experiment_free(e);
+		return 2;
+	}
 	if (o->resume && !o->folder) {
 		snprintf(folder, sizeof folder, "%s/%s/latest", o->results, e->name);
 		o->folder = folder;

@@ -17,6 +17,7 @@ struct run_options {
 	const char *results;    /* folder for results/EXPERIMENT/TIME */
 	const char *backend;    /* NULL: the experiment's */
 	const char *clock;      /* NULL: the experiment's */
+	const char *hosts;      /* an inventory of hosts to run on; NULL: here */
 	struct selection selection;
 	int64_t jobs, seed; /* 0 and -1: the experiment's */
 	double until;       /* --until ci=SHARE; 0: no stopping rule */

@@ -3,7 +3,6 @@
 
 #include "harness/trial/ready.h"
 #include "lib/base/clock.h"
-#include "lib/base/control.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -244,12 +243,13 @@ int stage_asks(struct stage *stage, char **error)
 		const struct ask *ask = &stage->procedure->asks[i];
 		json_t *answer = NULL;
 		const char *line = names_expand(&stage->names, ask->command, error);
-		const char *control = NULL;
+		const struct running *daemon = NULL;
 		for (size_t r = 0; r < stage->count; r++)
 			if (strcmp(stage->running[r].program->name, ask->daemon) == 0)
-				control = stage->running[r].control;
+				daemon = &stage->running[r];
 		int64_t within = earlier(ask->within_ns, stage->deadline_ns - clock_now_ns());
-		if (!line || control_call(control, line, (int)(within / NS_PER_MS), &answer, error) < 0)
+		if (!line || place_ask(place_of(stage, daemon->program), daemon->control, line,
+				     (int)(within / NS_PER_MS), &answer, error) < 0)
 			return error_prefix(
 				error, "daemon %s, asked `%s`", ask->daemon, line ? line : ask->command);
 		json_object_set_new(stage->names.answers, ask->as, answer);
@@ -268,7 +268,10 @@ static bool awaited(const struct running *r, enum part part)
 
 static int driver_ended(const struct network *network, char **error)
 {
-	char text[64];
+	char text[512];
+	ssize_t n = network->said_fd >= 0 ? read(network->said_fd, text, sizeof text - 1) : 0;
+	if (n > 0)
+		return error_set(error, "%.*s", (int)n, text);
 	return error_set(error, "the network's driver ended during the trial with %s; see trial.log",
 		process_status_text(network->driver.status, text));
 }

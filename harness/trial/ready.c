@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define LISTEN_LOOK_MS 2
+#define LISTEN_WAIT_MS 200
 
 static int ended(const struct program *program, struct process *process, char **error)
 {
@@ -99,9 +100,29 @@ static int look_until(const struct program *program, struct process *process, st
 	}
 }
 
+/* Elsewhere the question takes its time on the way, so it is asked to wait there. */
+static int await_listener_elsewhere(const struct program *program, struct process *process,
+	const struct place *place, int64_t deadline_ns, char **error)
+{
+	for (;;) {
+		int left = left_ms(deadline_ns);
+		int found = place_listens(
+			place, program->ready_port, left < LISTEN_WAIT_MS ? left : LISTEN_WAIT_MS, error);
+		if (found)
+			return found < 0 ? -1 : 0;
+		if (left == 0)
+			return late(program, error);
+		struct pollfd p = {.fd = process->pidfd, .events = POLLIN};
+		if (poll(&p, 1, 0) > 0)
+			return ended(program, process, error);
+	}
+}
+
 static int await_listener(const struct program *program, struct process *process, const struct place *place,
 	int64_t deadline_ns, char **error)
 {
+	if (place_is_elsewhere(place))
+		return await_listener_elsewhere(program, process, place, deadline_ns, error);
 	struct look look = {.port = program->ready_port, .error = error};
 	int result = place_call(place, open_listeners, &look);
 	if (result < 0)

@@ -71,6 +71,7 @@ static int build(struct run *run, char **error)
 		.backend = run->trial->backend,
 		.proofs = run->trial->proofs,
 		.seed = run->trial->planned->seed,
+		.hosts = run->trial->hosts,
 		.waits = run->trial->clock == TRIAL_VIRTUAL,
 		.deadline_ns = run->deadline_ns,
 		.built = note_built,
@@ -269,8 +270,10 @@ int trial_body(void *context, int report_fd)
 	keep_log(trial->folder);
 	set_path();
 	cost_begin(&run.cost);
-	if (work(&run, &error) < 0)
+	if (work(&run, &error) < 0) {
+		network_blame(&run.lab.network, &error);
 		verdict_judge(run.record, "failed", "%s", error ? error : "no reason was given");
+	}
 	if (run.stage.running)
 		stage_stop(&run.stage);
 	observe_abandon(&run.observer);

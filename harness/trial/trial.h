@@ -13,9 +13,11 @@ struct trial {
 	enum trial_clock clock;
 	const char *backend;         /* "auto" or a name */
 	const struct proofs *proofs; /* of back ends, prove.h */
-	const char *root;            /* project folder */
-	const char *files;           /* where the experiment's files are */
-	char folder[4096];           /* for its files; visible inside the sandbox under the same name */
+	const char *const
+		*hosts;   /* sockets of hosts' agents, lab.h; NULL: the nodes are namespaces of the sandbox */
+	const char *root; /* project folder */
+	const char *files; /* where the experiment's files are */
+	char folder[4096]; /* for its files; visible inside the sandbox under the same name */
 };
 
 /* The body of the trial's sandbox: runs it and writes its record, one line of JSON, to report_fd. Returns 0

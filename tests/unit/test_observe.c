@@ -107,6 +107,7 @@ double cost_pressure_percent(const struct cost_sample *before, const struct cost
 }
 
 static const struct experiment experiment;
+static const struct network network; /* of this machine */
 
 /* A trial without captures; its verdict goes to `status` and `reason`. */
 static void observe(void)
@@ -118,7 +119,7 @@ static void observe(void)
 	strcpy(status, "valid");
 	*reason = 0;
 	assert_int_equal(
-		observe_start(&observer, &experiment, TRIAL_REAL, NULL, NULL, NULL, folder, &error), 0);
+		observe_start(&observer, &experiment, TRIAL_REAL, NULL, NULL, &network, folder, &error), 0);
 	assert_int_equal(observe_stop(&observer, record, &error), 0);
 	observe_judge(&experiment, record);
 	observe_abandon(&observer);

@@ -52,6 +52,35 @@ static void the_seed_decides(void **state)
 	plan_free(&c);
 }
 
+/* Block after block, each with every cell once; within one the order is the seed's. */
+static void blocks_one_after_the_other(void **state)
+{
+	(void)state;
+	struct experiment blocks = experiment;
+	struct selection selection = {.seed = 7};
+	struct plan plan;
+	char *error = NULL;
+	size_t moved = 0;
+	blocks.blocks = true;
+	assert_int_equal(plan_make(&plan, &blocks, &selection, &error), 0);
+	assert_int_equal(plan.count, 3 * 3 * 4);
+	for (size_t b = 0; b < 4; b++) {
+		unsigned seen[3][4] = {0};
+		for (size_t i = 0; i < 9; i++) {
+			const struct planned *one = &plan.trials[b * 9 + i];
+			assert_int_equal(one->repeat, b + 1);
+			seen[one->configuration][one->procedure]++;
+			moved += b > 0 && (one->configuration != plan.trials[i].configuration ||
+						  one->procedure != plan.trials[i].procedure);
+		}
+		for (int c = 0; c < 3; c++)
+			for (int q = 0; q < 3; q++)
+				assert_int_equal(seen[c][q], 1);
+	}
+	assert_true(moved > 9); /* not the same order in each */
+	plan_free(&plan);
+}
+
 static void procedures_share_their_losses(void **state)
 {
 	(void)state;
@@ -215,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cell_once_a_repeat),
 		cmocka_unit_test(the_seed_decides),
+		cmocka_unit_test(blocks_one_after_the_other),
 		cmocka_unit_test(procedures_share_their_losses),
 		cmocka_unit_test(selections_are_patterns),
 		cmocka_unit_test(a_pattern_without_a_match_is_refused),

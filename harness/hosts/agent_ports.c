@@ -1,0 +1,63 @@
+/* Agent, ports: whether what is sent to one here arrives, for doctor: one host hears, the other knocks. */
+#include "harness/hosts/agent_internal.h"
+
+#include "lib/base/clock.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEAR_MS 4000
+#define KNOCK_MS 2000
+#define KNOCKS 3 /* of datagrams, which may be lost */
+
+static int open_socket(const char *address, const json_t *what, struct sockaddr_in *to)
+{
+	bool udp = strcmp(message_text(what, "protocol"), "udp") == 0;
+	*to = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)message_number(what, "port"))};
+	inet_pton(AF_INET, address, &to->sin_addr);
+	return socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+static json_t *refusal(const char *what)
+{
+	return json_pack("{s:o}", "error", json_sprintf("%s: %s", what, strerror(errno)));
+}
+
+json_t *agent_hear(const struct agent *a, const json_t *what, int channel_fd)
+{
+	struct sockaddr_in here;
+	bool udp = strcmp(message_text(what, "protocol"), "udp") == 0;
+	int fd = open_socket(a->address, what, &here), on = 1;
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof here) < 0 || (!udp && listen(fd, 1) < 0))
+		return refusal("its port cannot be listened at");
+	message_say(channel_fd, json_pack("{s:b}", "ok", 1));
+	struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = channel_fd, .events = POLLIN}};
+	poll(p, 2, HEAR_MS);
+	close(fd);
+	return json_pack("{s:b}", "heard", (p[0].revents & POLLIN) != 0);
+}
+
+json_t *agent_knock(const struct agent *a, const json_t *what)
+{
+	const char *address = message_text(what, "address");
+	struct sockaddr_in to;
+	bool udp = strcmp(message_text(what, "protocol"), "udp") == 0;
+	if (!agent_knows(a, address))
+		return json_pack("{s:s}", "error", "that address is not in the inventory");
+	int fd = open_socket(address, what, &to);
+	if (fd < 0)
+		return refusal("socket");
+	for (int i = 0; udp && i < KNOCKS; i++)
+		sendto(fd, "liquidnet", 9, 0, (struct sockaddr *)&to, sizeof to);
+	if (!udp && connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno == EINPROGRESS)
+		poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, KNOCK_MS);
+	close(fd);
+	return json_pack("{s:b}", "ok", 1);
+}

@@ -1,0 +1,276 @@
+#!/usr/bin/env bats
+# Experiments on hosts: three of them with sshd, in namespaces (hosts.bash). What the procedures must show on the wire, what becomes of a
+# trial when something on the way to a host or on it goes wrong, and that nothing is left on a host, whatever happens.
+# shellcheck disable=SC2154,SC2034 # run's variables; $limit is the sandbox's
+
+bats_require_minimum_version 1.5.0
+load sandbox
+load hosts
+
+setup() {
+	sandbox_setup
+	local missing
+	missing=$(hosts_programs) || skip "$missing is not installed"
+	PATH=$programs:$PATH
+	experiments=$PWD/experiments/detour
+	export PATH experiments
+	limit=90
+}
+
+network() {
+	hosts_up
+	little
+	states >"$work/before"
+}
+
+# little: the experiment, 3 s in place of 10
+little() {
+	sed -e 's/-t, 10,/-t, 3,/' -e 's/window: \[0.9, 10.1\]/window: [0.9, 3.1]/' -e 's/window: \[1, 10\]/window: [1, 3]/' \
+		"$experiments/wan.yaml" >"$work/wan.yaml"
+	[ "$(grep -c -e '-t, 3,' "$work/wan.yaml")" = 2 ]
+}
+
+# measured OPTION...: a run; its output is $work/out, its status $status
+measured() {
+	status=0
+	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --results results "$@" >out 2>&1 || status=$?
+}
+records() { jq -r "$1" results/wan/latest/trials.jsonl; }
+
+# one_line TEXT: the run refused at once, in one line that has the text
+one_line() {
+	[ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ] && grep -q -e "$1" out && [ ! -e results ] || { cat out >&2; return 1; }
+}
+
+@test "six procedures pass their checks of the wire on three hosts, in one block" { limit=240 in_sandbox procedures; }
+procedures() {
+	measured
+	cat out
+	[ "$status" = 0 ]
+	[ "$(records 'select(.status == "valid" or .status == "suspect") | .procedure' | sort | paste -sd' ')" = '1-subflow nat tcp tcp-nat tcp-vpn vpn' ]
+	[ "$(records 'select(.procedure == "nat" and .attempt == 1) | [.subflows[].node] | sort | unique | join(" ")')" = 'client detour' ]
+	# Each host was looked at, and each way before and after.
+	[ "$(records 'select(.procedure == "tcp") | .verdict.hosts | map(select(.probe.n > 0 and .machine.seconds > 2)) | length' | tail -n 1)" = 3 ]
+	[ "$(records 'select(.procedure == "tcp") | .verdict.ways | map(select(.before.received > 15 and .after.median_ms > 0)) | length' | tail -n 1)" = 3 ]
+	[ "$(records 'select(.procedure == "tcp") | .verdict.ways["client-server"].before.hops | join(" ")' | tail -n 1)" = '10.50.1.254 10.50.3.1' ]
+	# The server's bytes are the trial's.
+	records 'select(.procedure == "tcp") | .verdict.hosts.server.traffic | .own_bytes > 5000000 and .stranger_packets == 0' | grep -qx true
+	[ "$(jq -r '.environment.hosts.client.address' results/wan/latest/provenance.json)" = 10.50.1.1 ]
+	grep -q 'tcp-nat / tcp  *1 ' out
+	nothing_left
+}
+
+@test "doctor says whether the hosts hear each other, and which rule is in the way" { in_sandbox examined; }
+examined() {
+	liquidnet doctor --hosts inventory.yaml wan.yaml >ok
+	[ "$(grep -c '^ok .* arrives$' ok)" = 18 ]
+	grep -q '^ok .*server .*10.50.3.1 on eth0' ok
+	inside detour nft -f - <<-END
+		table inet filter { chain in { type filter hook input priority 0; udp dport 45672 drop; }; }
+	END
+	status=0
+	liquidnet doctor --hosts inventory.yaml >bad || status=$?
+	[ "$status" = 1 ]
+	[ "$(grep -c '^missing' bad)" = 2 ]
+	grep -q '^missing  client -> detour 45672/udp  *nothing arrives; let udp port 45672 from 10.50.1.1 in, in the firewall of detour' bad
+	inside detour nft delete table inet filter
+	nothing_left
+}
+
+# interrupted WHAT...: while a trial with a NAT detour sends, WHAT is done; the trial is tried again, and that counts
+interrupted() {
+	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --procedures nat --results results >out 2>&1 &
+	local run=$!
+	until_true pgrep -f '^iperf3 -c'
+	until_true inside detour nft list table inet liquidnet-detour >/dev/null
+	"$@"
+	status=0
+	wait "$run" || status=$?
+	cat out
+	[ "$status" = 0 ]
+	[ "$(records 'select(.attempt == 1) | .status')" = failed ]
+	records 'select(.attempt == 1) | .reasons[0]' | grep -q "host detour: "
+	[ "$(records 'select(.attempt == 2) | .status')" != failed ]
+	nothing_left
+}
+detours_agent() { pgrep -f "^$programs/liquidnet host" --ns "$(host_sshd detour)" --nslist pid; }
+kill_body() { pkill_one liquidnet-body; }
+# The body and its conversations bear one name; the body is their parent.
+pkill_one() { kill -KILL "$(pgrep -o -x "$1" -P "$(detours_agent | head -n 1)")"; }
+kill_outer() { kill -KILL "$(detours_agent | head -n 1)"; }
+kill_ssh() { kill -KILL "$(pgrep -f '^ssh .* detour ')"; }
+
+@test "the agent's body is killed: its daemons' rules are removed, and the trial is tried again" { in_sandbox body_killed; }
+body_killed() { interrupted kill_body; }
+
+@test "the agent itself is killed: so are its settings put back" { in_sandbox outer_killed; }
+outer_killed() { interrupted kill_outer; }
+
+@test "ssh is killed: so it is" { in_sandbox ssh_killed; }
+ssh_killed() { interrupted kill_ssh; }
+
+@test "the harness is killed: nothing is left on a host" { in_sandbox harness_killed; }
+harness_killed() {
+	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --procedures nat --results results >out 2>&1 &
+	local run=$!
+	until_true pgrep -f '^iperf3 -c'
+	kill -KILL "$run"
+	nothing_left
+}
+
+@test "a host is cut off in the middle: trials fail with the reason, and the host frees itself" { limit=200 in_sandbox cut_off; }
+cut_off() {
+	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --procedures nat --results results >out 2>&1 &
+	local run=$!
+	until_true pgrep -f '^iperf3 -c'
+	ip -n core link set vdetour down
+	status=0
+	wait "$run" || status=$?
+	cat out
+	[ "$status" = 1 ]
+	[ "$(records '.status' | sort -u)" = failed ]
+	records 'select(.attempt == 2) | .reasons[0]' | grep -q 'host detour (ssh detour): ssh: connect to host 10.50.2.1 port 22: '
+	nothing_left_but_routes
+}
+# The interface is down, and the route to it gone with it.
+nothing_left_but_routes() {
+	patience=60 until_true no_agents
+	ip -n core link set vdetour up
+	until_true left_as_found || { diff before after >&2; return 1; }
+}
+no_agents() { [ -z "$(pgrep -f "^$programs/liquidnet host")" ]; }
+
+@test "a host's key is another one: refused before anything runs there" { in_sandbox changed_key; }
+changed_key() {
+	ssh-keygen -q -t ed25519 -N '' -f other
+	sed -i "s|^10.50.2.1 .*|10.50.2.1 $(cut -d' ' -f1,2 other.pub)|" ssh/known
+	measured
+	one_line 'inventory.yaml:3: host detour (ssh detour): Host key verification failed.; its key is not the known one'
+	nothing_left
+	sed -i '/^10.50.2.1 /d' ssh/known
+	measured
+	one_line 'host detour (ssh detour): Host key verification failed.'
+}
+
+@test "a host that is not there, asks for a password, has no Liquidnet: one line, status 2" { in_sandbox not_there; }
+not_there() {
+	kill "$(host_sshd server)"
+	measured
+	one_line 'host server (ssh server): ssh: connect to host 10.50.3.1 port 22: Connection refused'
+	host_up server
+	sed -i "s|IdentityFile .*|IdentityFile $work/ssh/none|" ssh/config
+	measured
+	one_line 'host client (ssh client): root@10.50.1.1: Permission denied (publickey.*; ssh must log in by a key, without a password'
+	sed -i "s|IdentityFile .*|IdentityFile $work/ssh/id|" ssh/config
+	sed -i '/server:/s|liquidnet: .*}|liquidnet: /nowhere/liquidnet}|' inventory.yaml
+	measured
+	one_line 'host server .*/nowhere/liquidnet: No such file or directory; install Liquidnet there'
+	inventory
+	sed -i '/client:/s|10.50.1.1|10.50.1.77|' inventory.yaml
+	measured
+	one_line 'host client (ssh client): address 10.50.1.77 is on no interface there; it has 127.0.0.1 (lo), 10.50.1.1 (eth0)'
+	inventory
+	sed -i '/server:/s|eth0|eth7|' inventory.yaml
+	measured
+	one_line 'address 10.50.3.1 is on interface eth0 there, not on eth7'
+	patience=60 until_true no_agents
+}
+
+@test "another version on a host: refused" { in_sandbox other_version; }
+other_version() {
+	cat >older <<-END
+		#!/bin/sh
+		sed -u 's/"liquidnet":"[^"]*"/"liquidnet":"0.1"/' | exec $programs/liquidnet "\$@"
+	END
+	chmod +x older
+	sed -i "/detour:/s|liquidnet: .*}|liquidnet: $work/older}|" inventory.yaml
+	measured
+	one_line "inventory.yaml:3: host detour (ssh detour): Liquidnet is version .* there and 0.1 here; install the same version on both"
+	nothing_left
+}
+
+@test "no room on a host: the trial fails, and says where" { in_sandbox full_disk; }
+full_disk() {
+	echo 'space: 300KB' >>inventory.yaml
+	measured --procedures tcp
+	cat out
+	[ "$status" = 1 ]
+	[ "$(records '.status' | sort -u)" = failed ]
+	records '.reasons[0]' | grep -q 'host \(client\|server\): capture at .*: no room was left in the 0.3 MB that the inventory gives a trial; raise `space`'
+	nothing_left
+}
+
+@test "limits are kept: what is beyond the rate is cut, what is beyond the bytes is not begun" { in_sandbox limited; }
+limited() {
+	sed -i 's/rate: 1Gbit/rate: 20Mbit/' inventory.yaml
+	measured --procedures tcp
+	cat out
+	[ "$status" = 1 ]
+	records '.reasons[]' | grep -q "host client: [0-9]* packets beyond the inventory's limits were held back"
+	rm -r results
+	sed -i 's/bytes: 50GB/bytes: 5MB/' inventory.yaml
+	measured --procedures tcp
+	one_line 'inventory.yaml:5: 1 trials of 3.1 s at 20 Mbit/s may send 0.0 GB, more than 0.0 GB'
+	nothing_left
+}
+
+@test "a program that sends to a stranger is held back, and its trial does not count" { in_sandbox strangers; }
+strangers() {
+	sed -i 's|run: \[iperf3, -c, "${with.host}"|run: [sh, -c, "ping -c 2 -W 1 10.50.9.1 >/dev/null; exec \\"$@\\"", sh, iperf3, -c, "${with.host}"|; s/"$@/"$$@/' wan.yaml
+	capture core vctl stranger.pcap 'icmp[icmptype] = icmp-echo'
+	measured --procedures tcp
+	end_capture "$capture" stranger.pcap
+	cat out
+	[ "$status" = 1 ]
+	records '.reasons[]' | grep -q 'host client: 2 packets to an address that is not in the inventory were held back'
+	[ "$(tcpdump -r stranger.pcap 2>/dev/null | wc -l)" = 0 ]
+	nothing_left
+}
+
+@test "two runs do not share a host" { in_sandbox shared; }
+shared() {
+	liquidnet run wan.yaml --hosts inventory.yaml --trials 3 --procedures tcp --results one >first 2>&1 &
+	local run=$!
+	until_true pgrep -f '^iperf3 -c'
+	measured --procedures tcp
+	one_line 'another run uses this host; wait until that has ended'
+	wait "$run"
+	nothing_left
+}
+
+@test "what cannot be had on hosts is refused before a login" {
+	cd "$work"
+	inventory
+	mkdir -p ssh && : >ssh/config
+	local bad=0
+	refused() { # TEXT EXPERIMENT OPTION...
+		run -2 liquidnet run "${@:2}" --hosts inventory.yaml --dry-run --results results
+		[ "${#lines[@]}" = 1 ] && [[ ${lines[0]} == *"$1"* ]] || { echo "not [$1]: ${lines[*]}" >&2; bad=1; }
+	}
+	refused '`links` cannot be had on hosts' core-limited
+	refused 'one trial at a time' wan --jobs 2
+	refused 'needs the real clock' wan --clock virtual
+	refused '--resume does not go with --hosts' wan --resume=results
+	refused 'node `client` has 2 links in topology twopaths; only a node with one can be a host' two-paths
+	refused 'more than 50.0 GB' wan --trials 1000
+	sed -i 's/detour:/r1:/' inventory.yaml
+	refused 'node `r1` has 3 links in topology detour; only a node with one can be a host' wan
+	inventory
+	sed -i '/detour:/d' inventory.yaml
+	refused 'node `detour` is not in inventory.yaml; add it to its `hosts`' wan
+	inventory
+	sed 's/net.mptcp.pm_type: 1/net.ipv6.conf.all.disable_ipv6: 1/' "$experiments/wan.yaml" >wan.yaml
+	refused 'wan.yaml:16: `net.ipv6.conf.all.disable_ipv6` is not changed on hosts' wan.yaml
+	sed 's/^settings:/setup: [{node: client, run: [ip, rule]}]\n&/' "$experiments/wan.yaml" >wan.yaml
+	refused '`setup` cannot be had on hosts' wan.yaml
+	rm wan.yaml
+	sed -i '/limits:/d' inventory.yaml
+	refused 'there are no `limits`' wan
+	rm inventory.yaml
+	refused 'inventory.yaml' wan
+	[ "$bad" = 0 ]
+	run -0 liquidnet run wan --dry-run --trials 2
+	# Blocks: the first six are each procedure once.
+	[ "$(head -n 6 <<<"$output" | awk '{ print $3 }' | sort | paste -sd' ')" = '1-subflow nat tcp tcp-nat tcp-vpn vpn' ]
+	[ "$(awk '{ print $4 }' <<<"$output" | uniq | paste -sd' ')" = '1 2' ]
+}
