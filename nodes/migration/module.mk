@@ -1,0 +1,12 @@
+# Migration: its rules, included by the Makefile.
+$(eval $(call program,liquidnet-migration-sim,nodes/migration/sim))
+
+# Simulations: the scorecard on the terminal; it, and total and downtime over what is written, as CSV under results/sim-migration/.
+.PHONY: sim-migration
+sim-migration: deps
+	@$(MAKE) --no-print-directory build
+	@mkdir -p results/sim-migration
+	@$(BUILD)/bin/liquidnet sim migration --format csv >results/sim-migration/scorecard.csv
+	@$(BUILD)/bin/liquidnet sim migration --sweep 'ram=250MB rate=1Gbit/s' >results/sim-migration/sweep.csv
+	@$(BUILD)/bin/liquidnet sim migration
+
