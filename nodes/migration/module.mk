@@ -1,5 +1,6 @@
 # Migration: its rules, included by the Makefile.
 $(eval $(call program,liquidnet-migration-sim,nodes/migration/sim))
+$(eval $(call program,liquidnet-attach,nodes/migration/attach))
 
 # Simulations: the scorecard on the terminal; it, and total and downtime over what is written, as CSV under results/sim-migration/.
 .PHONY: sim-migration
