@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # liquidnet-attach between stock kernels' networks, the simulator of migrations, and what they say when they are asked wrongly.
 # Each test of the program is a function that runs inside a sandbox, which dies whole with it. migration.bash has the network.
-# shellcheck disable=SC2154,SC2317,SC2329 # functions are called by name, inside
+# shellcheck disable=SC2154,SC2317,SC2329,SC2034 # functions are called by name, inside; what is set is read there
+# shellcheck disable=SC2054,SC2016,SC2015 # commas and backquotes belong to words
 
 load migration
 
