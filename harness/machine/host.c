@@ -102,7 +102,7 @@ static void kill_cgroup(const char *folder)
 	(void)write_file(folder, "cgroup.kill", "1");
 }
 
-/* Removes a cgroup that was killed, and its children. */
+/* Removes a cgroup that was killed, and those below it: of a run its trials, of a trial what its programs made. */
 static void remove_cgroup(const char *folder)
 {
 	char child[PATH_MAX];
@@ -112,7 +112,7 @@ static void remove_cgroup(const char *folder)
 	while (list && (one = readdir(list)))
 		if (one->d_type == DT_DIR && one->d_name[0] != '.' &&
 			snprintf(child, sizeof child, "%s/%s", folder, one->d_name) < (int)sizeof child)
-			rmdir(child);
+			remove_cgroup(child);
 	if (list)
 		closedir(list);
 	rmdir(folder);
@@ -472,6 +472,5 @@ void host_cgroup_remove(struct host *host, const char *name)
 	if (cgroup_path(host, name, "", path, sizeof path) < 0)
 		return;
 	kill_cgroup(path);
-	await_empty(path);
-	rmdir(path);
+	remove_cgroup(path);
 }

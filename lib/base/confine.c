@@ -55,7 +55,7 @@ int confine_start(const struct confinement *rights, char **error)
 static const char *const never[] = {"ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp",
 	"mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig",
 	"fsmount", "unshare", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load",
-	"reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "userfaultfd", "open_by_handle_at",
+	"reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "open_by_handle_at",
 	"name_to_handle_at", "personality", "acct", "quotactl", "settimeofday", "clock_settime",
 	"clock_adjtime", "adjtimex", "sethostname", "setdomainname", "iopl", "ioperm", "mknod", "mknodat",
 	"io_uring_setup", "io_uring_enter", "io_uring_register", NULL};
@@ -63,6 +63,7 @@ static const char *const never[] = {"ptrace", "process_vm_readv", "process_vm_wr
 static const char *const executing[] = {
 	"execve", "execveat", "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", NULL};
 static const char *const namespaces[] = {"setns", NULL};
+static const char *const faults[] = {"userfaultfd", NULL};
 static const char *const bpf[] = {"bpf", "perf_event_open", NULL};
 
 static const char *const traces[] = {"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4",
@@ -120,6 +121,8 @@ static int filter_calls(const struct confinement *rights, char **error)
 		result = refuse(filter, bpf);
 	if (result == 0 && !rights->enters_namespaces)
 		result = refuse(filter, namespaces);
+	if (result == 0 && !rights->faults)
+		result = refuse(filter, faults);
 	if (result == 0 && rights->computes_only)
 		result = refuse_writing(filter);
 	if (result == 0)

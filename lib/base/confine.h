@@ -15,6 +15,7 @@ struct confinement {
 	uint64_t keep;          /* capabilities for the rest of its life */
 	bool executes;          /* starts programs (OpenVPN, ip): they get no more than it has */
 	bool uses_bpf;          /* bpf(): reads and writes maps while it runs */
+	bool faults;            /* userfaultfd(): a machine's memory comes when it is asked for */
 	bool enters_namespaces; /* setns(): what it has in other namespaces is looked after from within */
 	bool computes_only; /* no sockets, no files but to read, no signals to others: a foreign program that computes */
 };

@@ -5,6 +5,7 @@
 #include "lib/base/error.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -88,6 +89,23 @@ static void become(const struct process_options *o, int report, pid_t parent)
 	give_up(report, "");
 }
 
+/* fork(), and the child is born in a cgroup: it is never seen in another. */
+static pid_t fork_into(const char *cgroup)
+{
+	struct clone_args how = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
+	if (!cgroup)
+		return fork();
+	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	how.cgroup = (uint64_t)fd;
+	pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof how);
+	int fault = errno;
+	close(fd);
+	errno = fault;
+	return pid;
+}
+
 int process_start(struct process *process, const struct process_options *options, char **error)
 {
 	int report[2];
@@ -96,7 +114,7 @@ int process_start(struct process *process, const struct process_options *options
 		return error_set(error, "%s: pipe: %s", options->argv[0], strerror(errno));
 	pid_t parent = getpid();
 	fflush(NULL);
-	pid_t pid = fork();
+	pid_t pid = fork_into(options->cgroup);
 	if (pid == 0)
 		become(options, report[1], parent);
 	int fault = errno;

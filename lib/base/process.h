@@ -21,9 +21,10 @@ struct process_options {
 	int netns_fd;                       /* network namespace to enter; -1: as it is */
 	int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null (stdin), inherited (stdout, stderr) */
 	int keep_fd;                        /* one more descriptor kept, under the same number; -1: none */
-	bool die_with_parent;               /* PR_SET_PDEATHSIG SIGKILL */
-	bool own_group;                     /* signals to the caller's process group are not for it */
-	bool idle;                          /* runs only where a processor has nothing else to do */
+	const char *cgroup;   /* folder of the cgroup (version 2) that it is born in; NULL: its parent's */
+	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL */
+	bool own_group;       /* signals to the caller's process group are not for it */
+	bool idle;            /* runs only where a processor has nothing else to do */
 	/* What is done in the child last, before it becomes the program; -1 with errno: it does not. May fork: the parent of the two is
 	 * the one that is waited for. NULL: nothing. */
 	int (*last)(void *context);

@@ -413,6 +413,25 @@ int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct place 
 	return transact(pm, message, NULL, "changing a subflow's priority", error);
 }
 
+int mptcp_pm_endpoint_add(struct mptcp_pm *pm, const struct mptcp_pm_local *local, char **error)
+{
+	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
+	struct nlmsghdr *message = start_message(buffer, pm->family_id, MPTCP_PM_CMD_ADD_ADDR, pm->version);
+	put_local(message, local);
+	return transact(pm, message, NULL, "adding an endpoint", error);
+}
+
+int mptcp_pm_endpoint_remove(struct mptcp_pm *pm, uint8_t id, char **error)
+{
+	_Alignas(struct nlmsghdr) uint8_t buffer[MESSAGE_BYTES];
+	struct nlmsghdr *message = start_message(buffer, pm->family_id, MPTCP_PM_CMD_DEL_ADDR, pm->version);
+	struct nlattr *nest = mnl_attr_nest_start(message, MPTCP_PM_ATTR_ADDR);
+	/* No family: the kernel would want an address of it, too. */
+	mnl_attr_put_u8(message, MPTCP_PM_ADDR_ATTR_ID, id);
+	mnl_attr_nest_end(message, nest);
+	return transact(pm, message, NULL, "removing an endpoint", error);
+}
+
 /* ---- the family ---- */
 
 struct group {

@@ -87,6 +87,12 @@ int mptcp_pm_announce(struct mptcp_pm *pm, uint32_t token, const struct mptcp_pm
 int mptcp_pm_set_backup(struct mptcp_pm *pm, uint32_t token, const struct place *local,
 	const struct place *remote, bool backup, char **error);
 
+/* Endpoints of this network, for the kernel's own path manager (net.mptcp.pm_type=0); `flags` say what for: MPTCP_PM_ADDR_FLAG_SUBFLOW opens a subflow from
+ * it on every connection, living ones too. An id of 0: the kernel chooses. -EEXIST: the address is one. */
+int mptcp_pm_endpoint_add(struct mptcp_pm *pm, const struct mptcp_pm_local *local, char **error);
+/* Closes its subflows, and tells peers to which it was announced. -EINVAL: there is none of that id (1..255). */
+int mptcp_pm_endpoint_remove(struct mptcp_pm *pm, uint8_t id, char **error);
+
 /* Reads one datagram of the event channel: calls event() for each event of family `family_id`. Returns how
  * many messages were not understood (malformed, unknown events, attributes of a wrong size). Any bytes may be
  * given. */

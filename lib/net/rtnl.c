@@ -142,6 +142,54 @@ static int set_addr_gen_none(int ifindex)
 	return transact(message, NULL, NULL) == 0 || errno == EAFNOSUPPORT ? 0 : -1;
 }
 
+int rtnl_set_up(int ifindex, bool up)
+{
+	union request request;
+	struct ifinfomsg *info;
+	struct nlmsghdr *message = link_request(&request, RTM_NEWLINK, ifindex, &info);
+
+	info->ifi_change = IFF_UP;
+	info->ifi_flags = up ? IFF_UP : 0;
+	return transact(message, NULL, NULL);
+}
+
+int rtnl_set_address(int ifindex, struct in_addr address, unsigned prefix, bool there)
+{
+	union request request;
+	struct nlmsghdr *message = mnl_nlmsg_put_header(request.bytes);
+	struct ifaddrmsg *info = mnl_nlmsg_put_extra_header(message, sizeof *info);
+	struct in_addr broadcast = {.s_addr = address.s_addr | htonl(prefix ? ~(~0u << (32 - prefix)) : ~0u)};
+
+	message->nlmsg_type = there ? RTM_NEWADDR : RTM_DELADDR;
+	message->nlmsg_flags = there ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+	info->ifa_family = AF_INET;
+	info->ifa_prefixlen = (uint8_t)prefix;
+	info->ifa_index = (uint32_t)ifindex;
+	mnl_attr_put(message, IFA_LOCAL, sizeof address, &address);
+	mnl_attr_put(message, IFA_ADDRESS, sizeof address, &address);
+	if (there)
+		mnl_attr_put(message, IFA_BROADCAST, sizeof broadcast, &broadcast);
+	return transact(message, NULL, NULL);
+}
+
+int rtnl_set_default_route(int ifindex, struct in_addr gateway)
+{
+	union request request;
+	struct nlmsghdr *message = mnl_nlmsg_put_header(request.bytes);
+	struct rtmsg *info = mnl_nlmsg_put_extra_header(message, sizeof *info);
+
+	message->nlmsg_type = RTM_NEWROUTE;
+	message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
+	info->rtm_family = AF_INET;
+	info->rtm_table = RT_TABLE_MAIN;
+	info->rtm_protocol = RTPROT_STATIC;
+	info->rtm_scope = RT_SCOPE_UNIVERSE;
+	info->rtm_type = RTN_UNICAST;
+	mnl_attr_put(message, RTA_GATEWAY, sizeof gateway, &gateway);
+	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)ifindex);
+	return transact(message, NULL, NULL);
+}
+
 int rtnl_up_bare(int ifindex, uint32_t length)
 {
 	union request request;

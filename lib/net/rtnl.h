@@ -3,6 +3,8 @@
 #ifndef LIQUIDNET_RTNL_H
 #define LIQUIDNET_RTNL_H
 
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct rtnl_interface {
@@ -24,6 +26,14 @@ int rtnl_up_bare(int ifindex, uint32_t length);
 int rtnl_no_queue(int ifindex);
 /* Whether any filter, whosever, is on its clsact hook: 1, 0 (no hook either), or -1 with errno. */
 int rtnl_has_filters(int ifindex);
+
+/* An interface is set up or down. IPv4 addresses stay on one that is down, routes do not. */
+int rtnl_set_up(int ifindex, bool up);
+/* An IPv4 address of an interface comes (one that is there already is no error) or goes (EADDRNOTAVAIL: it is not there).
+ * `prefix`: 0..32. */
+int rtnl_set_address(int ifindex, struct in_addr address, unsigned prefix, bool there);
+/* The default route, in place of the one that is there. */
+int rtnl_set_default_route(int ifindex, struct in_addr gateway);
 
 /* Segmentation offloads of a device, each 0 or 1. A device that lacks one has it off. */
 struct rtnl_offloads {

@@ -115,7 +115,7 @@ rights() {
 # has_rights PID CAPABILITY...: those alone, as net_admin; it gains nothing, and is filtered. Threads of libraries may have none.
 has_rights() {
 	local set=0 capability
-	local -A number=([net_admin]=12 [net_raw]=13 [ipc_lock]=14 [sys_admin]=21 [perfmon]=38 [bpf]=39) # linux/capability.h
+	local -A number=([net_admin]=12 [net_raw]=13 [ipc_lock]=14 [sys_ptrace]=19 [sys_admin]=21 [perfmon]=38 [bpf]=39) # linux/capability.h
 	for capability in "${@:2}"; do set=$((set | 1 << ${number[$capability]})); done
 	set=$(printf '%016x' "$set")
 	rights "$1" | grep -qx "$set $set 1 2 " || { rights "$1" >&2; return 1; }

@@ -15,7 +15,7 @@ load topologies
 @test "--list names the topologies" {
 	run driver --list
 	[ "$status" = 0 ]
-	[ "$output" = "$(tr ' ' '\n' <<<'aps bcube bottleneck datacenter detour fattree front grin grin-multihomed jellyfish kibbutz leafspine move pop relay ring star threat torus tree twopaths vl2 waypoint')" ]
+	[ "$output" = "$(tr ' ' '\n' <<<'aps bcube bottleneck datacenter detour fattree front grin grin-multihomed hosts jellyfish kibbutz leafspine move pop relay ring star threat torus tree twopaths vl2 waypoint')" ]
 }
 
 table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | map("\(.node) \(.interface)") | join(" "))"),
@@ -248,7 +248,7 @@ refused() {
 }
 
 @test "bad arguments: one line, status 2" {
-	refused "no topology \`detuor\`; there are: aps, bcube, bottleneck, datacenter, detour, fattree, front, grin, grin-multihomed, jellyfish, kibbutz, leafspine, move, pop, relay, ring, star, threat, torus, tree, twopaths, vl2, waypoint" detuor
+	refused "no topology \`detuor\`; there are: aps, bcube, bottleneck, datacenter, detour, fattree, front, grin, grin-multihomed, hosts, jellyfish, kibbutz, leafspine, move, pop, relay, ring, star, threat, torus, tree, twopaths, vl2, waypoint" detuor
 	refused "no topology \`../driver\`; there are" --describe ../driver
 	refused "no topology \`links\`; there are" links
 	refused "usage: driver.py"

@@ -477,6 +477,8 @@ static void usage(void)
 	CHECK(host_cgroup_usage(host, "idle", &cpu_us) < 0);
 	/* Removal takes what still runs in it along. */
 	pid = stubborn(cgroup);
+	/* And what its programs made below it. */
+	CHECK(mkdirat(cgroup, "nested", 0755) == 0 && mkdirat(cgroup, "nested/deeper", 0755) == 0);
 	host_cgroup_remove(host, "busy");
 	int status = reap(pid);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* not by its alarm */

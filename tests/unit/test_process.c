@@ -99,6 +99,41 @@ static void signals_are_as_usual(void **state)
 	assert_false(ignored >> (SIGPIPE - 1) & 1);
 }
 
+/* The first mount of cgroup2, or "". */
+static void find_cgroup2(char *path, size_t size)
+{
+	char line[1024], place[512], kind[64];
+	FILE *in = fopen("/proc/self/mounts", "re");
+	*path = 0;
+	while (in && !*path && fgets(line, sizeof line, in))
+		if (sscanf(line, "%*s %511s %63s", place, kind) == 2 && strcmp(kind, "cgroup2") == 0)
+			snprintf(path, size, "%s", place);
+	if (in)
+		fclose(in);
+}
+
+static void a_program_is_born_in_a_cgroup(void **state)
+{
+	char place[512], folder[600], expected[64];
+	struct process_options options = program(SHELL("sed -n 's/^0:://p' /proc/self/cgroup"));
+	(void)state;
+	find_cgroup2(place, sizeof place);
+	snprintf(expected, sizeof expected, "/liquidnet-test-process-%d\n", (int)getpid());
+	snprintf(folder, sizeof folder, "%s/liquidnet-test-process-%d", place, (int)getpid());
+	if (!*place || mkdir(folder, 0755) < 0) {
+		print_message("no cgroup2 that may be written\n");
+		skip();
+	}
+	options.cgroup = folder;
+	int status = process_run(&options, false, 20000, &output, &error);
+	rmdir(folder);
+	assert_int_equal(status, 0);
+	assert_non_null(strstr(output, expected));
+	options.cgroup = "/no/such/cgroup";
+	assert_int_equal(process_run(&options, false, 20000, NULL, &error), -1);
+	assert_non_null(strstr(error, "No such file or directory"));
+}
+
 /* ---- descriptors ---- */
 
 static void standard_input_is_empty(void **state)
@@ -434,6 +469,7 @@ int main(void)
 		TEST(errors_may_be_unwanted),
 		TEST(directory_and_environment),
 		TEST(signals_are_as_usual),
+		TEST(a_program_is_born_in_a_cgroup),
 		TEST(standard_input_is_empty),
 		TEST(standard_input_is_what_was_given),
 		TEST(one_more_descriptor_is_kept),

@@ -1,6 +1,8 @@
 /* liquidnet-echo: how long an application waits. One side answers whatever comes with the same bytes; the other sends a request at
- * every interval, whether or not the one before was answered, and writes down each round trip (Trilogy 2, D1.1, figure 2.12(c)). */
+ * every interval, whether or not the one before was answered, writes down each round trip (Trilogy 2, D1.1, figure 2.12(c)), and compares each
+ * byte that comes back. Either side may be the one that connects. */
 #include "lib/base/clock.h"
+#include "lib/base/draw.h"
 #include "lib/base/error.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,11 +33,13 @@ struct options {
 
 static const char usage[] =
 	"liquidnet-echo: requests and answers, and how long each takes\n\n"
-	"Usage: liquidnet-echo serve PORT [--tcp] [--ready-fd N]\n"
-	"       liquidnet-echo ask ADDRESS PORT [--tcp] [--every 20ms] [--size 100] [--for 40s] [--ready-fd N]\n"
+	"Usage: liquidnet-echo serve [ADDRESS] PORT [--tcp] [--ready-fd N]\n"
+	"       liquidnet-echo ask [ADDRESS] PORT [--tcp] [--every 20ms] [--size 100] [--for 40s] [--ready-fd N]\n"
 	"\n"
 	"serve answers whatever comes with the same bytes. ask sends a request of --size bytes at every interval over one\n"
-	"connection, and prints JSON: each round trip, and what was never answered. Multipath TCP unless --tcp is given.\n";
+	"connection, and prints JSON: each round trip, what was never answered, and how many bytes came back as others.\n"
+	"With an ADDRESS a side connects, without one it listens: ask for one connection, serve for any number. A serve that\n"
+	"connects ends with its connection. Multipath TCP unless --tcp is given.\n";
 
 static void say_ready(const struct options *options)
 {
@@ -77,17 +81,57 @@ static bool answer(const struct pollfd *peer)
 	return size > 0;
 }
 
-static int serve(const struct options *options, uint16_t port, char **error)
+static int listen_at(const struct options *options, uint16_t port, int waiting, char **error)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct pollfd peers[PEERS_MOST + 1];
-	unsigned count = 1;
 	int fd = open_socket(options, error);
 	if (fd < 0)
 		return -1;
-	if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0 || listen(fd, PEERS_MOST) < 0)
-		return error_set(error, "port %u: %s", port, strerror(errno));
+	if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0 || listen(fd, waiting) < 0) {
+		error_set(error, "port %u: %s", port, strerror(errno));
+		close(fd);
+		return -1;
+	}
 	say_ready(options);
+	return fd;
+}
+
+static int connect_to(const struct options *options, const char *address, uint16_t port, char **error)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	if (inet_pton(AF_INET, address, &to.sin_addr) != 1)
+		return error_set(error, "'%s' is no IPv4 address", address);
+	int fd = open_socket(options, error);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+		error_set(error, "%s:%u: %s", address, port, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	say_ready(options);
+	return fd;
+}
+
+/* Until the peer hangs up. */
+static int serve_one(const struct options *options, const char *address, uint16_t port, char **error)
+{
+	struct pollfd peer = {.fd = connect_to(options, address, port, error), .events = POLLIN};
+	if (peer.fd < 0)
+		return -1;
+	while (poll(&peer, 1, -1) < 0 || answer(&peer))
+		;
+	close(peer.fd);
+	return 0;
+}
+
+static int serve(const struct options *options, uint16_t port, char **error)
+{
+	struct pollfd peers[PEERS_MOST + 1];
+	unsigned count = 1;
+	int fd = listen_at(options, port, PEERS_MOST, error);
+	if (fd < 0)
+		return -1;
 	peers[0] = (struct pollfd){.fd = fd, .events = POLLIN};
 	for (;;) {
 		if (poll(peers, count, -1) < 0 && errno != EINTR)
@@ -113,11 +157,19 @@ struct asking {
 	const struct options *options;
 	int fd;
 	int64_t began;
-	uint64_t sent, answered, bytes; /* requests; requests; bytes that came back */
-	int64_t *at;                    /* when each request was sent */
+	uint64_t sent, answered; /* requests */
+	uint64_t written, bytes,
+		differing; /* bytes that went out, that came back, that came back as others */
+	int64_t *at;       /* when each request was due */
 	json_t *samples;
 	const char *ended; /* how the connection did, before its time; NULL */
 };
+
+/* The stream's bytes, so that one that is lost, doubled or misplaced is seen. */
+static uint8_t byte_at(uint64_t offset)
+{
+	return (uint8_t)(draw_mix(offset >> 3) >> 8 * (offset & 7));
+}
 
 /* The requests come back in order: this is a stream. */
 static void take(struct asking *asking)
@@ -129,10 +181,11 @@ static void take(struct asking *asking)
 		asking->ended = size ? strerrorname_np(errno) : "closed";
 		return;
 	}
-	if (size < 0)
-		return;
-	asking->bytes += (uint64_t)size;
-	for (; asking->answered < asking->bytes / asking->options->size; asking->answered++) {
+	for (ssize_t i = 0; i < size; i++)
+		asking->differing += bytes[i] != byte_at(asking->bytes + (uint64_t)i);
+	asking->bytes += size > 0 ? (uint64_t)size : 0;
+	for (; asking->answered < asking->bytes / asking->options->size && asking->answered < asking->sent;
+		asking->answered++) {
 		int64_t at = asking->at[asking->answered];
 		json_array_append_new(asking->samples,
 			json_pack("{s:f, s:f}", "at", (double)(at - asking->began) / NS_PER_S, "rtt",
@@ -140,14 +193,23 @@ static void take(struct asking *asking)
 	}
 }
 
-/* A socket whose buffer is full waits: then the time of the request is the one at which it was due. */
-static void send_request(struct asking *asking, int64_t due)
+/* What the socket has room for, of the requests that are due. A request that has to wait is as old as it is. */
+static void send_requests(struct asking *asking)
 {
-	static const uint8_t zeros[SIZE_MOST];
-	asking->at[asking->sent++] = due;
-	ssize_t n = send(asking->fd, zeros, asking->options->size, MSG_NOSIGNAL);
-	if (n != (ssize_t)asking->options->size)
-		asking->ended = n < 0 ? strerrorname_np(errno) : "full";
+	uint8_t bytes[SIZE_MOST];
+	uint64_t due = asking->sent * asking->options->size;
+	while (asking->written < due && !asking->ended) {
+		uint64_t left = due - asking->written, size = left < sizeof bytes ? left : sizeof bytes;
+		for (uint64_t i = 0; i < size; i++)
+			bytes[i] = byte_at(asking->written + i);
+		ssize_t n = send(asking->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0)
+			asking->ended = strerrorname_np(errno);
+		else
+			asking->written += (uint64_t)n;
+	}
 }
 
 /* Until all is answered, and for as long as the answers may take: the time that was asked for once more, ten seconds at most. */
@@ -161,39 +223,57 @@ static void run(struct asking *asking)
 		if (now >= end || (due >= last && asking->answered == asking->sent))
 			break;
 		if (due < last && now >= due) {
-			send_request(asking, due);
+			asking->at[asking->sent++] = due;
+			send_requests(asking);
 			continue;
 		}
 		int64_t wait = (due < last ? due : end) - now;
 		struct timespec timeout = {wait / NS_PER_S, wait % NS_PER_S};
 		struct pollfd fd = {.fd = asking->fd, .events = POLLIN};
-		if (ppoll(&fd, 1, &timeout, NULL) > 0)
+		if (asking->written < asking->sent * o->size)
+			fd.events |= POLLOUT;
+		if (ppoll(&fd, 1, &timeout, NULL) <= 0)
+			continue;
+		if (fd.revents & POLLOUT)
+			send_requests(asking);
+		if (fd.revents & ~POLLOUT && !asking->ended)
 			take(asking);
 		if (!asking->ended && fd.revents & (POLLERR | POLLHUP) && !(fd.revents & POLLIN))
 			asking->ended = "error";
 	}
 }
 
+/* The connection to ask over: ours, or the first that comes. The port stays open: without a listening socket the kernel resets subflows that join it. */
+static int open_asking(const struct options *options, const char *address, uint16_t port, char **error)
+{
+	int on = 1;
+	if (address)
+		return connect_to(options, address, port, error);
+	int listening = listen_at(options, port, 1, error);
+	if (listening < 0)
+		return -1;
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		error_set(error, "port %u: %s", port, strerror(errno));
+	else
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return fd;
+}
+
 static int ask(const struct options *options, const char *address, uint16_t port, char **error)
 {
 	struct asking asking = {.options = options, .samples = json_array()};
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-	if (inet_pton(AF_INET, address, &to.sin_addr) != 1)
-		return error_set(error, "'%s' is no IPv4 address", address);
-	asking.fd = open_socket(options, error);
+	asking.fd = open_asking(options, address, port, error);
 	if (asking.fd < 0)
 		return -1;
-	if (connect(asking.fd, (struct sockaddr *)&to, sizeof to) < 0)
-		return error_set(error, "%s:%u: %s", address, port, strerror(errno));
 	asking.at = calloc((size_t)(options->for_ns / options->every_ns) + 1, sizeof *asking.at);
 	if (!asking.at)
 		return error_set(error, "out of memory");
-	say_ready(options);
 	asking.began = clock_now_ns();
 	run(&asking);
-	json_t *out = json_pack("{s:I, s:I, s:o, s:o}", "sent", (json_int_t)asking.sent, "answered",
-		(json_int_t)asking.answered, "ended", asking.ended ? json_string(asking.ended) : json_null(),
-		"samples", asking.samples);
+	json_t *out = json_pack("{s:I, s:I, s:I, s:o, s:o}", "sent", (json_int_t)asking.sent, "answered",
+		(json_int_t)asking.answered, "differing", (json_int_t)asking.differing, "ended",
+		asking.ended ? json_string(asking.ended) : json_null(), "samples", asking.samples);
 	json_dumpf(out, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(out);
@@ -226,19 +306,20 @@ static int read_option(struct options *options, int c, char **error)
 
 static int dispatch(struct options *options, int count, char **words, char **error)
 {
-	bool asks = count == 3 && strcmp(words[0], "ask") == 0;
+	bool asks = count >= 2 && strcmp(words[0], "ask") == 0;
+	const char *address = count == 3 ? words[1] : NULL;
 	int64_t port;
-	if (!asks && !(count == 2 && strcmp(words[0], "serve") == 0))
+	if (count < 2 || count > 3 || (!asks && strcmp(words[0], "serve") != 0))
 		return error_set(error, "say what to do; liquidnet-echo --help shows how");
 	if (unit_integer(words[count - 1], &port) < 0 || port < 1 || port > UINT16_MAX)
 		return error_set(error, "'%s' is no port", words[count - 1]);
 	if (options->for_ns / options->every_ns > REQUESTS_MOST)
 		return error_set(
 			error, "more than %d requests: a longer --every, or a shorter --for", REQUESTS_MOST);
-	if ((asks ? ask(options, words[1], (uint16_t)port, error) : serve(options, (uint16_t)port, error)) <
-		0)
-		return FAILED;
-	return 0;
+	int result = asks      ? ask(options, address, (uint16_t)port, error)
+		     : address ? serve_one(options, address, (uint16_t)port, error)
+			       : serve(options, (uint16_t)port, error);
+	return result < 0 ? FAILED : 0;
 }
 
 int main(int argc, char **argv)
