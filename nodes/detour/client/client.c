@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -49,6 +50,9 @@ static void create(struct client *client, const struct paths_action *action)
 	struct mptcp_pm_address remote = mptcp_pm_address_of(action->remote);
 	char from[32], to[32], *error = NULL;
 
+	/* One that is not there (any more) has no number: routing decides, and the address is refused where it is gone, too. */
+	if (client->settings->detours[action->detour].kind == DETOUR_DIRECT)
+		local.if_index = (int)if_nametoindex(client->settings->detours[action->detour].device);
 	client_endpoint_text(action->local, from);
 	client_endpoint_text(action->remote, to);
 	if (action->option && !want_option(client, action)) {
@@ -119,6 +123,25 @@ static void perform(struct client *client)
 
 static void survey(struct client *client);
 
+/* How much has passed on connections that wait for it (join_after_bytes). */
+static void look(struct client *client)
+{
+	struct survey_subflow *list;
+	int64_t began = clock_now_ns();
+	size_t count;
+	char *error = NULL;
+
+	client->counters.looks++;
+	if (survey_take(false, &list, &count, &error) < 0) {
+		log_error("survey", "error=\"%s\"", error);
+		free(error);
+		count = 0; /* no progress: the next look is later */
+	}
+	int64_t now = clock_now_ns();
+	paths_look(client->paths, now, now - began, list, count);
+	free(list);
+}
+
 void client_settle(struct client *client)
 {
 	if (client->lost) {
@@ -127,8 +150,10 @@ void client_settle(struct client *client)
 	}
 	perform(client);
 	int64_t paths = paths_deadline(client->paths), requests = requests_deadline(client->requests);
-	int64_t first = paths < requests ? paths : requests;
+	int64_t first = paths < requests ? paths : requests, looks = paths_look_at(client->paths);
 
+	if (looks < first)
+		first = looks;
 	if (first == PATHS_NEVER) {
 		sd_event_source_set_enabled(client->timer, SD_EVENT_OFF);
 		return;
@@ -148,6 +173,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
 	client_tick_detours(client, now);
 	paths_tick(client->paths, now);
+	if (now >= paths_look_at(client->paths))
+		look(client);
 	client_settle(client);
 	return 0;
 }

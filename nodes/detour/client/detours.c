@@ -155,7 +155,8 @@ void client_make_detours(struct client *client)
 	if (!detours || !client->vpns || !client->answered)
 		abort();
 	for (unsigned i = 0; i < settings->count; i++)
-		detours[i] = (struct paths_detour){settings->detours[i].kind, settings->detours[i].at};
+		detours[i] = (struct paths_detour){
+			settings->detours[i].kind, settings->detours[i].at, settings->detours[i].from};
 	client->paths = paths_new(&settings->paths, detours, settings->count);
 	free(detours);
 	client->requests = requests_new(
@@ -269,7 +270,7 @@ static void fill_place(struct client *client, unsigned index, const struct candi
 	announce(client, index);
 	client->answered[index] = false;
 	paths_set_detour(client->paths, clock_now_ns(), index,
-		candidate ? &(struct paths_detour){DETOUR_NAT, place->at} : NULL);
+		candidate ? &(struct paths_detour){.kind = DETOUR_NAT, .at = place->at} : NULL);
 	log_info(candidate ? "detour-joined" : "detour-left", "detour=%s place=%u", place->name, index);
 }
 

@@ -64,8 +64,10 @@ struct paths *paths_new(
 	paths->settings = *settings;
 	paths->detours = must(calloc(count + 1, sizeof *paths->detours));
 	for (unsigned i = 0; i < count; i++)
-		paths->detours[i] = (struct detour){.kind = detours[i].kind, .at = detours[i].at};
+		paths->detours[i] = (struct detour){
+			.kind = detours[i].kind, .at = detours[i].at, .local = detours[i].from};
 	paths->count = count;
+	paths->look_at = PATHS_NEVER;
 	paths->subflows = subflows_new(&kept, on_action, paths);
 	return paths;
 }
@@ -130,7 +132,14 @@ unsigned paths_used(const struct paths *paths, const struct subflows_connection 
 	return count;
 }
 
-/* VPN before NAT, then the oldest, then the order of the configuration. -1: none is ready. */
+static unsigned rank(const struct paths *paths, unsigned detour)
+{
+	enum detour_kind kind = paths->detours[detour].kind;
+
+	return kind == DETOUR_VPN ? 0 : kind == DETOUR_DIRECT ? 1 : 2;
+}
+
+/* VPN, direct, NAT; then the oldest, then the order of the configuration. -1: none is ready. */
 static int best_ready(const struct paths *paths, const struct subflows_connection *connection)
 {
 	int best = -1;
@@ -139,11 +148,10 @@ static int best_ready(const struct paths *paths, const struct subflows_connectio
 		if (connection->paths[i].state != PATH_READY)
 			continue;
 		if (best >= 0) {
-			bool vpn = paths->detours[i].kind == DETOUR_VPN;
-			bool best_vpn = paths->detours[best].kind == DETOUR_VPN;
-			if (vpn < best_vpn ||
-				(vpn == best_vpn && path_of(connection, i)->since >=
-							    path_of(connection, (unsigned)best)->since))
+			unsigned this = rank(paths, i), that = rank(paths, (unsigned)best);
+			if (this > that ||
+				(this == that && path_of(connection, i)->since >=
+							 path_of(connection, (unsigned)best)->since))
 				continue;
 		}
 		best = (int)i;
@@ -176,16 +184,17 @@ static void make_room(struct paths *paths, struct subflows_connection *connectio
 static void join(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
 {
 	const struct detour *detour = &paths->detours[index];
-	bool vpn = detour->kind == DETOUR_VPN;
+	bool nat = detour->kind == DETOUR_NAT;
 
 	path_of(connection, index)->rests = 0;
 	make_room(paths, connection);
 	subflows_join(paths->subflows, now, connection, index,
-		&(struct subflow_wish){.local = vpn ? detour->local : connection->local.address,
-			.remote = vpn ? connection->remote
-				      : (struct endpoint){.address = detour->at.address,
-						.port = path_of(connection, index)->port},
-			.if_index = vpn ? detour->if_index : 0});
+		&(struct subflow_wish){
+			.local = detour->local.s_addr ? detour->local : connection->local.address,
+			.remote = nat ? (struct endpoint){.address = detour->at.address,
+						.port = path_of(connection, index)->port}
+				      : connection->remote,
+			.if_index = detour->if_index});
 	struct subflow *subflow = &connection->paths[index];
 	if (!path_of(connection, index)->option || subflow->state != PATH_JOINING)
 		return;
@@ -205,6 +214,8 @@ void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *c
 		return;
 	}
 	struct plan *plan = plan_of(connection);
+	if (plan->waits)
+		return;
 	if (plan->heir >= 0 && connection->paths[plan->heir].state == PATH_READY &&
 		paths_used(paths, connection) < paths->settings.limit)
 		join(paths, now, connection, (unsigned)plan->heir);
@@ -273,12 +284,13 @@ void paths_unmapped(
 	}
 }
 
-void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index)
+void paths_enter_way(const struct paths *paths, struct subflows_connection *connection, unsigned index)
 {
 	const struct detour *detour = &paths->detours[index];
+	bool there = detour->up || detour->kind == DETOUR_DIRECT;
 
-	/* A program that bound to the tunnel's address is on that path already. */
-	if (detour->up && detour->local.s_addr != connection->local.address.s_addr)
+	/* A program that bound to the address of the tunnel, or of the direct way, is on that path already. */
+	if (there && detour->local.s_addr != connection->local.address.s_addr)
 		make_ready(connection, index, detour->since);
 	else
 		connection->paths[index].state = PATH_IDLE;
@@ -297,7 +309,7 @@ void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *c
 		*path_of(connection, index) = (struct path){.port = connection->remote.port, .option = true};
 		make_ready(connection, index, detour->since);
 	} else
-		paths_enter_tunnel(paths, connection, index); /* and a place without a detour is idle, too */
+		paths_enter_way(paths, connection, index); /* and a place without a detour is idle, too */
 }
 
 void paths_set_option(struct paths *paths, unsigned index, struct in_addr local)
@@ -363,7 +375,7 @@ void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct in
 	detour->since = now;
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		subflow_forgive(&c->paths[index]);
-		paths_enter_tunnel(paths, c, index);
+		paths_enter_way(paths, c, index);
 		paths_serve(paths, now, c);
 	}
 }

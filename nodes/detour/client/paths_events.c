@@ -1,4 +1,4 @@
-/* The policy: what the kernel tells of connections and subflows, and what time brings. */
+/* The policy: what the kernel tells of connections and subflows, what time brings, and what bytes. */
 #include "nodes/detour/client/paths_internal.h"
 
 /* ---- events of connections and subflows ---- */
@@ -11,7 +11,7 @@ static enum paths_verdict judge(
 	if (server_side)
 		return PATHS_SERVER_SIDE;
 	for (unsigned i = 0; i < paths->count; i++)
-		if (paths->detours[i].kind != DETOUR_NONE &&
+		if (paths->detours[i].kind <= DETOUR_VPN &&
 			(paths->detours[i].at.address.s_addr == remote.address.s_addr ||
 				paths->detours[i].at.port == remote.port))
 			return PATHS_TO_DETOUR;
@@ -34,10 +34,34 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 	plan_of(connection)->hold = now + paths->settings.join_after_ns;
 	plan_of(connection)->heir = -1;
 	plan_of(connection)->room = ROOM_MOST;
+	paths_wait_for_bytes(paths, now, connection);
 	for (unsigned i = 0; i < paths->count; i++)
 		paths_enter(paths, now, connection, i);
 	paths_serve(paths, now, connection);
 	return PATHS_TAKEN;
+}
+
+/* The direct way of a subflow from there; several may have one address, and differ by their ports alone. -1: none. */
+static int direct_of(
+	const struct paths *paths, const struct subflows_connection *connection, struct endpoint local)
+{
+	int best = -1, most = 0;
+
+	for (unsigned i = 0; i < paths->count; i++) {
+		const struct detour *detour = &paths->detours[i];
+		const struct subflow *subflow = &connection->paths[i];
+		struct in_addr from = detour->local.s_addr ? detour->local : connection->local.address;
+		if (detour->kind != DETOUR_DIRECT || from.s_addr != local.address.s_addr)
+			continue;
+		bool its = subflow->left == local.port ||
+			   (subflow->state == PATH_UP && subflow->local.port == local.port);
+		int fits = its ? 3 : subflow->state == PATH_JOINING ? 2 : subflow->state != PATH_UP ? 1 : 0;
+		if (fits <= most)
+			continue;
+		most = fits;
+		best = (int)i;
+	}
+	return best;
 }
 
 /* The detour that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
@@ -49,7 +73,7 @@ static int detour_of(const struct paths *paths, const struct subflows_connection
 		const struct detour *detour = &paths->detours[i];
 		const struct subflow *subflow = &connection->paths[i];
 		uint16_t port = path_of(connection, i)->port;
-		if (detour->kind == DETOUR_NONE)
+		if (detour->kind == DETOUR_NONE || detour->kind == DETOUR_DIRECT)
 			continue;
 		if (detour->kind == DETOUR_NAT) {
 			/* Two daemons may share a host: then the port decides. */
@@ -65,7 +89,9 @@ static int detour_of(const struct paths *paths, const struct subflows_connection
 			local.address.s_addr == subflow->local.address.s_addr)
 			return (int)i;
 	}
-	return -1;
+	return endpoint_equal(remote, connection->remote) && !endpoint_equal(local, connection->local)
+		       ? direct_of(paths, connection, local)
+		       : -1;
 }
 
 void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
@@ -185,7 +211,7 @@ static void tick_path(
 	else if (paths->detours[index].kind == DETOUR_NAT)
 		paths_ask(paths, connection, index, true);
 	else
-		paths_enter_tunnel(paths, connection, index);
+		paths_enter_way(paths, connection, index);
 }
 
 void paths_tick(struct paths *paths, int64_t now)
@@ -196,6 +222,85 @@ void paths_tick(struct paths *paths, int64_t now)
 		for (unsigned i = 0; i < paths->count; i++)
 			tick_path(paths, now, c, i);
 		paths_serve(paths, now, c);
+	}
+}
+
+/* ---- bytes: which connections have carried enough to be worth more subflows (join_after_bytes), and when to look again ---- */
+
+#define PAUSE_LEAST_NS 1000000LL
+#define PAUSE_MOST_NS 100000000LL
+#define LOOKS_SHARE 10 /* looks take no more of a processor than the reciprocal */
+
+static void look_again_at(struct paths *paths, struct subflows_connection *connection, int64_t at)
+{
+	plan_of(connection)->look_at = at;
+	if (at < paths->look_at)
+		paths->look_at = at;
+}
+
+int64_t paths_look_at(const struct paths *paths)
+{
+	return paths->look_at;
+}
+
+void paths_wait_for_bytes(struct paths *paths, int64_t now, struct subflows_connection *connection)
+{
+	struct plan *plan = plan_of(connection);
+
+	plan->waits = paths->settings.join_after_bytes > 0;
+	plan->looked = now;
+	if (plan->waits)
+		look_again_at(paths, connection, now + PAUSE_LEAST_NS);
+}
+
+/* Until half of what is missing has passed, at the pace since the last look; without any progress, twice as long as that was ago. */
+static int64_t pause_of(const struct plan *plan, uint64_t missing, uint64_t bytes, int64_t elapsed)
+{
+	uint64_t progress = bytes > plan->bytes ? bytes - plan->bytes : 0;
+	double pause =
+		progress ? (double)missing / (double)progress * (double)elapsed / 2 : 2.0 * (double)elapsed;
+
+	return pause < PAUSE_LEAST_NS  ? PAUSE_LEAST_NS
+	       : pause > PAUSE_MOST_NS ? PAUSE_MOST_NS
+				       : (int64_t)pause;
+}
+
+static void judge_bytes(struct paths *paths, int64_t now, int64_t least,
+	struct subflows_connection *connection, uint64_t bytes)
+{
+	struct plan *plan = plan_of(connection);
+	uint64_t wanted = paths->settings.join_after_bytes;
+
+	if (bytes >= wanted) {
+		plan->waits = false;
+		paths_serve(paths, now, connection);
+		return;
+	}
+	int64_t pause = pause_of(plan, wanted - bytes, bytes, now - plan->looked);
+	plan->bytes = bytes;
+	plan->looked = now;
+	look_again_at(paths, connection, now + (pause > least ? pause : least));
+}
+
+void paths_look(
+	struct paths *paths, int64_t now, int64_t spent_ns, const struct survey_subflow *list, size_t count)
+{
+	struct subflows_connection *c;
+
+	paths->look_at = PATHS_NEVER;
+	for (c = subflows_first(paths->subflows); c; c = c->next)
+		plan_of(c)->passed = 0;
+	for (size_t i = 0; i < count; i++)
+		if ((c = subflows_find(paths->subflows, list[i].token)))
+			plan_of(c)->passed += list[i].bytes_acked + list[i].bytes_received;
+	for (c = subflows_first(paths->subflows); c; c = c->next) {
+		struct plan *plan = plan_of(c);
+		if (!plan->waits)
+			continue;
+		if (now < plan->look_at && plan->passed < paths->settings.join_after_bytes)
+			look_again_at(paths, c, plan->look_at);
+		else
+			judge_bytes(paths, now, LOOKS_SHARE * spent_ns, c, plan->passed);
 	}
 }
 

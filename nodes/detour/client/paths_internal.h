@@ -20,8 +20,8 @@
 struct detour {
 	enum detour_kind kind;
 	struct endpoint at;
-	bool up; /* VPN */
-	struct in_addr local;
+	bool up;              /* VPN */
+	struct in_addr local; /* VPN: the tunnel's; DIRECT: ours, 0 for the connection's own */
 	int if_index;
 	int64_t since;
 	struct in_addr option_local; /* NAT: SYNs from there may say where they go; 0: none may */
@@ -35,6 +35,7 @@ struct paths {
 	struct subflows *subflows;
 	struct paths_action *actions; /* a queue: [taken, queued) */
 	size_t taken, queued, room;
+	int64_t look_at;
 };
 
 /* What the policy keeps beside a connection and beside each of its subflows. */
@@ -43,6 +44,12 @@ struct plan {
 	int heir;     /* the path that is to have the next place; -1: none */
 	unsigned turned_away;
 	unsigned room; /* subflows across detours that the server allows, as far as is known */
+	/* join_after_bytes */
+	bool waits;      /* for bytes */
+	uint64_t passed; /* bytes, in the survey at hand */
+	uint64_t bytes;  /* that had passed when it was judged last */
+	int64_t looked;  /* when that was */
+	int64_t look_at;
 };
 
 struct path {
@@ -73,9 +80,11 @@ unsigned paths_used(const struct paths *paths, const struct subflows_connection 
 void paths_ask(struct paths *paths, struct subflows_connection *connection, unsigned detour, bool fresh);
 /* Opens what there is room for. */
 void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *connection);
-/* What a connection first wants of a detour; of a tunnel. */
+/* What a connection first wants of a detour; of a tunnel, or of a direct way. */
 void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index);
-void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index);
+void paths_enter_way(const struct paths *paths, struct subflows_connection *connection, unsigned index);
+/* A connection is new: it may have to wait for bytes. */
+void paths_wait_for_bytes(struct paths *paths, int64_t now, struct subflows_connection *connection);
 /* What the SYN said was not understood: the detour's answer decides from now on. */
 void paths_leave_option(
 	struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index);

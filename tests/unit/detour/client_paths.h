@@ -33,16 +33,17 @@ static const struct paths_settings defaults = {.limit = 2,
 static __attribute__((unused)) struct paths *four(unsigned limit)
 {
 	struct paths_settings settings = defaults;
-	struct paths_detour detours[4] = {{DETOUR_NAT, at("10.0.6.1", 45672)},
-		{DETOUR_NAT, at("10.0.7.1", 45672)}, {DETOUR_VPN, at("10.0.8.1", 1194)},
-		{DETOUR_VPN, at("10.0.9.1", 1195)}};
+	struct paths_detour detours[4] = {{.kind = DETOUR_NAT, .at = at("10.0.6.1", 45672)},
+		{.kind = DETOUR_NAT, .at = at("10.0.7.1", 45672)},
+		{.kind = DETOUR_VPN, .at = at("10.0.8.1", 1194)},
+		{.kind = DETOUR_VPN, .at = at("10.0.9.1", 1195)}};
 	settings.limit = limit;
 	return paths_new(&settings, detours, 4);
 }
 
 static __attribute__((unused)) struct paths *one_nat(void)
 {
-	struct paths_detour detour = {DETOUR_NAT, at("10.0.6.1", 45672)};
+	struct paths_detour detour = {.kind = DETOUR_NAT, .at = at("10.0.6.1", 45672)};
 	return paths_new(&defaults, &detour, 1);
 }
 

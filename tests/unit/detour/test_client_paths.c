@@ -7,7 +7,7 @@
 static void joins_late_when_told_so(void **unused)
 {
 	struct paths_settings settings = defaults;
-	struct paths_detour detour = {DETOUR_VPN, at("10.0.8.1", 1194)};
+	struct paths_detour detour = {.kind = DETOUR_VPN, .at = at("10.0.8.1", 1194)};
 	(void)unused;
 	settings.join_after_ns = 1700 * MS;
 	struct paths *paths = paths_new(&settings, &detour, 1);
@@ -264,7 +264,8 @@ static void a_mapping_is_for_the_address_that_asked(void **unused)
 
 static void a_detour_that_joins_serves_connections_that_live(void **unused)
 {
-	struct paths_detour none = {.kind = DETOUR_NONE}, some = {DETOUR_NAT, at("10.0.6.1", 45672)};
+	struct paths_detour none = {.kind = DETOUR_NONE},
+			    some = {.kind = DETOUR_NAT, .at = at("10.0.6.1", 45672)};
 	struct paths *paths = paths_new(&defaults, &none, 1);
 	(void)unused;
 	establish(paths, 0);

@@ -7,8 +7,8 @@
 static struct paths *two_nats(unsigned limit)
 {
 	struct paths_settings settings = defaults;
-	struct paths_detour detours[2] = {
-		{DETOUR_NAT, at("10.0.6.1", 45672)}, {DETOUR_NAT, at("10.0.7.1", 45672)}};
+	struct paths_detour detours[2] = {{.kind = DETOUR_NAT, .at = at("10.0.6.1", 45672)},
+		{.kind = DETOUR_NAT, .at = at("10.0.7.1", 45672)}};
 	settings.limit = limit;
 	return paths_new(&settings, detours, 2);
 }
