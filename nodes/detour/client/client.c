@@ -298,14 +298,15 @@ static void survey(struct client *client)
 	for (size_t i = 0; i < count; i++) {
 		if (!list[i].initial || paths_find(client->paths, list[i].token))
 			continue;
-		enum paths_verdict verdict = paths_established(
-			client->paths, now, list[i].token, list[i].local, list[i].remote, false);
+		enum paths_verdict verdict =
+			paths_found(client->paths, now, list[i].token, list[i].local, list[i].remote, false);
 		client->counters.verdicts[verdict]++;
 	}
 	for (size_t i = 0; i < count; i++)
 		if (!list[i].initial)
 			paths_subflow_established(client->paths, now, list[i].token, list[i].local,
 				list[i].remote, list[i].local_id);
+	paths_serve_all(client->paths, now);
 	log_info("survey", "subflows=%zu", count);
 	free(list);
 }

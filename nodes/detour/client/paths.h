@@ -112,6 +112,11 @@ void paths_look(
 /* Events of connections and subflows. Each may be repeated, and may name what is unknown. */
 enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
 	struct endpoint remote, bool server_side);
+/* The same of a connection that lived before: it may have subflows, of which paths_subflow_established tells next. None is opened for it before
+ * paths_serve_all. */
+enum paths_verdict paths_found(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
+	struct endpoint remote, bool server_side);
+void paths_serve_all(struct paths *paths, int64_t now);
 void paths_closed(struct paths *paths, uint32_t token);
 void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
 	struct endpoint remote, uint8_t local_id);

@@ -21,7 +21,7 @@ static enum paths_verdict judge(
 	return PATHS_TAKEN;
 }
 
-enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
+enum paths_verdict paths_found(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
 	struct endpoint remote, bool server_side)
 {
 	enum paths_verdict verdict = judge(paths, local, remote, server_side);
@@ -37,8 +37,23 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 	paths_wait_for_bytes(paths, now, connection);
 	for (unsigned i = 0; i < paths->count; i++)
 		paths_enter(paths, now, connection, i);
-	paths_serve(paths, now, connection);
 	return PATHS_TAKEN;
+}
+
+enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct endpoint local,
+	struct endpoint remote, bool server_side)
+{
+	enum paths_verdict verdict = paths_found(paths, now, token, local, remote, server_side);
+
+	if (verdict == PATHS_TAKEN)
+		paths_serve(paths, now, subflows_find(paths->subflows, token));
+	return verdict;
+}
+
+void paths_serve_all(struct paths *paths, int64_t now)
+{
+	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next)
+		paths_serve(paths, now, c);
 }
 
 /* The direct way of a subflow from there; several may have one address, and differ by their ports alone. -1: none. */

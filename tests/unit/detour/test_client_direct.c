@@ -122,6 +122,24 @@ static void one_that_is_refused_is_tried_again_and_given_up(void **unused)
 	paths_free(paths);
 }
 
+/* As a client that starts among connections finds them. */
+static void what_lives_already_keeps_its_ways(void **unused)
+{
+	struct paths *paths = three(3, 0);
+	(void)unused;
+	assert_int_equal(paths_found(paths, 0, TOKEN, CLIENT, SERVER, false), PATHS_TAKEN);
+	expect_nothing(paths);
+	paths_subflow_established(paths, 0, TOKEN, own(50001), SERVER, 1);
+	paths_subflow_established(paths, 0, TOKEN, (struct endpoint){OTHER, 50003}, SERVER, 2);
+	paths_serve_all(paths, 0);
+	assert_int_equal(state(paths, SECOND), PATH_UP);
+	unsigned one = state(paths, AGAIN) == PATH_UP ? AGAIN : AGAIN_TOO;
+	assert_int_equal(local_of(paths, one)->port, 50001);
+	expect(paths, PATHS_CREATE, AGAIN + AGAIN_TOO - one);
+	expect_nothing(paths);
+	paths_free(paths);
+}
+
 /* ---- join_after_bytes ---- */
 
 static void look(struct paths *paths, int64_t now, uint64_t acked, uint64_t received)
@@ -224,6 +242,7 @@ int main(void)
 		cmocka_unit_test(subflows_of_one_address_are_told_apart_by_their_ports),
 		cmocka_unit_test(the_initial_subflow_is_on_no_way),
 		cmocka_unit_test(one_that_is_refused_is_tried_again_and_given_up),
+		cmocka_unit_test(what_lives_already_keeps_its_ways),
 		cmocka_unit_test(nothing_is_opened_before_enough_has_passed),
 		cmocka_unit_test(looks_come_oftener_the_nearer_it_is),
 		cmocka_unit_test(a_look_that_is_dear_comes_rarely),
