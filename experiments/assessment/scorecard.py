@@ -69,7 +69,7 @@ def host_mss(records: Values) -> None:
             found = bootstrap(ratio, of(mptcp, "goodput"), of(tcp, "goodput"))
             row("aggregation, 2 x 100 Mbit/s", len(mptcp), found, " x", "1.97 .. 2.0", within(found, 1.97, 2.0))
         if configuration.startswith("bare"):
-            for name in ("receiver-cost", "sender-cost"):
+            for name in ("cost", "receiver-cost"):
                 for procedure in ("tcp", "mptcp-2"):
                     cell = records[configuration, procedure]
                     found = bootstrap(statistics.mean, of(cell, name))
