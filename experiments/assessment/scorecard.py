@@ -2,7 +2,8 @@
 
     scorecard.py FOLDER...    results of host-mss, host-reorder, short-flows, ecmp-ports, failure, in any order; prints Markdown
 
-Intervals are bootstraps: whole trials are drawn with replacement, 10,000 times, with one seed; the 2.5th and 97.5th percentile of what is made of them.
+Intervals are bootstraps: whole trials (of short-flows single transfers, each of which has a connection of its own) are drawn with replacement, 10,000 times, with one seed;
+the 2.5th and 97.5th percentile of what is made of them.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def host_reorder(records: Values) -> None:
 
 def crossing(sizes: list[int], a: list[list[float]], b: list[list[float]]) -> float | None:
     """The size in bytes beyond which b is below a at all sizes, between the two where the sign turns, on a scale of logarithms."""
-    gains = [math.log(statistics.mean(x) / statistics.mean(y)) for x, y in zip(a, b)]
+    gains = [math.log(statistics.median(x) / statistics.median(y)) for x, y in zip(a, b)]
     last = max((i for i, gain in enumerate(gains) if gain <= 0), default=-1)
     if last == len(sizes) - 1:
         return None
@@ -99,6 +100,10 @@ def crossing(sizes: list[int], a: list[list[float]], b: list[list[float]]) -> fl
         return sizes[0]
     share = gains[last] / (gains[last] - gains[last + 1])
     return math.exp(math.log(sizes[last]) + share * (math.log(sizes[last + 1]) - math.log(sizes[last])))
+
+
+def transfers(records: list[dict]) -> list[float]:
+    return [total for record in records for total in record["samples"]["total"]]
 
 
 def short_flows(records: Values) -> None:
@@ -114,7 +119,7 @@ def short_flows(records: Values) -> None:
             def made(*samples: list[float]) -> float | None:
                 return crossing([n * SEGMENT for n in sizes], list(samples[:count]), list(samples[count:]))
 
-            found = bootstrap(made, *(of(a, "total") for a, _ in cells), *(of(b, "total") for _, b in cells))
+            found = bootstrap(made, *(transfers(a) for a, _ in cells), *(transfers(b) for _, b in cells))
             expected = "none" if procedure == "mptcp-1" else "> 14 KB"
             verdict = "same" if (found[0] is None) == (procedure == "mptcp-1") and (found[0] is None or found[1] > 14000) else "different"
             shown = (None if found[0] is None else found[0] / 1000, found[1] / 1000, found[2] / 1000)

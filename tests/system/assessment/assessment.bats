@@ -44,7 +44,7 @@ trial() {
 	jq -es 'all(.[] | select(.procedure != "tcp") | .measures["in-rto"]; . > 0.5 and . < 5) and
 		all(.[] | select(.procedure == "tcp") | .measures.gap; . >= 8)' "$records"
 	# The gap is where the path failed: ten seconds after the sender's start, within a second of which the transfer begins.
-	jq -e '.gap_at > 8.5 and .gap_at < 10.5' "$work"/results/failure/latest/*mptcp-2*/server.out
+	jq -e '.gap_at > 8.5 and .gap_at < 10.5' "$work"/results/failure/latest/trials/*mptcp-2*/server.out
 }
 
 @test "short-flows: two subflows at once, and only when 64 KB have come" {
@@ -57,12 +57,13 @@ trial() {
 		.["mptcp-2"].total < .tcp.total and .["mptcp-late"].total < .tcp.total' "$records"
 }
 
-@test "ecmp-ports: eight of twelve pairs have several paths, and only they gain by subflows of one address pair" {
+# What one trial carries is a matter of luck: hashing. Whether subflows bring anything, ten trials say.
+@test "ecmp-ports: eight of twelve pairs have several paths; four subflows of each address pair" {
 	virtual
-	trial ecmp-ports fabric tcp,mptcp-4
-	jq -es 'all(.measures.several == 8 and .measures.paths > 1.6 and .measures.paths < 1.7)' "$records"
-	jq -es 'map({(.procedure): .measures}) | add | .["mptcp-4"].across > .tcp.across and
-		.["mptcp-4"].within < 1.01 * .tcp.within and .["mptcp-4"].within > 0.95 * .tcp.within' "$records"
+	trial ecmp-ports fabric mptcp-4
+	jq -es 'all(.measures | .several == 8 and .paths > 1.6 and .paths < 1.7)' "$records"
+	# Three more subflows of iperf3's control connection, and of its data's. Within an edge there is one path for all four.
+	jq -es 'all(.measures | .joins == 6 and .within > 8 and .within < 9.5 and .least > 1)' "$records"
 }
 
 @test "host-reorder: of two equal paths most early segments belong at the end of the queue" {
@@ -75,9 +76,9 @@ trial() {
 	grep -Eq '^\| shortcuts, same-delay-same-rate \| 1 \| [0-9.]+ % \| .* \| >= 80 \| same \|$' <<<"$output"
 }
 
-@test "host-mss: what a frame carries, at two sizes" {
+@test "host-mss: what a small frame carries" {
 	virtual
-	trial host-mss hundred-mtu-576,hundred-mtu-9000 tcp,mptcp-2
+	trial host-mss hundred-mtu-576 tcp,mptcp-2
 	jq -es 'all(.[] | select(.procedure == "tcp") | .measures["of-tcp"]; . > 98 and . <= 100.5)' "$records"
 	jq -es 'all(.[] | select(.procedure == "mptcp-2") | .measures["of-mptcp"]; . > 190 and . <= 201)' "$records"
 }
