@@ -3,8 +3,8 @@
 
 #include "harness/experiment/companions.h"
 #include "harness/machine/project.h"
-#include "harness/record/differences.h"
 #include "harness/record/inputs.h"
+#include "harness/run/gather.h"
 #include "lib/base/error.h"
 #include <errno.h>
 #include <ftw.h>
@@ -21,8 +21,7 @@ struct gathering {
 	char first[4200];              /* the first slice's results */
 	struct experiment *experiment; /* that slice's copy */
 	json_t *provenance;            /* the first slice's */
-	json_t *machines;              /* [{kernel, cpu, slices: [...]}] */
-	json_t *seen;                  /* trials that have been met */
+	struct gather *gather;
 	FILE *records;
 };
 
@@ -37,34 +36,10 @@ static json_t *load(const char *folder, const char *name, char **error)
 	return json;
 }
 
-static int differ(const char *folder, const char *what, const json_t *then, const json_t *now, char **error)
-{
-	char *line = NULL;
-	size_t count = differences_list(then, now, &line, 1);
-	int result =
-		count ? error_set(error, "%s: another %s than in the first slice: %s", folder, what, line)
-		      : 0;
-	free(line);
-	return result;
-}
-
-static const json_t *environment(const json_t *provenance, const char *key)
-{
-	return json_object_get(json_object_get(provenance, "environment"), key);
-}
-
-/* The same experiment, options and version. */
-static int check_slice(const struct gathering *g, const char *folder, const json_t *provenance, char **error)
+/* The same experiment. */
+static int check_files(const struct gathering *g, const char *folder, char **error)
 {
 	char a[SWEEP_PATH], b[SWEEP_PATH];
-	json_t *then = sweep_common(json_object_get(g->provenance, "run")),
-	       *now = sweep_common(json_object_get(provenance, "run"));
-	int result = differ(folder, "selection", then, now, error);
-	json_decref(then);
-	json_decref(now);
-	if (result < 0 || differ(folder, "liquidnet", environment(g->provenance, "liquidnet"),
-				  environment(provenance, "liquidnet"), error) < 0)
-		return -1;
 	const char *slash = g->experiment->base_path ? strrchr(g->experiment->base_path, '/') : NULL;
 	const char *const files[] = {"experiment.yaml", slash ? slash + 1 : NULL};
 	for (size_t i = 0; i < 2 && files[i]; i++) {
@@ -76,77 +51,14 @@ static int check_slice(const struct gathering *g, const char *folder, const json
 	return companions_check_copies(g->experiment, folder, error);
 }
 
-/* The machine of a slice among those met; a new one is added. Returns its name. */
-static const char *machine_of(struct gathering *g, const json_t *provenance, unsigned slice)
+static int copy_records(struct gathering *g, const char *folder, char **error)
 {
-	const char *kernel = json_string_value(json_object_get(environment(provenance, "kernel"), "release")),
-		   *cpu = json_string_value(json_object_get(environment(provenance, "machine"), "cpu"));
-	json_t *one;
-	size_t i;
-	kernel = kernel ? kernel : "?";
-	cpu = cpu ? cpu : "?";
-	json_array_foreach(g->machines, i, one)
-		if (strcmp(json_string_value(json_object_get(one, "kernel")), kernel) == 0 &&
-			strcmp(json_string_value(json_object_get(one, "cpu")), cpu) == 0)
-			break;
-	if (i == json_array_size(g->machines)) {
-		char name[32];
-		snprintf(name, sizeof name, "machine %zu", i + 1);
-		json_array_append_new(g->machines, json_pack("{s:s, s:s, s:s, s:[]}", "name", name, "kernel",
-							   kernel, "cpu", cpu, "slices"));
-	}
-	one = json_array_get(g->machines, i);
-	json_array_append_new(json_object_get(one, "slices"), json_integer(slice));
-	return json_string_value(json_object_get(one, "name"));
-}
-
-/* "p000 autotuned-4m 1": the same trial is in one slice only. */
-static int note_trial(
-	struct gathering *g, const char *folder, const json_t *record, unsigned slice, char **error)
-{
-	char name[512];
-	const char *configuration = json_string_value(json_object_get(record, "configuration")),
-		   *procedure = json_string_value(json_object_get(record, "procedure"));
-	snprintf(name, sizeof name, "%s %s %lld", configuration ? configuration : "?",
-		procedure ? procedure : "?",
-		(long long)json_integer_value(json_object_get(record, "repeat")));
-	const json_t *other = json_object_get(g->seen, name);
-	if (other && json_integer_value(other) != (json_int_t)slice)
-		return error_set(error, "%s: trial %s is in slice %lld too", folder, name,
-			(long long)json_integer_value(other));
-	json_object_set_new(g->seen, name, json_integer(slice));
-	return 0;
-}
-
-static int copy_records(
-	struct gathering *g, const char *folder, unsigned slice, const char *machine, char **error)
-{
-	char path[SWEEP_PATH], *line = NULL;
-	size_t room = 0;
-	int result = 0;
+	char path[SWEEP_PATH];
 	snprintf(path, sizeof path, "%s/trials.jsonl", folder);
 	FILE *in = fopen(path, "re");
 	if (!in)
 		return error_set(error, "%s: %s", path, strerror(errno));
-	for (ssize_t n; result == 0 && (n = getline(&line, &room, in)) > 0;) {
-		if (line[n - 1] != '\n')
-			break; /* being written, or cut off by a crash */
-		json_t *record = json_loads(line, 0, NULL);
-		if (!record) {
-			result = error_set(error, "%s: a line is no record", path);
-			break;
-		}
-		json_object_set_new(record, "slice", json_integer(slice));
-		json_object_set_new(record, "machine", json_string(machine));
-		result = note_trial(g, folder, record, slice, error);
-		char *text = json_dumps(record, JSON_COMPACT);
-		if (result == 0 && (!text || fprintf(g->records, "%s\n", text) < 0))
-			result = error_set(error, "%s: %s", g->folder, strerror(errno));
-		free(text);
-		json_decref(record);
-		g->collected->trials++;
-	}
-	free(line);
+	int result = gather_records(g->gather, in, g->records, error);
 	fclose(in);
 	return result;
 }
@@ -210,9 +122,8 @@ static int gather(struct gathering *g, unsigned slice, char **error)
 	if (!provenance)
 		return -1;
 	int result = g->experiment ? 0 : begin(g, found.results, provenance, error);
-	if (result == 0 && check_slice(g, found.results, provenance, error) == 0)
-		result = copy_records(g, found.results, slice, machine_of(g, provenance, slice), error);
-	else
+	if (result < 0 || gather_slice(g->gather, slice, found.results, provenance, error) < 0 ||
+		check_files(g, found.results, error) < 0 || copy_records(g, found.results, error) < 0)
 		result = -1;
 	json_decref(provenance);
 	/* The trials' folders stay where they are. */
@@ -248,7 +159,7 @@ static int write_provenance(struct gathering *g, char **error)
 	}
 	json_object_set_new(g->provenance, "cells", cells);
 	json_object_set_new(g->provenance, "trials", json_integer((json_int_t)plan.count));
-	json_object_set(g->provenance, "machines", g->machines);
+	json_object_set(g->provenance, "machines", gather_machines(g->gather));
 	json_object_set(g->provenance, "sweep", g->sweep->file);
 	json_decref(met);
 	plan_free(&plan);
@@ -282,8 +193,7 @@ static int take_its_place(struct gathering *g, char **error)
 
 int collect_slices(const struct sweep *sweep, struct collected *collected, char **error)
 {
-	struct gathering g = {
-		.sweep = sweep, .collected = collected, .machines = json_array(), .seen = json_object()};
+	struct gathering g = {.sweep = sweep, .collected = collected, .gather = gather_new()};
 	*collected = (struct collected){0};
 	snprintf(g.folder, sizeof g.folder, "%s/.collected-%d", sweep->folder, getpid());
 	int result = mkdir(g.folder, 0755) == 0 ? 0 : error_set(error, "%s: %s", g.folder, strerror(errno));
@@ -299,10 +209,10 @@ int collect_slices(const struct sweep *sweep, struct collected *collected, char 
 		result = take_its_place(&g, error);
 	else
 		remove_all(g.folder);
-	collected->machines = json_array_size(g.machines);
+	collected->machines = json_array_size(gather_machines(g.gather));
+	collected->trials = gather_trials(g.gather);
 	experiment_free(g.experiment);
 	json_decref(g.provenance);
-	json_decref(g.machines);
-	json_decref(g.seen);
+	gather_free(g.gather);
 	return result;
 }

@@ -62,16 +62,58 @@ static int hash_plan(
 	return 0;
 }
 
-static void select_trials(struct sweep *s)
+/* A whole number of the file; absent: 0. */
+static int number_of(const json_t *object, const char *key, json_int_t least, json_int_t most,
+	json_int_t *out, char **error)
 {
+	const json_t *value = json_object_get(object, key);
+	*out = json_integer_value(value);
+	if (value && !json_is_null(value) && !json_is_integer(value))
+		return error_set(error, "`%s` is no whole number", key);
+	return *out >= least && *out <= most
+		       ? 0
+		       : error_set(error, "`%s` is %lld; it is a number from %lld to %lld", key,
+				 (long long)*out, (long long)least, (long long)most);
+}
+
+/* Texts that are there are texts. */
+static int check_texts(const json_t *object, const char *const keys[], char **error)
+{
+	for (; *keys; keys++) {
+		const json_t *value = json_object_get(object, *keys);
+		if (value && !json_is_null(value) && !json_is_string(value))
+			return error_set(error, "`%s` is no text", *keys);
+	}
+	return 0;
+}
+
+int sweep_read(struct sweep *s, char **error)
+{
+	static const char *const texts[] = {"file", "plan", "engine", "partition", "time", "cpus", NULL};
+	static const char *const of_run[] = {"only", "procedures", "backend", "clock", NULL};
 	const json_t *run = json_object_get(s->file, "run");
+	json_int_t slices, trials, seed, ignored;
+	if (!json_is_object(s->file) || !text(s->file, "file") || !text(s->file, "plan") ||
+		!json_is_object(run))
+		return error_set(error, "it is no sweep's: `file`, `plan` or `run` is missing");
+	if (check_texts(s->file, texts, error) < 0 || check_texts(run, of_run, error) < 0 ||
+		number_of(s->file, "slices", 1, SWEEP_SLICES_MAX, &slices, error) < 0 ||
+		number_of(s->file, "at_once", 0, SWEEP_SLICES_MAX, &ignored, error) < 0 ||
+		number_of(run, "trials", 0, SWEEP_SLICES_MAX, &trials, error) < 0 ||
+		number_of(run, "seed", 0, INT64_MAX, &seed, error) < 0 ||
+		number_of(run, "jobs", -1, INT32_MAX, &ignored, error) < 0)
+		return -1;
+	/* It becomes a word of a command. */
+	if (text(s->file, "file")[0] == '-')
+		return error_set(error, "`file`, '%s', is no path", text(s->file, "file"));
 	s->selection = (struct selection){.configurations = text(run, "only"),
 		.procedures = text(run, "procedures"),
-		.trials = (unsigned)json_integer_value(json_object_get(run, "trials")),
-		.seed = (uint64_t)json_integer_value(json_object_get(run, "seed"))};
-	s->slices = (unsigned)json_integer_value(json_object_get(s->file, "slices"));
+		.trials = (unsigned)trials,
+		.seed = (uint64_t)seed};
+	s->slices = (unsigned)slices;
 	s->engine = text(s->file, "engine") && strcmp(text(s->file, "engine"), "slurm") == 0 ? SWEEP_SLURM
 											     : SWEEP_LOCAL;
+	return 0;
 }
 
 static int write_file(const struct sweep *s, char **error)
@@ -134,8 +176,7 @@ int sweep_create(struct sweep *s, const struct sweep_options *o, char **error)
 	if (!realpath(o->folder, s->folder))
 		return error_set(error, "%s: %s", o->folder, strerror(errno));
 	s->file = describe(o, s->experiment, hash);
-	select_trials(s);
-	return write_file(s, error);
+	return sweep_read(s, error) < 0 ? -1 : write_file(s, error);
 }
 
 int sweep_open(struct sweep *s, const char *folder, char **error)
@@ -149,10 +190,9 @@ int sweep_open(struct sweep *s, const char *folder, char **error)
 	s->file = json_load_file(path, 0, &why);
 	if (!s->file)
 		return error_set(error, "%s: %s; name the folder of a sweep", path, why.text);
-	select_trials(s);
+	if (sweep_read(s, error) < 0)
+		return error_prefix(error, "%s", path);
 	const char *file = text(s->file, "file"), *plan = text(s->file, "plan");
-	if (!file || !plan || !s->slices)
-		return error_set(error, "%s is no sweep's: `file`, `plan` or `slices` is missing", path);
 	s->experiment = find_experiment(file, error);
 	if (!s->experiment || hash_plan(s->experiment, &s->selection, hash, error) < 0)
 		return -1;

@@ -10,7 +10,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#define SWEEP_PATH 12288 /* of a path below a sweep's folder */
+#define SWEEP_PATH 12288        /* of a path below a sweep's folder */
+#define SWEEP_SLICES_MAX 100000 /* and as many repetitions of a cell; as the command line has it */
 
 enum sweep_engine { SWEEP_LOCAL, SWEEP_SLURM };
 
@@ -43,6 +44,8 @@ int sweep_create(struct sweep *sweep, const struct sweep_options *options, char 
  * either way. */
 int sweep_open(struct sweep *sweep, const char *folder, char **error);
 void sweep_close(struct sweep *sweep);
+/* Reads selection, slices and engine out of sweep->file, which may be anybody's: -1 with *error. Part of sweep_open. */
+int sweep_read(struct sweep *sweep, char **error);
 
 /* How far a slice is. -1 with *error: its records cannot be read. */
 int sweep_look(const struct sweep *sweep, unsigned slice, struct sweep_slice *found, char **error);

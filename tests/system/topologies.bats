@@ -238,6 +238,12 @@ ends() {
 @test "the network goes with the driver: at the end of its input, and when it is killed" { in_sandbox ends; }
 
 # refused TEXT ARGUMENT...: one line that ends with TEXT, status 2
+@test "twopaths: an MTU that is too small for IPv6 leaves IPv4" {
+	same "$(driver --describe twopaths --parameters '{"mtu": 1280}')" "$(driver --describe twopaths)"
+	same "$(driver --describe twopaths --parameters '{"mtu": 576}')" \
+		"$(driver --describe twopaths | jq -c 'del(.nodes[].interfaces[].address6)' | sed 's/\([:,]\)/\1 /g')"
+}
+
 refused() {
 	run --separate-stderr driver "${@:2}"
 	echo "status $status: $stderr"
@@ -258,6 +264,7 @@ refused() {
 	refused "--parameters {x: Expecting" detour --parameters '{x'
 	refused "is no JSON object" detour --parameters '[1]'
 	refused "no parameter \`leaves\`" --describe detour --parameters '{"leaves": 3}'
+	refused "mtu=100 is out of range" --describe twopaths --parameters '{"mtu": 100}'
 	refused "are for \`mn\`" --describe detour --parameters '{"bw": 10}'
 }
 

@@ -8,6 +8,7 @@
 #include "nodes/detour/client/routes.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -38,6 +39,10 @@ static void create(struct client *client, const struct paths_action *action)
 		.address = action->local, .id = action->local_id, .if_index = action->if_index};
 	char from[PLACE_TEXT], to[PLACE_TEXT], *error = NULL;
 
+	/* One that is not there (any more) has no number: routing decides, and the address is refused where it is gone, too. */
+	if (action->detour < client->settings->count &&
+		client->settings->detours[action->detour].kind == DETOUR_DIRECT)
+		local.if_index = (int)if_nametoindex(client->settings->detours[action->detour].device);
 	place_text(&action->local, from);
 	place_text(&action->remote, to);
 	if (action->option && !want_option(client, action)) {
@@ -106,6 +111,25 @@ static void perform(struct client *client)
 
 static void survey(struct client *client);
 
+/* How much has passed on connections that wait for it (join_after_bytes). */
+static void look(struct client *client)
+{
+	struct survey_subflow *list;
+	int64_t began = clock_now_ns();
+	size_t count;
+	char *error = NULL;
+
+	client->counters.looks++;
+	if (survey_take(false, &list, &count, &error) < 0) {
+		log_error("survey", "error=\"%s\"", error);
+		free(error);
+		count = 0; /* no progress: the next look is later */
+	}
+	int64_t now = clock_now_ns();
+	paths_look(client->paths, now, now - began, list, count);
+	free(list);
+}
+
 void client_settle(struct client *client)
 {
 	if (client->lost) {
@@ -114,8 +138,10 @@ void client_settle(struct client *client)
 	}
 	perform(client);
 	int64_t paths = paths_deadline(client->paths), requests = requests_deadline(client->requests);
-	int64_t first = paths < requests ? paths : requests;
+	int64_t first = paths < requests ? paths : requests, looks = paths_look_at(client->paths);
 
+	if (looks < first)
+		first = looks;
 	if (first == PATHS_NEVER) {
 		sd_event_source_set_enabled(client->timer, SD_EVENT_OFF);
 		return;
@@ -135,6 +161,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
 	client_tick_detours(client, now);
 	paths_tick(client->paths, now);
+	if (now >= paths_look_at(client->paths))
+		look(client);
 	client_settle(client);
 	return 0;
 }
@@ -259,14 +287,15 @@ static void survey(struct client *client)
 	for (size_t i = 0; i < count; i++) {
 		if (!list[i].initial || paths_find(client->paths, list[i].token))
 			continue;
-		enum paths_verdict verdict = paths_established(
-			client->paths, now, list[i].token, list[i].local, list[i].remote, false);
+		enum paths_verdict verdict =
+			paths_found(client->paths, now, list[i].token, list[i].local, list[i].remote, false);
 		count_verdict(client, list[i].token, verdict);
 	}
 	for (size_t i = 0; i < count; i++)
 		if (!list[i].initial)
 			paths_subflow_established(client->paths, now, list[i].token, list[i].local,
 				list[i].remote, list[i].local_id);
+	paths_serve_all(client->paths, now);
 	log_info("survey", "subflows=%zu", count);
 	free(list);
 }

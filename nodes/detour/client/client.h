@@ -16,7 +16,7 @@ struct client_counters {
 	uint64_t verdicts[PATHS_VERDICTS]; /* connections, by what the policy said of them */
 	uint64_t other_family;             /* of those taken: no detour had an address of their family */
 	uint64_t created, refused, destroyed, established, failed;
-	uint64_t overruns, surveys, send_errors;
+	uint64_t overruns, surveys, looks, send_errors;
 };
 
 /* Somebody at the control socket who waits for a mapping (`map`) or for a detour (`wait`). */

@@ -35,6 +35,8 @@ static bool is_up(const struct client *client, unsigned detour)
 
 	if (client->settings->detours[detour].kind == DETOUR_NAT)
 		return client->answered[detour];
+	if (client->settings->detours[detour].kind == DETOUR_DIRECT)
+		return true;
 	return client->vpns[detour] && vpn_is_up(client->vpns[detour], &local, &restarts);
 }
 
@@ -49,6 +51,9 @@ static json_t *detour_place(const struct client *client, unsigned detour)
 	if (settings->kind == DETOUR_NAT)
 		return json_pack("{s:s, s:s, s:i}", "detour", settings->name, "address",
 			address_text(&settings->at.address, text), "port", (int)settings->at.port);
+	if (settings->kind == DETOUR_DIRECT)
+		return json_pack("{s:s, s:s, s:s}", "detour", settings->name, "address",
+			address_text(&settings->from, text), "device", settings->device);
 	vpn_is_up(client->vpns[detour], &local, &restarts);
 	return json_pack("{s:s, s:s, s:s}", "detour", settings->name, "address", v4_text(local, text),
 		"device", settings->device);
@@ -97,10 +102,14 @@ static unsigned subflows_across(const struct client *client, unsigned detour)
 static json_t *detour_json(const struct client *client, unsigned detour)
 {
 	const struct settings_detour *settings = &client->settings->detours[detour];
+	static const char *const kinds[] = {[DETOUR_NAT] = "nat",
+		[DETOUR_VPN] = "vpn",
+		[DETOUR_DIRECT] = "direct",
+		[DETOUR_NONE] = "none"};
 	json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:i}", "name", settings->name, "kind",
-		settings->kind == DETOUR_NAT ? "nat" : "vpn", "up", is_up(client, detour), "server",
-		place_json(settings->at), "subflows", (int)subflows_across(client, detour));
-	char text[INET_ADDRSTRLEN];
+		kinds[settings->kind], "up", is_up(client, detour), "server", place_json(settings->at),
+		"subflows", (int)subflows_across(client, detour));
+	char text[ADDRESS_TEXT];
 	struct in_addr local;
 	unsigned restarts;
 
@@ -119,6 +128,12 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 		if (*requests_refusal(client->requests, detour))
 			json_object_set_new(
 				json, "refusal", json_string(requests_refusal(client->requests, detour)));
+		return json;
+	}
+	if (settings->kind == DETOUR_DIRECT) {
+		if (!address_is_none(&settings->from))
+			json_object_set_new(
+				json, "address", json_string(address_text(&settings->from, text)));
 		return json;
 	}
 	if (vpn_is_up(client->vpns[detour], &local, &restarts))
@@ -170,7 +185,7 @@ static json_t *counters_json(const struct client *client)
 	const struct client_counters *c = &client->counters;
 	const struct counter list[] = {{"created", c->created}, {"refused", c->refused},
 		{"destroyed", c->destroyed}, {"established", c->established}, {"failed", c->failed},
-		{"overruns", c->overruns}, {"surveys", c->surveys},
+		{"overruns", c->overruns}, {"surveys", c->surveys}, {"looks", c->looks},
 		{"undecoded", mptcp_pm_undecoded(client->pm)}, {"send_errors", c->send_errors}};
 	json_t *json = json_object(), *verdicts = json_object();
 

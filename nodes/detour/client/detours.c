@@ -143,7 +143,7 @@ static void announce(struct client *client, unsigned index)
 
 static struct paths_detour paths_detour_of(const struct settings_detour *detour)
 {
-	return (struct paths_detour){detour->kind, detour->at, detour->other};
+	return (struct paths_detour){detour->kind, detour->at, detour->other, detour->from};
 }
 
 void client_make_detours(struct client *client)

@@ -64,9 +64,10 @@ struct paths *paths_new(
 	paths->settings = *settings;
 	paths->detours = must(calloc(count + 1, sizeof *paths->detours));
 	for (unsigned i = 0; i < count; i++)
-		paths->detours[i] = (struct detour){.is = detours[i]};
+		paths->detours[i] = (struct detour){.is = detours[i], .local = detours[i].from};
 	paths->detours[count].is.kind = DETOUR_DIRECT;
 	paths->count = count;
+	paths->look_at = PATHS_NEVER;
 	paths->subflows = subflows_new(&kept, on_action, paths);
 	return paths;
 }
@@ -159,7 +160,14 @@ unsigned paths_used(const struct paths *paths, const struct subflows_connection 
 	return count;
 }
 
-/* VPN before NAT, then the oldest, then the order of the configuration. -1: none is ready. */
+static unsigned rank(const struct paths *paths, unsigned detour)
+{
+	enum detour_kind kind = paths->detours[detour].is.kind;
+
+	return kind == DETOUR_VPN ? 0 : kind == DETOUR_DIRECT ? 1 : 2;
+}
+
+/* VPN, direct, NAT; then the oldest, then the order of the configuration. -1: none is ready. */
 static int best_ready(const struct paths *paths, const struct subflows_connection *connection)
 {
 	int best = -1;
@@ -168,11 +176,10 @@ static int best_ready(const struct paths *paths, const struct subflows_connectio
 		if (connection->paths[i].state != PATH_READY)
 			continue;
 		if (best >= 0) {
-			bool vpn = paths->detours[i].is.kind == DETOUR_VPN;
-			bool best_vpn = paths->detours[best].is.kind == DETOUR_VPN;
-			if (vpn < best_vpn ||
-				(vpn == best_vpn && path_of(connection, i)->since >=
-							    path_of(connection, (unsigned)best)->since))
+			unsigned this = rank(paths, i), that = rank(paths, (unsigned)best);
+			if (this > that ||
+				(this == that && path_of(connection, i)->since >=
+							 path_of(connection, (unsigned)best)->since))
 				continue;
 		}
 		best = (int)i;
@@ -205,13 +212,15 @@ static void make_room(struct paths *paths, struct subflows_connection *connectio
 static void join(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index)
 {
 	const struct detour *detour = &paths->detours[index];
-	bool vpn = detour->is.kind == DETOUR_VPN;
+	bool nat = detour->is.kind == DETOUR_NAT;
 
 	struct subflow_wish wish = {
-		.local = detour->local, .remote = connection->remote, .if_index = detour->if_index};
+		.local = address_is_none(&detour->local) ? connection->local.address : detour->local,
+		.remote = connection->remote,
+		.if_index = detour->if_index};
 	struct ends ends;
 
-	if (!vpn) {
+	if (nat) {
 		paths_ends(paths, connection, index, &ends);
 		wish = (struct subflow_wish){
 			.local = ends.local, .remote = {ends.detour, path_of(connection, index)->port}};
@@ -301,6 +310,8 @@ void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *c
 		return;
 	}
 	struct plan *plan = plan_of(connection);
+	if (plan->waits)
+		return;
 	if (plan->heir >= 0 && connection->paths[plan->heir].state == PATH_READY &&
 		paths_used(paths, connection) < paths->settings.limit)
 		join(paths, now, connection, (unsigned)plan->heir);
@@ -313,10 +324,15 @@ void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *c
 
 static bool fits(const struct paths *paths, const struct subflows_connection *connection, unsigned index)
 {
+	const struct paths_detour *detour = &paths->detours[index].is;
 	struct ends ends;
 
-	return paths->detours[index].is.kind == DETOUR_NAT ? paths_ends(paths, connection, index, &ends)
-							   : address_is_v4(&connection->local.address);
+	if (detour->kind == DETOUR_NAT)
+		return paths_ends(paths, connection, index, &ends);
+	if (detour->kind == DETOUR_DIRECT)
+		return address_is_none(&detour->from) ||
+		       address_family(&detour->from) == address_family(&connection->local.address);
+	return address_is_v4(&connection->local.address);
 }
 
 bool paths_fits_none(const struct paths *paths, const struct subflows_connection *connection)
@@ -394,14 +410,15 @@ void paths_unmapped(
 	}
 }
 
-void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index)
+void paths_enter_way(const struct paths *paths, struct subflows_connection *connection, unsigned index)
 {
 	const struct detour *detour = &paths->detours[index];
+	bool there = detour->up || detour->is.kind == DETOUR_DIRECT;
 
 	if (!fits(paths, connection, index))
 		connection->paths[index].state = PATH_OTHER_FAMILY;
-	/* A program that bound to the tunnel's address is on that path already. */
-	else if (detour->up && !address_equal(&detour->local, &connection->local.address))
+	/* A program that bound to the address of the tunnel, or of the direct way, is on that path already. */
+	else if (there && !address_equal(&detour->local, &connection->local.address))
 		make_ready(connection, index, detour->since);
 	else
 		connection->paths[index].state = PATH_IDLE;
@@ -422,7 +439,7 @@ void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *c
 		*path_of(connection, index) = (struct path){.port = connection->remote.port, .option = true};
 		make_ready(connection, index, detour->since);
 	} else
-		paths_enter_tunnel(paths, connection, index);
+		paths_enter_way(paths, connection, index);
 }
 
 void paths_set_option(struct paths *paths, unsigned index, struct address local)
@@ -470,7 +487,7 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned index)
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		if (c->paths[index].state == PATH_UP)
 			subflows_destroy(paths->subflows, c, index);
-		paths_enter_tunnel(paths, c, index);
+		paths_enter_way(paths, c, index);
 		paths_serve(paths, now, c);
 	}
 }
@@ -489,7 +506,7 @@ void paths_tunnel_up(struct paths *paths, int64_t now, unsigned index, struct ad
 	detour->since = now;
 	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next) {
 		subflow_forgive(&c->paths[index]);
-		paths_enter_tunnel(paths, c, index);
+		paths_enter_way(paths, c, index);
 		paths_serve(paths, now, c);
 	}
 }

@@ -4,7 +4,10 @@
  * The rules (S. Brennan 2017, section 4.2.1, and what a real network adds):
  * - When a connection is fully established every NAT detour is asked for a mapping to its destination.
  * - Subflows are opened across detours until `limit` of them live; the initial subflow does not count.
- * - VPN detours that are up come first, then NAT detours that have answered; in each kind the oldest first.
+ * - VPN detours that are up come first, then direct ways, which are always there, then NAT detours that have answered; in each
+ * kind the oldest first. A direct way is no detour: it leads from another address of ours, or from the connection's own once more
+ * with another port, to where the connection goes.
+ * - None before join_after_ns have passed since a connection was established, and join_after_bytes on it.
  * - A detour that comes up later serves the connections that live: a silent NAT detour is asked again with
  * back-off for as long as a connection wants it, and all wait no longer once it answers any of them.
  * - A subflow that is refused, closed, or not established within `join_deadline_ns` frees its place for the
@@ -28,18 +31,21 @@
 
 #define PATHS_NEVER SUBFLOWS_NEVER
 
-enum detour_kind { DETOUR_NAT, DETOUR_VPN, DETOUR_NONE, DETOUR_DIRECT /* none at all: paths_direct() */ };
+enum detour_kind { DETOUR_NAT, DETOUR_VPN, DETOUR_DIRECT, DETOUR_NONE };
 
 struct paths_detour {
 	enum detour_kind kind;
 	struct place at;      /* where it listens: signalling (NAT) or OpenVPN (VPN) */
 	struct address other; /* NAT: its address of the other family; none: it has one family */
+	struct address from;  /* DIRECT: our address; none: the connection's own */
 };
 
 struct paths_settings {
 	unsigned limit;    /* detour subflows of a connection */
 	unsigned attempts; /* subflows in a row that may fail, of one connection across one detour; >= 1 */
-	int64_t join_after_ns;    /* no detour subflow earlier than this after a connection was established */
+	int64_t join_after_ns; /* no detour subflow earlier than this after a connection was established */
+	uint64_t
+		join_after_bytes; /* nor before so many bytes have passed on it, both ways together; 0: no matter */
 	int64_t join_deadline_ns; /* a subflow that is not established by then has failed */
 	int64_t retry_first_ns;   /* back-off: first pause; doubles */
 	int64_t retry_last_ns;    /* longest pause */
@@ -103,9 +109,21 @@ const struct address *paths_address(const struct paths_detour *detour, const str
 int64_t paths_deadline(const struct paths *paths);
 void paths_tick(struct paths *paths, int64_t now);
 
+/* join_after_bytes: when paths_look wants to be called next, with all subflows that live (survey_take); PATHS_NEVER: nobody waits for
+ * bytes. A connection is looked at when at its pace half of what is missing has passed, 1 to 100 ms after the look before, and no
+ * sooner than ten times what a look takes, `spent_ns`. May be early, never late. */
+int64_t paths_look_at(const struct paths *paths);
+void paths_look(
+	struct paths *paths, int64_t now, int64_t spent_ns, const struct survey_subflow *list, size_t count);
+
 /* Events of connections and subflows. Each may be repeated, and may name what is unknown. */
 enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
 	struct place remote, bool server_side);
+/* The same of a connection that lived before: it may have subflows, of which paths_subflow_established tells next. None is opened for it before
+ * paths_serve_all. */
+enum paths_verdict paths_found(struct paths *paths, int64_t now, uint32_t token, struct place local,
+	struct place remote, bool server_side);
+void paths_serve_all(struct paths *paths, int64_t now);
 void paths_closed(struct paths *paths, uint32_t token);
 void paths_subflow_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
 	struct place remote, uint8_t local_id);

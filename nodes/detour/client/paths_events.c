@@ -1,4 +1,4 @@
-/* The policy: what the kernel tells of connections and subflows, and what time brings. */
+/* The policy: what the kernel tells of connections and subflows, what time brings, and what bytes. */
 #include "nodes/detour/client/paths_internal.h"
 
 /* ---- events of connections and subflows ---- */
@@ -29,15 +29,15 @@ static enum paths_verdict judge(
 		return PATHS_UNREACHABLE;
 	for (unsigned i = 0; i < paths->count; i++) {
 		const struct paths_detour *detour = &paths->detours[i].is;
-		if (detour->kind != DETOUR_NONE && (address_equal(&detour->at.address, &remote.address) ||
-							   address_equal(&detour->other, &remote.address) ||
-							   detour->at.port == remote.port))
+		if (detour->kind <= DETOUR_VPN && (address_equal(&detour->at.address, &remote.address) ||
+							  address_equal(&detour->other, &remote.address) ||
+							  detour->at.port == remote.port))
 			return PATHS_TO_DETOUR;
 	}
 	return PATHS_TAKEN;
 }
 
-enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
+enum paths_verdict paths_found(struct paths *paths, int64_t now, uint32_t token, struct place local,
 	struct place remote, bool server_side)
 {
 	enum paths_verdict verdict = judge(paths, local, remote, server_side);
@@ -50,10 +50,51 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 	plan_of(connection)->hold = now + paths->settings.join_after_ns;
 	plan_of(connection)->heir = -1;
 	plan_of(connection)->room = ROOM_MOST;
+	paths_wait_for_bytes(paths, now, connection);
 	for (unsigned i = 0; i < paths->count; i++)
 		paths_enter(paths, now, connection, i);
-	paths_serve(paths, now, connection);
 	return PATHS_TAKEN;
+}
+
+enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t token, struct place local,
+	struct place remote, bool server_side)
+{
+	enum paths_verdict verdict = paths_found(paths, now, token, local, remote, server_side);
+
+	if (verdict == PATHS_TAKEN)
+		paths_serve(paths, now, subflows_find(paths->subflows, token));
+	return verdict;
+}
+
+void paths_serve_all(struct paths *paths, int64_t now)
+{
+	for (struct subflows_connection *c = subflows_first(paths->subflows); c; c = c->next)
+		paths_serve(paths, now, c);
+}
+
+/* The direct way of a subflow from there; several may have one address, and differ by their ports alone. Behind them stands what follows the
+ * initial subflow. -1: none. */
+static int direct_of(
+	const struct paths *paths, const struct subflows_connection *connection, struct place local)
+{
+	int best = -1, most = 0;
+
+	for (unsigned i = 0; i < paths->count + connection->initial_closed; i++) {
+		const struct detour *detour = &paths->detours[i];
+		const struct subflow *subflow = &connection->paths[i];
+		const struct address *from =
+			address_is_none(&detour->local) ? &connection->local.address : &detour->local;
+		if (detour->is.kind != DETOUR_DIRECT || !address_equal(from, &local.address))
+			continue;
+		bool its = subflow->left == local.port ||
+			   (subflow->state == PATH_UP && subflow->local.port == local.port);
+		int fits = its ? 3 : subflow->state == PATH_JOINING ? 2 : subflow->state != PATH_UP ? 1 : 0;
+		if (fits <= most)
+			continue;
+		most = fits;
+		best = (int)i;
+	}
+	return best;
 }
 
 /* The path that a subflow runs across, told by its addresses; -1: the initial subflow, or another's work.
@@ -61,16 +102,12 @@ enum paths_verdict paths_established(struct paths *paths, int64_t now, uint32_t 
 static int detour_of(const struct paths *paths, const struct subflows_connection *connection,
 	struct place local, struct place remote)
 {
-	if (connection->initial_closed && place_equal(&remote, &connection->remote) &&
-		address_equal(&local.address, &connection->local.address) &&
-		local.port != connection->local.port)
-		return (int)paths_direct(paths);
 	for (unsigned i = 0; i < paths->count; i++) {
 		const struct detour *detour = &paths->detours[i];
 		const struct subflow *subflow = &connection->paths[i];
 		uint16_t port = path_of(connection, i)->port;
 		struct ends ends;
-		if (detour->is.kind == DETOUR_NONE)
+		if (detour->is.kind == DETOUR_NONE || detour->is.kind == DETOUR_DIRECT)
 			continue;
 		if (detour->is.kind == DETOUR_NAT) {
 			/* Two daemons may share a host: then the port decides. */
@@ -87,7 +124,9 @@ static int detour_of(const struct paths *paths, const struct subflows_connection
 			address_equal(&local.address, &subflow->local.address))
 			return (int)i;
 	}
-	return -1;
+	return place_equal(&remote, &connection->remote) && !place_equal(&local, &connection->local)
+		       ? direct_of(paths, connection, local)
+		       : -1;
 }
 
 void paths_subflow_established(
@@ -233,7 +272,7 @@ static void tick_path(
 	else if (paths->detours[index].is.kind == DETOUR_NAT)
 		paths_ask(paths, connection, index, true);
 	else
-		paths_enter_tunnel(paths, connection, index);
+		paths_enter_way(paths, connection, index);
 }
 
 void paths_tick(struct paths *paths, int64_t now)
@@ -246,6 +285,85 @@ void paths_tick(struct paths *paths, int64_t now)
 		if (subflows_due(paths->subflows, now, c, paths_direct(paths)))
 			paths_join_direct(paths, now, c);
 		paths_serve(paths, now, c);
+	}
+}
+
+/* ---- bytes: which connections have carried enough to be worth more subflows (join_after_bytes), and when to look again ---- */
+
+#define PAUSE_LEAST_NS 1000000LL
+#define PAUSE_MOST_NS 100000000LL
+#define LOOKS_SHARE 10 /* looks take no more of a processor than the reciprocal */
+
+static void look_again_at(struct paths *paths, struct subflows_connection *connection, int64_t at)
+{
+	plan_of(connection)->look_at = at;
+	if (at < paths->look_at)
+		paths->look_at = at;
+}
+
+int64_t paths_look_at(const struct paths *paths)
+{
+	return paths->look_at;
+}
+
+void paths_wait_for_bytes(struct paths *paths, int64_t now, struct subflows_connection *connection)
+{
+	struct plan *plan = plan_of(connection);
+
+	plan->waits = paths->settings.join_after_bytes > 0;
+	plan->looked = now;
+	if (plan->waits)
+		look_again_at(paths, connection, now + PAUSE_LEAST_NS);
+}
+
+/* Until half of what is missing has passed, at the pace since the last look; without any progress, twice as long as that was ago. */
+static int64_t pause_of(const struct plan *plan, uint64_t missing, uint64_t bytes, int64_t elapsed)
+{
+	uint64_t progress = bytes > plan->bytes ? bytes - plan->bytes : 0;
+	double pause =
+		progress ? (double)missing / (double)progress * (double)elapsed / 2 : 2.0 * (double)elapsed;
+
+	return pause < PAUSE_LEAST_NS  ? PAUSE_LEAST_NS
+	       : pause > PAUSE_MOST_NS ? PAUSE_MOST_NS
+				       : (int64_t)pause;
+}
+
+static void judge_bytes(struct paths *paths, int64_t now, int64_t least,
+	struct subflows_connection *connection, uint64_t bytes)
+{
+	struct plan *plan = plan_of(connection);
+	uint64_t wanted = paths->settings.join_after_bytes;
+
+	if (bytes >= wanted) {
+		plan->waits = false;
+		paths_serve(paths, now, connection);
+		return;
+	}
+	int64_t pause = pause_of(plan, wanted - bytes, bytes, now - plan->looked);
+	plan->bytes = bytes;
+	plan->looked = now;
+	look_again_at(paths, connection, now + (pause > least ? pause : least));
+}
+
+void paths_look(
+	struct paths *paths, int64_t now, int64_t spent_ns, const struct survey_subflow *list, size_t count)
+{
+	struct subflows_connection *c;
+
+	paths->look_at = PATHS_NEVER;
+	for (c = subflows_first(paths->subflows); c; c = c->next)
+		plan_of(c)->passed = 0;
+	for (size_t i = 0; i < count; i++)
+		if ((c = subflows_find(paths->subflows, list[i].token)))
+			plan_of(c)->passed += list[i].bytes_acked + list[i].bytes_received;
+	for (c = subflows_first(paths->subflows); c; c = c->next) {
+		struct plan *plan = plan_of(c);
+		if (!plan->waits)
+			continue;
+		if (now < plan->look_at && plan->passed < paths->settings.join_after_bytes)
+			look_again_at(paths, c, plan->look_at);
+		else
+			judge_bytes(paths, now, LOOKS_SHARE * spent_ns, c, plan->passed);
 	}
 }
 

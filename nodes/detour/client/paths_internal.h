@@ -19,8 +19,8 @@
 
 struct detour {
 	struct paths_detour is;
-	bool up; /* VPN */
-	struct address local;
+	bool up;              /* VPN */
+	struct address local; /* VPN: the tunnel's; DIRECT: ours, none for the connection's own */
 	int if_index;
 	int64_t since;
 	struct address option_local; /* NAT: SYNs from there may say where they go; none: none may */
@@ -34,6 +34,7 @@ struct paths {
 	struct subflows *subflows;
 	struct paths_action *actions; /* a queue: [taken, queued) */
 	size_t taken, queued, room;
+	int64_t look_at;
 };
 
 /* What the policy keeps beside a connection and beside each of its subflows. */
@@ -45,6 +46,12 @@ struct plan {
 	/* IPv4, for a connection over IPv6: what the server has announced, and ours towards it; none: nothing. */
 	struct address other_local;
 	struct place other_remote;
+	/* join_after_bytes */
+	bool waits;      /* for bytes */
+	uint64_t passed; /* bytes, in the survey at hand */
+	uint64_t bytes;  /* that had passed when it was judged last */
+	int64_t looked;  /* when that was */
+	int64_t look_at;
 };
 
 struct path {
@@ -88,9 +95,11 @@ void paths_serve(struct paths *paths, int64_t now, struct subflows_connection *c
 void paths_restore_direct(struct paths *paths, int64_t now, struct subflows_connection *connection);
 /* The time has come. */
 void paths_join_direct(struct paths *paths, int64_t now, struct subflows_connection *connection);
-/* What a connection first wants of a detour; of a tunnel. */
+/* What a connection first wants of a detour; of a tunnel, or of a direct way. */
 void paths_enter(struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index);
-void paths_enter_tunnel(const struct paths *paths, struct subflows_connection *connection, unsigned index);
+void paths_enter_way(const struct paths *paths, struct subflows_connection *connection, unsigned index);
+/* A connection is new: it may have to wait for bytes. */
+void paths_wait_for_bytes(struct paths *paths, int64_t now, struct subflows_connection *connection);
 /* What the SYN said was not understood: the detour's answer decides from now on. */
 void paths_leave_option(
 	struct paths *paths, int64_t now, struct subflows_connection *connection, unsigned index);

@@ -129,6 +129,25 @@ static int read_vpn(const struct conf_node *map, unsigned index, struct settings
 	return 0;
 }
 
+static int read_direct(const struct conf_node *map, struct settings_detour *detour, char **error)
+{
+	static const char *const keys[] = {"name", "kind", "from", "device", NULL};
+
+	const struct conf_node *from = conf_child(map, "from");
+
+	if (conf_only(map, keys, error) < 0 || conf_string(map, "device", "", &detour->device, error) < 0)
+		return -1;
+	if (!from || !from->value || !address_parse(from->value, &detour->from))
+		return conf_error(from ? from : map, error,
+			"from: '%s' is no address; write one of this host's own, as in 10.0.2.1",
+			from && from->value ? from->value : "");
+	if (strlen(detour->device) >= IFNAMSIZ)
+		return conf_error(conf_child(map, "device"), error,
+			"device: '%s' is no name for an interface; write at most 15 characters, as in eth1",
+			detour->device);
+	return 0;
+}
+
 static int check_name(const struct conf_node *map, const char *name, char **error)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
@@ -158,6 +177,9 @@ static int check_distinct(const struct conf_node *map, const struct settings *se
 				"name: '%s' is taken by a detour above; give each its own", detour->name);
 		if (other->kind != detour->kind)
 			continue;
+		if (detour->kind == DETOUR_DIRECT && address_equal(&other->from, &detour->from))
+			return conf_error(map, error, "from: '%s' leaves from there, too; remove one of them",
+				other->name);
 		if (detour->kind == DETOUR_NAT && share_place(other, detour))
 			return conf_error(map, error,
 				"'%s' has the address and port of '%s'; remove one of them", detour->name,
@@ -176,18 +198,22 @@ static int check_distinct(const struct conf_node *map, const struct settings *se
 static int read_detour(const struct conf_node *map, struct settings *settings, char **error)
 {
 	struct settings_detour *detour = &settings->detours[settings->count];
-	static const char *const kinds[] = {[DETOUR_NAT] = "nat", [DETOUR_VPN] = "vpn", NULL};
+	static const char *const kinds[] = {
+		[DETOUR_NAT] = "nat", [DETOUR_VPN] = "vpn", [DETOUR_DIRECT] = "direct", NULL};
 	int kind;
 
 	if (conf_expect(map, CONF_MAPPING, error) < 0 ||
 		conf_need_string(map, "name", &detour->name, error) < 0 ||
 		check_name(map, detour->name, error) < 0 ||
-		conf_need_word(map, "kind", kinds, &kind, error) < 0 ||
-		read_addresses(conf_child(map, "address"), map, detour, error) < 0)
+		conf_need_word(map, "kind", kinds, &kind, error) < 0)
 		return -1;
 	detour->kind = (enum detour_kind)kind;
-	int result = detour->kind == DETOUR_NAT ? read_nat(map, settings, detour, error)
-						: read_vpn(map, settings->count, detour, error);
+	if (detour->kind != DETOUR_DIRECT &&
+		read_addresses(conf_child(map, "address"), map, detour, error) < 0)
+		return -1;
+	int result = detour->kind == DETOUR_NAT   ? read_nat(map, settings, detour, error)
+		     : detour->kind == DETOUR_VPN ? read_vpn(map, settings->count, detour, error)
+						  : read_direct(map, detour, error);
 	if (result < 0 || check_distinct(map, settings, detour, error) < 0)
 		return -1;
 	settings->count++;
@@ -247,27 +273,45 @@ static int read_collective(
 	return 0;
 }
 
+/* So many more subflows between the two addresses of the connection itself, each with a port of its own: ways of a network that
+ * spreads flows by their ports. */
+static void add_same_path(struct settings *settings, unsigned count)
+{
+	for (unsigned i = 1; i <= count; i++) {
+		struct settings_detour *detour = &settings->detours[settings->count++];
+		*detour = (struct settings_detour){
+			.kind = DETOUR_DIRECT, .device = "", .name = detour->name_room};
+		snprintf(detour->name_room, sizeof detour->name_room, "same-path-%u", i);
+	}
+}
+
 static int read_detours(const struct conf_node *root, struct settings *settings, char **error)
 {
 	const struct conf_node *detours = conf_child(root, "detours");
 	unsigned places;
+	int64_t same_path;
 
-	if (read_collective(conf_child(root, "collective"), settings, &places, error) < 0)
+	if (read_collective(conf_child(root, "collective"), settings, &places, error) < 0 ||
+		conf_integer(root, "same_path", 0, 8, 0, &same_path, error) < 0)
 		return -1;
-	if (!detours && !places)
-		return conf_error(
-			root, error, "detours: is missing; name at least one detour, or a collective");
+	if (same_path > settings->paths.limit)
+		return conf_error(conf_child(root, "same_path"), error,
+			"same_path: is more than limit, %u; raise limit", settings->paths.limit);
+	if (!detours && !places && !same_path)
+		return conf_error(root, error,
+			"detours: is missing; name at least one detour, or a collective, or write same_path: 1");
 	if (detours && conf_expect(detours, CONF_SEQUENCE, error) < 0)
 		return -1;
 	size_t children = detours ? detours->children : 0;
-	if ((!places && !children) || children > 64)
+	if ((!places && !children && !same_path) || children > 64)
 		return conf_error(detours, error, "detours: has %zu of them; write 1 to 64", children);
-	settings->detours = calloc(children + places + 1, sizeof *settings->detours);
+	settings->detours = calloc(children + (size_t)same_path + places + 1, sizeof *settings->detours);
 	if (!settings->detours)
 		return error_set(error, "out of memory");
 	for (const struct conf_node *node = conf_first(detours); node; node = node->next)
 		if (read_detour(node, settings, error) < 0)
 			return -1;
+	add_same_path(settings, (unsigned)same_path);
 	settings->configured = settings->count;
 	for (; places > 0; places--)
 		settings->detours[settings->count++] =
@@ -279,7 +323,7 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 {
 	static const char *const keys[] = {"limit", "detours", "directory", "manage_sysctl", "join_after",
 		"join_deadline", "retry_first", "retry_last", "attempts", "identity", "collective",
-		"prefetch", "routing", "probe", "syn_option", NULL};
+		"prefetch", "routing", "probe", "syn_option", "join_after_bytes", "same_path", NULL};
 	struct paths_settings *paths = &settings->paths;
 	int64_t limit, attempts;
 
@@ -288,6 +332,7 @@ static int read_all(const struct conf_node *root, struct settings *settings, cha
 		conf_integer(root, "limit", 0, 8, 2, &limit, error) < 0 ||
 		conf_integer(root, "attempts", 1, 1000, 5, &attempts, error) < 0 ||
 		conf_duration(root, "join_after", 0, 3600 * NS_PER_S, 0, &paths->join_after_ns, error) < 0 ||
+		conf_size(root, "join_after_bytes", 0, 1ULL << 40, 0, &paths->join_after_bytes, error) < 0 ||
 		conf_duration(root, "join_deadline", 100 * NS_PER_MS, 120 * NS_PER_S, 5 * NS_PER_S,
 			&paths->join_deadline_ns, error) < 0 ||
 		conf_duration(root, "retry_first", 10 * NS_PER_MS, 60 * NS_PER_S, NS_PER_S,

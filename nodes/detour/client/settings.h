@@ -17,6 +17,8 @@ struct settings_detour {
 	bool sealed; /* version 2: its public key is known */
 	uint8_t public_key[SEAL_PUBLIC];
 	char name_room[COLLECTIVE_NAME + 16]; /* of one that came from the list */
+	struct address
+		from; /* DIRECT: our address; none: the connection's own. `device`: "" for as routing says */
 	/* VPN */
 	const char *certificate, *key, *peer; /* files in PEM form: ours, ours, the server's certificate */
 	enum openvpn_encryption encryption;
@@ -29,7 +31,7 @@ struct settings {
 	struct paths_settings paths;
 	const char *directory;
 	bool manage_sysctl;
-	/* Those of this file, then places for those of the collective's list (kind DETOUR_NONE until one is there). */
+	/* Those of this file (`same_path` last), then places for those of the collective's list (kind DETOUR_NONE until one is there). */
 	struct settings_detour *detours;
 	unsigned configured, count;
 	const char *identity_path; /* NULL: version 2 cannot be spoken */

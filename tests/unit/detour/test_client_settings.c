@@ -61,6 +61,17 @@ static void bad_configurations_are_refused_by_line(void **unused)
 		{"detours:\n  - {name: d, kind: nat, address: 10.0.6.1, port: 70000}\n", "f:2:", "port"},
 		{NAT_LINES "  - {name: detour, kind: nat, address: 10.0.6.2}\n", "f:3:", "detour"},
 		{NAT_LINES "  - {name: other, kind: nat, address: 10.0.6.1}\n", "f:3:", "other"},
+		{"same_path: 3\n", "f:1:", "limit"},
+		{"same_path: 9\n", "f:1:", "same_path"},
+		{"same_path: 0\n", "f:", "detours"},
+		{"join_after_bytes: soon\n" NAT_LINES, "f:1:", "join_after_bytes"},
+		{"join_after_bytes: -1\n" NAT_LINES, "f:1:", "join_after_bytes"},
+		{"detours:\n  - {name: d, kind: direct}\n", "f:2:", "from"},
+		{"detours:\n  - {name: d, kind: direct, from: 10.2.1.1, port: 1}\n", "f:2:", "port"},
+		{"detours:\n  - {name: d, kind: direct, from: 10.2.1.1, device: a-much-too-long-name}\n",
+			"f:2:", "device"},
+		{"detours:\n  - {name: d, kind: direct, from: 10.2.1.1}\n  - {name: e, kind: direct, from: 10.2.1.1}\n",
+			"f:3:", "d"},
 		{"detours:\n" VPN_LINE(", table: 254"), "f:2:", "254"},
 		{"detours:\n" VPN_LINE(", device: a-much-too-long-name"), "f:2:", "a-much-too-long-name"},
 		{"detours:\n  - {name: t, kind: vpn, address: 10.0.6.1, certificate: /nonexistent, key: /dev/null, peer: /dev/null, encryption: none}\n",
@@ -117,9 +128,35 @@ static void a_detour_may_have_an_address_of_each_family(void **unused)
 	unlink(path);
 }
 
+static void direct_ways_need_no_detour(void **unused)
+{
+	char *error = NULL;
+	struct settings *settings = settings_parse("f",
+		"limit: 3\nsame_path: 2\njoin_after_bytes: 64KB\ndetours:\n  - {name: second, kind: direct, from: 10.2.1.1, device: eth1}\n",
+		&error);
+	(void)unused;
+	assert_non_null(settings);
+	assert_int_equal(settings->paths.join_after_bytes, 64000);
+	assert_int_equal(settings->count, 3);
+	assert_int_equal(settings->configured, 3);
+	assert_int_equal(settings->detours[0].kind, DETOUR_DIRECT);
+	char address[ADDRESS_TEXT];
+	assert_string_equal(address_text(&settings->detours[0].from, address), "10.2.1.1");
+	assert_string_equal(settings->detours[0].device, "eth1");
+	assert_int_equal(settings->detours[2].kind, DETOUR_DIRECT);
+	assert_true(address_is_none(&settings->detours[2].from));
+	assert_string_equal(settings->detours[2].name, "same-path-2");
+	settings_free(settings);
+	settings = settings_parse("f", "same_path: 1\n", &error);
+	assert_non_null(settings);
+	assert_int_equal(settings->paths.join_after_bytes, 0);
+	settings_free(settings);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(direct_ways_need_no_detour),
 		cmocka_unit_test(a_configuration_has_the_documented_defaults),
 		cmocka_unit_test(bad_configurations_are_refused_by_line),
 		cmocka_unit_test(a_detour_may_have_an_address_of_each_family),
