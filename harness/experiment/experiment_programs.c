@@ -174,7 +174,8 @@ int read_services(struct experiment *e, const struct conf_node *map, char **erro
 
 int read_daemons(struct experiment *e, const struct conf_node *map, char **error)
 {
-	static const char *const keys[] = {"node", "run", "config", "ready", "within", "needs", "each", NULL};
+	static const char *const keys[] = {
+		"node", "run", "config", "ready", "within", "needs", "each", "workers", NULL};
 	if (map && conf_expect(map, CONF_MAPPING, error) < 0)
 		return -1;
 	e->daemons = pool_alloc(e->pool, (map ? map->children : 0) + 1, sizeof *e->daemons);
@@ -182,7 +183,9 @@ int read_daemons(struct experiment *e, const struct conf_node *map, char **error
 		struct program *p = &e->daemons[e->daemons_count++];
 		p->name = item->key;
 		p->group = expanded_group(item, p->name);
-		if (conf_only(item, keys, error) < 0 || read_program(e, item, p, error) < 0)
+		if (conf_only(item, keys, error) < 0 ||
+			conf_bool(item, "workers", false, &p->workers, error) < 0 ||
+			read_program(e, item, p, error) < 0)
 			return -1;
 		if (p->ready == READY_NONE)
 			return conf_error(item, error,

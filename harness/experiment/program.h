@@ -22,6 +22,7 @@ struct program {
 	const char *ready_text; /* READY_OUTPUT: a line of its output that contains this */
 	int64_t within_ns;      /* to become ready, or (a workload's main program) to end */
 	bool main;              /* the workload lasts until all of these have ended, with exit status 0 */
+	bool workers;           /* of a daemon: its child processes of the same name may end */
 	bool ends;              /* ends by itself after the main programs: its output is whole only then */
 	const char **needs;     /* preparations, NULL-ended */
 	const struct conf_node *at;

@@ -50,6 +50,24 @@ static int64_t sent(const struct network *network)
 	return sum;
 }
 
+/* Sockets that came to wait out their time (TIME_WAIT), those that still do included: each acknowledges the other side's FIN, and no program
+ * has it any more. */
+static int64_t time_waits(const struct network *network)
+{
+	int64_t sum = 0;
+	for (size_t i = 0; i < network->topology->nodes_count; i++) {
+		char *text = NULL;
+		if (place_read(&network->places[i], "/proc/net/netstat", &text) == 0)
+			sum += in_pairs(text, "TcpExt: ", " TW");
+		free(text);
+		text = NULL;
+		if (place_read(&network->places[i], "/proc/net/sockstat", &text) == 0)
+			sum += number_behind(text, " tw ");
+		free(text);
+	}
+	return sum;
+}
+
 static int no_talk(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	(void)level;
@@ -83,14 +101,14 @@ void foreign_start(struct foreign *f, const struct network *network)
 		f->bpf = NULL;
 		return;
 	}
-	f->before = sent(network) - (int64_t)f->bpf->bss->own;
+	f->before = sent(network) - time_waits(network) - (int64_t)f->bpf->bss->own;
 }
 
 json_t *foreign_stop(struct foreign *f)
 {
 	if (!f->bpf)
 		return json_pack("{s:s}", "reason", f->reason);
-	int64_t others = sent(f->network) - (int64_t)f->bpf->bss->own - f->before;
+	int64_t others = sent(f->network) - time_waits(f->network) - (int64_t)f->bpf->bss->own - f->before;
 	json_t *result = json_pack("{s:I, s:I}", "own", (json_int_t)f->bpf->bss->own, "foreign",
 		(json_int_t)(others > 0 ? others : 0));
 	foreign_bpf__destroy(f->bpf);

@@ -3,7 +3,8 @@
  *
  * The kernel counts what each node sends of its own (IpOutRequests, Ip6OutRequests), and a BPF program at the sandbox's
  * cgroup counts what sockets of that cgroup send. The difference is others'. ICMP and resets, which the kernel itself
- * sends, are left out on both sides. Not seen: packets that bypass IP (packet sockets, a device fed by hand). */
+ * sends, are left out on both sides; so is a packet per TCP socket in TIME_WAIT, whose acknowledgement of a FIN is the
+ * kernel's. Not seen: packets that bypass IP (packet sockets, a device fed by hand). */
 #ifndef LIQUIDNET_FOREIGN_H
 #define LIQUIDNET_FOREIGN_H
 

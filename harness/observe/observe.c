@@ -264,15 +264,28 @@ static void judge_captures(json_t *record, json_t *targets)
 	}
 }
 
+/* A daemon's workers have its name, cut to what the kernel keeps of it (15 bytes). */
+static bool is_worker(const struct experiment *e, const char *name)
+{
+	for (size_t i = 0; i < e->daemons_count; i++) {
+		const struct program *p = &e->daemons[i];
+		const char *slash = strrchr(p->argv[0], '/');
+		if (p->workers && strncmp(name, slash ? slash + 1 : p->argv[0], 15) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A process that the trial leaned on and that nobody else waits for: a daemon's helper, a node's shell. */
-static void judge_ends(json_t *record, json_t *watch)
+static void judge_ends(const struct experiment *e, json_t *record, json_t *watch)
 {
 	json_t *one;
 	size_t i;
 	json_array_foreach(json_object_get(watch, "ended"), i, one)
-		verdict_judge(record, "failed", "process %s ended %.1f s after the workload began",
-			json_string_value(json_object_get(one, "name")),
-			json_number_value(json_object_get(one, "at_s")));
+		if (!is_worker(e, json_string_value(json_object_get(one, "name"))))
+			verdict_judge(record, "failed", "process %s ended %.1f s after the workload began",
+				json_string_value(json_object_get(one, "name")),
+				json_number_value(json_object_get(one, "at_s")));
 }
 
 /* Nobody stops a program by chance; what a stop did is not told by how long it was, since a sender that was silent
@@ -348,7 +361,7 @@ void observe_judge(const struct experiment *e, json_t *record)
 		afar_judge(record);
 		return;
 	}
-	judge_ends(record, watch);
+	judge_ends(e, record, watch);
 	if (clock && strcmp(clock, experiment_clock_name(TRIAL_REAL)) != 0) {
 		/* With virtual-cpu processors are as slow as the experiment wants them. */
 		if (strcmp(clock, experiment_clock_name(TRIAL_VIRTUAL)) == 0)

@@ -17,6 +17,8 @@ setup() {
 	limit=90
 }
 
+long() { [ -n "${LONG:-}" ] || skip "long: tests/run --long hosts.bats"; }
+
 network() {
 	hosts_up
 	little
@@ -42,12 +44,15 @@ one_line() {
 	[ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ] && grep -q -e "$1" out && [ ! -e results ] || { cat out >&2; return 1; }
 }
 
-@test "six procedures pass their checks of the wire on three hosts, in one block" { limit=240 in_sandbox procedures; }
+# All six in the long tier.
+@test "procedures pass their checks of the wire on three hosts, in one block" { limit=240 in_sandbox procedures; }
 procedures() {
-	measured
+	local all='nat tcp tcp-nat'
+	[ -z "${LONG:-}" ] || all='1-subflow nat tcp tcp-nat tcp-vpn vpn'
+	measured --procedures "${all// /,}"
 	cat out
 	[ "$status" = 0 ]
-	[ "$(records 'select(.status == "valid" or .status == "suspect") | .procedure' | sort | paste -sd' ')" = '1-subflow nat tcp tcp-nat tcp-vpn vpn' ]
+	[ "$(records 'select(.status == "valid" or .status == "suspect") | .procedure' | sort | paste -sd' ')" = "$all" ]
 	[ "$(records 'select(.procedure == "nat" and .attempt == 1) | [.subflows[].node] | sort | unique | join(" ")')" = 'client detour' ]
 	# Each host was looked at, and each way before and after.
 	[ "$(records 'select(.procedure == "tcp") | .verdict.hosts | map(select(.probe.n > 0 and .machine.seconds > 2)) | length' | tail -n 1)" = 3 ]
@@ -100,16 +105,16 @@ pkill_one() { kill -KILL "$(pgrep -o -x "$1" -P "$(detours_agent | head -n 1)")"
 kill_outer() { kill -KILL "$(detours_agent | head -n 1)"; }
 kill_ssh() { kill -KILL "$(pgrep -f '^ssh .* detour ')"; }
 
-@test "the agent's body is killed: its daemons' rules are removed, and the trial is tried again" { in_sandbox body_killed; }
+@test "the agent's body is killed: its daemons' rules are removed, and the trial is tried again" { long; in_sandbox body_killed; }
 body_killed() { interrupted kill_body; }
 
 @test "the agent itself is killed: so are its settings put back" { in_sandbox outer_killed; }
 outer_killed() { interrupted kill_outer; }
 
-@test "ssh is killed: so it is" { in_sandbox ssh_killed; }
+@test "ssh is killed: so it is" { long; in_sandbox ssh_killed; }
 ssh_killed() { interrupted kill_ssh; }
 
-@test "the harness is killed: nothing is left on a host" { in_sandbox harness_killed; }
+@test "the harness is killed: nothing is left on a host" { long; in_sandbox harness_killed; }
 harness_killed() {
 	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --procedures nat --results results >out 2>&1 &
 	local run=$!
@@ -118,7 +123,7 @@ harness_killed() {
 	nothing_left
 }
 
-@test "a host is cut off in the middle: trials fail with the reason, and the host frees itself" { limit=200 in_sandbox cut_off; }
+@test "a host is cut off in the middle: trials fail with the reason, and the host frees itself" { long; limit=200 in_sandbox cut_off; }
 cut_off() {
 	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --procedures nat --results results >out 2>&1 &
 	local run=$!
@@ -189,7 +194,7 @@ other_version() {
 	nothing_left
 }
 
-@test "no room on a host: the trial fails, and says where" { in_sandbox full_disk; }
+@test "no room on a host: the trial fails, and says where" { long; in_sandbox full_disk; }
 full_disk() {
 	echo 'space: 300KB' >>inventory.yaml
 	measured --procedures tcp
@@ -200,7 +205,7 @@ full_disk() {
 	nothing_left
 }
 
-@test "limits are kept: what is beyond the rate is cut, what is beyond the bytes is not begun" { in_sandbox limited; }
+@test "limits are kept: what is beyond the rate is cut, what is beyond the bytes is not begun" { long; in_sandbox limited; }
 limited() {
 	sed -i 's/rate: 1Gbit/rate: 20Mbit/' inventory.yaml
 	measured --procedures tcp
@@ -214,7 +219,7 @@ limited() {
 	nothing_left
 }
 
-@test "a program that sends to a stranger is held back, and its trial does not count" { in_sandbox strangers; }
+@test "a program that sends to a stranger is held back, and its trial does not count" { long; in_sandbox strangers; }
 strangers() {
 	sed -i 's|run: \[iperf3, -c, "${with.host}"|run: [sh, -c, "ping -c 2 -W 1 10.50.9.1 >/dev/null; exec \\"$@\\"", sh, iperf3, -c, "${with.host}"|; s/"$@/"$$@/' wan.yaml
 	capture core vctl stranger.pcap 'icmp[icmptype] = icmp-echo'
@@ -227,7 +232,7 @@ strangers() {
 	nothing_left
 }
 
-@test "two runs do not share a host" { in_sandbox shared; }
+@test "two runs do not share a host" { long; in_sandbox shared; }
 shared() {
 	liquidnet run wan.yaml --hosts inventory.yaml --trials 3 --procedures tcp --results one >first 2>&1 &
 	local run=$!

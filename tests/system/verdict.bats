@@ -72,6 +72,17 @@ undisturbed() { # COUNT: of each procedure
 	says failed "beside ended with exit status 1"
 }
 
+@test "a daemon's child process that ends fails the trial, unless the daemon says that it may" {
+	# Its child waits for three seconds, it for ever.
+	variant -e '/^daemons:/a \  helper: {node: server, run: [bash, -c, "exec 3<> <(:); (read -t 3 -u 3; :) \& echo READY; read -u 3"], ready: {output: READY}}' \
+		-e 's/plain: {workload: download,/plain: {workload: download, daemons: [helper],/'
+	trial plain
+	says failed "process bash ended"
+	sed -i 's/ready: {output: READY}/&, workers: true/' "$file"
+	trial plain
+	jq -es '.[-1] | .status != "failed" and (.verdict.watch.ended | any(.name == "bash"))' "$record" >/dev/null
+}
+
 @test "what iperf3 omits does not count" {
 	# Slow start over 200 ms of delay, then three seconds at the link's rate: of a window that the queue holds, for what is lost comes in a burst.
 	variant 's/delay: 5ms, queue: 50/delay: 100ms, queue: 400/; s/-J, -t, 3\]/-J, -t, 3, -O, 3, -w, 700K]/; s/, -J, -i, 0.5, --forceflush/, -J, --forceflush/; s/window: \[0.9, 3.1\]/window: [0, 3.2]/'

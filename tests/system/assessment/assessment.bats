@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What several paths cost a host: a trial of each experiment shows what its row of the scorecard is of. In virtual time, where a figure is one.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329 # run's variables; functions are called by name
 
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The client daemon without any detour: other ways of the host itself, several subflows of one address pair, and subflows that come only
 # when enough has passed. client.bash says what the network is; here client and server have a second wire.
+# May run beside others.
 # shellcheck disable=SC2317,SC2329,SC2154,SC2016,SC2034
 
 load client

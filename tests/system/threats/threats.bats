@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # liquidnet-attack: it starts inside of trials and nowhere else, and the main rows of its table: what the standard's keys stop, what the
 # kernel's defaults stop, what neither does. nodes/threats/README.md has all of it.
+# May run beside others.
 # shellcheck disable=SC2154 # run's variables
 
 bats_require_minimum_version 1.5.0
