@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -112,7 +113,8 @@ static int start_ssh(struct hosts *h, struct host_session *s, char **error)
 		used += (size_t)snprintf(s->remote + used, sizeof s->remote - used, "%02x", token[i]);
 	unlink(s->socket);
 	ssh_words(h, s, words, forward, &command);
-	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+	/* Its input is a socket: an ssh that has ended already is an error to whoever writes, where a pipe would be a signal. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0 || pipe2(out, O_CLOEXEC) < 0)
 		abort();
 	o.argv = words;
 	o.stdin_fd = in[0];

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # --clock: experiments whose trials have kernels of their own, in virtual time. What the kernels themselves promise is in virtual.bats.
 # One trial of each kind runs here; they need the kernel (make virtual), and are skipped by name where there is none.
-# May run beside others.
 # shellcheck disable=SC2154 # run's variables
 
 bats_require_minimum_version 1.5.0

@@ -179,6 +179,16 @@ not_there() {
 	measured
 	one_line 'address 10.50.3.1 is on interface eth0 there, not on eth7'
 	patience=60 until_true no_agents
+	# An ssh that ends before it is told anything.
+	inventory
+	mkdir early
+	printf '#!/bin/sh\necho "no way" >&2\nexit 255\n' >early/ssh
+	chmod +x early/ssh
+	local n
+	for n in 1 2 3 4 5 6 7 8 9 10; do
+		PATH=$work/early:$PATH measured
+		one_line 'host client (ssh client): no way'
+	done
 }
 
 @test "another version on a host: refused" { in_sandbox other_version; }
