@@ -18,11 +18,24 @@ static void expect(int truth)
 
 enum { LINES = 50 };
 
+/* A null is as if it were not there. */
+static int has_null(const json_t *value)
+{
+	const char *key;
+	json_t *member;
+	json_object_foreach((json_t *)value, key, member) {
+		if (json_is_null(member) || has_null(member))
+			return 1;
+	}
+	return 0;
+}
+
 static void show(const json_t *then, const json_t *now)
 {
 	char *lines[LINES] = {0};
 	size_t count = differences_list(then, now, lines, LINES);
-	expect(json_equal((json_t *)then, (json_t *)now) == (count == 0) || !json_is_object(then));
+	expect(json_equal((json_t *)then, (json_t *)now) == (count == 0) || !json_is_object(then) ||
+		has_null(then) || has_null(now));
 	for (size_t i = 0; i < LINES; i++) {
 		char *plain = lines[i] ? text_plain(lines[i]) : NULL;
 		for (const char *at = plain; at && *at; at++)
