@@ -212,15 +212,17 @@ static int print_sweep(const struct request *request, const char *text)
 
 static void print_row(const struct request *request, const struct score_row *row)
 {
-	const char *as = score_as_names[row->as], *judged = score_judgement_names[row->judgement];
+	const char *as = score_as_names[row->number.as],
+		   *judged = score_judgement_names[row->number.judgement];
 
 	if (request->format == SIM_CSV)
 		printf("%s,%s,%s,%s,%.6g,%.3g,%s,%s\n", row->scenario.text, page_measure_names[row->measure],
-			as, row->published_text, row->measured, row->half, judged, row->source);
+			as, row->number.published_text, row->number.measured, row->number.half, judged,
+			row->number.source);
 	else
 		printf("%-62s %-8s %-7s %8s %9.3f +- %5.3f  %-8s %s\n", row->scenario.text,
-			page_measure_names[row->measure], as, row->published_text, row->measured, row->half,
-			judged, row->source);
+			page_measure_names[row->measure], as, row->number.published_text,
+			row->number.measured, row->number.half, judged, row->number.source);
 }
 
 static int print_score(const struct request *request)
@@ -236,7 +238,7 @@ static int print_score(const struct request *request)
 		puts("scenario,measure,as,published,measured,ci95,judged,source");
 	for (unsigned i = 0; i < score.count; i++) {
 		print_row(request, &score.rows[i]);
-		judged[score.rows[i].judgement]++;
+		judged[score.rows[i].number.judgement]++;
 	}
 	if (request->format == SIM_TABLE)
 		printf("\n%u rows: %u agree, %u near, %u differ, %u shown only; %u runs, seeds %llu..%llu\n",

@@ -267,17 +267,18 @@ static int print_space(const struct request *request)
 
 static void print_row(const struct request *request, const struct score_row *row)
 {
-	const char *as = score_as_names[row->as], *judged = score_judgement_names[row->judgement],
+	const char *as = score_as_names[row->number.as],
+		   *judged = score_judgement_names[row->number.judgement],
 		   *against = row->against.count ? row->against.text : "";
 
 	if (request->format == SIM_CSV)
 		printf("%s,%s,%s,%s,%s,%.6g,%.3g,%s,%s\n", row->scenario.text,
-			client_measure_names[row->measure], against, as, row->published_text, row->measured,
-			row->half, judged, row->source);
+			client_measure_names[row->measure], against, as, row->number.published_text,
+			row->number.measured, row->number.half, judged, row->number.source);
 	else
 		printf("%-60s %-6s %-8s %8s %9.3f +- %5.3f  %-8s %s\n", row->scenario.text,
-			client_measure_names[row->measure], as, row->published_text, row->measured, row->half,
-			judged, row->source);
+			client_measure_names[row->measure], as, row->number.published_text,
+			row->number.measured, row->number.half, judged, row->number.source);
 }
 
 static int print_score(const struct request *request)
@@ -293,7 +294,7 @@ static int print_score(const struct request *request)
 		puts("scenario,measure,against,as,published,measured,ci95,judged,source");
 	for (unsigned i = 0; i < score.count && status == 0; i++) {
 		print_row(request, &score.rows[i]);
-		judged[score.rows[i].judgement]++;
+		judged[score.rows[i].number.judgement]++;
 	}
 	if (request->format == SIM_TABLE && status == 0)
 		printf("\n%u rows: %u agree, %u near, %u differ, %u shown only; %u runs, seeds %llu..%llu\n",

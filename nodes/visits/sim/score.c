@@ -2,18 +2,11 @@
 #include "nodes/visits/sim/score.h"
 
 #include "lib/base/error.h"
-#include "lib/base/units.h"
-#include "lib/sim/estimate.h"
 #include "lib/sim/published.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define RUNS_MAX 1000
-
-const char *const score_as_names[SCORE_KINDS + 1] = {"value", "ratio", "at-most", "at-least", "report", NULL};
-const char *const score_judgement_names[SCORE_JUDGEMENTS + 1] = {"agrees", "near", "differs", "-", NULL};
 
 enum { SCENARIO, MEASURE, AGAINST, AS, VALUE, TOLERANCE, SOURCE, COLUMNS };
 static const char *const column_names[COLUMNS] = {
@@ -31,28 +24,17 @@ static int take_row(void *context, void *filled, char **cells, char **error)
 {
 	const char *words = context;
 	struct score_row *row = filled;
-	int as = published_word("comparison", cells[AS], score_as_names, error);
-	int measure = as < 0 ? -1 : published_word("measure", cells[MEASURE], client_measure_names, error);
-	bool judged = as == SCORE_VALUE || as == SCORE_RATIO;
+	struct score_number *number = &row->number;
+	int measure = published_word("measure", cells[MEASURE], client_measure_names, error);
 
-	if (measure < 0 || take_scenario(&row->scenario, cells[SCENARIO], words, error) < 0)
+	if (measure < 0 || take_scenario(&row->scenario, cells[SCENARIO], words, error) < 0 ||
+		score_number_read(number, cells[AS], cells[VALUE], cells[TOLERANCE], cells[SOURCE], error) <
+			0)
 		return -1;
-	row->as = (enum score_as)as;
 	row->measure = (enum client_measure)measure;
-	if ((row->as == SCORE_RATIO && !*cells[AGAINST]) || (row->as == SCORE_VALUE && *cells[AGAINST]))
+	if ((number->as == SCORE_RATIO && !*cells[AGAINST]) || (number->as == SCORE_VALUE && *cells[AGAINST]))
 		return error_set(error, "a ratio has a scenario in `against`, a value has none");
-	if (*cells[AGAINST] && take_scenario(&row->against, cells[AGAINST], words, error) < 0)
-		return -1;
-	if (unit_number(cells[VALUE], &row->published) < 0 || !isfinite(row->published))
-		return error_set(error, "`%s` is no number", cells[VALUE]);
-	if (judged != (*cells[TOLERANCE] != '\0'))
-		return error_set(error, "value and ratio have a tolerance, the others have none");
-	if (judged && (unit_fraction(cells[TOLERANCE], &row->tolerance) < 0 || row->tolerance <= 0))
-		return error_set(error, "tolerance `%s`: write 5%%", cells[TOLERANCE]);
-	row->tolerance *= fabs(row->published);
-	snprintf(row->published_text, sizeof row->published_text, "%s", cells[VALUE]);
-	snprintf(row->source, sizeof row->source, "%s", cells[SOURCE]);
-	return 0;
+	return *cells[AGAINST] ? take_scenario(&row->against, cells[AGAINST], words, error) : 0;
 }
 
 int score_load(struct score *score, const char *path, const char *words, char **error)
@@ -72,19 +54,6 @@ void score_free(struct score *score)
 {
 	free(score->rows);
 	*score = (struct score){0};
-}
-
-static void judge(struct score_row *row)
-{
-	double off = row->measured - row->published;
-	bool agrees = row->as == SCORE_AT_MOST    ? off <= 0
-		      : row->as == SCORE_AT_LEAST ? off >= 0
-						  : fabs(off) <= row->tolerance;
-
-	row->judgement = row->as == SCORE_REPORT           ? SCORE_NONE
-			 : agrees                          ? SCORE_AGREES
-			 : fabs(off) <= 2 * row->tolerance ? SCORE_NEAR
-							   : SCORE_DIFFERS;
 }
 
 static int run_once(const struct score_row *row, uint64_t seed, double *value, char **error)
@@ -107,10 +76,7 @@ int score_measure(struct score *score, uint64_t seed, unsigned runs, char **erro
 		for (unsigned r = 0; r < runs && r < RUNS_MAX; r++)
 			if (run_once(row, seed + r, &values[r], error) < 0)
 				return -1;
-		struct estimate e = estimate(values, runs);
-		row->measured = e.mean;
-		row->half = runs > 1 ? e.half : 0;
-		judge(row);
+		score_number_judge(&row->number, values, runs);
 	}
 	return 0;
 }

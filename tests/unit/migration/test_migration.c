@@ -241,7 +241,7 @@ static void a_table_is_judged(void **state)
 	assert_int_equal(score.count, 6);
 	score_measure(&score, 1, 2);
 	for (unsigned i = 0; i < score.count; i++)
-		assert_int_equal(score.rows[i].judgement, expected[i]);
+		assert_int_equal(score.rows[i].number.judgement, expected[i]);
 	score_free(&score);
 	static const char *const bad[] = {"ram=250MB,speed,value,8,10%,x", "ram=250MB,total,about,8,10%,x",
 		"ram=250MB,total,value,much,10%,x", "ram=250MB,total,value,8,,x",

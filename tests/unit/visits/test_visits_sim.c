@@ -133,7 +133,7 @@ static void a_table_is_judged(void **state)
 	assert_int_equal(score.count, 7);
 	assert_int_equal(score_measure(&score, 1, 2, NULL), 0);
 	for (unsigned i = 0; i < score.count; i++)
-		assert_int_equal(score.rows[i].judgement, expected[i]);
+		assert_int_equal(score.rows[i].number.judgement, expected[i]);
 	score_free(&score);
 	static const char *const bad[] = {"ap=54Mbit/s,speed,,value,21,1%,x",
 		"ap=54Mbit/s,total,,about,21,1%,x", "ap=54Mbit/s,total,,value,much,1%,x",
