@@ -263,7 +263,7 @@ static const char *serve(struct outer *o)
 		int64_t silent = o->heard_ns + SILENCE_NS - clock_now_ns(),
 			left = o->until_ns - clock_now_ns();
 		if (left <= 0)
-			return "the inventory's `until` is over";
+			return "the inventory's `until` is over; raise it to go on";
 		if (silent <= 0)
 			return "nothing was heard from the harness";
 		if (silent < left)

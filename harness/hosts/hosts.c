@@ -345,15 +345,16 @@ static int again(struct hosts *h, struct host_session *s, char **error)
 	s->before += s->now;
 	s->now = 0;
 	if (s->before >= h->inventory->bytes)
-		return error_set(
-			error, "host %s has sent all that the inventory's limits allow", s->host->node);
+		return error_set(error,
+			"host %s has sent all that the inventory's `bytes` allows; raise it to go on",
+			s->host->node);
 	return start_ssh(h, s, error) < 0 ? -1 : await_facts(h, s, error);
 }
 
 int hosts_ready(struct hosts *h, char **error)
 {
 	if (clock_now_ns() > h->until_ns)
-		return error_set(error, "the inventory's `until` is over");
+		return error_set(error, "the inventory's `until` is over; raise it to go on");
 	for (size_t i = 0; i < h->inventory->count; i++) {
 		struct host_session *s = &h->sessions[i];
 		if (alive(s)) {
@@ -365,7 +366,8 @@ int hosts_ready(struct hosts *h, char **error)
 				return -1;
 		}
 		if (s->before + s->now >= h->inventory->bytes)
-			return error_set(error, "host %s has sent all that the inventory's limits allow",
+			return error_set(error,
+				"host %s has sent all that the inventory's `bytes` allows; raise it to go on",
 				s->host->node);
 	}
 	return 0;
