@@ -1,5 +1,5 @@
-/* Load balancer: the map that a daemon goes by. A newer one comes from the watched source or by the `map` command; where
- * the daemon cannot use it, the one before stays. */
+/* Load balancer: the map that a daemon uses now. A newer map comes from the watched source or from the `map` command. If the
+ * daemon cannot use it, it keeps the present one. */
 #ifndef LIQUIDNET_LB_CURRENT_H
 #define LIQUIDNET_LB_CURRENT_H
 

@@ -1,10 +1,10 @@
 /* Load balancer: the map of tokens to servers, with the history that hands connections over. Pure: no files,
  * no network.
  *
- * Each token has a chain: its owner, which gets new connections, and before that the servers that owned it,
- * the latest first, each at most once. A server that gets a packet of a connection that it does not have
- * passes it to the next of the chain: a server needs one former owner a token, whatever moved in between. A
- * chain is cut to the map's `history`; what is cut off loses its connections of that token.
+ * Each token has a chain: its owner, which gets new connections, and then the servers that owned it before, the latest
+ * first, each at most once. A server that gets a packet of a connection that it does not have passes it to the next server
+ * of the chain. So a server needs only one former owner per token, whatever moved in between. A chain is cut to the map's
+ * `history`; servers that are cut off lose their connections of that token.
  *
  * Every change of the map increments its generation. */
 #ifndef LIQUIDNET_LB_MAP_H

@@ -1,9 +1,9 @@
-/* Load balancer: reading a packet to the VIP, in the kernel (mux: XDP, agent: tc) and outside it (the mux's
- * packet socket, fuzzing). One reader for all of them; no library calls, no loops. Only what it calls good is
- * ever passed on.
+/* Load balancer: reads a packet to the VIP, in the kernel (mux: XDP, agent: tc) and outside it (the mux's packet socket,
+ * fuzzing). All of them use this reader; it has no library calls and no loops. Only packets that it calls good are passed
+ * on.
  *
- * IPv4 without options, not fragmented, TCP, UDP, or an ICMP error about a packet that a server sent from the
- * VIP (which then goes where the connection's own packets go: path MTU discovery works). */
+ * Good are unfragmented IPv4 packets without options that carry TCP, UDP, or an ICMP error about a packet that a server sent
+ * from the VIP. Such an error goes where the connection's own packets go, so path MTU discovery works. */
 #ifndef LIQUIDNET_LB_PACKET_H
 #define LIQUIDNET_LB_PACKET_H
 

@@ -1,6 +1,6 @@
-/* Load balancer: where the map is: a file (`/run/liquidnet/lb.map`) or a ZooKeeper node
- * (`zk://HOST:PORT[,HOST:PORT]/PATH`). Daemons watch it, the control tool changes it. Both kinds are atomic:
- * a reader sees one generation or the next, and of two writers at once each sees the other's change. */
+/* Load balancer: the place of the map: a file (`/run/liquidnet/lb.map`) or a ZooKeeper node
+ * (`zk://HOST:PORT[,HOST:PORT]/PATH`). Daemons watch it; the control tool changes it. Changes of both kinds are atomic: a
+ * reader sees one generation or the next, and if two writers write at once, neither change is lost. */
 #ifndef LIQUIDNET_LB_SOURCE_H
 #define LIQUIDNET_LB_SOURCE_H
 

@@ -1,6 +1,7 @@
-/* Cassandra's Dynamic Snitching, which C3 is compared with: every 100 ms each server gets a score, the median of a sample of its response
- * times that prefers recent ones, and how long it has not answered, each beside the worst of all servers (Trilogy2 D1.4, 3.7.4;
- * absim, DynamicSnitch). Between two scorings nothing changes, which is why herds form. Pure: the caller tells the time. */
+/* Cassandra's Dynamic Snitching, with which C3 is compared. Every 100 ms each server gets a score from two values, each relative to the
+ * worst of all servers: the median of a sample of its response times that prefers recent ones, and the time since its last answer
+ * (Trilogy2 D1.4, 3.7.4; absim, DynamicSnitch). Between two scorings nothing changes; this causes herds. Pure: the caller passes the
+ * time. */
 #ifndef LIQUIDNET_REPLICA_SNITCH_H
 #define LIQUIDNET_REPLICA_SNITCH_H
 

@@ -1,5 +1,5 @@
-/* What clients and stores say to each other: frames over one TCP connection per client and server. Network byte order; README.md has the table.
- * Every frame begins with the length of the rest. Reads any bytes. */
+/* The protocol between clients and stores: frames over one TCP connection per client and server, in network byte order; README.md has
+ * the table. Every frame begins with the length of the rest. The reader accepts any bytes. */
 #ifndef LIQUIDNET_REPLICA_WIRE_H
 #define LIQUIDNET_REPLICA_WIRE_H
 

@@ -1,7 +1,7 @@
 /* Steps: the redirection of a connection over a waypoint (Trilogy2 D1.1, section 2.1.3.1.5.1), as a state machine: ask the waypoint for
- * a mapping, announce the waypoint to the client in the server's name, see the client's join both ways, reset the old flow. What fails
- * before the join is undone, and the old path stays as it was. Several waypoints are taken one after the other. Pure: packets and
- * times are given (nanoseconds of one clock), what is to be sent goes to handlers. */
+ * a mapping, announce the waypoint to the client in the server's name, see the client's join in both directions, reset the old flow.
+ * A failure before the join is undone, and the old path stays as it was. Several waypoints are used one after the other. Pure: the
+ * caller passes packets and times (nanoseconds of one clock); handlers get what is to be sent. */
 #ifndef LIQUIDNET_STEER_STEPS_H
 #define LIQUIDNET_STEER_STEPS_H
 

@@ -1,9 +1,9 @@
-/* Table: the flows and connections that a box on the path knows, of a bounded number. A flow is a subflow's four-tuple with the
- * numbers of both directions; a connection is what its flows share: keys and tokens. Pure.
+/* Table: the flows and connections that a box on the path knows; their number is limited. A flow is a subflow's four-tuple with the
+ * sequence numbers of both directions. A connection is what its flows share: keys and tokens. Pure.
  *
- * Two queues keep a flood out (as in a segmented LRU cache): flows that have proven nothing wait in `young`, a quarter of the room,
- * and push out only each other; a flow whose handshake was answered by both ends, and that carried data, is `old`, and is
- * pushed out by other such flows only, the one that was silent for longest first. What is being redirected is never. */
+ * Two queues protect against a flood, as in a segmented LRU cache. Flows that have proven nothing are in `young`, which has a quarter of
+ * the room, and replace only each other. A flow whose handshake both ends have answered, and which has carried data, is in `old`. Only
+ * other such flows replace it, and the one that was silent for longest goes first. A flow that is being redirected is never replaced. */
 #ifndef LIQUIDNET_STEER_TABLE_H
 #define LIQUIDNET_STEER_TABLE_H
 

@@ -1,5 +1,5 @@
-/* Watch: what passing packets say of connections. It learns keys from handshakes, proves joins by them, follows the sequence
- * numbers of both directions, and looks for patterns. It does nothing: steps.h does. Pure. */
+/* Watch: learns about connections from passing packets. It takes keys from handshakes, verifies joins with them, follows the sequence
+ * numbers of both directions, and looks for patterns. It only observes; steps.h acts. Pure. */
 #ifndef LIQUIDNET_STEER_WATCH_H
 #define LIQUIDNET_STEER_WATCH_H
 

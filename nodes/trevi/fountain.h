@@ -1,7 +1,8 @@
-/* A fountain code: any number of symbols is made of K fragments, each the exclusive or of a few that its seed chooses, and a few more than K of them,
- * whichever they are, give the fragments back. Luby's LT code (FOCS 2002) with the Robust Soliton distribution, decoded by peeling, and where peeling
- * stops by elimination over GF(2) of as few fragments as possible (inactivation). Trilogy2 D1.1, 4.2.2.1 leaves the code open; K = 750 needs 0.95 % more symbols so.
- * Pure: no clock, no socket. Nothing is allocated per symbol. */
+/* A fountain code. It makes any number of symbols from K fragments; each symbol is the exclusive or of a few fragments, which its seed
+ * chooses. Any symbols, a few more than K of them, give the fragments back. The code is Luby's LT code (FOCS 2002) with the Robust
+ * Soliton distribution. It is decoded by peeling; where peeling stops, by elimination over GF(2) of as few fragments as possible
+ * (inactivation). Trilogy2 D1.1, 4.2.2.1 leaves the code open. With this code K = 750 needs 0.95 % more symbols. Pure: no clock, no
+ * socket. Nothing is allocated per symbol. */
 #ifndef LIQUIDNET_TREVI_FOUNTAIN_H
 #define LIQUIDNET_TREVI_FOUNTAIN_H
 
@@ -12,15 +13,16 @@
 #define FOUNTAIN_FRAGMENTS (1u << 24) /* most of a code */
 #define FOUNTAIN_C 0.03
 #define FOUNTAIN_DELTA 0.5
-/* What tracts of few fragments are coded with, for whom every symbol too many counts. Elimination needs no symbols of one or two fragments to begin with, and among few they only say again what is known: such a
- * symbol has three. Measured (README.md): 1.6 to 1.8 symbols too many from 24 fragments on, where half of a random binary matrix has 1.6; with 0.05 and from one fragment on it was 3.4 to 5. Many
- * fragments (FOUNTAIN_FEW) are left as they were, for it makes decoding slower. */
+/* The code of tracts with few fragments, where every symbol too many counts. Elimination needs no symbols of one or two fragments to begin
+ * with, and among few fragments such symbols only repeat what is known; so they have three. Measured (README.md): 1.6 to 1.8 symbols too
+ * many from 24 fragments on, where a random binary matrix has 1.6; with delta 0.05 and symbols from one fragment on it was 3.4 to 5.
+ * Tracts of FOUNTAIN_FEW fragments or more keep the other code, because this one makes decoding slower. */
 #define FOUNTAIN_DELTA_FEW 0.005
 #define FOUNTAIN_LEAST_FEW 3
 #define FOUNTAIN_FEW 500
 #define FOUNTAIN_C_FEWER 0.06
 #define FOUNTAIN_FEWER 24
-/* Of fewer there are not enough choices of three (of three fragments there is one): those begin with one. */
+/* With fewer fragments there are not enough choices of three (of three fragments there is one): their symbols begin with one. */
 #define FOUNTAIN_FEWEST 8
 #define FOUNTAIN_DELTA_FEWEST 0.05
 

@@ -1,5 +1,5 @@
-/* The pace of a group: a sender to several receivers sends for the slowest of them (Trilogy2 D1.1, 4.2.4). Each receiver asks with running numbers; the symbol of a number is sent once,
- * when all have asked for it. Pure. */
+/* The pace of a group: a sender to several receivers goes at the pace of the slowest (Trilogy2 D1.1, 4.2.4). Each receiver asks with
+ * running numbers. The symbol of a number is sent once, when all receivers have asked for it. Pure. */
 #ifndef LIQUIDNET_TREVI_PACE_H
 #define LIQUIDNET_TREVI_PACE_H
 
@@ -22,7 +22,8 @@ struct pace {
 };
 
 void pace_init(struct pace *pace, unsigned receivers, int64_t now_ns);
-/* A receiver asks for numbers first to first + count - 1, and so for all before. False: it cannot be meant so; nothing changed. */
+/* A receiver asks for the numbers `first` to `first` + count - 1, and so for all before them. False: the request is impossible, and
+ * nothing changed. */
 bool pace_ask(struct pace *pace, unsigned receiver, uint32_t first, uint32_t count, int64_t now_ns);
 /* How many symbols may be sent now, from number `sent` on. */
 uint32_t pace_room(const struct pace *pace);

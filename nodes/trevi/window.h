@@ -1,6 +1,7 @@
-/* A receiver's window: how many symbols it asks one sender for at a time, and which answers it believes. Trilogy2 D1.1, 4.2.3 says that it follows the round trip and
- * what is lost, not how; chosen here: as TCP Vegas by delay, smoothly, and a half where more than 2 % is lost. Requests have running numbers, labels, which
- * symbols bring back. Nothing is asked for again: what is lost only leaves the window. Pure: the caller tells the time, in nanoseconds. */
+/* A receiver's window: how many symbols it requests from one sender at a time, and which answers it believes. Trilogy2 D1.1, 4.2.3 says
+ * that the window follows the round trip and the losses, but not how. Here it follows the delay smoothly, like TCP Vegas, and shrinks by
+ * at most a half when more than 2 % is lost (README.md has the rules). Requests have running numbers, labels, which symbols bring back.
+ * Nothing is requested again: a lost symbol only leaves the window. Pure: the caller passes the time, in nanoseconds. */
 #ifndef LIQUIDNET_TREVI_WINDOW_H
 #define LIQUIDNET_TREVI_WINDOW_H
 

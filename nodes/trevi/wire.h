@@ -1,5 +1,5 @@
-/* What clients and tract servers say: datagrams that ask for symbols and bring them, and frames over TCP for what must arrive. Network byte order; README.md has the
- * tables. Reads any bytes. */
+/* The protocol between clients and tract servers: datagrams that request and bring symbols, and frames over TCP for everything that must
+ * arrive. Network byte order; README.md has the tables. The readers accept any bytes. */
 #ifndef LIQUIDNET_TREVI_WIRE_H
 #define LIQUIDNET_TREVI_WIRE_H
 

@@ -1,7 +1,6 @@
-/* Forwarding for neighbours, and what passes: nftables admits a neighbour's packets while its advertisement
- * is valid, translates them onto the cellular link, counts them, and reports each packet that the policy must
- * know of (own ones on the cellular link, own ones through a neighbour, neighbours' through us) by its log.
- */
+/* Forwarding for neighbours, and reports of packets. nftables admits a neighbour's packets while its advertisement is valid, translates
+ * them onto the cellular link, and counts them. Its log reports each packet that the policy must know: the device's own packets on the
+ * cellular link and through a neighbour, and neighbours' packets through this device. */
 #ifndef LIQUIDNET_KIBBUTZ_FORWARD_H
 #define LIQUIDNET_KIBBUTZ_FORWARD_H
 

@@ -1,7 +1,6 @@
-/* Policy routing of a device: what is bound to an address that belongs to a neighbour goes through that
- * neighbour, what is bound to the cellular address on the own link, and what is bound to none where new
- * connections are to begin. Done by iproute2; rules and routes carry protocol number 77, so that the remains
- * of a killed daemon are known. */
+/* Policy routing of a device. Packets of a socket that is bound to a neighbour's address go through that neighbour. Packets of a socket
+ * that is bound to the cellular address go over the own link. Packets of other sockets go where new connections are to begin. It uses
+ * iproute2. Rules and routes carry protocol number 77, by which the remains of a killed daemon are recognized. */
 #ifndef LIQUIDNET_KIBBUTZ_ROUTES_H
 #define LIQUIDNET_KIBBUTZ_ROUTES_H
 

@@ -1,8 +1,7 @@
-/* The device's tunnels to the provider, each an OpenVPN of its own that ends with the daemon: the own one, in
- * which it sends what it forwards for neighbours, and one through each neighbour, in which it sends what they
- * forward for it. A tunnel is made when it is first needed, over a radio that is up at that moment, and says
- * nothing of its own from then on: idle, it wakes nobody's radio. Without tunnels in the settings everything
- * here is a plain yes. */
+/* The device's tunnels to the provider. Each one is an OpenVPN process that ends with the daemon. In its own tunnel the device sends what
+ * it forwards for neighbours. In the tunnel through a neighbour it sends what that neighbour forwards for it. A tunnel is made when it is
+ * first needed, over a radio that is up at that moment. After that it sends nothing of its own, so an idle tunnel wakes no radio. Without
+ * tunnels in the settings all functions here report success and do nothing. */
 #ifndef LIQUIDNET_KIBBUTZ_TUNNELS_H
 #define LIQUIDNET_KIBBUTZ_TUNNELS_H
 

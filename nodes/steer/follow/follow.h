@@ -1,5 +1,6 @@
-/* Follow: which subflows a server opens and closes as its addresses come and go. Pure: the path manager's events and the addresses are given,
- * what is to be done goes to handlers. Only connections that were accepted here, and whose client has announced an address with a port. */
+/* Follow: which subflows a server opens and closes when its addresses change. Pure: the caller passes the path manager's events and the
+ * addresses; handlers get the actions. It handles only connections that were accepted on this host and whose client has announced an
+ * address with a port. */
 #ifndef LIQUIDNET_STEER_FOLLOW_H
 #define LIQUIDNET_STEER_FOLLOW_H
 

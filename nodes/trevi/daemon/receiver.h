@@ -1,4 +1,5 @@
-/* A tract that is being received: from one sender (a server's side of a write), or from several at once (a read). Asks, believes what was asked for, decodes, checks the hash. */
+/* A tract that is being received: from one sender (a server's side of a write), or from several at once (a read). It requests symbols,
+ * accepts only requested ones, decodes, and checks the hash. */
 #ifndef LIQUIDNET_TREVI_RECEIVER_H
 #define LIQUIDNET_TREVI_RECEIVER_H
 
