@@ -8,7 +8,7 @@
 
 struct lb_current {
 	struct lb_map *map;
-	/* Puts a map to use. -1 with *error: nothing has changed. */
+	/* Begins to use a map. -1 with *error: nothing has changed. */
 	int (*use)(void *context, const struct lb_map *map, char **error);
 	void *context;
 };

@@ -22,8 +22,8 @@
 #define LB_TEXT_MAX (16U << 20) /* bytes of a map's text */
 
 enum lb_assignment {
-	LB_EVEN,   /* even within one token a server, with the fewest moves */
-	LB_MODULO, /* token modulo the number of servers: what others are compared with */
+	LB_EVEN,   /* loads of any two servers differ by at most one token; the fewest moves */
+	LB_MODULO, /* token modulo the number of servers: for comparison */
 };
 
 struct lb_server {
@@ -70,7 +70,7 @@ int lb_map_undrain(struct lb_map *map, const char *name, char **error);
 /* The server and its connections are gone, or are given up. Refused for the last server that has tokens when
  * there are drained ones. */
 int lb_map_remove(struct lb_map *map, const char *name, char **error);
-/* `name` NULL: the port is nobody's again. */
+/* Gives a port to a server; `name` NULL: to no server. */
 int lb_map_set_port(struct lb_map *map, uint16_t port, const char *name, char **error);
 
 /* A server's number, or LB_NO_SERVER. */

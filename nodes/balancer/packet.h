@@ -112,8 +112,9 @@ LB_INLINE enum lb_verdict lb_transport_flow(
 	return LB_GOOD;
 }
 
-/* No client has the VIP itself, an address of "this network" or of loopback, or one above 224.0.0.0: multicast, reserved,
- * broadcast (RFC 1122, section 3.2.1.3). An answer to it would come back here, or go to many. Network order. */
+/* Whether no client can have this address: the VIP itself, an address of "this network" or of loopback, or one from 224.0.0.0
+ * on (multicast, reserved, broadcast; RFC 1122, section 3.2.1.3). An answer to it would come back to this host, or go to many.
+ * Network order. */
 LB_INLINE int lb_no_client(__u32 address, __u32 vip)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

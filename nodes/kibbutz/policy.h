@@ -34,7 +34,7 @@ struct kibbutz_settings {
 	enum kibbutz_profile profile;
 	unsigned credit;    /* >= 1; the paper's initial counter, 5 */
 	int64_t period_ns;  /* of an advertisement: the operator's tail timer */
-	int64_t longest_ns; /* an advertisement that promises more is cut to this */
+	int64_t longest_ns; /* longer advertisements are cut to this */
 	/* An advertisement may be used for so much longer than it says, because its author's next packet, which
 	 * renews it, comes a moment after its end. 0 is the paper's rule, which is right only where packets come
 	 * exactly on time. */
@@ -95,9 +95,9 @@ struct kibbutz_neighbour {
 	int64_t ours_until;   /* our advertisement to it */
 	int64_t theirs_until; /* its advertisement to us */
 	int64_t disbelieved_until;
-	bool charged; /* it has used ours */
-	bool counted; /* we have used its */
-	bool tied;    /* not used: we advertised in the same moment, and stay on our own link */
+	bool charged; /* it has used our link in this period, which cost it credit */
+	bool counted; /* we have used its link in this period, which earned it credit */
+	bool tied;    /* a tie: we stay on our own link and do not use its link */
 	bool open;
 	struct kibbutz_watch watch;
 	uint64_t advertised, heard, forwarded, refused, used, given_up, ties;
@@ -105,14 +105,14 @@ struct kibbutz_neighbour {
 
 struct kibbutz;
 
-/* A device among `neighbours` others, numbered from 0. *settings is copied. Never fails: memory that runs out
- * ends the program. */
+/* A device with `neighbours` neighbours, numbered from 0. *settings is copied. Never fails: if memory runs out, the program
+ * ends. */
 struct kibbutz *kibbutz_new(const struct kibbutz_settings *settings, unsigned neighbours);
 void kibbutz_free(struct kibbutz *kibbutz);
 
 /* The next action; false when there is none. The caller must fetch all actions after each call below. */
 bool kibbutz_next_action(struct kibbutz *kibbutz, struct kibbutz_action *action);
-/* When kibbutz_tick wants to be called; KIBBUTZ_NEVER: no need. */
+/* When kibbutz_tick must be called; KIBBUTZ_NEVER: it need not be. */
 int64_t kibbutz_deadline(const struct kibbutz *kibbutz);
 void kibbutz_tick(struct kibbutz *kibbutz, int64_t now);
 
@@ -121,7 +121,7 @@ void kibbutz_own_packet(struct kibbutz *kibbutz, int64_t now);
 /* A neighbour's advertisement, known to be genuine and fresh. Ends an earlier one of the same neighbour: a
  * new period begins. A duration <= 0 takes it back. */
 void kibbutz_heard(struct kibbutz *kibbutz, int64_t now, unsigned neighbour, int64_t duration_ns);
-/* A neighbour's packet asks to be forwarded; false: it has no valid advertisement. */
+/* A neighbour's packet is to be forwarded. False: the neighbour has no valid advertisement. */
 bool kibbutz_forward(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);
 /* An own packet has left through a neighbour. */
 void kibbutz_used(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);

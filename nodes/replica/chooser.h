@@ -63,10 +63,10 @@ struct chooser;
 struct chooser *chooser_new(const struct chooser_settings *settings, int64_t now_ns);
 void chooser_free(struct chooser *chooser);
 
-/* A request: the server to send it to now, or -1: it waits. `request` is the caller's name for it. What waits in the group already goes
- * first. */
+/* A new request. Returns the server to which it is to be sent now, or -1: it waits. `request` is the caller's name for it. Requests that
+ * already wait in the group go first. */
 int chooser_ask(struct chooser *chooser, unsigned group, uint32_t request, int64_t now_ns);
-/* The next of those that waited and that may go now, and where. False: none, until chooser_wake. Groups take turns. */
+/* The next waiting request that may go now, and its server. False: none before chooser_wake. Groups take turns. */
 bool chooser_next(struct chooser *chooser, int64_t now_ns, uint32_t *request, unsigned *server);
 /* When chooser_next is to be asked again; INT64_MAX: nothing waits. */
 int64_t chooser_wake(const struct chooser *chooser);

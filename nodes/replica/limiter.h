@@ -11,7 +11,7 @@ struct limiter_settings {
 	double beta;                       /* a decrease multiplies by it */
 	double gamma;                      /* of the cubic function, with times in milliseconds */
 	double step_max;                   /* s_max: the most that one increase adds */
-	double hysteresis;                 /* so many intervals after an increase there is no decrease */
+	double hysteresis;                 /* no decrease for so many intervals after an increase */
 	double burst;                      /* most tokens */
 	double least;                      /* least rate */
 	double alpha;                      /* weight of the newest interval in the smoothed receive rate */
@@ -30,7 +30,7 @@ struct limiter {
 };
 
 void limiter_init(struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);
-/* Tokens in the bucket now; below 0 after limiter_overdraw. */
+/* Tokens in the bucket now; below 0 after limiter_take without a token. */
 double limiter_tokens(const struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);
 /* When the bucket has a whole token again at the present rate: now, or later. Years at most. */
 int64_t limiter_when(const struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);

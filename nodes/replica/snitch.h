@@ -17,7 +17,8 @@ struct snitch;
 struct snitch *snitch_new(unsigned servers, uint64_t seed, int64_t now_ns);
 void snitch_free(struct snitch *snitch);
 void snitch_answered(struct snitch *snitch, unsigned server, double response_ns, int64_t now_ns);
-/* What the servers gossip of themselves (Cassandra: iowait of the last second): 0 to 1, and counts up to 100 times more than the rest. */
+/* A value that the servers gossip about themselves (in Cassandra: iowait of the last second), from 0 to 1. It counts up to 100 times as much
+ * as the rest of the score. */
 void snitch_severity(struct snitch *snitch, unsigned server, double severity);
 /* Scores anew when it is time; then the score of a server, less is better. */
 void snitch_update(struct snitch *snitch, int64_t now_ns);

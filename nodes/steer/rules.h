@@ -31,7 +31,8 @@ struct rules {
 /* Makes `back` of a rule whose pattern is set. */
 void rule_prepare(struct rule *rule);
 
-/* How much of a pattern the bytes so far end with; PATTERN_FOUND once it was whole. One a rule and direction. */
+/* The length of the pattern's prefix with which the bytes so far end; PATTERN_FOUND once the whole pattern was found. One per rule and
+ * direction. */
 typedef uint16_t pattern_state;
 #define PATTERN_FOUND UINT16_MAX
 

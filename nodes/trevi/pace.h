@@ -10,7 +10,7 @@
 #define PACE_AHEAD 4096 /* a receiver that asks for more than so many beyond what was sent is not believed */
 
 struct pace_receiver {
-	uint32_t asked; /* for all numbers below */
+	uint32_t asked; /* it has asked for all numbers below this */
 	bool gone;      /* it has all, or was dropped */
 	int64_t progress_ns;
 };
@@ -27,9 +27,9 @@ void pace_init(struct pace *pace, unsigned receivers, int64_t now_ns);
 bool pace_ask(struct pace *pace, unsigned receiver, uint32_t first, uint32_t count, int64_t now_ns);
 /* How many symbols may be sent now, from number `sent` on. */
 uint32_t pace_room(const struct pace *pace);
-/* The receiver counts no more. */
+/* The receiver no longer counts. */
 void pace_leave(struct pace *pace, unsigned receiver);
-/* A receiver that has asked for nothing new for so long while others wait for it; -1: none. */
+/* A receiver that has asked for nothing new for `patience_ns` while others wait for it; -1: none. */
 int pace_straggler(const struct pace *pace, int64_t patience_ns, int64_t now_ns);
 
 #endif

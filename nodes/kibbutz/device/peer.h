@@ -28,9 +28,9 @@ enum peer_verdict {
 
 /* `life`, `challenge`: random, not 0. */
 void peer_init(struct peer *peer, uint64_t life, uint64_t challenge);
-/* A genuine message has arrived; `fresh`: random, not 0, for a new challenge. *answer: a HELLO should be sent
- * (peer_write with `echo` the message's challenge); *met: the neighbour is known from now on, or anew: it may
- * know nothing of what was sent to it before. */
+/* A genuine message has arrived. `fresh`: random, not 0, for a new challenge. *answer: the caller should send a HELLO (peer_write
+ * with the message's challenge as `echo`). *met: the neighbour is known from now on, for the first time or anew; it may know
+ * nothing of what was sent to it before. */
 enum peer_verdict peer_read(struct peer *peer, int64_t now, const struct wire_message *message,
 	uint64_t fresh, bool *answer, bool *met);
 /* Fills in life, challenge, echo and sequence of the next message. echo 0: the challenge that we know. */

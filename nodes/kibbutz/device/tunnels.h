@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
-/* On what the own tunnel sends: not the device's own packets, though this host makes them. */
+/* The mark of packets of the own tunnel. They do not count as the device's own packets, although this host makes them. */
 #define TUNNELS_MARK 0x4b42
 
 /* `which`: a neighbour's number, or KIBBUTZ_OWN. The tunnel has come up, or is not to be used any more. */
@@ -26,10 +26,10 @@ void tunnels_stop(struct tunnels *tunnels);
 void tunnels_want(struct tunnels *tunnels, int which);
 /* May be used now. */
 bool tunnels_up(const struct tunnels *tunnels, int which);
-/* Nothing comes back through it: it makes a new session, once it is up again. */
+/* Nothing comes back through the tunnel: it makes a new session. */
 void tunnels_renew(struct tunnels *tunnels, int which);
-/* Bytes that have gone up and come down through the own tunnel so far, looked at now and then: two looks in a
- * row without an answer renew it. */
+/* To be called from time to time with the bytes that have gone up and come down through the own tunnel so far. Two calls in a row
+ * without an answer renew the tunnel. */
 void tunnels_look(struct tunnels *tunnels, int64_t up, int64_t down);
 /* {"own": STATE, "NEIGHBOUR": STATE, ...}, states off, down, starting, up; empty without tunnels. */
 json_t *tunnels_report(const struct tunnels *tunnels);
