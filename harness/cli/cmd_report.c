@@ -22,7 +22,7 @@ static const char usage[] =
 	"and prints the tables. DIR is results/EXPERIMENT/TIME, or an experiment's name, whose\n"
 	"latest run in results/ here is meant.\n"
 	"\n"
-	"  --json                  print report.json instead (docs/results.md)\n"
+	"  --json                  print report.json instead (docs/results-files.md)\n"
 	"  --figures FOLDER        write the page's figures there too: figure-1.svg, figure-2.svg, ...\n";
 
 static int refuse(char *error)

@@ -30,7 +30,7 @@ static const char help[] =
 	"procedure so far. RUN is a folder results/EXPERIMENT/TIME or an experiment's name, whose latest run in results/\n"
 	"here is meant; without it: the newest run in results/ here.\n\n"
 	"  --once                  how far it is now, and end\n"
-	"  --json                  a line of JSON for each change (docs/results.md)\n"
+	"  --json                  a line of JSON for each change (docs/results-files.md)\n"
 	"\nExit status: 0 shown, 2 bad input.\n";
 
 #define GUESS_S 13.0 /* a trial, until the first has ended */

@@ -20,7 +20,7 @@ struct changer { /* all zero: nothing runs */
 int changes_start(struct changer *changer, struct shaping *shaping, char **error);
 /* Ends it, and writes what happened into the record: "changes": {"planned", "made", "latest_ms", "list":
  * [{"at_s", "made_s", "link", "forward", "reverse"}]} (a ramp's way is counted, not listed). Judges the
- * record: a change that could not be made fails the trial, one that came late (docs/results.md) makes it
+ * record: a change that could not be made fails the trial, one that came late (docs/verdict.md) makes it
  * suspect or invalid. True when the machine was too slow for it. Harmless when nothing was started. */
 bool changes_end(struct changer *changer, json_t *record);
 

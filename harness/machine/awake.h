@@ -1,7 +1,7 @@
 /* Awake: while trials run, an idle processor polls instead of sleeping (the kernel's PM QoS, CPU latency 0:
  * Documentation/power/pm_qos_interface.rst), as programs that measure latency do. A processor that sleeps has
  * to be woken for every packet that is due; a virtual one has to be scheduled by its host first, which took 2
- * to 5 ms where other guests were busy, and 0.2 ms with this (docs/results.md). */
+ * to 5 ms where other guests were busy, and 0.2 ms with this (docs/verdict.md). */
 #ifndef LIQUIDNET_AWAKE_H
 #define LIQUIDNET_AWAKE_H
 

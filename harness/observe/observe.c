@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Beyond the first a trial is suspect, beyond the second invalid: docs/results.md has the overload that they
+/* Beyond the first a trial is suspect, beyond the second invalid: docs/verdict.md has the overload that they
  * rest on. The probe's histogram ends at 100 ms. */
 #define PRESSURE_SUSPECT_PERCENT 30.0
 #define PRESSURE_INVALID_PERCENT 40.0

@@ -36,7 +36,7 @@ int observe_start(struct observer *observer, const struct experiment *experiment
 /* Ends them, waits for their results and puts these under "verdict" into the record. -1 and *error when one
  * failed. */
 int observe_stop(struct observer *observer, json_t *record, char **error);
-/* Judges the record by the signals that were collected. Thresholds: docs/results.md. What was lost of time is
+/* Judges the record by the signals that were collected. Thresholds: docs/verdict.md. What was lost of time is
  * compared with the window of the experiment's main measure, where that has one. */
 void observe_judge(const struct experiment *experiment, json_t *record);
 /* Ends what still runs, whatever happened; frees. Harmless twice or before a start. */

@@ -1,4 +1,4 @@
-/* CSV: the files of a results folder that programs read, as docs/results.md describes them. Fields are quoted as RFC 4180
+/* CSV: the files of a results folder that programs read, as docs/results-files.md describes them. Fields are quoted as RFC 4180
  * has it; a text that a spreadsheet would run is disarmed (text_csv). Each function writes one file: 0, or -1: out of
  * memory. */
 #ifndef LIQUIDNET_CSV_H

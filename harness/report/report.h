@@ -1,4 +1,4 @@
-/* Report: a run as one object of JSON (report.json, described in docs/results.md) that holds everything that its page
+/* Report: a run as one object of JSON (report.json, described in docs/results-files.md) that holds everything that its page
  * shows, and the page made of it: HTML with its figures inside that needs nothing else: no network, no script, no font. */
 #ifndef LIQUIDNET_REPORT_H
 #define LIQUIDNET_REPORT_H

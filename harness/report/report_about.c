@@ -39,6 +39,33 @@ static json_t *shell_words(const json_t *words)
 	return joined;
 }
 
+/* Whether git knows it: a commit, by itself or at the end of what `git describe` says, or a tag v1.2. */
+static bool is_commit(const char *version)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char *last = strrchr(version, '-');
+
+	if (last && last[1] == 'g')
+		version = last + 2;
+	if (*version == 'v' && version[1] >= '0' && version[1] <= '9')
+		return true;
+	return strlen(version) >= 7 && strspn(version, hex) == strlen(version);
+}
+
+/* checkout: what `git checkout` takes, null where the version is none of git's; dirty: there were changes beyond it. */
+static void put_checkout(json_t *run, const char *version)
+{
+	static const char mark[] = "-dirty";
+	char commit[128] = "";
+	size_t length = version ? strlen(version) : 0, cut = sizeof mark - 1;
+	bool dirty = length > cut && strcmp(version + length - cut, mark) == 0;
+
+	if (version)
+		snprintf(commit, sizeof commit, "%.*s", (int)(dirty ? length - cut : length), version);
+	put_text(run, "checkout", is_commit(commit) ? commit : NULL);
+	put(run, "dirty", json_boolean(dirty));
+}
+
 static void put_run(json_t *report, const json_t *provenance)
 {
 	json_t *run = json_object(), *seed = json_object_get(json_object_get(provenance, "run"), "seed");
@@ -52,6 +79,7 @@ static void put_run(json_t *report, const json_t *provenance)
 	put_text(run, "kernel", text_at(provenance, "environment", "kernel", "release"));
 	put_text(run, "cpu", text_at(provenance, "environment", "machine", "cpu"));
 	put_text(run, "liquidnet", text_at(provenance, "environment", "liquidnet", NULL));
+	put_checkout(run, text_at(provenance, "environment", "liquidnet", NULL));
 	put(run, "command", shell_words(json_object_get(provenance, "command")));
 	put(run, "seed", json_is_integer(seed) ? json_incref(seed) : json_null());
 	put(run, "seeded", json_boolean(json_is_integer(seed)));

@@ -314,7 +314,8 @@ int scorecard_markdown(const struct cells *cells, FILE *out)
 	struct page page = {cells, out, true, false};
 
 	put(&page, "# ", experiment->title ? experiment->title : experiment->name, "\n\n");
-	put(&page, "Experiment `", experiment->name, "`. docs/results.md says what the columns mean.\n\n");
+	put(&page, "Experiment `", experiment->name,
+		"`. docs/results-files.md says what the columns mean.\n\n");
 	if (experiment->source)
 		put(&page, "Source: ", experiment->source, "\n\n");
 	for (size_t p = 0; p < experiment->procedures_count; p++)

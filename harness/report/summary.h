@@ -1,5 +1,5 @@
 /* Summary: what a run found, beside what was published: files in the results folder, and tables for people.
- * docs/results.md says what each column means. */
+ * docs/results-files.md says what each column means. */
 #ifndef LIQUIDNET_SUMMARY_H
 #define LIQUIDNET_SUMMARY_H
 

@@ -17,7 +17,7 @@ struct agreement {
 };
 
 /* A receiving program reads what the kernel has within a scheduling delay or two, and a verdict allows
- * those up to 20 ms (docs/results.md). */
+ * those up to 20 ms (docs/verdict.md). */
 #define AGREEMENT_EDGE_S 0.02
 
 /* Aligns and compares. -1: no item counts, or the capture holds less time than the items. Pure. */

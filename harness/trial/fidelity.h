@@ -20,7 +20,7 @@ void fidelity_observe(const struct network *network, const struct link_shape *sh
 
 /* Judges record.links against the configured shapes: the emulator's own failures on every shaped link, the
  * rest where a link is a pipe that stays as it is. `seconds`: how long the workload ran. Thresholds:
- * docs/results.md. */
+ * docs/verdict.md. */
 void fidelity_judge(
 	const struct topology *topology, const struct link_shape *shapes, double seconds, json_t *record);
 

@@ -1,6 +1,6 @@
-/* Configuration: a YAML file as a tree in which every node knows its file and line (libyaml's marks), so that
- * each error is one line: `FILE:LINE: what is wrong; what to do`. Serves the daemons and the experiment
- * files. No anchors, no aliases, no tags, no duplicate keys, one document, depth <= 64, <= 16 MiB. */
+/* Configuration: reads a YAML file into a tree. Every node knows its file and line (libyaml's marks), so each
+ * error is one line: `FILE:LINE: what is wrong; what to do`. Daemons and experiment files use it. Refused are
+ * anchors, aliases, tags, duplicate keys, a second document, a depth beyond 64, and more than 16 MiB. */
 #ifndef LIQUIDNET_CONF_H
 #define LIQUIDNET_CONF_H
 
@@ -45,13 +45,14 @@ int conf_only(const struct conf_node *map, const char *const keys[], char **erro
 /* Refuses a node of another type. */
 int conf_expect(const struct conf_node *node, enum conf_type type, char **error);
 
-/* Whether a text can be the name of something, and so of a file, a command's word or a column: 1 to 64 letters, digits, - _ and ., of which
- * the first is a letter or digit. conf_name: else an error at the node; `what` is "a daemon", say. */
+/* Whether a text can be the name of something. Names are used for files, words of commands and columns: 1 to 64
+ * letters, digits, - _ and ., of which the first is a letter or digit. conf_name reports an error at the node if the
+ * text is no name; `what` says what is named, for example "a daemon". */
 bool name_good(const char *name);
 int conf_name(const struct conf_node *at, const char *what, const char *name, char **error);
 
-/* Typed values of a mapping's key. Absent key: *out = fallback, 0; with `required` fallbacks (see _need)
- * an error that names the missing key and the mapping's line. Out of [min, max] or malformed: -1, *error. */
+/* Typed values of a mapping's key. If the key is absent, *out = fallback and the result is 0; the functions named
+ * _need then return an error with the missing key and the mapping's line. Out of [min, max] or malformed: -1, *error. */
 int conf_string(
 	const struct conf_node *map, const char *key, const char *fallback, const char **out, char **error);
 int conf_need_string(const struct conf_node *map, const char *key, const char **out, char **error);
@@ -72,9 +73,9 @@ int conf_word(const struct conf_node *map, const char *key, const char *const wo
 	char **error);
 int conf_need_word(
 	const struct conf_node *map, const char *key, const char *const words[], int *out, char **error);
-/* An IPv4 address; a file that can be read now, and that may be named in OpenVPN's options in double quotes.
- * conf_check_file says so of a scalar itself, an item of a list. conf_need_secret: a file with a key, which only its owner may
- * read or write. */
+/* An IPv4 address; a file that can be read now, and whose name may stand in OpenVPN's options in double quotes.
+ * conf_check_file checks the same for a scalar, such as an item of a list. conf_need_secret: a file with a key, which
+ * only its owner may read or write. */
 int conf_need_address(const struct conf_node *map, const char *key, struct in_addr *address, char **error);
 int conf_need_file(const struct conf_node *map, const char *key, const char **path, char **error);
 int conf_need_secret(const struct conf_node *map, const char *key, const char **path, char **error);

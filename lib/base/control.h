@@ -1,7 +1,7 @@
-/* Control socket: a unix stream socket on which a daemon answers one line of text (a command and its words)
- * with one line of JSON: {"ok":true,...} or {"ok":false,"error":"..."}. Several requests a connection are
- * answered in order of completion of each; a slow or dead peer never blocks the daemon. A command may also
- * begin a stream of lines, which ends with the connection. */
+/* Control socket: a unix stream socket. A peer sends one line of text (a command and its words), and the daemon answers
+ * with one line of JSON: {"ok":true,...} or {"ok":false,"error":"..."}. A connection may carry several requests; each is
+ * answered when it is completed. A slow or dead peer never blocks the daemon. A command may also begin a stream of lines,
+ * which ends with the connection. */
 #ifndef LIQUIDNET_CONTROL_H
 #define LIQUIDNET_CONTROL_H
 
@@ -22,24 +22,24 @@ struct control_command {
 	void (*handle)(void *context, struct control_request *request, int count, char **words);
 };
 
-/* Listens at `path` (mode 0600; a stale socket there is replaced, a live one is an error). The table ends
- * with a NULL name; `help` is built in. Without a table (NULL) the path is taken, and whoever asks waits for
- * control_serve. Returns NULL on failure with *error. control_close unlinks the path; requests that still
- * wait may be answered or refused after it (nobody hears), and must be. */
+/* Listens at `path` (mode 0600; a stale socket there is replaced, a live one is an error). The table ends with a NULL
+ * name; `help` is built in. Without a table (NULL) the path is occupied, and peers wait for control_serve. NULL with
+ * *error on failure. control_close unlinks the path. Requests that still wait must be answered or refused after it too,
+ * although nobody reads the answer. */
 struct control *control_open(
 	sd_event *loop, const char *path, const struct control_command *table, void *context, char **error);
 /* Answers from now on by this table. -1 with errno. */
 int control_serve(struct control *control, const struct control_command *table, void *context);
 void control_close(struct control *control);
 
-/* Answers with `answer` (an object; reference taken over; "ok":true is added; NULL is a refusal) / refuses
- * with a reason. The peer may be gone: nothing happens then, and the request is freed all the same. */
+/* control_answer answers with `answer` (an object; the reference is taken over; "ok":true is added; NULL is a refusal).
+ * control_refuse refuses with a reason. If the peer has gone, nothing is sent, and the request is freed all the same. */
 void control_answer(struct control_request *request, json_t *answer);
 void control_refuse(struct control_request *request, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Instead of an answer: a stream. control_begin says {"ok":true} with `answer`, as control_answer does, and
- * the request lives on; control_tell adds a line (JSON, without its end). False: the peer has gone, or lets
- * more than 256 KiB lie; it is to be ended then, as every stream is once. control_end hangs up. */
+/* A stream instead of an answer. control_begin sends {"ok":true} with `answer`, as control_answer does, and the request
+ * lives on. control_tell adds a line (JSON, without its end); false: the peer has gone, or has left more than 256 KiB
+ * unread. The caller must then end the stream. control_end closes the connection; every stream needs it once. */
 void control_begin(struct control_request *request, json_t *answer);
 bool control_tell(struct control_request *request, const char *line);
 void control_end(struct control_request *request);
@@ -49,7 +49,7 @@ int control_abandoned(const struct control_request *request);
 /* Client side: sends one line, waits at most timeout_ms for the answer. 0 and *answer (owned by the caller)
  * for {"ok":true}; -1 and *error for a refusal (its reason), a time-out or no daemon (the path and what). */
 int control_call(const char *path, const char *line, int timeout_ms, json_t **answer, char **error);
-/* What a line says that a daemon has answered, as above. */
+/* Reads a line that a daemon has answered; results as above. */
 int control_answered(const char *text, json_t **answer, char **error);
 
 #endif

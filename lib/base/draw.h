@@ -1,6 +1,7 @@
-/* Draws: the one random number generator, splitmix64 (Steele, Lea, Flood, 2014; any seed starts it well). By counter, no
- * draw depends on how many others were made before it: the same seed, stream and number give the same draw, wherever it
- * is made. By step (draw_next), a seed gives a sequence. The same on every machine; for nothing that must be secret. */
+/* Draws: the only random number generator here, splitmix64 (Steele, Lea, Flood, 2014; any seed is good). Draws by counter
+ * (draw_number) do not depend on how many other draws were made before: the same seed, stream and number give the same
+ * draw everywhere. Draws by step (draw_next) give a sequence per seed. The results are the same on every machine. Not for
+ * secrets. */
 #ifndef LIQUIDNET_DRAW_H
 #define LIQUIDNET_DRAW_H
 

@@ -1,14 +1,14 @@
-/* Log: one line an event on standard error, as `level=info program=liquidnet-detour event=mapping-added
- * client=10.0.1.1 port=5201`. The only state of the libraries that is not passed down: program name, level, and how many lines
- * were lost. It never waits: a line that a pipe, socket or terminal has no room for is lost, and counted in the next that goes
- * out, as `event=log-lost lines=N`. */
+/* Log: one line per event on standard error, such as `level=info program=liquidnet-detour event=mapping-added
+ * client=10.0.1.1 port=5201`. Program name, level and the number of lost lines are the only global state of the libraries.
+ * Logging never waits: a line is lost if the pipe, socket or terminal has no room for it. The next line that is written
+ * reports the losses, as `event=log-lost lines=N`. */
 #ifndef LIQUIDNET_LOG_H
 #define LIQUIDNET_LOG_H
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Sets the program's name (kept by reference) and the most talkative level that is printed. From then on nothing that is logged waits
- * for whoever reads standard error. */
+/* Sets the program's name (kept by reference) and the most detailed level that is printed. From then on logging never
+ * waits for the reader of standard error. */
 void log_open(const char *program, enum log_level level);
 
 /* Prints one event. `event` is a short name with dashes; `fields` are key=value pairs (a value with spaces

@@ -1,5 +1,6 @@
-/* Pool: memory with one owner and one free. What a module allocates for one purpose (an experiment, a trial) hangs on
- * one pool. Allocation failure aborts: nothing here can go on without the few kilobytes that it asks for. */
+/* Pool: memory with one owner, which one call frees. A module takes everything that it needs for one purpose (an
+ * experiment, a trial) from one pool. If memory runs out, the program aborts: nothing here can go on without the few
+ * kilobytes that it asks for. */
 #ifndef LIQUIDNET_POOL_H
 #define LIQUIDNET_POOL_H
 #include <stddef.h>

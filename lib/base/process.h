@@ -23,10 +23,10 @@ struct process_options {
 	int keep_fd;                        /* one more descriptor kept, under the same number; -1: none */
 	const char *cgroup;   /* folder of the cgroup (version 2) that it is born in; NULL: its parent's */
 	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL */
-	bool own_group;       /* signals to the caller's process group are not for it */
+	bool own_group;       /* it does not get signals to the caller's process group */
 	bool idle;            /* runs only where a processor has nothing else to do */
-	/* What is done in the child last, before it becomes the program; -1 with errno: it does not. May fork: the parent of the two is
-	 * the one that is waited for. NULL: nothing. */
+	/* Called in the child as the last step before it becomes the program; if it returns -1 with errno, the program is
+	 * not started. It may fork: process_wait then waits for the parent of the two. NULL: nothing is called. */
 	int (*last)(void *context);
 	void *context;
 };
@@ -43,17 +43,16 @@ int process_wait(struct process *process, int64_t deadline_ns);
 /* Ends it: SIGTERM, up to grace_ms for it to go, SIGKILL; reaped on return. Nothing happens to an ended one.
  */
 void process_stop(struct process *process, int grace_ms);
-/* Runs a program to its end and collects standard output (and standard error, in one text, when `merge`):
- * at most `limit_ms`, then it is killed: an error. Returns the exit status (0..255), or -1 with *error.
- * *output is allocated, NUL-ended, and may be NULL-pointer'd away by passing NULL. */
+/* Runs a program to its end and collects its standard output (with `merge` also its standard error, in one text). If it
+ * runs for longer than `limit_ms`, it is killed, which is an error. Returns the exit status (0..255), or -1 with *error.
+ * *output is allocated and NUL-ended; pass NULL if it is not wanted. */
 int process_run(const struct process_options *options, bool merge, int limit_ms, char **output, char **error);
-/* Runs a short program in a network namespace (-1: this one) with a text as its standard input, 20 s at most.
- * Returns its exit status (0..255), or -1 when it could not run. Unless that is 0, *error: for an exit status
- * the first line that it said, after its name. *output (may be NULL) is all that it said when it is 0, to be
- * freed; else it is left alone. */
+/* Runs a short program in a network namespace (-1: this one) with a text as its standard input, for at most 20 s.
+ * Returns its exit status (0..255), or -1 if it could not run. Unless the result is 0, it sets *error; for an exit status
+ * this is the program's name and the first line that it printed. If the result is 0, *output (may be NULL) is everything
+ * that it printed, to be freed by the caller; otherwise *output is unchanged. */
 int process_feed(const char *const *argv, int netns_fd, const char *input, char **output, char **error);
-/* "exit status 1" or "signal 9 (Killed)" for a wait status, in a static buffer per call site of the caller's.
- */
+/* "exit status 1" or "signal 9 (Killed)" for a wait status, written into the caller's buffer. */
 const char *process_status_text(int status, char buffer[64]);
 
 #endif

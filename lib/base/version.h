@@ -1,4 +1,4 @@
-/* Version: of all programs that were built together, as `git describe` says it. */
+/* Version: one for all programs that were built together, from `git describe`. */
 #ifndef LIQUIDNET_VERSION_H
 #define LIQUIDNET_VERSION_H
 

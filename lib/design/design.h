@@ -1,8 +1,8 @@
-/* Design: points in a space of networks, one row per point and one column per factor, each from 0 to 1 of the factor's
- * range. Here are the ways to choose them, the file that keeps them, and what can be said of how they lie. Pure.
+/* Design: points in a space of networks, one row per point and one column per factor; a value goes from 0 to 1 over the
+ * factor's range. This module chooses points, keeps them in a file, and measures how evenly they lie. Pure.
  *
- * Values are whole millionths, and distances are reckoned in whole numbers: one seed gives the same points on every
- * machine, and a file holds them to the last digit. */
+ * Values are whole millionths, and distances are computed in whole numbers. So one seed gives the same points on every
+ * machine, and the file holds them exactly. */
 #ifndef LIQUIDNET_DESIGN_H
 #define LIQUIDNET_DESIGN_H
 
@@ -22,8 +22,9 @@ struct design {
 	size_t columns_count;
 	uint32_t *values; /* [point * columns_count + column], 0 to DESIGN_UNIT */
 	size_t count;
-	const char *head;     /* how it was made, lines of "KEY: VALUE"; "" where that is not known */
-	const unsigned *line; /* a point's, in the file that it was read from; NULL: it was made here */
+	const char *head; /* how it was made, lines of "KEY: VALUE"; "" where that is not known */
+	const unsigned
+		*line; /* each point's line in the file that it was read from; NULL: it was made here */
 };
 
 enum design_metric { DESIGN_EUCLID, DESIGN_MANHATTAN };
@@ -38,9 +39,10 @@ struct design_wsp { /* J. Santiago, M. Claeys-Bruno, M. Sergent, Chemometrics 11
 	uint64_t seed;
 	enum design_metric metric;
 };
-/* From uniform candidates, beginning with the one nearest to the centre: what is nearer than d_min to the last one
- * kept goes, and the nearest of what is left is kept. How many are kept follows from d_min, which is halved in on until as
- * many are kept as asked. Refused where no d_min comes within 2 % of that: *error names the nearest. */
+/* Begins with uniform candidates and keeps the one nearest to the centre. Then it repeats: it removes the candidates that
+ * are nearer than d_min to the last one kept, and keeps the nearest of the rest. The number of points kept follows from
+ * d_min, which is found by bisection. Refused if no d_min gives the wanted number within 2 %; *error names the nearest
+ * number. */
 int design_wsp(struct pool *pool, struct design *design, const struct design_wsp *how, char **error);
 /* Latin hypercube: in each column every n-th part of the range holds one point (M. D. McKay, R. J. Beckman, W. J. Conover,
  * Technometrics 21, 1979). */
@@ -62,8 +64,8 @@ struct design_range { /* of a column, in its own unit */
 	const char *column;
 	double from, to;
 };
-/* The points of others: a CSV file whose columns of these names, in that order, are put into their ranges; other columns
- * are passed over. NULL with *error: a value is outside of its range, or none. */
+/* Imports points from a CSV file. It takes the columns of these names, in that order, scales them to their ranges, and
+ * ignores other columns. NULL with *error: a value is outside of its range, or is no number. */
 struct design *design_import(struct pool *pool, const char *path, const struct design_range *ranges,
 	size_t ranges_count, char **error);
 

@@ -1,13 +1,15 @@
-/* A destination in a SYN: an experimental TCP option (RFC 6994) by which a member's SYN itself says where a detour is to lead it.
+/* A destination in a SYN: an experimental TCP option (RFC 6994). With it a member's SYN itself tells the detour where to lead
+ * the connection.
  *
  *   kind 254 | length 8 | ExID 0x4c51 | IPv4 address, encrypted
  *
  * Eight bytes are all that the SYN of a Multipath TCP join leaves (40, less MSS 4, SACK and timestamps 12, window scale 4 and MP_JOIN 12).
- * The port is the SYN's own. The address is encrypted under the member's key with the detour's port, by four rounds of a Feistel network over
- * SipHash-2-4: who does not know the key hits an address that he cannot choose. Nothing that a NAT or a firewall changes in a SYN (source
- * port, sequence number) has a part in it. It is no proof: 32 bits in, 32 bits out.
+ * The destination port is the SYN's own. The address is encrypted with the member's key and the detour's port, by four rounds
+ * of a Feistel network over SipHash-2-4. So somebody without the key reaches an address that he cannot choose. The encryption
+ * does not use anything that a NAT or a firewall changes in a SYN (source port, sequence number). It proves nothing: 32 bits
+ * go in, 32 bits come out.
  *
- * For BPF programs and for what runs outside the kernel alike: no library is needed. */
+ * BPF programs and programs outside the kernel both use this header; it needs no library. */
 #ifndef LIQUIDNET_DETOUR_DESTINATION_H
 #define LIQUIDNET_DETOUR_DESTINATION_H
 

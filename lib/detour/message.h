@@ -1,6 +1,6 @@
-/* The detour protocol, version 2: what is inside a sealed datagram (lib/detour/seal.h is the envelope). One question
- * and one answer, both of MESSAGE_SIZE bytes: an answer is as long as its question, so nothing is amplified. The layout
- * is in nodes/detour/README.md. Nothing here knows of keys, sockets or mappings. */
+/* The detour protocol, version 2: the content of a sealed datagram (lib/detour/seal.h is the envelope). There is one question
+ * and one answer. Both have MESSAGE_SIZE bytes, so an answer is never larger than its question. nodes/detour/README.md has
+ * the layout. This module uses no keys, sockets or mappings. */
 #ifndef LIQUIDNET_DETOUR_MESSAGE_H
 #define LIQUIDNET_DETOUR_MESSAGE_H
 

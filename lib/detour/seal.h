@@ -1,9 +1,9 @@
 /* The envelope of version 2, and the keys. A datagram is
  *   ver(8)=2 | kind(8): 0 question, 1 answer | 0(16) | member(64) | nonce(192) | sealed content | tag(128)
- * with the first 12 bytes authenticated and the content encrypted by XChaCha20-Poly1305 (libsodium), under a key for each
- * direction that a member and a detour both derive from their own secret key and the other's public key (X25519 by way of
- * Ed25519, crypto_kx): no exchange, and no state but the peer's keys. `member` are the first 8 bytes of BLAKE2b of the
- * member's public key: it says which keys to try, and proves nothing. */
+ * XChaCha20-Poly1305 (libsodium) authenticates the first 12 bytes and encrypts the content, with one key per direction. A
+ * member and a detour both derive these keys from their own secret key and the other's public key (X25519 by way of Ed25519,
+ * crypto_kx). So they need no exchange, and no state except the peer's keys. `member` is the first 8 bytes of BLAKE2b of the
+ * member's public key. It says which keys to try, and proves nothing. */
 #ifndef LIQUIDNET_DETOUR_SEAL_H
 #define LIQUIDNET_DETOUR_SEAL_H
 
@@ -24,7 +24,7 @@ struct identity {
 	uint8_t secret[64];
 };
 
-/* What two share: one key a direction. */
+/* The keys that a member and a detour share: one per direction. */
 struct seal_keys {
 	uint8_t ask[32], answer[32];
 };

@@ -16,7 +16,7 @@ struct fabric_program {
 	const char *published; /* below data/; NULL: no table of published numbers */
 };
 
-/* Does it all; the exit status. */
+/* Runs the whole command. Returns the exit status. */
 int fabric_command(const struct fabric_program *program, int argc, char **argv);
 
 #endif

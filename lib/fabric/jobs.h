@@ -1,4 +1,4 @@
-/* Runs of scenarios, side by side in processes of their own. What a run gives depends on its scenario and seed alone. */
+/* Runs scenarios in parallel, each in a process of its own. The result of a run depends only on its scenario and its seed. */
 #ifndef LIQUIDNET_FABRIC_JOBS_H
 #define LIQUIDNET_FABRIC_JOBS_H
 

@@ -1,5 +1,5 @@
-/* What a run measured. Where flows end: completion times, microseconds, at the receiver. Where they do not: throughput in the last
- * part of the run, Gbit/s of payload. */
+/* The results of a run. For flows that end: completion times at the receiver, in microseconds. For endless flows: throughput in
+ * the last part of the run, in Gbit/s of payload. */
 #ifndef LIQUIDNET_FABRIC_MEASURE_H
 #define LIQUIDNET_FABRIC_MEASURE_H
 

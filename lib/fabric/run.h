@@ -1,4 +1,4 @@
-/* A run of a scenario: its world is made, lives, and goes. */
+/* A run of a scenario: opens, runs and closes its world. */
 #ifndef LIQUIDNET_FABRIC_RUN_H
 #define LIQUIDNET_FABRIC_RUN_H
 
@@ -6,7 +6,7 @@
 
 /* Makes everything; nothing happens yet. -1 with *error. */
 int fabric_open(struct world *world, const struct scenario *scenario, uint64_t seed, char **error);
-/* Lets it happen, to the scenario's length or until every counted flow has ended. */
+/* Runs it for the scenario's length, or until every counted flow has ended. */
 void fabric_run(struct world *world);
 void fabric_close(struct world *world);
 

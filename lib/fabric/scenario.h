@@ -1,5 +1,5 @@
-/* Scenarios as people write them: a traffic pattern, then KEY=VALUE words. The same text serves the command line and the rows of
- * tables of published numbers (data/ndp/ndp-published.csv); nodes/ndp/README.md lists the words. */
+/* Scenarios as text: a traffic pattern, then KEY=VALUE words. The command line and the tables of published numbers
+ * (data/ndp/ndp-published.csv) use the same text; nodes/ndp/README.md lists the words. */
 #ifndef LIQUIDNET_FABRIC_SCENARIO_H
 #define LIQUIDNET_FABRIC_SCENARIO_H
 

@@ -1,5 +1,5 @@
-/* The scorecard: published numbers beside what the simulator measures. The table (as data/ndp/ndp-published.csv) says with each number how
- * it is measured and how near it must come, so that a number is added without code. */
+/* The scorecard: published numbers beside the simulator's. For each number the table (such as data/ndp/ndp-published.csv) says
+ * how it is measured and with what tolerance. So a number can be added without code. */
 #ifndef LIQUIDNET_FABRIC_SCORE_H
 #define LIQUIDNET_FABRIC_SCORE_H
 

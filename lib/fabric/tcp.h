@@ -1,6 +1,7 @@
-/* TCP in a simulated network, in packets of one size: Reno with fast recovery (RFC 6582), no selective and no delayed
- * acknowledgements; with packet spraying, DCTCP, or as a subflow of Multipath TCP. The rules are those that Trilogy2 D1.4, section
- * 3.6.2, and the authors' simulator compare NDP with; where that has a fault, code=mended goes without. */
+/* TCP in a simulated network, in packets of one size: Reno with fast recovery (RFC 6582), without selective and delayed
+ * acknowledgements; also with packet spraying, as DCTCP, or as a subflow of Multipath TCP. The rules are those with which
+ * Trilogy2 D1.4, section 3.6.2, and the authors' simulator compare NDP. With code=mended, faults of that simulator are left
+ * out. */
 #ifndef LIQUIDNET_FABRIC_TCP_H
 #define LIQUIDNET_FABRIC_TCP_H
 

@@ -1,5 +1,5 @@
-/* What moves the packets of flows in a simulated fabric. A transport is a row of a table that a simulator's program has: those of TCP are here,
- * a system brings its own (nodes/SYSTEM/sim), which shares its policy with the system's daemons. */
+/* Transports: they move the packets of flows in a simulated fabric. A simulator's program has a table of transports. Those of
+ * TCP are here. A system adds its own (nodes/SYSTEM/sim), which shares its policy with the system's daemons. */
 #ifndef LIQUIDNET_FABRIC_TRANSPORT_H
 #define LIQUIDNET_FABRIC_TRANSPORT_H
 

@@ -1,4 +1,4 @@
-/* Who sends to whom: the flows of a scenario's pattern. */
+/* The flows of a scenario's pattern: who sends to whom. */
 #ifndef LIQUIDNET_FABRIC_WORKLOAD_H
 #define LIQUIDNET_FABRIC_WORKLOAD_H
 

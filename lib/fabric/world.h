@@ -1,5 +1,5 @@
-/* A scenario that runs: its network, its flows, and what they measure. A transport (transport_*.c) moves the packets of the flows that are
- * its own. */
+/* The state of a running scenario: its network, its flows, and their measurements. A transport (transport_*.c) moves the packets
+ * of the flows. */
 #ifndef LIQUIDNET_FABRIC_WORLD_H
 #define LIQUIDNET_FABRIC_WORLD_H
 

@@ -1,5 +1,5 @@
-/* CoDel (RFC 8289): which packets at the head of a queue are dropped (or marked) so that what stands in it
- * does not stay. Pure: the caller takes packets out and says how long each waited. */
+/* CoDel (RFC 8289): decides which packets at the head of a queue are dropped (or marked), so that a standing queue
+ * shrinks. Pure: the caller takes packets out of the queue and says how long each of them waited. */
 #ifndef LIQUIDNET_LINK_CODEL_H
 #define LIQUIDNET_LINK_CODEL_H
 
@@ -16,9 +16,9 @@ struct codel {
 };
 
 void codel_init(struct codel *codel, int64_t target_ns, int64_t interval_ns);
-/* A packet that waited `sojourn_ns` comes to the head at `now_ns`; `left_bytes` stay behind it,
- * `largest_bytes` is the largest packet so far. True: it is to be dropped, and the next one asked for at the
- * same time; or, where it is marked instead (say so with codel_marked), sent. */
+/* A packet that waited for `sojourn_ns` comes to the head at `now_ns`; `left_bytes` remain behind it; `largest_bytes` is
+ * the largest packet so far. If the result is true, the caller drops the packet and calls again for the next packet at the
+ * same time; or it marks the packet, calls codel_marked, and sends it. */
 bool codel_drops(
 	struct codel *codel, int64_t now_ns, int64_t sojourn_ns, uint64_t left_bytes, uint64_t largest_bytes);
 /* The packet that codel_drops condemned was marked and goes out. */

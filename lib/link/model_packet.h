@@ -10,7 +10,7 @@ enum model_end {
 	MODEL_DROPPED_HEAD, /* to make room for a newer one */
 	MODEL_DROPPED_CODEL,
 	MODEL_LOST_IN_AIR, /* each of its tries in a medium failed */
-	MODEL_BOUNCED,     /* a header that goes back to its sender, by the way it came */
+	MODEL_BOUNCED,     /* a header that goes back to its sender, the way it came */
 };
 
 struct model_packet {
@@ -18,10 +18,10 @@ struct model_packet {
 	uint64_t number;      /* of its offer, from 0 */
 	enum model_end end;
 	bool ecn;       /* as offered */
-	bool trimmed;   /* `bytes` are those of its header now: the caller is to cut it */
-	bool marked;    /* congestion experienced: the caller is to mark it */
-	bool twice;     /* it is duplicated */
-	bool corrupted; /* one bit is wrong: bit_draw modulo the bits that the caller lets it change */
+	bool trimmed;   /* `bytes` is now the size of its header; the caller must cut the packet */
+	bool marked;    /* congestion experienced: the caller must mark the packet */
+	bool twice;     /* the caller must send it twice */
+	bool corrupted; /* the caller must flip one bit: bit_draw modulo the number of bits that may change */
 	uint64_t bit_draw;
 	uint32_t bytes;
 	void *token;

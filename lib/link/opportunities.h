@@ -1,5 +1,6 @@
-/* Delivery opportunities of a trace, in the place of a rate: as Mahimahi has it, each carries 1504 bytes, of one packet or several (it
- * counts the IP packet and 4 bytes of its own), and is gone when nothing waits. After the trace's last one it begins again. */
+/* Delivery opportunities of a trace, which replace a rate. As in Mahimahi, each opportunity carries 1504 bytes, of one packet
+ * or of several (Mahimahi counts the IP packet and 4 bytes of its own), and is lost if no packet waits. After its last
+ * opportunity the trace begins again. */
 #ifndef LIQUIDNET_LINK_OPPORTUNITIES_H
 #define LIQUIDNET_LINK_OPPORTUNITIES_H
 
@@ -14,7 +15,7 @@ struct opportunities {
 };
 
 void opportunities_init(struct opportunities *opportunities, struct trace *trace);
-/* When the last byte of a frame of `bytes` leaves that may leave from `start_ns` on. There is a trace. */
+/* When the last byte leaves of a frame of `bytes` bytes that may leave from `start_ns` on. There must be a trace. */
 int64_t opportunities_serve(struct opportunities *opportunities, int64_t start_ns, uint32_t bytes);
 
 #endif

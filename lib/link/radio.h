@@ -1,7 +1,7 @@
-/* A cellular radio as a state machine: idle, promotion, high power while packets move, tail while the
- * operator's timer runs, and optionally a low-power shared channel. It says when a packet may leave, and adds
- * up time and energy a state. Pure: time goes in with each call and never backwards; no clock, no timers, no
- * memory. The link daemon emulates with it, the Kibbutz simulator simulates with it.
+/* A cellular radio as a state machine: idle, promotion, high power while packets move, tail while the operator's timer
+ * runs, and optionally a low-power shared channel. It says when a packet may leave, and adds up time and energy per state.
+ * Pure: the caller passes the time with each call, and it never decreases; no clock, no timers, no memory. The link daemon
+ * and the Kibbutz simulator use it.
  *
  *   idle --packet--> promotion --promotion_ns--> high --nothing to send--> tail --tail_ns--> low or idle
  *   tail --packet--> high        low --packet--> promotion (low_promotion_ns)        low --low_ns--> idle */
@@ -22,9 +22,9 @@ struct radio_profile {
 	int64_t tail_ns;
 	int64_t low_ns; /* 0: no low state, the tail ends in idle */
 	int64_t low_promotion_ns;
-	/* The tail timer starts when a packet asks to leave, so that a promotion eats some of it, and not
-	 * when the packet has left. The paper's simulator counts so: background traffic (mean 30 s) keeps the
-	 * radio up for 33 % of the time, which is 10/30. */
+	/* True: the tail timer starts when a packet asks to leave, so a promotion takes a part of the tail. False: it
+	 * starts when the packet has left. The paper's simulator starts it at the request: background traffic (mean
+	 * 30 s) keeps the radio up for 33 % of the time, which is 10/30. */
 	bool tail_from_request;
 	int64_t rtt_hot_ns, rtt_cold_ns; /* of a request that finds the radio up / idle */
 	double power_mw[RADIO_STATES];   /* of the radio alone */

@@ -1,5 +1,5 @@
-/* Where the model keeps packets: a ring in order of arrival, and a heap in order of departure (equal ones in
- * order of their numbers). Room is made beforehand, so that a push never fails. */
+/* The model's stores of packets: a ring in order of arrival, and a heap in order of departure (at equal times in order of
+ * their numbers). The caller makes room before it pushes, so a push never fails. */
 #ifndef LIQUIDNET_LINK_RING_H
 #define LIQUIDNET_LINK_RING_H
 

@@ -1,6 +1,6 @@
-/* Traces: what happened on a link once, to happen again. Two kinds, text both: delivery opportunities in
- * Mahimahi's format (a line a time in ms at which 1504 bytes may leave; the last line's time is the period),
- * and losses (0 and 1, white space ignored, 1: lost). */
+/* Traces: records of a link that are replayed. There are two kinds, both text: delivery opportunities in Mahimahi's format
+ * (one time in ms per line, at which 1504 bytes may leave; the last line's time is the period), and losses (0 and 1; white
+ * space is ignored; 1 means lost). */
 #ifndef LIQUIDNET_TRACE_H
 #define LIQUIDNET_TRACE_H
 

@@ -1,14 +1,15 @@
-/* Trimming port: the two queues of a switch port that cuts a data packet which does not fit down to its header instead of
- * dropping it, and lets headers and control overtake data. From NDP: Trilogy2 D1.4, section 3.6.1.2; Handley et al., SIGCOMM
- * 2017, sections 3.1 and 3.2.4.
+/* Trimming port: the two queues of a switch port. When a data packet does not fit, the port cuts a packet to its header
+ * instead of dropping it; headers and control overtake data. From NDP: Trilogy2 D1.4, section 3.6.1.2; Handley et al.,
+ * SIGCOMM 2017, sections 3.1 and 3.2.4.
  *
- * LOW holds data (and, untrimmed, what is of no concern to NDP), HIGH holds headers and control. Each has a limit in bytes; the
- * packet in service counts until it has left. A data packet that does not fit costs a trim: a fair coin says whether of itself or of the
- * newest that waits. A header that does not fit goes back to its sender (is bounced), or is dropped where bouncing is off.
- * When both queues wait, HIGH gets `ratio` packets for each one of LOW.
+ * LOW holds data, and packets that are not NDP's, which are never trimmed. HIGH holds headers and control. Each has a limit
+ * in bytes; the packet in service counts until it has left. When a data packet does not fit, one packet is trimmed: a fair
+ * coin decides between the arriving packet and the newest one that waits. A header that does not fit goes back to its sender
+ * (it is bounced), or is dropped if bouncing is off. When both queues hold packets, HIGH gets `ratio` packets per packet of
+ * LOW.
  *
- * Pure: no clock, no memory of its own, no sockets. The caller owns the packets and embeds a trim_packet in each; the port links them
- * while they wait. The same arrivals, services and key give the same outcome on every machine. */
+ * Pure: no clock, no memory of its own, no sockets. The caller owns the packets and embeds a trim_packet in each; the port
+ * links them while they wait. The same arrivals, services and key give the same outcome on every machine. */
 #ifndef LIQUIDNET_LINK_TRIM_H
 #define LIQUIDNET_LINK_TRIM_H
 
@@ -38,7 +39,7 @@ struct trim_limits {
 		ratio; /* headers served for each packet of LOW when both wait; 0: strict priority, as in D1.4 */
 	uint32_t tail_chance; /* of 2^32: that the newest waiting packet is trimmed, not the arriving one */
 	bool bounce;          /* headers that do not fit are given back as TRIM_BOUNCED, not TRIM_DROPPED */
-	uint32_t other_bytes; /* up to which LOW takes what is of no concern to NDP; 0: as low_bytes */
+	uint32_t other_bytes; /* limit of LOW for packets that are not NDP's; 0: as low_bytes */
 };
 
 struct trim_counters {

@@ -1,9 +1,9 @@
-/* Visits: one radio, several channels. When does it leave the channel that it is on, and how long may it stay on the next? Trilogy2
- * Deliverable D1.2, section 3.2 (2015): a client with one WiFi interface has an access point on each channel and visits them in turn.
- * While it is away, each access point buffers for it.
+/* Visits: one radio, several channels. This module decides when the radio leaves its channel, and how long it may stay on the
+ * next. Trilogy2 Deliverable D1.2, section 3.2 (2015): a client with one WiFi interface has an access point on each channel
+ * and visits them in turn. While it is away, each access point buffers packets for it.
  *
- * A visit lasts at most T (`dwell`), and ends earlier when nothing passed in either direction for Tw (`idle`). What is in the air is
- * finished. The switch to the next channel takes `switching`.
+ * A visit lasts at most T (`dwell`). It ends earlier when nothing passed in either direction for Tw (`idle`). A transmission in
+ * the air is finished. The switch to the next channel takes `switching`.
  *
  * The fixed policy leaves T and Tw as they are. The dynamic policy (section 3.2.2) sets them at the end of each visit:
  *
@@ -18,7 +18,8 @@
  *
  * D1.2 publishes neither c, nor how few packets are too few, nor from which throughput on T grows.
  *
- * Pure: time goes in with each call; no clock, no packet, no draw. A struct visits may be copied, to look ahead. */
+ * Pure: the caller passes the time with each call; no clock, no packet, no draw. A struct visits may be copied, to look
+ * ahead. */
 #ifndef LIQUIDNET_LINK_VISITS_H
 #define LIQUIDNET_LINK_VISITS_H
 
@@ -26,7 +27,7 @@
 #include <stdint.h>
 
 #define VISITS_CHANNELS 16 /* of one radio, at most */
-#define VISITS_LEAST 3     /* packets of a visit that have a mean time between them */
+#define VISITS_LEAST 3     /* with fewer packets in a visit there is no mean time between them */
 
 enum visits_policy { VISITS_FIXED, VISITS_DYNAMIC };
 /* What ended a visit: Tw, T, Tws. */
@@ -86,9 +87,9 @@ int64_t visits_end(const struct visits *visits);
 bool visits_admit(const struct visits *visits, int64_t at_ns, bool buffered);
 /* Ends the present visit, and begins the next. */
 void visits_next(struct visits *visits);
-/* Goes on by whole rounds in which nothing is sent, as far as `at_ns`, when it is clear what they are like. */
+/* Skips whole rounds in which nothing is sent, up to `at_ns`, once such rounds repeat themselves. */
 void visits_skip(struct visits *visits, int64_t at_ns);
-/* Somebody tried to send until `end_ns`, in vain. */
+/* A station tried to send until `end_ns`, and failed. */
 void visits_tried(struct visits *visits, int64_t end_ns);
 /* A packet has passed by `end_ns`. `down`: it came from the access point. */
 void visits_passed(struct visits *visits, int64_t end_ns, uint32_t bytes, bool down);

@@ -1,5 +1,5 @@
-/* Keys: the cryptography of Multipath TCP. Tokens, initial data sequence numbers and the HMACs that prove a join or an
- * announced address, of v1 (RFC 8684: SHA-256) and v0 (RFC 6824: SHA-1). Pure. Keys are numbers as an option shows them in
+/* Keys: the cryptography of Multipath TCP. Tokens, initial data sequence numbers, and the HMACs that prove a join or an
+ * announced address, for v1 (RFC 8684: SHA-256) and v0 (RFC 6824: SHA-1). Pure. A key is the number that an option carries in
  * network byte order. */
 #ifndef LIQUIDNET_MPTCP_KEYS_H
 #define LIQUIDNET_MPTCP_KEYS_H
@@ -28,7 +28,7 @@ bool mptcp_hmac_join(unsigned version, uint64_t own_key, uint64_t peer_key, uint
  * are the announcer's and its peer's; no port is 0. */
 bool mptcp_hmac_address(uint64_t own_key, uint64_t peer_key, uint8_t id, const uint8_t *address, size_t size,
 	uint16_t port, uint8_t hmac[MPTCP_HMAC_ADDRESS]);
-/* The same, all of it: for those who ask what a peer makes of the wrong part. */
+/* The same, but the whole HMAC: for tests of a peer that gets the wrong part. */
 bool mptcp_hmac_address_whole(uint64_t own_key, uint64_t peer_key, uint8_t id, const uint8_t *address,
 	size_t size, uint16_t port, uint8_t hmac[MPTCP_HMAC]);
 

@@ -1,6 +1,6 @@
-/* Options, written: those of Multipath TCP v1 (RFC 8684) and, for the record, v0 (RFC 6824), one function an option, into a
- * list that fits a TCP header. Pure. Numbers are in host order. A list that has no room for an option keeps what it had and is
- * `full` from then on. */
+/* Writes options of Multipath TCP v1 (RFC 8684), and of v0 (RFC 6824) for comparison, into a list that fits a TCP header. There
+ * is one function per option. Pure. Numbers are in host order. If the list has no room for an option, it keeps its content
+ * and is `full` from then on. */
 #ifndef LIQUIDNET_MPTCP_OPTION_BUILD_H
 #define LIQUIDNET_MPTCP_OPTION_BUILD_H
 
@@ -28,7 +28,8 @@ void option_put_join_ack(struct option_list *list, const uint8_t hmac[20]);
 /* Section 3.3, without a checksum. */
 void option_put_dss(struct option_list *list, const struct dss *dss);
 
-/* Section 3.4.1: an address as announced (address->hmac; NULL leaves it out, which v1 takes for none of its own) or echoed. */
+/* Section 3.4.1: an address, announced or echoed. Without address->hmac (NULL) the option has no HMAC; v1 then does not accept
+ * it as an announcement. */
 void option_put_address(struct option_list *list, const struct option_address *address);
 /* RFC 6824, section 3.4.1: v0 tells the family, and proves nothing. */
 void option_put_address_v0(struct option_list *list, const struct option_address *address);
@@ -42,7 +43,7 @@ void option_put_fastclose(struct option_list *list, uint64_t key);
 /* Section 3.6: why a subflow is reset (0 to 6); `transient`: try again later. */
 void option_put_reset(struct option_list *list, bool transient, uint8_t reason);
 
-/* TCP's own that a SYN or a segment needs. */
+/* TCP's own options that a SYN or a segment needs. */
 void option_put_mss(struct option_list *list, uint16_t mss);
 void option_put_window_scale(struct option_list *list, uint8_t shift);
 void option_put_timestamp(struct option_list *list, uint32_t value, uint32_t echo);

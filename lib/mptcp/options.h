@@ -1,6 +1,6 @@
-/* Options: a TCP header's options (RFC 9293, 7323, 2018) and those of Multipath TCP, v0 (RFC 6824) and v1
- * (RFC 8684), read. What every segment has is decoded at once; what comes a few times a connection is kept by its
- * place and decoded on demand. They are written by option_build.h; keys.h has the cryptography. Pure. */
+/* Reads the options of a TCP header (RFC 9293, 7323, 2018), and those of Multipath TCP v0 (RFC 6824) and v1 (RFC 8684). Options
+ * that every segment has are decoded at once. Of options that are rare in a connection only the place is kept; they are
+ * decoded on demand. option_build.h writes options; keys.h has the cryptography. Pure. */
 #ifndef LIQUIDNET_MPTCP_OPTIONS_H
 #define LIQUIDNET_MPTCP_OPTIONS_H
 
@@ -14,9 +14,8 @@ enum option_present {
 	OPTION_SACK_PERMITTED = 8,
 	OPTION_SACK = 16,
 	OPTION_DSS = 32,
-	OPTION_MPTCP = 64, /* any option of kind 30 of a right length */
-	OPTION_MALFORMED =
-		128, /* a length that cannot be; what followed it, for TCP's own framing, is lost */
+	OPTION_MPTCP = 64,      /* any option of kind 30 of a right length */
+	OPTION_MALFORMED = 128, /* an impossible length; the options after it cannot be read */
 };
 
 enum mptcp_subtype {
@@ -57,8 +56,7 @@ struct tcp_options {
 /* `length` bytes of options at hand. */
 void options_parse(const uint8_t *options, unsigned length, bool cut, struct tcp_options *result);
 
-/* What options_parse only counted: where the rare MPTCP options are, and the blocks of SACK. Returns how
- * many. */
+/* The rare MPTCP options, and the blocks of SACK, which options_parse only counted. Return how many there are. */
 unsigned options_rare(const uint8_t *options, unsigned length, const uint8_t *rare[OPTIONS_RARE]);
 unsigned options_sacks(const uint8_t *options, unsigned length, uint32_t sacks[OPTIONS_SACKS][2]);
 

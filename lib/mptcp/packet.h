@@ -1,5 +1,5 @@
-/* Packets: an IPv4 or IPv6 packet that carries one TCP segment, read and written whole. For programs that look at what passes
- * or put a segment of their own in between; captures are analysis's, which knows tunnels and fragments. Pure. */
+/* Reads and writes an IPv4 or IPv6 packet that carries one TCP segment. It is for programs that watch packets or insert
+ * segments of their own. Captures are read by analysis/, which also knows tunnels and fragments. Pure. */
 #ifndef LIQUIDNET_MPTCP_PACKET_H
 #define LIQUIDNET_MPTCP_PACKET_H
 

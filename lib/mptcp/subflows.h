@@ -1,15 +1,16 @@
-/* Subflows: the keeper of a host's MPTCP connections and of the subflows that each has: which exist, are being made,
- * have failed and may be tried again. Which are wanted, and when, is a policy's business: the keeper is told what it
- * decides and what the kernel says, and tells what the kernel is to do. Pure: time goes in with each call, actions
- * come out; it knows no clock and no socket. (The kernel's side: lib/mptcp/pm.h, lib/mptcp/survey.h.)
+/* Subflows: keeps the state of a host's MPTCP connections and of their subflows: which subflows exist, are being made, have
+ * failed, and may be tried again. A policy decides which subflows are wanted, and when. The policy tells the keeper its
+ * decisions and the events of the kernel; the keeper answers with actions for the kernel. Pure: the caller passes the time
+ * with each call, and actions come out; there is no clock and no socket here. (The kernel's side is lib/mptcp/pm.h and
+ * lib/mptcp/survey.h.)
  *
- * A connection has paths, numbered by the policy: what it may be sent across (a detour, a neighbour's link). On each
- * path stands one subflow at most:
+ * A connection has paths, which the policy numbers. A path is a way for packets, such as a detour or a neighbour's link. Each
+ * path has at most one subflow:
  *
  *   NONE --subflows_join--> JOINING --subflows_up--> UP --subflows_destroy--> NONE
  *   JOINING, UP --refused, closed, not established in time--> WAITING (back-off) or GIVEN_UP --time, policy--> NONE
  *
- * A policy may have reasons of its own why there is no subflow yet: states from SUBFLOW_STATES on, which it sets. */
+ * A policy may set further states, from SUBFLOW_STATES on, for its own reasons why a path has no subflow yet. */
 #ifndef LIQUIDNET_MPTCP_SUBFLOWS_H
 #define LIQUIDNET_MPTCP_SUBFLOWS_H
 
@@ -38,8 +39,9 @@ struct subflow {
 	uint8_t local_id;
 	struct place local, remote; /* local.port: 0 until it is established */
 	/* The keeper's. */
-	uint16_t left; /* local port of one that was taken away, and whose end was not told yet; 0: none */
-	bool seen, left_seen; /* alive, by a survey */
+	uint16_t
+		left; /* local port of a removed subflow whose end the kernel has not reported yet; 0: none */
+	bool seen, left_seen; /* alive, according to a survey */
 };
 
 struct subflows_connection {
@@ -85,20 +87,20 @@ typedef void subflows_act(void *context, const struct subflow_action *action);
 
 struct subflows;
 
-/* `act` is told each action when it is due, before the call that led to it returns; a CREATE that the kernel refuses is
- * told by subflows_failed, then or later. Never fails: memory that runs out ends the program. */
+/* `act` is called for each action, before the call that caused it returns. If the kernel refuses a CREATE, the caller reports
+ * this by subflows_failed, at once or later. Never fails: if memory runs out, the program ends. */
 struct subflows *subflows_new(const struct subflows_settings *settings, subflows_act *act, void *context);
 void subflows_free(struct subflows *subflows);
 
 /* ---- connections */
 
-/* The connection of that token, made where there is none. */
+/* The connection of that token; it is made if there is none. */
 struct subflows_connection *subflows_open(
 	struct subflows *subflows, int64_t now, uint32_t token, struct place local, struct place remote);
 struct subflows_connection *subflows_find(const struct subflows *subflows, uint32_t token);
 /* The oldest; then ->next. */
 struct subflows_connection *subflows_first(const struct subflows *subflows);
-/* Forgets it; an unknown one is none. */
+/* Forgets the connection of that token, if there is one. */
 void subflows_close(struct subflows *subflows, uint32_t token);
 
 /* ---- what the policy wants */
@@ -111,12 +113,12 @@ struct subflow_wish {
 	bool backup;
 };
 
-/* A subflow on a path that has none. The kernel wants local addresses and identifiers one to one within a connection
- * (the initial subflow's own is 0, and the same address without its port is another): where none is left, the path is
- * given up. */
+/* Makes a subflow on a path that has none. The kernel requires that each local address of a connection has its own identifier.
+ * (The initial subflow's is 0, and the same address without its port counts as another.) If no identifier is left, the path
+ * is given up. */
 void subflows_join(struct subflows *subflows, int64_t now, struct subflows_connection *connection,
 	unsigned path, const struct subflow_wish *wish);
-/* Takes the subflow away that is up on the path. */
+/* Removes the subflow that is up on the path. */
 void subflows_destroy(struct subflows *subflows, struct subflows_connection *connection, unsigned path);
 /* Closes a subflow that lives beside the path's own, which stays. */
 void subflows_turn_away(struct subflows *subflows, const struct subflows_connection *connection,
@@ -124,9 +126,9 @@ void subflows_turn_away(struct subflows *subflows, const struct subflows_connect
 /* Low priority, or not any more, for the subflow that is up on the path. */
 void subflows_set_backup(
 	struct subflows *subflows, struct subflows_connection *connection, unsigned path, bool backup);
-/* The path is another than it was: its failures say nothing now, and it may be tried at once. */
+/* The path has changed: its failures no longer count, and it may be tried at once. */
 void subflow_forgive(struct subflow *subflow);
-/* First pause, twice that, ... for what failed so many times in a row (>= 1). */
+/* The pause after `times` failures in a row (>= 1): the first pause, then twice that, and so on. */
 int64_t subflows_back_off(const struct subflows *subflows, unsigned times);
 
 /* ---- what the kernel says; each may be repeated */
@@ -139,19 +141,19 @@ void subflows_note_local(struct subflows_connection *connection, struct address 
 /* A subflow has ended; `path`: where it ran, or -1. True: it was the path's, which has failed. */
 bool subflows_down(struct subflows *subflows, int64_t now, struct subflows_connection *connection, int path,
 	struct place local, struct place remote);
-/* What was on the path, or was asked for, has come to nothing. */
+/* The subflow on the path, or the attempt to make one, has failed. */
 void subflows_failed(
 	struct subflows *subflows, int64_t now, struct subflows_connection *connection, unsigned path);
-/* The path on which a subflow of these ends is up; else one without, made where there is none: for a policy that has no
- * paths of its own. */
+/* For a policy without paths of its own: the path on which a subflow between these ends is up; otherwise a path without a
+ * subflow, which is made if there is none. */
 unsigned subflows_place(struct subflows *subflows, struct subflows_connection *connection, struct place local,
 	struct place remote);
 
-/* What has ended unseen, by a survey of all that lives. */
+/* Connections and subflows whose end was missed, found by a survey of those that live. */
 struct subflows_missed {
-	/* No subflow of it lives; it may be closed there and then. */
+	/* No subflow of the connection lives; the callee may close it. */
 	void (*closed)(void *context, struct subflows_connection *connection);
-	/* The subflow on that path. */
+	/* The subflow on that path has ended. */
 	void (*ended)(void *context, struct subflows_connection *connection, unsigned path);
 	void *context;
 };
@@ -160,13 +162,14 @@ void subflows_compare(struct subflows *subflows, const struct survey_subflow *li
 
 /* ---- time */
 
-/* When something is due next, of what was set and of what subflows_wake_at was told; SUBFLOWS_NEVER: nothing. May be
- * early, never late. */
+/* When something is due next, including the times given to subflows_wake_at; SUBFLOWS_NEVER: nothing. It may be too early,
+ * never too late. */
 int64_t subflows_deadline(const struct subflows *subflows);
 void subflows_wake_at(struct subflows *subflows, int64_t at);
-/* False: nothing is due. Else every path is to be asked now (subflows_due), which sets the deadline anew. */
+/* False: nothing is due. True: the caller must call subflows_due for every path, which sets the deadline anew. */
 bool subflows_wake(struct subflows *subflows, int64_t now);
-/* A subflow that is not established in time has failed now. True: a path that waited may be tried again; it has none. */
+/* Marks a subflow that was not established in time as failed. True: the path has waited long enough; it has no subflow, and
+ * may be tried again. */
 bool subflows_due(
 	struct subflows *subflows, int64_t now, struct subflows_connection *connection, unsigned path);
 

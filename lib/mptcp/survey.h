@@ -1,6 +1,6 @@
-/* What the kernel knows: the living MPTCP subflows and how they fare, by sock_diag. The way back to the truth
- * after events were lost, the first look of a daemon that starts among connections, and the eyes of a
- * watchdog. (The socket option MPTCP_FULL_INFO says the same, but to the socket's owner alone.) */
+/* Survey: lists the living MPTCP subflows and their state, by sock_diag. A daemon uses it to correct its state after events
+ * were lost, and to learn the connections that exist when it starts. A watchdog uses it to observe paths. (The socket option
+ * MPTCP_FULL_INFO has the same values, but only for the socket's owner.) */
 #ifndef LIQUIDNET_SURVEY_H
 #define LIQUIDNET_SURVEY_H
 

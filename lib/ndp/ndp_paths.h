@@ -1,7 +1,7 @@
-/* Which path each packet of a flow takes. All paths in a random order, one packet each; after the last, a new order (Trilogy2
- * D1.4, section 3.6.2: randomised round robin). A sender may keep a score of each path by what came back over it, and pass over
- * one that has many more trims than the others (SIGCOMM 2017, section 3.2.3): that is for networks whose paths are not equal.
- * Pure: memory and seed are the caller's. */
+/* Which path each packet of a flow takes. The packets take all paths in a random order, one packet per path; after the last
+ * path a new order begins (Trilogy2 D1.4, section 3.6.2: randomised round robin). For networks with unequal paths a sender
+ * may keep a score per path, from the answers to packets that took it, and avoid a path with many more trims than the others
+ * (SIGCOMM 2017, section 3.2.3). Pure: memory and seed are the caller's. */
 #ifndef LIQUIDNET_NDP_PATHS_H
 #define LIQUIDNET_NDP_PATHS_H
 
@@ -16,13 +16,13 @@ enum ndp_spray {
 /* What is known of a path. */
 struct ndp_path {
 	uint32_t acks, nacks; /* answers to packets that took it; a bounce counts as three NACKs */
-	uint32_t avoid;       /* how often it is passed over between two uses */
-	uint32_t skips;       /* how often still until the next */
+	uint32_t avoid;       /* how often it is skipped between two uses */
+	uint32_t skips;       /* how often it is still skipped before its next use */
 };
 
 struct ndp_paths {
 	uint16_t *order;         /* `count` path numbers */
-	struct ndp_path *scores; /* `count`, zeroed; NULL: no path is passed over */
+	struct ndp_path *scores; /* `count`, zeroed; NULL: no path is avoided */
 	uint32_t count, at;
 	enum ndp_spray spray;
 	uint64_t key, draws;

@@ -10,7 +10,7 @@ struct listeners;
 /* NULL with *error when the kernel has no socket diagnosis. */
 struct listeners *listeners_open(char **error);
 void listeners_close(struct listeners *listeners);
-/* Calls `add` with each port, in no order, some twice. -1 with *error; it may have been called before. */
+/* Calls `add` with each port, in no order, and with some of them twice. -1 with *error; `add` may have been called before. */
 int listeners_read(
 	struct listeners *listeners, void (*add)(void *context, uint16_t port), void *context, char **error);
 #endif

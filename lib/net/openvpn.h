@@ -1,6 +1,6 @@
-/* OpenVPN as a child: one real openvpn process, started from an options file that we write, watched through
- * its management channel (a unix socket on which it calls us), started again with back-off when it ends. Used
- * by the detour (server) and by the client. */
+/* OpenVPN as a child process. This module writes an options file, starts one openvpn process from it, watches it through its
+ * management channel (a unix socket to which the process connects), and starts it again with back-off when it ends. The detour (as
+ * server) and its client use it. */
 #ifndef LIQUIDNET_OPENVPN_H
 #define LIQUIDNET_OPENVPN_H
 #include <netinet/in.h>
@@ -47,15 +47,15 @@ extern const char *const openvpn_encryptions[];
 /* The option lines that both ends need for one (measured: with 2.6 the obvious `cipher none` negotiates
  * AES-256-GCM). */
 const char *openvpn_options(enum openvpn_encryption encryption);
-/* For both ends of a tunnel that says nothing while nothing is sent in it: no renegotiation by the clock, and
- * no keepalive unless an option asks for it. */
+/* Options for both ends of a tunnel that sends nothing of its own while it is idle: no renegotiation by the clock, and no
+ * keepalive unless an option asks for it. */
 extern const char openvpn_options_silent[];
-/* For the interface of such a tunnel, when it has come up: no IPv6, whose router solicitations the kernel
- * would send through it for ever. And what comes out of it may have come another way than answers take: it
+/* Prepares the interface of such a tunnel when it is up. It switches IPv6 off there, because the kernel would send router
+ * solicitations through the tunnel for ever. It also accepts packets whose answers take another way, because the tunnel
  * carries what others forward. A failure is logged. */
 void openvpn_silence(const char *device);
-/* Of a tunnel whose packets are 1500 bytes at most, and of one inside it: OpenVPN adds 52 bytes (IP 20, UDP
- * 8, opcode and peer 4, packet id 4, tag 16). */
+/* MTU of a tunnel whose outer packets have at most 1500 bytes, and of a tunnel inside that one. OpenVPN adds 52 bytes (IP 20,
+ * UDP 8, opcode and peer 4, packet id 4, tag 16). */
 #define OPENVPN_OUTER_MTU 1448
 #define OPENVPN_INNER_MTU 1396
 /* SHA-256 fingerprint of a PEM certificate file as --peer-fingerprint wants it ("AA:BB:..", 95 characters).

@@ -1,5 +1,5 @@
-/* Sockdiag: the sockets of a network namespace, listed by the kernel (NETLINK_SOCK_DIAG, sock_diag(7)). A list is what
- * stood there while it was made: sockets that come or go meanwhile are in it or not. */
+/* Sockdiag: the sockets of a network namespace, listed by the kernel (NETLINK_SOCK_DIAG, sock_diag(7)). A socket that is
+ * opened or closed while the list is made may or may not be in it. */
 #ifndef LIQUIDNET_SOCKDIAG_H
 #define LIQUIDNET_SOCKDIAG_H
 
@@ -17,12 +17,12 @@ struct sockdiag;
 #define SOCKDIAG_CLOSE_WAIT (1U << 8)
 #define SOCKDIAG_LISTEN (1U << 10)
 
-/* Of the calling thread's network namespace, whichever it is in later. NULL with *error: the kernel has no socket
- * diagnosis, or no memory. */
+/* Opens it for the calling thread's network namespace; later changes of the thread's namespace do not matter. NULL with
+ * *error: the kernel has no socket diagnosis, or no memory. */
 struct sockdiag *sockdiag_open(char **error);
 void sockdiag_close(struct sockdiag *diag);
 
-/* What is asked about a socket, INET_DIAG_INFO and the like, stands in the message behind it:
+/* The requested information about a socket (INET_DIAG_INFO and the like) follows it in the message:
  * mnl_attr_parse(message, sizeof *socket, ...). Ports are in network byte order. */
 typedef void sockdiag_take(void *context, const struct inet_diag_msg *socket, const struct nlmsghdr *message);
 

@@ -1,5 +1,5 @@
-/* Stamp: numbered packets from one network namespace to another, with the kernel's own times at both ends, to
- * find out what the way between does to them. UDP, one way, paced.
+/* Stamp: sends numbered packets from one network namespace to another and takes the kernel's own times at both ends. This
+ * measures what the path between them does to packets. UDP, one way, paced.
  *
  * What the times mean (both CLOCK_REALTIME: they may be subtracted, not compared with clock_now_ns):
  *   sent      SOF_TIMESTAMPING_TX_SCHED: the packet is handed to the sending interface, its next hop
@@ -18,8 +18,8 @@ struct stamp_plan {
 	const char *address[2]; /* IPv4 or IPv6, numeric, of the sender's and the receiver's interface */
 	uint32_t count;         /* packets, at least 1 */
 	uint32_t bytes;         /* of a frame with its Ethernet header, STAMP_BYTES_MIN to 9014 */
-	int64_t interval_ns;    /* mean; each is drawn from half of it to one and a half, always alike */
-	int64_t patience_ns;    /* how long to wait for a packet: at least the way's longest delay */
+	int64_t interval_ns; /* mean; each interval is drawn from 0.5 to 1.5 times this, the same in every run */
+	int64_t patience_ns; /* how long to wait for a packet: at least the path's longest delay */
 };
 #define STAMP_BYTES_MIN 72
 

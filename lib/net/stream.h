@@ -13,7 +13,7 @@ struct stream {
 	uint8_t *in, *out;
 	size_t in_size, in_room, out_from, out_size, out_room;
 	void *owner;
-	/* Looks at the first bytes that came: how many it takes (0: more must come first), or -1: closes. */
+	/* Gets the bytes that have come. Returns how many of them it takes (0: it needs more), or -1 to close. */
 	ssize_t (*take)(void *owner, const uint8_t *bytes, size_t size);
 	/* The connection is closed (the stream is; its fd is -1 already). The owner may free it. */
 	void (*closed)(void *owner);
@@ -29,7 +29,7 @@ struct stream {
 int stream_open(struct stream *stream, sd_event *loop, int fd, bool connecting);
 /* Closes without calling closed(). */
 void stream_close(struct stream *stream);
-/* Adds to what is to be sent, and sends what goes. False: it is closed, or the peer lets more than out_max lie. */
+/* Adds to the bytes to be sent, and sends as many as possible. False: the stream is closed, or more than out_max would wait. */
 #define STREAM_OUT_MAX (16u << 20)
 bool stream_send(struct stream *stream, const void *head, size_t head_size, const void *value, size_t size);
 

@@ -1,5 +1,5 @@
 /* Sysctl: a switch of the kernel (a sysctl of one digit) that a daemon needs in its network namespace while it runs, and
- * puts back when it goes. */
+ * restores when it ends. */
 #ifndef LIQUIDNET_SYSCTL_H
 #define LIQUIDNET_SYSCTL_H
 
@@ -10,7 +10,7 @@ struct sysctl_switch {
 	char before;      /* what is to be put back; 0: nothing */
 };
 
-/* Sees to it that the switch has that value; with `may_set` false it must have it already. -1 with *error. */
+/* Gives the switch that value; with `may_set` false it must have the value already. -1 with *error. */
 int sysctl_need(struct sysctl_switch *sysctl, char value, bool may_set, char **error);
 /* Puts back what sysctl_need changed; a failure is logged. */
 void sysctl_put_back(struct sysctl_switch *sysctl);

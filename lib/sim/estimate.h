@@ -1,4 +1,4 @@
-/* A mean of runs, and how sure it is. */
+/* A mean of runs, and its confidence interval. */
 #ifndef LIQUIDNET_SIM_ESTIMATE_H
 #define LIQUIDNET_SIM_ESTIMATE_H
 

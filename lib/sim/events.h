@@ -1,10 +1,10 @@
-/* Events of a simulation in order of time, first come first served at equal times. Times are picoseconds since the start.
+/* Events of a simulation in order of time; at equal times, in the order of scheduling. Times are picoseconds since the start.
  *
- * Most events of a network come a fixed time after they are asked for: the delay of a wire, the time of a full packet or of a
- * header on a link. Those of one delay are asked for in order of time, so they wait in a queue of their own, a lane: a ring, read and
- * written in order. What has no lane waits in a heap. The next event is the earliest of the few heads. Measured on 128 hosts'
- * NDP permutation against the usual structures, on one core: heap 5.9, ring of buckets 14.7, lanes 19.7 million packet-links/s, with the
- * same results to the last digit. */
+ * Most events of a network come a fixed time after they are scheduled: the delay of a wire, or the time of a full packet or a
+ * header on a link. Events with the same delay are scheduled in order of time, so they wait in a queue of their own, a lane: a
+ * ring that is read and written in order. Events without a lane wait in a heap. The next event is the earliest of the few
+ * heads. Measured with an NDP permutation of 128 hosts on one core, beside the usual structures: heap 5.9, ring of buckets
+ * 14.7, lanes 19.7 million packet-links/s, with the same results to the last digit. */
 #ifndef LIQUIDNET_SIM_EVENTS_H
 #define LIQUIDNET_SIM_EVENTS_H
 
@@ -55,7 +55,7 @@ void sim_events_at(struct sim_events *events, uint64_t time, uint32_t what);
 /* For the functions below. */
 void sim_lane_grow(struct sim_lane *lane);
 struct sim_event sim_heap_take(struct sim_events *events);
-/* The lane's first event is this one now, and earlier than it was. */
+/* The lane's first event is now this one, which is earlier than the former one. */
 void sim_head_earlier(struct sim_events *events, uint32_t lane, const struct sim_event *event);
 
 /* Now plus `delay`, which is the lane's, or any for SIM_HEAP. */
@@ -80,7 +80,7 @@ static inline bool sim_head_before(uint64_t time, uint32_t order, const struct s
 	return time < other->time || (time == other->time && (int32_t)(order - other->order) < 0);
 }
 
-/* The first lane's head is another one now, and no earlier: it goes back to where it belongs. */
+/* The first lane has a new head, which is not earlier than the former one: moves the lane to its place in the order. */
 static inline void sim_head_later(struct sim_events *events, struct sim_head head)
 {
 	uint32_t i = 0;

@@ -1,9 +1,10 @@
-/* A simulated packet network: ports that store and forward, joined as a topology says (topology.h). A packet knows its route. What hosts do
- * with packets is the user's: it sends them, and is handed those that arrive.
+/* A simulated packet network: ports that store and forward, joined by a topology (topology.h). A packet has its route. The user
+ * implements the hosts: it sends packets, and gets those that arrive.
  *
- * A port serialises one packet at a time; the wire behind it adds its delay; there is no event for a packet on the wire but its arrival. Ports
- * of hosts have three strict levels without a limit (a sender's own memory): control, what is sent again, the rest. Those of switches have the
- * network's discipline. Deterministic: time is integer, and equal times are served in order of asking. */
+ * A port serialises one packet at a time, and the wire behind it adds its delay. A packet on the wire has only one event, its
+ * arrival. Ports of hosts have three levels with strict priority and without a limit, which stand for a sender's own memory:
+ * control, packets that are sent again, the rest. Ports of switches have the network's discipline. Deterministic: times are
+ * integers, and events at equal times happen in the order of scheduling. */
 #ifndef LIQUIDNET_SIM_NETWORK_H
 #define LIQUIDNET_SIM_NETWORK_H
 
@@ -53,7 +54,7 @@ struct sim_settings {
 	uint64_t seed;
 };
 
-/* Ports of one rate share what they know of it. */
+/* Serialisation times, shared by all ports of one rate. */
 struct sim_rate {
 	uint64_t bps;
 	struct sim_service {

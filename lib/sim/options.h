@@ -1,4 +1,5 @@
-/* Options of the commands `liquidnet sim SYSTEM`: one reader, so that the same mistake is told of in the same words. */
+/* Options of the commands `liquidnet sim SYSTEM`. All simulators use this reader, so that the same mistake has the same
+ * message everywhere. */
 #ifndef LIQUIDNET_SIM_OPTIONS_H
 #define LIQUIDNET_SIM_OPTIONS_H
 

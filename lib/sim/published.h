@@ -7,8 +7,8 @@
 
 #define PUBLISHED_COLUMNS 16
 
-/* Where data/NAME is: beside BUILD/bin of a source tree, below PREFIX/share of an installation, else below the working
- * folder, whether it is there or not. */
+/* The path of data/NAME: beside BUILD/bin in a source tree, below PREFIX/share in an installation, otherwise below the working
+ * folder (the file need not exist there). */
 void published_find(const char *name, char path[PATH_MAX]);
 
 struct published_format {

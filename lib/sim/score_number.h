@@ -2,8 +2,8 @@
 #ifndef LIQUIDNET_SIM_SCORE_NUMBER_H
 #define LIQUIDNET_SIM_SCORE_NUMBER_H
 
-/* VALUE: the measure, within the tolerance. RATIO: the same, by that of another scenario. AT_MOST, AT_LEAST: a limit. REPORT: beside a
- * published number that is not judged. */
+/* VALUE: the measure must be within the tolerance. RATIO: the measure divided by that of another scenario must be. AT_MOST,
+ * AT_LEAST: the published number is a limit. REPORT: the measure is shown beside the published number and not judged. */
 enum score_as { SCORE_VALUE, SCORE_RATIO, SCORE_AT_MOST, SCORE_AT_LEAST, SCORE_REPORT, SCORE_KINDS };
 /* NEAR: within twice the tolerance. */
 enum score_judgement { SCORE_AGREES, SCORE_NEAR, SCORE_DIFFERS, SCORE_NONE, SCORE_JUDGEMENTS };

@@ -38,8 +38,8 @@ void sim_topology_free(struct sim_topology *topology);
  * ports. */
 struct sim_topology *sim_fattree(uint32_t k, uint32_t oversubscribed);
 
-/* A network of one's own: hosts 0..hosts-1 and other nodes, with links given by their ends. Paths are the shortest ones, in order of
- * the links. A host forwards for others only where `hosts_forward`. */
+/* Any network: hosts 0..hosts-1 and other nodes, with links given by their ends. Paths are the shortest ones, in the order of
+ * the links. Hosts forward for others only if `hosts_forward`. */
 struct sim_cable {
 	uint32_t left, right;
 };

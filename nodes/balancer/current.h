@@ -1,5 +1,5 @@
-/* Load balancer: the map that a daemon goes by. A newer one comes from the watched source or by the `map` command; where
- * the daemon cannot use it, the one before stays. */
+/* Load balancer: the map that a daemon uses now. A newer map comes from the watched source or from the `map` command. If the
+ * daemon cannot use it, it keeps the present one. */
 #ifndef LIQUIDNET_LB_CURRENT_H
 #define LIQUIDNET_LB_CURRENT_H
 
@@ -8,7 +8,7 @@
 
 struct lb_current {
 	struct lb_map *map;
-	/* Puts a map to use. -1 with *error: nothing has changed. */
+	/* Begins to use a map. -1 with *error: nothing has changed. */
 	int (*use)(void *context, const struct lb_map *map, char **error);
 	void *context;
 };

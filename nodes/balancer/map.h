@@ -1,10 +1,10 @@
 /* Load balancer: the map of tokens to servers, with the history that hands connections over. Pure: no files,
  * no network.
  *
- * Each token has a chain: its owner, which gets new connections, and before that the servers that owned it,
- * the latest first, each at most once. A server that gets a packet of a connection that it does not have
- * passes it to the next of the chain: a server needs one former owner a token, whatever moved in between. A
- * chain is cut to the map's `history`; what is cut off loses its connections of that token.
+ * Each token has a chain: its owner, which gets new connections, and then the servers that owned it before, the latest
+ * first, each at most once. A server that gets a packet of a connection that it does not have passes it to the next server
+ * of the chain. So a server needs only one former owner per token, whatever moved in between. A chain is cut to the map's
+ * `history`; servers that are cut off lose their connections of that token.
  *
  * Every change of the map increments its generation. */
 #ifndef LIQUIDNET_LB_MAP_H
@@ -22,8 +22,8 @@
 #define LB_TEXT_MAX (16U << 20) /* bytes of a map's text */
 
 enum lb_assignment {
-	LB_EVEN,   /* even within one token a server, with the fewest moves */
-	LB_MODULO, /* token modulo the number of servers: what others are compared with */
+	LB_EVEN,   /* loads of any two servers differ by at most one token; the fewest moves */
+	LB_MODULO, /* token modulo the number of servers: for comparison */
 };
 
 struct lb_server {
@@ -70,7 +70,7 @@ int lb_map_undrain(struct lb_map *map, const char *name, char **error);
 /* The server and its connections are gone, or are given up. Refused for the last server that has tokens when
  * there are drained ones. */
 int lb_map_remove(struct lb_map *map, const char *name, char **error);
-/* `name` NULL: the port is nobody's again. */
+/* Gives a port to a server; `name` NULL: to no server. */
 int lb_map_set_port(struct lb_map *map, uint16_t port, const char *name, char **error);
 
 /* A server's number, or LB_NO_SERVER. */

@@ -1,9 +1,9 @@
-/* Load balancer: reading a packet to the VIP, in the kernel (mux: XDP, agent: tc) and outside it (the mux's
- * packet socket, fuzzing). One reader for all of them; no library calls, no loops. Only what it calls good is
- * ever passed on.
+/* Load balancer: reads a packet to the VIP, in the kernel (mux: XDP, agent: tc) and outside it (the mux's packet socket,
+ * fuzzing). All of them use this reader; it has no library calls and no loops. Only packets that it calls good are passed
+ * on.
  *
- * IPv4 without options, not fragmented, TCP, UDP, or an ICMP error about a packet that a server sent from the
- * VIP (which then goes where the connection's own packets go: path MTU discovery works). */
+ * Good are unfragmented IPv4 packets without options that carry TCP, UDP, or an ICMP error about a packet that a server sent
+ * from the VIP. Such an error goes where the connection's own packets go, so path MTU discovery works. */
 #ifndef LIQUIDNET_LB_PACKET_H
 #define LIQUIDNET_LB_PACKET_H
 
@@ -112,8 +112,9 @@ LB_INLINE enum lb_verdict lb_transport_flow(
 	return LB_GOOD;
 }
 
-/* No client has the VIP itself, an address of "this network" or of loopback, or one above 224.0.0.0: multicast, reserved,
- * broadcast (RFC 1122, section 3.2.1.3). An answer to it would come back here, or go to many. Network order. */
+/* Whether no client can have this address: the VIP itself, an address of "this network" or of loopback, or one from 224.0.0.0
+ * on (multicast, reserved, broadcast; RFC 1122, section 3.2.1.3). An answer to it would come back to this host, or go to many.
+ * Network order. */
 LB_INLINE int lb_no_client(__u32 address, __u32 vip)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

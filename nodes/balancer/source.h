@@ -1,6 +1,6 @@
-/* Load balancer: where the map is: a file (`/run/liquidnet/lb.map`) or a ZooKeeper node
- * (`zk://HOST:PORT[,HOST:PORT]/PATH`). Daemons watch it, the control tool changes it. Both kinds are atomic:
- * a reader sees one generation or the next, and of two writers at once each sees the other's change. */
+/* Load balancer: the place of the map: a file (`/run/liquidnet/lb.map`) or a ZooKeeper node
+ * (`zk://HOST:PORT[,HOST:PORT]/PATH`). Daemons watch it; the control tool changes it. Changes of both kinds are atomic: a
+ * reader sees one generation or the next, and if two writers write at once, neither change is lost. */
 #ifndef LIQUIDNET_LB_SOURCE_H
 #define LIQUIDNET_LB_SOURCE_H
 
@@ -18,8 +18,8 @@ struct lb_source_events {
 /* Who may change a ZooKeeper node; a file has its own permissions. Everybody may read it. */
 struct lb_access {
 	const char *
-		secret; /* NAME:PASSWORD, of ZooKeeper's scheme `digest`: who knows it may; NULL: nobody is named */
-	bool open; /* a node that is made may be changed by anybody who reaches the servers */
+		secret; /* NAME:PASSWORD of ZooKeeper's scheme `digest`; who knows it may change the node; NULL: none */
+	bool open; /* anybody who reaches the servers may change a node that is made */
 };
 
 /* Reads the map once; a ZooKeeper server has 10 s to answer. NULL and *error. */
@@ -30,11 +30,11 @@ struct lb_source *lb_source_watch(sd_event *loop, const char *where, const struc
 	struct lb_map **map, char **error);
 void lb_source_close(struct lb_source *source);
 
-/* Reads, lets `change` change the map, writes. `change` may be called again when another was faster. -1 and
+/* Reads the map, calls `change`, and writes the result. If another writer was faster, it does all of this again. -1 and
  * *error, which `change` may set. */
 int lb_source_change(const char *where, const struct lb_access *access,
 	int (*change)(struct lb_map *map, void *context, char **error), void *context, char **error);
-/* Writes a first map; refused where there is one, and where nothing says who may change it. */
+/* Writes a first map. Refused if there is one already, or if `access` does not say who may change it. */
 int lb_source_create(
 	const char *where, const struct lb_access *access, const struct lb_map *map, char **error);
 
@@ -42,9 +42,9 @@ int lb_source_create(
 struct lb_source_kind {
 	/* The text (allocated) and its version. *text NULL, 0: nothing is there. */
 	int (*read)(void *place, char **text, size_t *length, int *version, char **error);
-	/* 0: written; 1: another was faster; version -1: nothing must be there. */
+	/* 0: written; 1: another writer was faster. With version -1 there must be nothing yet. */
 	int (*write)(void *place, const char *text, int version, char **error);
-	/* Calls lb_source_changed(source) whenever a look is worth while. */
+	/* Calls lb_source_changed(source) whenever the map may have changed. */
 	int (*watch)(void *place, sd_event *loop, struct lb_source *source, char **error);
 	void *(*open)(const char *where, const struct lb_access *access, char **error);
 	void (*close)(void *place);

@@ -1,10 +1,10 @@
-/* Load balancer: what muxes and host agents must agree on to the bit, in the kernel and outside it: the hash
- * of a connection, its token, and the stamp that packets between them carry. Everything is inline and without
- * library calls, because BPF programs include it; addresses and ports are in network order throughout.
+/* Load balancer: values that muxes and host agents must compute identically, in the kernel and outside it: the hash of a
+ * connection, its token, and the stamp in the packets between them. Everything is inline and without library calls, because
+ * BPF programs include it. Addresses and ports are always in network order.
  *
- * The stamp is the low 16 bits of the map's generation, in the identification field of the outer header: it
- * is free there, because the outer header forbids fragmentation (RFC 6864, section 4.1).
- * nodes/balancer/README.md says what it is for. */
+ * The stamp is the low 16 bits of the map's generation, in the identification field of the outer header. The field is free,
+ * because the outer header forbids fragmentation (RFC 6864, section 4.1). nodes/balancer/README.md says what the stamp is
+ * for. */
 #ifndef LIQUIDNET_LB_WIRE_H
 #define LIQUIDNET_LB_WIRE_H
 

@@ -1,6 +1,6 @@
-/* Algorithms: the BPF congestion controls that this program carries, and how one gets into the kernel.
- * Registration hangs on a BPF link (Linux 6.4): it ends when nobody holds the link any more, by a descriptor
- * or a pin. All functions return -1 (or NULL) with one line in *error. */
+/* Algorithms: the BPF congestion controls in this program, and how one is registered in the kernel. A BPF link (Linux 6.4)
+ * holds the registration, which ends when no descriptor and no pin holds the link any more. On failure all functions return
+ * -1 (or NULL) with one line in *error. */
 #ifndef LIQUIDNET_CC_ALGORITHMS_H
 #define LIQUIDNET_CC_ALGORITHMS_H
 

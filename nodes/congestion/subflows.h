@@ -1,10 +1,10 @@
-/* What the BPF programs share: the kernel's structures as far as they are used (CO-RE: offsets are the
- * running kernel's), and the walk over a connection's subflows. Nothing is kept for a connection but what
- * OLIA keeps in its own sockets, so that nothing can leak.
+/* Shared by the BPF programs: the parts of the kernel's structures that they use (CO-RE: offsets are those of the running
+ * kernel), and the walk over a connection's subflows. Nothing is stored per connection, except by OLIA in its own sockets, so
+ * nothing can leak.
  *
- * The walk runs under the lock of one subflow, not of the connection. Its nodes and sockets are freed an RCU
- * grace period after they leave the list, a load through an untrusted pointer that faults gives 0, and the
- * walk is bounded: a race costs a wrong sample for one acknowledgement. */
+ * The walk holds the lock of one subflow, not that of the connection. It is safe nevertheless: nodes and sockets are freed an
+ * RCU grace period after they leave the list, a load through an untrusted pointer that faults gives 0, and the number of steps
+ * is limited. A race can only cause a wrong sample for one acknowledgement. */
 #ifndef LIQUIDNET_CC_SUBFLOWS_H
 #define LIQUIDNET_CC_SUBFLOWS_H
 

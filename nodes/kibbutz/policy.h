@@ -1,25 +1,24 @@
-/* The Mobile Kibbutz's policy, of one device: when to advertise its cellular link and to whom (tit-for-tat),
- * which neighbour's link to use, with which priority, and when its own must help out (watchdog). A pure
- * library: what happened goes in with the time at which it happened, actions come out of a queue; no clock,
- * no sockets. The device daemon and the simulator link it, so that one can be checked against the other.
+/* The Mobile Kibbutz's policy for one device. It decides when to advertise its cellular link and to whom (tit-for-tat), which
+ * neighbour's link to use and with which priority, and when its own link must help (watchdog). A pure library without clock
+ * and sockets: events go in, each with its time; actions come out of a queue. The device daemon and the simulator both use
+ * it, so that one can be checked against the other.
  *
- * The rules (Trilogy2 D1.1, section 2.1.3.2.2.1, and what a real network adds):
- * - A packet of the device's own leaves on its cellular link, and the link is not shared already: it is
- * advertised to each neighbour that has credit, for one tail timer. An advertisement carries a duration,
- * never a wall time.
- * - Credit begins at `credit` a neighbour; falls when the neighbour first uses the link in a period, rises
- * when this device first uses one of the neighbour's. At zero the link is not advertised to it. A neighbour
- * that sends without a valid advertisement is not forwarded.
- * - Profile energy: one neighbour at a time, the one whose advertisement lasts longest, at normal
- * priority. Profiles bandwidth and rtt: all of them and the own link, all at low
- * priority.
- * - A tie (energy): two devices that begin in the same instant advertise to each other, and would use each
- * other's links, both radios up, period after period. Who hears an advertisement within a moment of its own
- * to the same neighbour tosses a coin, and with heads stays on its own link for that period; after two
- * periods on average one radio is down.
- * - Watchdog (energy): a path with timeouts, or whose window is small after losses, brings the own link in at
- * normal priority until it has been well for a while. A path that stays dead is given up, and its neighbour's
- *   advertisements are not believed for a while. */
+ * The rules (Trilogy2 D1.1, section 2.1.3.2.2.1, and additions for a real network):
+ * - Advertisement: when one of the device's own packets leaves on its cellular link, and the link is not shared yet, the link
+ *   is advertised to each neighbour that has credit, for one tail timer. An advertisement carries a duration, never a time
+ *   of day.
+ * - Credit: each neighbour begins with `credit`. Its credit falls when it first uses the link in a period, and rises when this
+ *   device first uses one of its periods. At zero the link is not advertised to it. Packets of a neighbour without a valid
+ *   advertisement are not forwarded.
+ * - Profile energy: one neighbour at a time at normal priority, the one whose advertisement lasts longest. Profiles bandwidth
+ *   and rtt: all neighbours and the own link, all at low priority.
+ * - Tie (energy): two devices that begin in the same instant advertise to each other. They would then use each other's links in
+ *   every period, with both radios up. So a device that hears an advertisement within a moment of its own to the same
+ *   neighbour tosses a coin, and with heads stays on its own link for that period. After two periods on average one radio is
+ *   down.
+ * - Watchdog (energy): a path with timeouts, or with a small window after losses, is poor; the own link then has normal priority
+ *   until the path has been well for a while. A path that stays dead is given up, and its neighbour's advertisements are not
+ *   believed for a while. */
 #ifndef LIQUIDNET_KIBBUTZ_H
 #define LIQUIDNET_KIBBUTZ_H
 
@@ -35,10 +34,10 @@ struct kibbutz_settings {
 	enum kibbutz_profile profile;
 	unsigned credit;    /* >= 1; the paper's initial counter, 5 */
 	int64_t period_ns;  /* of an advertisement: the operator's tail timer */
-	int64_t longest_ns; /* an advertisement that promises more is cut to this */
-	/* An advertisement may be used this much longer, in the hope that it is renewed: its author's next
-	 * packet comes a moment after the end, not with it. 0 is the paper's rule, good where packets come to
-	 * the nanosecond. */
+	int64_t longest_ns; /* longer advertisements are cut to this */
+	/* An advertisement may be used for so much longer than it says, because its author's next packet, which
+	 * renews it, comes a moment after its end. 0 is the paper's rule, which is right only where packets come
+	 * exactly on time. */
 	int64_t slack_ns;
 	int64_t tie_ns;       /* advertisements so close to each other tie; 0: the paper's rule */
 	uint64_t seed;        /* of the coin: each device has its own */
@@ -77,7 +76,7 @@ struct kibbutz_action {
 	bool backup;
 };
 
-/* What TCP says of the subflows through a neighbour: the worst of those that have data under way. */
+/* The state of the subflows through a neighbour, from TCP: the worst of those with data in flight. */
 struct kibbutz_sample {
 	bool busy;         /* data under way */
 	unsigned timeouts; /* retransmission timeouts in a row, now */
@@ -96,9 +95,9 @@ struct kibbutz_neighbour {
 	int64_t ours_until;   /* our advertisement to it */
 	int64_t theirs_until; /* its advertisement to us */
 	int64_t disbelieved_until;
-	bool charged; /* it has used ours */
-	bool counted; /* we have used its */
-	bool tied;    /* not used: we advertised in the same moment, and stay on our own link */
+	bool charged; /* it has used our link in this period, which cost it credit */
+	bool counted; /* we have used its link in this period, which earned it credit */
+	bool tied;    /* a tie: we stay on our own link and do not use its link */
 	bool open;
 	struct kibbutz_watch watch;
 	uint64_t advertised, heard, forwarded, refused, used, given_up, ties;
@@ -106,14 +105,14 @@ struct kibbutz_neighbour {
 
 struct kibbutz;
 
-/* A device among `neighbours` others, numbered from 0. *settings is copied. Never fails: memory that runs out
- * ends the program. */
+/* A device with `neighbours` neighbours, numbered from 0. *settings is copied. Never fails: if memory runs out, the program
+ * ends. */
 struct kibbutz *kibbutz_new(const struct kibbutz_settings *settings, unsigned neighbours);
 void kibbutz_free(struct kibbutz *kibbutz);
 
-/* The next action; false when there is none. To be emptied after each call below. */
+/* The next action; false when there is none. The caller must fetch all actions after each call below. */
 bool kibbutz_next_action(struct kibbutz *kibbutz, struct kibbutz_action *action);
-/* When kibbutz_tick wants to be called; KIBBUTZ_NEVER: no need. */
+/* When kibbutz_tick must be called; KIBBUTZ_NEVER: it need not be. */
 int64_t kibbutz_deadline(const struct kibbutz *kibbutz);
 void kibbutz_tick(struct kibbutz *kibbutz, int64_t now);
 
@@ -122,7 +121,7 @@ void kibbutz_own_packet(struct kibbutz *kibbutz, int64_t now);
 /* A neighbour's advertisement, known to be genuine and fresh. Ends an earlier one of the same neighbour: a
  * new period begins. A duration <= 0 takes it back. */
 void kibbutz_heard(struct kibbutz *kibbutz, int64_t now, unsigned neighbour, int64_t duration_ns);
-/* A neighbour's packet asks to be forwarded; false: it has no valid advertisement. */
+/* A neighbour's packet is to be forwarded. False: the neighbour has no valid advertisement. */
 bool kibbutz_forward(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);
 /* An own packet has left through a neighbour. */
 void kibbutz_used(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);
@@ -130,7 +129,7 @@ void kibbutz_used(struct kibbutz *kibbutz, int64_t now, unsigned neighbour);
 void kibbutz_path(
 	struct kibbutz *kibbutz, int64_t now, unsigned neighbour, const struct kibbutz_sample *sample);
 
-/* The watchdog alone, for who sends but does not choose the links (the provider): poor at once, well only
+/* The watchdog alone, for a sender that does not choose the links (the provider). A path becomes poor at once, and well only
  * after a while. Returns whether the path is poor now. */
 bool kibbutz_watch(const struct kibbutz_settings *settings, struct kibbutz_watch *watch, int64_t now,
 	const struct kibbutz_sample *sample);

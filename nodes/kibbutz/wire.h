@@ -1,5 +1,5 @@
 /* The Kibbutz protocol between two devices, version 1: one UDP datagram of 84 bytes, network byte order,
- * nodes/kibbutz/README.md has the table. Authenticated by a key that the two share: BLAKE2b-256 over the first 52
+ * nodes/kibbutz/daemons.md has the table. Authenticated by a key that the two share: BLAKE2b-256 over the first 52
  * bytes. */
 #ifndef LIQUIDNET_KIBBUTZ_WIRE_H
 #define LIQUIDNET_KIBBUTZ_WIRE_H

@@ -1,10 +1,9 @@
-/* Attachment: an interface whose egress belongs to us. A program on its clsact hook redirects every packet to
- * a TAP device of ours in the same namespace, except the packets that we send ourselves (they carry a mark,
- * which it clears). Whoever captures on the interface sees the packets after the emulation, as with a queue
- * discipline.
+/* Attachment: takes over the egress of an interface. A program on its clsact hook redirects every packet to a TAP device of the
+ * daemon in the same namespace, except the packets that the daemon itself sends (these carry a mark, which the program clears).
+ * A capture on the interface sees the packets after the emulation, as with a queue discipline.
  *
- * What was changed is written into the interface's alias, so that a start after a SIGKILL knows what was
- * there before and puts that back in the end. */
+ * The interface's earlier settings are written into its alias. So a start after a SIGKILL knows them, and restores them at its
+ * end. */
 #ifndef LIQUIDNET_LINK_ATTACH_H
 #define LIQUIDNET_LINK_ATTACH_H
 
@@ -48,9 +47,9 @@ int attachment_hook(struct attachment *attachment, bool orphaned_pass, char **er
  * this.
  */
 int64_t attachment_arrival(unsigned char *read);
-/* Whether what was read has passed the program on the hook: its time lies between `since_ns` and `now_ns`. Whatever
- * else comes out of the TAP (the kernel, or somebody on this machine, sent it to the TAP itself) has no time in front,
- * but an address, which reads as days ahead or as less than nothing. */
+/* Whether the bytes that were read have passed the program on the hook: then their time lies between `since_ns` and `now_ns`.
+ * Other frames from the TAP (which the kernel or a program sent to the TAP itself) begin with an address instead of a time;
+ * read as a time, it lies days ahead or is negative. */
 bool attachment_passed(const unsigned char *read, int64_t since_ns, int64_t now_ns);
 /* Puts everything back that is ours, and closes. Nothing happens where the interface has gone. What fails is
  * logged, and stays in the alias. */

@@ -1,5 +1,5 @@
-/* Buffers: equal pieces of memory for the packets that are held, from chunks that are touched (and locked,
- * after mlockall) before they are used, up to a limit. Chunks are kept until the end. */
+/* Buffers: pieces of memory of equal size for the held packets, up to a limit. They come from chunks that are touched before use
+ * (and so locked, after mlockall). Chunks are kept until the end. */
 #ifndef LIQUIDNET_LINK_BUFFERS_H
 #define LIQUIDNET_LINK_BUFFERS_H
 

@@ -1,6 +1,6 @@
-/* Engine: the data path of all links of one process, in one thread. It reads frames where they leave an
- * interface (attach.h), asks the model when they are due (model.h), and sends them then. It lives on the
- * daemon's event loop as one source: an epoll of its own with the TAPs and one timer. */
+/* Engine: the data path of all links of one process, in one thread. It reads frames that leave an interface (attach.h), asks the
+ * model when they are due (model.h), and sends them at that time. It is one source of the daemon's event loop: an epoll with
+ * the TAPs and one timer. */
 #ifndef LIQUIDNET_LINK_ENGINE_H
 #define LIQUIDNET_LINK_ENGINE_H
 

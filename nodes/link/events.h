@@ -1,7 +1,7 @@
-/* Events: who asks for `events` on the control socket hears, a line of JSON each, what changes state on the
- * links: cellular radios, radios that switch channels, settings. Times are CLOCK_MONOTONIC's, in nanoseconds,
- * and those at which it happened; the telling comes later by up to 10 ms and a turn of the loop. Without a
- * listener nothing is done. A reader that lets 256 KiB lie is hung up on and counted. */
+/* Events: after the command `events` a peer of the control socket gets one line of JSON per change of state on the links: of
+ * cellular radios, of radios that switch channels, of settings. Times are those of the change, in nanoseconds of
+ * CLOCK_MONOTONIC. The line comes later, by up to 10 ms and one turn of the loop. Without a reader nothing is done. The
+ * connection of a reader that leaves 256 KiB unread is closed, and counted. */
 #ifndef LIQUIDNET_LINK_EVENTS_H
 #define LIQUIDNET_LINK_EVENTS_H
 
@@ -19,7 +19,7 @@ struct events;
 struct events *events_new(sd_event *loop, size_t count);
 /* Ends the streams. NULL-safe. Before that the control socket is closed. */
 void events_free(struct events *events);
-/* What is told of; all of it must outlive the events. Watching a medium again does nothing. */
+/* What to report. The radio and the medium must outlive the events. Watching a medium again does nothing. */
 void events_watch_radio(struct events *events, struct radio *radio, const char *link);
 void events_watch_medium(struct events *events, struct medium *medium);
 

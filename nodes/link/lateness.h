@@ -1,5 +1,5 @@
-/* Lateness: how much later than the model said packets were sent, as a histogram with 8 steps an octave (an
- * error of at most 1/8 in a percentile), from 1 us to 2^32 us. */
+/* Lateness: how much later than the model's time packets were sent, as a histogram with 8 steps per octave (so a percentile has an
+ * error of at most 1/8), from 1 us to 2^32 us. */
 #ifndef LIQUIDNET_LINK_LATENESS_H
 #define LIQUIDNET_LINK_LATENESS_H
 

@@ -1,9 +1,12 @@
-/* How a running machine's memory is moved, and how long that takes (Trilogy2 D1.1, section 3.1). Pure: the simulator prints it, liquidnet-attach
- * stops a node for as long as it says.
+/* How a running machine's memory is moved, and how long that takes (Trilogy2 D1.1, section 3.1). Pure. The simulator prints the
+ * result; liquidnet-attach stops a node for so long.
  *
- * Pre-copy, formula 3.1: T = RAM / rate + mu(rounds). The memory is sent while the machine runs; each round sends what was written during the one
- * before it; when little is left the machine is stopped and the rest is sent. mu is all that is sent after the first round.
- * Post-copy, formula 3.2: T = RAM / rate. The machine is stopped at once, processor and devices are sent, it goes on elsewhere; memory follows. */
+ * Pre-copy, formula 3.1: T = RAM / rate + mu(rounds). The memory is sent while the machine runs. Each round sends what was written
+ * during the round before. When little is left, the machine is stopped and the rest is sent. mu is the time of everything that is
+ * sent after the first round.
+ *
+ * Post-copy, formula 3.2: T = RAM / rate. The machine is stopped at once, processor and devices are sent, and it goes on at the new
+ * host; its memory follows. */
 #ifndef LIQUIDNET_MIGRATION_COPY_H
 #define LIQUIDNET_MIGRATION_COPY_H
 
@@ -12,7 +15,7 @@
 #define COPY_ROUNDS 64
 
 enum copy_mode { COPY_PRE, COPY_POST, COPY_MODES };
-/* What is done when rounds do not end: stop all the same and send the rest, give up, or go on as post-copy. */
+/* If the rounds do not end: stop the machine all the same and send the rest, give up, or go on as post-copy. */
 enum copy_then { COPY_STOP, COPY_CANCEL, COPY_SWITCH, COPY_THENS };
 
 struct copy_settings {
@@ -45,10 +48,10 @@ struct copy_plan {
 	double bytes;      /* sent */
 };
 
-/* What is asked of the part that is written: how many bytes of it, in so many seconds. */
+/* How many bytes of memory are written in `seconds` seconds. */
 typedef double copy_written(void *context, unsigned round, double seconds);
 
-/* Carries the rounds out. `written` is the formula's own where NULL: dirty_bps times the seconds, and no more than the working set. */
+/* Computes the rounds. Without `written` (NULL) the formula's rule holds: dirty_bps times the seconds, but at most the working set. */
 void copy_plan(
 	const struct copy_settings *settings, copy_written *written, void *context, struct copy_plan *plan);
 

@@ -1,8 +1,9 @@
-/* What a machine and its host say to each other, a datagram each (UDP, port 6767, broadcast on the machine's cable): a machine has no address yet, or one of another network.
+/* Messages between a machine and its host, one datagram each (UDP, port 6767). They are broadcast on the machine's cable, because a
+ * machine that has just arrived has no address, or one of another network.
  *
- *   where            the machine: where am I?
- *   place NAME=...   its host, asked or not: here, by this address (site.h)
- *   taken NAME       the machine: I have it */
+ *   where            the machine asks for its place
+ *   place NAME=...   the host gives the place (site.h), also without being asked
+ *   taken NAME       the machine has taken it */
 #ifndef LIQUIDNET_MIGRATION_MESSAGE_H
 #define LIQUIDNET_MIGRATION_MESSAGE_H
 

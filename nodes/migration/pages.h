@@ -1,4 +1,4 @@
-/* A migration page by page: what the formulas (copy.h) say of bytes, done with single pages that are written while others are sent. */
+/* A migration page by page. The formulas (copy.h) count bytes; here single pages are written while others are sent. */
 #ifndef LIQUIDNET_MIGRATION_PAGES_H
 #define LIQUIDNET_MIGRATION_PAGES_H
 

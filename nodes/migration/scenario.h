@@ -1,4 +1,4 @@
-/* A migration in words KEY=VALUE, checked: of the simulator, and of liquidnet-attach. */
+/* Reads and checks a migration in words KEY=VALUE, for the simulator and for liquidnet-attach. */
 #ifndef LIQUIDNET_MIGRATION_SCENARIO_H
 #define LIQUIDNET_MIGRATION_SCENARIO_H
 

@@ -1,4 +1,5 @@
-/* Where a machine is attached to a network: an interface, an address there, the way out. And how it renumbers from one to another. */
+/* Site: where a machine is attached to a network (an interface, an address, a gateway), and how it renumbers from one site to
+ * another. */
 #ifndef LIQUIDNET_MIGRATION_SITE_H
 #define LIQUIDNET_MIGRATION_SITE_H
 

@@ -1,9 +1,10 @@
-/* The pull queue of a receiving host: all flows into it share one, which is emptied at the rate of its link (Trilogy2 D1.4, section
- * 3.6.1.3). In D1.4 it is first in, first out; in the SIGCOMM paper flows take turns, preferred ones first.
+/* The pull queue of a receiving host: all flows to the host share it, and it is emptied at the rate of the host's link (Trilogy2
+ * D1.4, section 3.6.1.3). In D1.4 it is first in, first out. In the SIGCOMM paper flows take turns, preferred flows first.
  *
- * The pulls of a flow are alike, so the fair queue is a count in each flow and two rings of flows. A flow joins behind the one that joined
- * last, with its first pull or before, and keeps its place until it was owed nothing in so many of its turns, one after the other. Places
- * matter: flows from the receiver's own switch that come one after the other are a burst, and are trimmed for it round after round.
+ * All pulls of a flow are equal, so the fair queue is a count per flow and two rings of flows. A flow joins, with its first pull or
+ * earlier, behind the flow that joined last. It keeps its place until it has had a certain number of turns in a row without a
+ * pull. The order matters: flows from the receiver's own switch that follow each other in the ring make a burst, which is trimmed
+ * in every round.
  *
  * Pure: times are the caller's, in any unit (the simulator's picoseconds, a daemon's nanoseconds), and only grow; memory is the
  * caller's. */

@@ -1,5 +1,5 @@
-/* The receiver of a flow: every packet is answered at once, with an ACK or, where only the header came, a NACK, and each answer is owed a
- * pull in the host's queue (pulls.h). Trilogy2 D1.4, section 3.6.1.3.
+/* The receiver of a flow. It answers every packet at once: with an ACK, or with a NACK if only the header came. For each answer it
+ * puts a pull into the host's queue (pulls.h). Trilogy2 D1.4, section 3.6.1.3.
  *
  * Pure: no clock, no sockets; memory is the caller's. */
 #ifndef LIQUIDNET_NDP_RECEIVER_H

@@ -1,12 +1,12 @@
-/* The sender of a flow: which packet leaves when. The first window leaves unasked; after that a packet leaves for each pull, first what
- * is to be sent again (Trilogy2 D1.4, section 3.6.1.3; SIGCOMM 2017, section 3.2). It counts in packets; bytes, sockets and paths
- * (paths.h) are the caller's.
+/* The sender of a flow: which packet leaves when. The first window leaves without being asked. After that one packet leaves per
+ * pull; packets that must be sent again go first (Trilogy2 D1.4, section 3.6.1.3; SIGCOMM 2017, section 3.2). The sender counts
+ * in packets; bytes, sockets and paths (lib/ndp/ndp_paths.h) are the caller's.
  *
- * Every function that tells of something that came returns how many packets may leave now: call ndp_sender_next so often, or until it
- * says false. Times are the caller's, in any unit, and only grow.
+ * Every function that reports an arrival returns how many packets may leave now: call ndp_sender_next so many times, or until it
+ * returns false. Times are the caller's, in any unit, and never decrease.
  *
- * A packet of which nothing comes back for an RTO is to be sent again. RTOs are off when `sent` is NULL: a network that bounces headers
- * and corrupts nothing needs none. */
+ * A packet without an answer for an RTO is sent again. RTOs are off when `sent` is NULL: a network that bounces headers and corrupts
+ * nothing needs none. */
 #ifndef LIQUIDNET_NDP_SENDER_H
 #define LIQUIDNET_NDP_SENDER_H
 

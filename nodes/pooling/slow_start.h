@@ -1,5 +1,6 @@
-/* Slow start: when it ended, out of a window's samples. Pure. Trilogy2 D1.1, section 2.1.1.3.1.3, compares "the time at which
- * the congestion window of the fastest subflow reaches its maximum of slow start" with receive buffers that grow and that do not. */
+/* Slow start: finds its end in samples of a window. Pure. Trilogy2 D1.1, section 2.1.1.3.1.3, compares "the time at which the
+ * congestion window of the fastest subflow reaches its maximum of slow start" between receive buffers that grow and buffers of a
+ * fixed size. */
 #ifndef LIQUIDNET_POOLING_SLOW_START_H
 #define LIQUIDNET_POOLING_SLOW_START_H
 

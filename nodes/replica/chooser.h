@@ -1,9 +1,10 @@
-/* One client's choice among replicas: C3 (Trilogy2 D1.4, section 3.7; Suresh et al., NSDI 2015) and what it is compared with. The client
- * names for each request a group of servers that could serve it. It is told at once which server to send to, or the request waits
- * in the group's own queue until one of its servers is within its rate (backpressure). Servers say with each answer how many requests wait
- * and how long the service took.
+/* One client's choice among replicas: C3 (Trilogy2 D1.4, section 3.7; Suresh et al., NSDI 2015) and the policies with which it is
+ * compared. For each request the client names a group of servers that could serve it. It gets a server at once, or the request
+ * waits in the group's queue until one of the servers is within its rate (backpressure). With each answer a server says how many
+ * requests wait and how long the service took.
  *
- * Pure: no clock, no socket. Times are nanoseconds of any clock that does not step; calls are in order of time. The daemon and the simulator share it. */
+ * Pure: no clock, no socket. Times are nanoseconds of any clock that does not step; calls are in order of time. The daemon and the
+ * simulator use it. */
 #ifndef LIQUIDNET_REPLICA_CHOOSER_H
 #define LIQUIDNET_REPLICA_CHOOSER_H
 
@@ -62,10 +63,10 @@ struct chooser;
 struct chooser *chooser_new(const struct chooser_settings *settings, int64_t now_ns);
 void chooser_free(struct chooser *chooser);
 
-/* A request: the server to send it to now, or -1: it waits. `request` is the caller's name for it. What waits in the group already goes
- * first. */
+/* A new request. Returns the server to which it is to be sent now, or -1: it waits. `request` is the caller's name for it. Requests that
+ * already wait in the group go first. */
 int chooser_ask(struct chooser *chooser, unsigned group, uint32_t request, int64_t now_ns);
-/* The next of those that waited and that may go now, and where. False: none, until chooser_wake. Groups take turns. */
+/* The next waiting request that may go now, and its server. False: none before chooser_wake. Groups take turns. */
 bool chooser_next(struct chooser *chooser, int64_t now_ns, uint32_t *request, unsigned *server);
 /* When chooser_next is to be asked again; INT64_MAX: nothing waits. */
 int64_t chooser_wake(const struct chooser *chooser);
@@ -76,9 +77,10 @@ void chooser_answered(
 	struct chooser *chooser, unsigned server, const struct feedback *feedback, int64_t now_ns);
 /* A request to it will have no answer: nothing is learned. */
 void chooser_forgotten(struct chooser *chooser, unsigned server);
-/* The server is gone, with all that was outstanding: it is last in every order until it answers (neither text says what then). */
+/* The server is gone, and all its outstanding requests with it. It is last in every order until it answers. (Neither text says what to
+ * do then.) */
 void chooser_failed(struct chooser *chooser, unsigned server);
-/* It is there again. It is as a server of which nothing is known. */
+/* The server is back. It counts as a server of which nothing is known. */
 void chooser_returned(struct chooser *chooser, unsigned server, int64_t now_ns);
 void chooser_severity(struct chooser *chooser, unsigned server, double severity);
 

@@ -1,5 +1,6 @@
-/* How fast a client may send to one server: a bucket of tokens whose rate follows what the server returns, steered by a cubic function of
- * time as TCP CUBIC's window (Trilogy2 D1.4, 3.7.7 and 3.7.9, Algorithm 2; constants where D1.4 names none: absim, the authors' simulator). Pure: the caller tells the time. */
+/* How fast a client may send to one server: a bucket of tokens whose rate follows the server's answers by a cubic function of time,
+ * like TCP CUBIC's window (Trilogy2 D1.4, 3.7.7 and 3.7.9, Algorithm 2). Constants that D1.4 does not name are those of absim, the
+ * authors' simulator. Pure: the caller passes the time. */
 #ifndef LIQUIDNET_REPLICA_LIMITER_H
 #define LIQUIDNET_REPLICA_LIMITER_H
 
@@ -10,7 +11,7 @@ struct limiter_settings {
 	double beta;                       /* a decrease multiplies by it */
 	double gamma;                      /* of the cubic function, with times in milliseconds */
 	double step_max;                   /* s_max: the most that one increase adds */
-	double hysteresis;                 /* so many intervals after an increase there is no decrease */
+	double hysteresis;                 /* no decrease for so many intervals after an increase */
 	double burst;                      /* most tokens */
 	double least;                      /* least rate */
 	double alpha;                      /* weight of the newest interval in the smoothed receive rate */
@@ -29,11 +30,11 @@ struct limiter {
 };
 
 void limiter_init(struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);
-/* Tokens in the bucket now; below 0 after limiter_overdraw. */
+/* Tokens in the bucket now; below 0 after limiter_take without a token. */
 double limiter_tokens(const struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);
 /* When the bucket has a whole token again at the present rate: now, or later. Years at most. */
 int64_t limiter_when(const struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);
-/* Takes a token, whether there is one or not: what goes out without waiting (a read repair) is paid later. */
+/* Takes a token even if there is none: a request that goes out without waiting (a read repair) is paid later. */
 void limiter_take(struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);
 /* An answer came: counts it and adapts the rate. */
 void limiter_answered(struct limiter *limiter, const struct limiter_settings *settings, int64_t now_ns);

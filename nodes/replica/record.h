@@ -1,4 +1,4 @@
-/* The records that stores hold and clients check: their bytes follow from the key, so that a wrong one is seen. */
+/* The records that stores hold and clients check. The bytes of a record follow from its key, so a client notices a wrong one. */
 #ifndef LIQUIDNET_REPLICA_RECORD_H
 #define LIQUIDNET_REPLICA_RECORD_H
 

@@ -1,5 +1,5 @@
-/* What clients and stores say to each other: frames over one TCP connection per client and server. Network byte order; README.md has the table.
- * Every frame begins with the length of the rest. Reads any bytes. */
+/* The protocol between clients and stores: frames over one TCP connection per client and server, in network byte order; README.md has
+ * the table. Every frame begins with the length of the rest. The reader accepts any bytes. */
 #ifndef LIQUIDNET_REPLICA_WIRE_H
 #define LIQUIDNET_REPLICA_WIRE_H
 
@@ -31,8 +31,8 @@ struct wire_answer {
 	uint32_t size;
 };
 
-/* The first frame of some bytes: its length in bytes, 0: it is not whole yet, -1: nothing that the protocol has (*why says what; static).
- * *out points into the bytes. */
+/* Reads the first frame of some bytes. Returns its length in bytes; 0: it is not complete yet; -1: it is no frame of the protocol (*why says
+ * what is wrong; static). *out points into the bytes. */
 ssize_t wire_read_request(const uint8_t *bytes, size_t size, struct wire_request *out, const char **why);
 ssize_t wire_read_answer(const uint8_t *bytes, size_t size, struct wire_answer *out, const char **why);
 /* Writes the head of a frame; the value follows it. Returns the head's length. */

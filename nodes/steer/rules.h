@@ -1,5 +1,5 @@
-/* Rules: which connections are to be steered. A rule looks at the destination's port, at the bytes that have passed, at the
- * token, or for a pattern in the payload, over the borders of segments; whatever it names must hold. Pure. */
+/* Rules: which connections are to be steered. A rule may name the destination's port, a number of bytes that have passed, a token,
+ * or a pattern in the payload (also across the borders of segments). All conditions that it names must hold. Pure. */
 #ifndef LIQUIDNET_STEER_RULES_H
 #define LIQUIDNET_STEER_RULES_H
 
@@ -31,7 +31,8 @@ struct rules {
 /* Makes `back` of a rule whose pattern is set. */
 void rule_prepare(struct rule *rule);
 
-/* How much of a pattern the bytes so far end with; PATTERN_FOUND once it was whole. One a rule and direction. */
+/* The length of the pattern's prefix with which the bytes so far end; PATTERN_FOUND once the whole pattern was found. One per rule and
+ * direction. */
 typedef uint16_t pattern_state;
 #define PATTERN_FOUND UINT16_MAX
 

@@ -1,7 +1,7 @@
 /* Steps: the redirection of a connection over a waypoint (Trilogy2 D1.1, section 2.1.3.1.5.1), as a state machine: ask the waypoint for
- * a mapping, announce the waypoint to the client in the server's name, see the client's join both ways, reset the old flow. What fails
- * before the join is undone, and the old path stays as it was. Several waypoints are taken one after the other. Pure: packets and
- * times are given (nanoseconds of one clock), what is to be sent goes to handlers. */
+ * a mapping, announce the waypoint to the client in the server's name, see the client's join in both directions, reset the old flow.
+ * A failure before the join is undone, and the old path stays as it was. Several waypoints are used one after the other. Pure: the
+ * caller passes packets and times (nanoseconds of one clock); handlers get what is to be sent. */
 #ifndef LIQUIDNET_STEER_STEPS_H
 #define LIQUIDNET_STEER_STEPS_H
 
@@ -19,10 +19,11 @@ enum step {
 	STEPS,
 };
 
-/* When what was first so, in nanoseconds; 0: not yet. `proven`: the join's third packet; `up`: the server's answer to it. */
+/* The time at which each state was first reached, in nanoseconds; 0: not yet. `proven`: the join's third packet; `up`: the server's answer
+ * to it. */
 enum moment { AT_MATCH, AT_MAPPED, AT_ANNOUNCED, AT_JOIN, AT_PROVEN, AT_UP, AT_RELEASED, AT_QUIET, MOMENTS };
 
-/* A redirection to one waypoint, as it is told. */
+/* A redirection to one waypoint, as it is reported. */
 struct report {
 	uint64_t number;
 	uint32_t token; /* of the server's key */
@@ -59,8 +60,8 @@ struct steps_settings {
 
 struct steps_counters {
 	uint64_t begun, done, failed;
-	uint64_t refused; /* as many as there may be */
-	uint64_t strayed; /* rules that held for a connection that somebody else had moved */
+	uint64_t refused; /* because redirects_most are under way */
+	uint64_t strayed; /* rules that applied to a connection that somebody else had moved */
 };
 
 struct steps;
@@ -86,7 +87,7 @@ const char *steps_redirect(
 struct table *steps_table(struct steps *steps);
 const struct watch_counters *steps_watched(const struct steps *steps);
 const struct steps_counters *steps_counters(const struct steps *steps);
-/* What was not read as a segment. */
+/* A packet passed that is no readable segment. */
 void steps_passed(struct steps *steps, enum packet_result result);
 /* "mapping", "announcing", ...; "match", "mapped", ... */
 const char *step_name(enum step step);

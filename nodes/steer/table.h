@@ -1,9 +1,9 @@
-/* Table: the flows and connections that a box on the path knows, of a bounded number. A flow is a subflow's four-tuple with the
- * numbers of both directions; a connection is what its flows share: keys and tokens. Pure.
+/* Table: the flows and connections that a box on the path knows; their number is limited. A flow is a subflow's four-tuple with the
+ * sequence numbers of both directions. A connection is what its flows share: keys and tokens. Pure.
  *
- * Two queues keep a flood out (as in a segmented LRU cache): flows that have proven nothing wait in `young`, a quarter of the room,
- * and push out only each other; a flow whose handshake was answered by both ends, and that carried data, is `old`, and is
- * pushed out by other such flows only, the one that was silent for longest first. What is being redirected is never. */
+ * Two queues protect against a flood, as in a segmented LRU cache. Flows that have proven nothing are in `young`, which has a quarter of
+ * the room, and replace only each other. A flow whose handshake both ends have answered, and which has carried data, is in `old`. Only
+ * other such flows replace it, and the one that was silent for longest goes first. A flow that is being redirected is never replaced. */
 #ifndef LIQUIDNET_STEER_TABLE_H
 #define LIQUIDNET_STEER_TABLE_H
 
@@ -68,13 +68,12 @@ struct table_counters {
 	uint64_t flows, connections; /* at the moment */
 	uint64_t old;
 	uint64_t pushed_young, pushed_old; /* out, ever */
-	uint64_t refused;                  /* no room, all is being redirected */
+	uint64_t refused;                  /* no room, because all flows are being redirected */
 };
 
 struct table;
 
-/* Room for that many flows, 16 to 2^24, and as many connections. `gone` is told of a connection before it goes. NULL: no memory.
- */
+/* Room for `capacity` flows, 16 to 2^24, and as many connections. `gone` is called before a connection is removed. NULL: no memory. */
 struct table *table_new(uint32_t capacity, void (*gone)(void *context, uint32_t connection), void *context);
 void table_free(struct table *table);
 const struct table_counters *table_counters(const struct table *table);
@@ -84,8 +83,8 @@ uint32_t table_find(const struct table *table, const struct packet *packet, unsi
 /* A new flow whose client sent this packet; young. The flow must not be there. TABLE_NONE: refused. */
 uint32_t table_add(struct table *table, const struct packet *packet);
 void table_remove(struct table *table, uint32_t flow);
-/* The flow spoke: it is among the last to go of its queue. To move it costs, so it moves once in a sixteenth of the table's size of packets: the
- * order is that of silence but for so much. `proven`: it is old from now on. */
+/* A packet of the flow came: the flow moves to the end of its queue that is replaced last. Moving costs time, so a flow moves at most once per
+ * (table size / 16) packets; the order of silence is exact up to that. `proven`: the flow is old from now on. */
 void table_touch(struct table *table, uint32_t flow, bool proven);
 
 struct flow *table_flow(struct table *table, uint32_t flow);
@@ -95,7 +94,7 @@ struct connection *table_connection(struct table *table, uint32_t connection);
 uint32_t table_connect(struct table *table, uint32_t flow, const uint64_t key[2], const uint32_t token[2]);
 /* The connection by the token of its server's key. */
 uint32_t table_by_token(const struct table *table, uint32_t token);
-/* Puts a join's flow to its connection. */
+/* Adds a join's flow to its connection. */
 void table_join(struct table *table, uint32_t flow, uint32_t connection);
 /* The next connection in use after `connection` (TABLE_NONE: the first). */
 uint32_t table_next(const struct table *table, uint32_t connection);

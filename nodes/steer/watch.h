@@ -1,11 +1,11 @@
-/* Watch: what passing packets say of connections. It learns keys from handshakes, proves joins by them, follows the sequence
- * numbers of both directions, and looks for patterns. It does nothing: steps.h does. Pure. */
+/* Watch: learns about connections from passing packets. It takes keys from handshakes, verifies joins with them, follows the sequence
+ * numbers of both directions, and looks for patterns. It only observes; steps.h acts. Pure. */
 #ifndef LIQUIDNET_STEER_WATCH_H
 #define LIQUIDNET_STEER_WATCH_H
 
 #include "nodes/steer/table.h"
 
-/* What a packet was news of. */
+/* What a packet showed for the first time. */
 enum sighting_news {
 	NEWS_KEYS = 1,      /* a connection, with its keys */
 	NEWS_PROVEN = 32,   /* the third packet of a join, with the right HMAC */
@@ -30,8 +30,8 @@ struct watch_counters {
 	uint64_t payload_cut; /* segments of which not all payload was at hand (merged ones) */
 };
 
-/* Takes a packet as it was read; *sighting is what it says. A flow that has ended stays if it is watched, else it is gone when this
- * returns, and sighting->flow is TABLE_NONE. */
+/* Processes a packet; *sighting is what it shows. A flow that has ended stays if it is watched; otherwise it is removed before this returns,
+ * and sighting->flow is TABLE_NONE. */
 void watch_packet(struct table *table, const struct rules *rules, struct watch_counters *counters,
 	const struct packet *packet, struct sighting *sighting);
 

@@ -1,5 +1,5 @@
-/* Waypoints: detours that are asked for mappings in clients' names (nodes/detour/README.md, version 2, on behalf). Each is greeted from
- * time to time, so that its cookie is fresh and a mapping takes one exchange. Pure: datagrams and times are given. */
+/* Waypoints: detours that are asked for mappings on behalf of clients (nodes/detour/README.md, version 2). Each one is greeted from time
+ * to time, so that its cookie is fresh and a mapping takes one exchange. Pure: the caller passes datagrams and times. */
 #ifndef LIQUIDNET_STEER_WAYPOINT_H
 #define LIQUIDNET_STEER_WAYPOINT_H
 

@@ -1,4 +1,4 @@
-/* Forge: the segments of the published attacks, made of what is known and nothing else. Each is one packet without payload. Pure. */
+/* Forge: makes the segments of the published attacks, only from what the attacker knows. Each is one packet without payload. Pure. */
 #ifndef LIQUIDNET_THREATS_FORGE_H
 #define LIQUIDNET_THREATS_FORGE_H
 

@@ -1,5 +1,6 @@
-/* Guest: a subflow of somebody else's connection, spoken by hand: who knows both keys joins from an address of its own (RFC 8684,
- * section 3.2), reads what is sent there, and acknowledges it. No retransmissions: its network loses nothing. Pure. */
+/* Guest: a subflow of somebody else's connection, implemented here without the kernel. An attacker who knows both keys joins from an
+ * address of its own (RFC 8684, section 3.2), reads what is sent there, and acknowledges it. There are no retransmissions, because its
+ * network loses nothing. Pure. */
 #ifndef LIQUIDNET_THREATS_GUEST_H
 #define LIQUIDNET_THREATS_GUEST_H
 

@@ -1,5 +1,5 @@
-/* Knowledge: what an attacker may know of a connection, and which published attack needs what of it (Trilogy 2, D1.1, section
- * 2.1.2; RFC 7430). Attacks see a `struct known`, in which nothing stands that was not granted. Pure. */
+/* Knowledge: what an attacker may know of a connection, and what each published attack needs of it (Trilogy 2, D1.1, section 2.1.2;
+ * RFC 7430). An attack gets a `struct known`, which has 0 for everything that was not granted. Pure. */
 #ifndef LIQUIDNET_THREATS_KNOWLEDGE_H
 #define LIQUIDNET_THREATS_KNOWLEDGE_H
 

@@ -1,4 +1,4 @@
-/* Laws: what a blind guess, a flood of joins and a half-open join cost, by the rules of RFC 5961 and of Linux, and as D1.1 has it.
+/* Laws: the cost of a blind guess, of a flood of joins and of a half-open join, by the rules of RFC 5961 and of Linux, and by D1.1.
  * Pure. */
 #ifndef LIQUIDNET_THREATS_LAW_H
 #define LIQUIDNET_THREATS_LAW_H

@@ -1,6 +1,6 @@
-/* Play: a published attack, step by step, on one connection after another. What it knows of them comes from a witness, as far as it
- * is granted; what it sees itself is what comes to its own address. Time and packets come in by calls, packets go out by a
- * handler; it has no clock, no sockets. Pure. */
+/* Play: carries out a published attack, step by step, on one connection after another. It gets its knowledge of them from a witness, as
+ * far as it is granted; itself it sees only packets to its own address. The caller passes time and packets; a handler gets the packets
+ * to send. No clock, no sockets. Pure. */
 #ifndef LIQUIDNET_THREATS_PLAY_H
 #define LIQUIDNET_THREATS_PLAY_H
 

@@ -1,5 +1,5 @@
-/* Witness: what the packets of a port say to who sees them pass: tuples, numbers, windows, keys. It is where an attack's knowledge
- * comes from; witness_tell hands over what is granted, and nothing else. Pure. */
+/* Witness: learns from passing packets of a port what an observer could learn: tuples, sequence numbers, windows, keys. Attacks get their
+ * knowledge from it; witness_tell gives only what is granted. Pure. */
 #ifndef LIQUIDNET_THREATS_WITNESS_H
 #define LIQUIDNET_THREATS_WITNESS_H
 

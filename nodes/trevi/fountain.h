@@ -1,7 +1,8 @@
-/* A fountain code: any number of symbols is made of K fragments, each the exclusive or of a few that its seed chooses, and a few more than K of them,
- * whichever they are, give the fragments back. Luby's LT code (FOCS 2002) with the Robust Soliton distribution, decoded by peeling, and where peeling
- * stops by elimination over GF(2) of as few fragments as possible (inactivation). Trilogy2 D1.1, 4.2.2.1 leaves the code open; K = 750 needs 0.95 % more symbols so.
- * Pure: no clock, no socket. Nothing is allocated per symbol. */
+/* A fountain code. It makes any number of symbols from K fragments; each symbol is the exclusive or of a few fragments, which its seed
+ * chooses. Any symbols, a few more than K of them, give the fragments back. The code is Luby's LT code (FOCS 2002) with the Robust
+ * Soliton distribution. It is decoded by peeling; where peeling stops, by elimination over GF(2) of as few fragments as possible
+ * (inactivation). Trilogy2 D1.1, 4.2.2.1 leaves the code open. With this code K = 750 needs 0.95 % more symbols. Pure: no clock, no
+ * socket. Nothing is allocated per symbol. */
 #ifndef LIQUIDNET_TREVI_FOUNTAIN_H
 #define LIQUIDNET_TREVI_FOUNTAIN_H
 
@@ -12,26 +13,28 @@
 #define FOUNTAIN_FRAGMENTS (1u << 24) /* most of a code */
 #define FOUNTAIN_C 0.03
 #define FOUNTAIN_DELTA 0.5
-/* What tracts of few fragments are coded with, for whom every symbol too many counts. Elimination needs no symbols of one or two fragments to begin with, and among few they only say again what is known: such a
- * symbol has three. Measured (README.md): 1.6 to 1.8 symbols too many from 24 fragments on, where half of a random binary matrix has 1.6; with 0.05 and from one fragment on it was 3.4 to 5. Many
- * fragments (FOUNTAIN_FEW) are left as they were, for it makes decoding slower. */
+/* The code of tracts with few fragments, where every symbol too many counts. Elimination needs no symbols of one or two fragments to begin
+ * with, and among few fragments such symbols only repeat what is known; so they have three. Measured (README.md): 1.6 to 1.8 symbols too
+ * many from 24 fragments on, where a random binary matrix has 1.6; with delta 0.05 and symbols from one fragment on it was 3.4 to 5.
+ * Tracts of FOUNTAIN_FEW fragments or more keep the other code, because this one makes decoding slower. */
 #define FOUNTAIN_DELTA_FEW 0.005
 #define FOUNTAIN_LEAST_FEW 3
 #define FOUNTAIN_FEW 500
 #define FOUNTAIN_C_FEWER 0.06
 #define FOUNTAIN_FEWER 24
-/* Of fewer there are not enough choices of three (of three fragments there is one): those begin with one. */
+/* With fewer fragments there are not enough choices of three (of three fragments there is one): their symbols begin with one. */
 #define FOUNTAIN_FEWEST 8
 #define FOUNTAIN_DELTA_FEWEST 0.05
 
 /* The distribution of degrees for K fragments; shared by any number of encoders and decoders. */
 struct fountain_code;
 
-/* Robust Soliton with these two; symbols that would be of fewer than `least` fragments are of so many (1: none). NULL: no memory, or not 1 <= fragments <= FOUNTAIN_FRAGMENTS. */
+/* Robust Soliton with the parameters c and delta. Symbols that would have fewer than `least` fragments have `least` (1: no such minimum). NULL:
+ * no memory, or not 1 <= fragments <= FOUNTAIN_FRAGMENTS. */
 struct fountain_code *fountain_code_new(uint32_t fragments, double c, double delta, uint32_t least);
-/* The code of a tract of so many fragments: both ends of a session use it. */
+/* The code of a tract with `fragments` fragments. Both ends of a session use it. */
 struct fountain_code *fountain_code_of_tract(uint32_t fragments);
-/* Every symbol of the same degree: a bad code, for tests. */
+/* A bad code for tests: every symbol has the same degree. */
 struct fountain_code *fountain_code_constant(uint32_t fragments, uint32_t degree);
 void fountain_code_free(struct fountain_code *code);
 uint32_t fountain_code_fragments(const struct fountain_code *code);
@@ -41,8 +44,8 @@ double fountain_code_mean_degree(const struct fountain_code *code);
 
 struct fountain_encoder;
 
-/* Over `length` bytes in fragments of `size` bytes; the last one counts as filled up with zeros. `bytes` is borrowed. The code has
- * (length + size - 1) / size fragments. NULL: it has not, or no memory. */
+/* Encodes `length` bytes in fragments of `size` bytes; the last fragment counts as filled up with zeros. `bytes` is borrowed. The code must have
+ * (length + size - 1) / size fragments. NULL: it has another number of fragments, or no memory. */
 struct fountain_encoder *fountain_encoder_new(
 	const struct fountain_code *code, const uint8_t *bytes, size_t length, uint32_t size);
 void fountain_encoder_free(struct fountain_encoder *encoder);
@@ -61,20 +64,20 @@ enum fountain_added {
 
 struct fountain_decoder;
 
-/* Of symbols of `size` bytes. NULL: no memory. With `eliminate` false it peels only. */
+/* For symbols of `size` bytes. With `eliminate` false it only peels. NULL: no memory. */
 struct fountain_decoder *fountain_decoder_new(
 	const struct fountain_code *code, uint32_t size, bool eliminate);
 void fountain_decoder_free(struct fountain_decoder *decoder);
-/* Copies the symbol (`symbol` may be NULL where only the number of symbols that are needed is asked: nothing can be decoded then). */
+/* Copies the symbol. `symbol` may be NULL if the caller only wants to know how many symbols are needed; nothing can be decoded then. */
 enum fountain_added fountain_add(struct fountain_decoder *decoder, uint32_t seed, const uint8_t *symbol);
-/* After FOUNTAIN_DONE: writes `length` bytes, K fragments less the filling. -1: not yet done. What symbols were wrong makes the bytes wrong: the caller has
- * a hash. */
+/* After FOUNTAIN_DONE: writes `length` bytes, which are K fragments without the filling. -1: not yet done. Wrong symbols give wrong bytes; the caller
+ * checks a hash. */
 int fountain_decode(struct fountain_decoder *decoder, uint8_t *bytes, size_t length);
 uint32_t fountain_symbols(const struct fountain_decoder *decoder); /* that were added */
 uint32_t fountain_inactive(
 	const struct fountain_decoder *decoder); /* fragments that elimination had to find */
 
-/* The fragments that a seed chooses, in `list` (room for K): how many. For tests. */
+/* Writes the fragments that a seed chooses to `list` (room for K), and returns their number. For tests. */
 uint32_t fountain_neighbours(const struct fountain_code *code, uint32_t seed, uint32_t *list);
 
 #endif

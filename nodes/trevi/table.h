@@ -1,5 +1,6 @@
-/* The tract locator table: which servers have a tract (Trilogy2 D1.1, 4.2.2; Flat Datacenter Storage). Row (hash(GUID) + tract) mod rows; a row has servers and, where tracts are
- * written to several, a multicast group of its own. Clients keep it; README.md shows the file. */
+/* The tract locator table: which servers have a tract (Trilogy2 D1.1, 4.2.2; Flat Datacenter Storage). A tract's row is (hash(GUID) +
+ * tract) mod rows. A row has servers, and a multicast group of its own if tracts are written to several of them. Clients keep the table;
+ * README.md shows the file. */
 #ifndef LIQUIDNET_TREVI_TABLE_H
 #define LIQUIDNET_TREVI_TABLE_H
 

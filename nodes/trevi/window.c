@@ -20,7 +20,7 @@ const struct window_settings WINDOW_SETTINGS = {
 /* What a group's slowest held back for a second came as late; the next that is lost need not be waited for as long. */
 #define TIMER_MOST (250 * NS_PER_MS)
 #define GAPS 4  /* symbols that meet are no queue: so many, by the least time between two */
-#define SPARE 2 /* symbols too many that a tract needs, about (README.md, "The code") */
+#define SPARE 2 /* symbols too many that a tract needs, about (README.md, "Few fragments") */
 /* A tract that needs more than this lacks a fragment that no symbol had: one in K divided by the mean degree brings it, 80 of 750 on average. Two a round
  * trip would take 40 of them; so many as were too many already take six. */
 #define STUCK 8

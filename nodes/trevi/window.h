@@ -1,6 +1,7 @@
-/* A receiver's window: how many symbols it asks one sender for at a time, and which answers it believes. Trilogy2 D1.1, 4.2.3 says that it follows the round trip and
- * what is lost, not how; chosen here: as TCP Vegas by delay, smoothly, and a half where more than 2 % is lost. Requests have running numbers, labels, which
- * symbols bring back. Nothing is asked for again: what is lost only leaves the window. Pure: the caller tells the time, in nanoseconds. */
+/* A receiver's window: how many symbols it requests from one sender at a time, and which answers it believes. Trilogy2 D1.1, 4.2.3 says
+ * that the window follows the round trip and the losses, but not how. Here it follows the delay smoothly, like TCP Vegas, and shrinks by
+ * at most a half when more than 2 % is lost (README.md has the rules). Requests have running numbers, labels, which symbols bring back.
+ * Nothing is requested again: a lost symbol only leaves the window. Pure: the caller passes the time, in nanoseconds. */
 #ifndef LIQUIDNET_TREVI_WINDOW_H
 #define LIQUIDNET_TREVI_WINDOW_H
 
@@ -11,17 +12,17 @@
 #define WINDOW_LABELS 8192 /* so many of the newest labels are remembered */
 
 struct window_settings {
-	double least, most;   /* symbols */
-	double first;         /* at the beginning, of all windows of a receiver together, but `least` each */
-	double delay;         /* a round trip of so many times the base is a queue */
-	double loss;          /* a share of lost requests that is no accident */
+	double least, most; /* symbols */
+	double first;       /* first size of all windows of a receiver together; each has at least `least` */
+	double delay;       /* a round trip of more than so many times the base means a queue */
+	double loss;        /* losses beyond this share are no accidents */
 	int64_t timer_min_ns; /* of a request */
 	int64_t first_timer_ns; /* while no round trip is known; a symbol that comes later counts all the same */
-	int64_t noise_ns; /* a round trip is only longer when it is longer by more: the rest is the machine's */
-	int64_t base_ns; /* the base is the least round trip of so long */
+	int64_t noise_ns;       /* what the machine adds to a round trip; only longer delays count */
+	int64_t base_ns;        /* the base is the least round trip of this time */
 };
 extern const struct window_settings WINDOW_SETTINGS;
-/* Those of a machine that adds so much to a round trip, more or less: a request is not given up before ten times that. */
+/* The settings for a machine that adds about `noise_ns` to a round trip. A request is not given up before ten times that. */
 struct window_settings window_settings_of(int64_t noise_ns);
 
 enum window_arrival {
@@ -32,8 +33,9 @@ enum window_arrival {
 };
 
 struct window {
-	double size, lent; /* lent: of others that have ended; not for the next tract */
-	uint32_t of;       /* windows that the receiver has open, towards different senders */
+	double size,
+		lent; /* lent: room of other windows that have ended; it does not stay for the next tract */
+	uint32_t of;  /* windows that the receiver has open, towards different senders */
 	bool slow_start;
 	uint32_t next;   /* the next label */
 	uint32_t oldest; /* no label before it is outstanding */
@@ -51,38 +53,39 @@ struct window {
 	/* Of this round, which ends when the label that was next at its beginning has come or was given up. */
 	uint32_t round_end, round_came;
 	int64_t round_rtt_ns; /* the least */
-	double credit;        /* so many losses are no congestion; what came earned it */
+	double credit;        /* so many losses count as accidents; arriving symbols earn it */
 	int64_t sent_ns[WINDOW_LABELS];
 	uint8_t state[WINDOW_LABELS];
 	uint64_t asked, came, lost, late, duplicates, unasked;
 };
 
-/* `before`: of an earlier tract between the same two, or NULL: it goes on with that size and those round trips. */
+/* `before`: the window of an earlier tract between the same two hosts, or NULL. The new window goes on with its size and round trips. */
 void window_init(struct window *window, const struct window_settings *settings, const struct window *before);
-/* It is one of `of` (1 or more) of a receiver: together they grow as fast as one alone would. */
+/* The receiver has `of` windows (1 or more), and this is one of them. Together they grow as fast as one alone would. */
 void window_share(struct window *window, uint32_t of);
-/* How long something else took there and back: the first requests are not waited for much longer. */
+/* The round-trip time of another exchange with the sender. The first requests are not waited for much longer. */
 void window_hint(struct window *window, int64_t rtt_ns);
-/* Another window of the receiver has ended, and this one gets so much of its room. */
+/* Another window of the receiver has ended, and this one gets `symbols` of its room. */
 void window_lend(struct window *window, double symbols);
-/* Its first symbols, which nothing clocks, are spread over a round trip; so that windows which begin together do not ask together, each has a place in the gap between two: 0 to 1. */
+/* The first symbols of a window have no earlier answers to clock them, so they are spread over a round trip. `phase` (0 to 1) is the window's place in
+ * the gap between two symbols, so that windows which begin together do not ask at the same time. */
 void window_phase(struct window *window, double phase);
 /* How many symbols may be asked for now. */
 uint32_t window_room(struct window *window, const struct window_settings *settings, int64_t now_ns);
-/* How many symbols a tract of so many fragments may still lack when it has so many: no more are asked for at a time. */
+/* How many symbols a tract of `fragments` fragments may still lack when it has `symbols`. No more are requested at a time. */
 uint32_t window_rest(uint32_t fragments, uint32_t symbols);
-/* Asks for `count` of them, at most window_room; returns the first label, the others follow it. */
+/* Requests `count` symbols, at most window_room. Returns the first label; the others follow it. */
 uint32_t window_ask(struct window *window, uint32_t count, int64_t now_ns);
 /* A symbol with that label came. */
 enum window_arrival window_came(
 	struct window *window, const struct window_settings *settings, uint32_t label, int64_t now_ns);
 /* Gives up what is too old; returns how many. */
 uint32_t window_expire(struct window *window, const struct window_settings *settings, int64_t now_ns);
-/* When window_expire and window_room are to be asked again, if nothing comes before; INT64_MAX: nothing is outstanding. */
+/* When window_expire and window_room must be called again, if nothing comes before; INT64_MAX: nothing is outstanding. */
 int64_t window_expiry(const struct window *window, const struct window_settings *settings, int64_t now_ns);
-/* A request is given up after so long. */
+/* The time after which a request is given up. */
 int64_t window_timer(const struct window *window, const struct window_settings *settings);
-/* The least round trip of late; 0: none yet. */
+/* The base: the least recent round trip; 0: none yet. */
 int64_t window_base(const struct window *window);
 
 #endif

@@ -1,5 +1,5 @@
-/* What clients and tract servers say: datagrams that ask for symbols and bring them, and frames over TCP for what must arrive. Network byte order; README.md has the
- * tables. Reads any bytes. */
+/* The protocol between clients and tract servers: datagrams that request and bring symbols, and frames over TCP for everything that must
+ * arrive. Network byte order; README.md has the tables. The readers accept any bytes. */
 #ifndef LIQUIDNET_TREVI_WIRE_H
 #define LIQUIDNET_TREVI_WIRE_H
 
@@ -24,7 +24,7 @@ enum wire_datagram_type { WIRE_ASK = 1, WIRE_BRING = 2 };
 
 struct wire_datagram {
 	enum wire_datagram_type type;
-	uint64_t session; /* drawn by the client; who does not know it is not heard */
+	uint64_t session; /* drawn by the client; datagrams without it are ignored */
 	uint32_t label;
 	uint16_t count;         /* WIRE_ASK: labels from `label` on */
 	const uint8_t *payload; /* WIRE_BRING */
@@ -37,15 +37,15 @@ bool wire_read_datagram(const uint8_t *bytes, size_t size, struct wire_datagram 
 size_t wire_write_datagram(const struct wire_datagram *datagram, uint8_t *bytes);
 
 enum wire_frame_type {
-	WIRE_PREPARE = 1, /* client: this tract is about to come, to that group (0: to you alone) */
-	WIRE_GET,         /* client: I shall ask for symbols of that tract; you are source `source` of it */
-	WIRE_STOP,        /* client: the session is over */
-	WIRE_READY,       /* server, after PREPARE */
-	WIRE_OFFER,       /* server, after GET and FETCH: what the tract is; after FETCH its bytes follow */
-	WIRE_STORED,      /* server: decoded, its hash is right, on the disk */
-	WIRE_FAILED,      /* server */
-	WIRE_FETCH,       /* client: the tract's bytes over this connection */
-	WIRE_STORE,       /* client: the bytes that follow over this connection are the tract */
+	WIRE_PREPARE = 1, /* client: this tract will come, to that group (0: to the server alone) */
+	WIRE_GET,    /* client: it will request symbols of that tract; the server is its source `source` */
+	WIRE_STOP,   /* client: the session is over */
+	WIRE_READY,  /* server, after PREPARE */
+	WIRE_OFFER,  /* server, after GET and FETCH: what the tract is; after FETCH its bytes follow */
+	WIRE_STORED, /* server: decoded, its hash is right, on the disk */
+	WIRE_FAILED, /* server */
+	WIRE_FETCH,  /* client: the tract's bytes over this connection */
+	WIRE_STORE,  /* client: the bytes that follow over this connection are the tract */
 	WIRE_FRAME_TYPES
 };
 
@@ -67,7 +67,8 @@ struct wire_frame {
 };
 #define WIRE_FRAME_MAX 256
 
-/* The first frame of some bytes: its length, 0: it is not whole, -1: nothing that the protocol has. Fields are checked: lengths, fragments, groups are possible ones. */
+/* Reads the first frame of some bytes. Returns its length; 0: it is not complete; -1: it is no frame of the protocol. It checks that lengths, fragments and
+ * groups are possible. */
 ssize_t wire_read_frame(const uint8_t *bytes, size_t size, struct wire_frame *out);
 /* Returns its length. */
 size_t wire_write_frame(const struct wire_frame *frame, uint8_t bytes[WIRE_FRAME_MAX]);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What a stranger meets first: `liquidnet new`, own experiments beside the working folder, `watch`, `open`, completion.
+# May run beside others.
 
 # shellcheck disable=SC2154,SC2016 # stderr is bats'; names of experiments are not the shell's
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Runs that are not lost: a disk that fills up, a terminal that goes, results that are not as they should be, a part of the plan.
+# May run beside others.
 # shellcheck disable=SC2154,SC2317,SC2329 # stderr is bats'; functions are called by name, inside
 
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Sweeps: the slices of an experiment are its plan, whoever runs them and however often they are interrupted; collected they are the run
 # that one machine would have made: in virtual time, to the last digit.
+# May run beside others.
 # shellcheck disable=SC2154,SC2034 # run's variables; $limit is the sandbox's
 
 bats_require_minimum_version 1.5.0

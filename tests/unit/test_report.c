@@ -156,6 +156,32 @@ static void nothing_from_files_is_markup(void **state)
 	free(page);
 }
 
+/* Only what git knows is told to be checked out, and changes beyond it are told of. */
+static void versions_that_git_knows(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *version, *checkout;
+		bool dirty;
+	} cases[] = {{"86e42f0", "git checkout 86e42f0 ", false},
+		{"86e42f0-dirty", "git checkout 86e42f0 ", true},
+		{"v1.2-3-g86e42f0", "git checkout v1.2-3-g86e42f0 ", false},
+		{"v1.2", "git checkout v1.2 ", false}, {"unknown", NULL, false}, {"0.3-1", NULL, false},
+		{"", NULL, false}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char provenance[128];
+		snprintf(provenance, sizeof provenance, "{\"environment\":{\"liquidnet\":\"%s\"}}",
+			cases[i].version);
+		char *page = page_of(&experiment, json_array(), provenance);
+		assert_int_equal(count_of(page, "git checkout "), cases[i].checkout ? 1 : 0);
+		if (cases[i].checkout)
+			assert_non_null(strstr(page, cases[i].checkout));
+		assert_int_equal(count_of(page, "changes that were not committed"), cases[i].dirty ? 1 : 0);
+		free(page);
+	}
+}
+
 static bool has_gnuplot(void)
 {
 	return access("/usr/bin/gnuplot", X_OK) == 0;
@@ -429,6 +455,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_from_files_is_markup),
+		cmocka_unit_test(versions_that_git_knows),
 		cmocka_unit_test(figures_are_whole),
 		cmocka_unit_test(what_is_missing_is_said),
 		cmocka_unit_test(hundreds_of_configurations),

@@ -1,6 +1,6 @@
-/* The agent's programs in the kernel: attached to an interface, given maps, read, taken off. They outlive a
- * killed process, and go on by the last map; the next one adopts their memory (counters, how long former
- * owners have been idle) and replaces them without a gap. */
+/* The agent's programs in the kernel: attaches them to an interface, gives them maps, reads them, and detaches them. They outlive a killed
+ * process and go on with the last map. The next process takes over their memory (counters, how long former owners have been idle) and
+ * replaces them without a gap. */
 #ifndef LIQUIDNET_AGENT_PROGRAMS_H
 #define LIQUIDNET_AGENT_PROGRAMS_H
 

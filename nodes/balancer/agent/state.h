@@ -1,5 +1,5 @@
-/* What the agent's programs in the kernel read and write, and user space with them: one block of memory that
- * outlives the process as long as the programs are attached. */
+/* The memory that the agent's programs in the kernel share with user space: one block, which outlives the process as long as the programs
+ * are attached. */
 #ifndef LIQUIDNET_AGENT_STATE_H
 #define LIQUIDNET_AGENT_STATE_H
 

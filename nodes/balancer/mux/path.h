@@ -1,5 +1,5 @@
-/* A data path: what takes packets to the VIP off an interface and sends them to servers. Two kinds, one seam:
- * a program in the kernel (XDP), or a packet socket where the kernel lets us load none. */
+/* A data path takes packets to the VIP from an interface and sends them to servers. There are two kinds with one interface: a program in
+ * the kernel (XDP), or a packet socket where the kernel refuses programs. */
 #ifndef LIQUIDNET_MUX_PATH_H
 #define LIQUIDNET_MUX_PATH_H
 

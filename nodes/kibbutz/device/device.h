@@ -1,5 +1,5 @@
-/* The device: events of the network go into the policy, its actions go to the neighbours, to nftables, to
- * routing and to the path manager. Nothing is decided here. */
+/* The device: passes events of the network to the policy, and the policy's actions to the neighbours, to nftables, to routing and to the
+ * path manager. It makes no decisions itself. */
 #ifndef LIQUIDNET_KIBBUTZ_DEVICE_H
 #define LIQUIDNET_KIBBUTZ_DEVICE_H
 

@@ -1,7 +1,6 @@
-/* Forwarding for neighbours, and what passes: nftables admits a neighbour's packets while its advertisement
- * is valid, translates them onto the cellular link, counts them, and reports each packet that the policy must
- * know of (own ones on the cellular link, own ones through a neighbour, neighbours' through us) by its log.
- */
+/* Forwarding for neighbours, and reports of packets. nftables admits a neighbour's packets while its advertisement is valid, translates
+ * them onto the cellular link, and counts them. Its log reports each packet that the policy must know: the device's own packets on the
+ * cellular link and through a neighbour, and neighbours' packets through this device. */
 #ifndef LIQUIDNET_KIBBUTZ_FORWARD_H
 #define LIQUIDNET_KIBBUTZ_FORWARD_H
 
@@ -23,9 +22,9 @@ struct forward *forward_start(sd_event *loop, const struct settings *settings,
 	const struct forward_handlers *handlers, char **error);
 /* Removes the table. NULL-safe. */
 void forward_stop(struct forward *forward);
-/* Forwards for a neighbour from now on, for so long. A time to live of 0 ends it. -1 with *error. */
+/* Forwards for a neighbour from now on, for `ttl_ns`; 0 ends it. -1 with *error. */
 int forward_admit(struct forward *forward, unsigned neighbour, int64_t ttl_ns, char **error);
-/* Bytes a neighbour: {"NAME": {"given_up": N, "given_down": N}}; and "refused", packets without an
+/* Bytes per neighbour: {"NAME": {"given_up": N, "given_down": N}}; and "refused", packets without an
  * advertisement. A new reference, or NULL with *error. */
 json_t *forward_accounts(struct forward *forward, char **error);
 /* Bytes forwarded for all of them. -1 with *error. */

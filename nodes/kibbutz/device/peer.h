@@ -1,11 +1,10 @@
-/* What is fresh: a neighbour's messages, told from those of its earlier lives and from replays, without
- * clocks that agree and without anything kept on a disk. Pure: the caller sends, receives, draws random
- * numbers and tells the time.
+/* Distinguishes a neighbour's fresh messages from replays and from messages of its earlier lives, without synchronised clocks and without
+ * storage on a disk. Pure: the caller sends, receives, draws random numbers and passes the time.
  *
- * A message is believed when it echoes the reader's challenge, which proves that it was written after the
- * challenge was made, comes from the life of the neighbour that is known, and has a new sequence number. Who
- * echoes a wrong challenge is told the right one in a HELLO. A right echo from another life makes a new
- * challenge, which ends all that was written before: only the life that goes on can answer it. */
+ * A message is believed if three conditions hold: it echoes the reader's challenge, which proves that it was written after the challenge
+ * was made; it comes from the neighbour's known life; and it has a new sequence number. A neighbour that echoes a wrong challenge gets the
+ * right one in a HELLO. A right echo from another life causes a new challenge. This makes all earlier messages void, because only the life
+ * that goes on can answer it. */
 #ifndef LIQUIDNET_KIBBUTZ_PEER_H
 #define LIQUIDNET_KIBBUTZ_PEER_H
 
@@ -29,9 +28,9 @@ enum peer_verdict {
 
 /* `life`, `challenge`: random, not 0. */
 void peer_init(struct peer *peer, uint64_t life, uint64_t challenge);
-/* A genuine message has arrived; `fresh`: random, not 0, for a new challenge. *answer: a HELLO should be sent
- * (peer_write with `echo` the message's challenge); *met: the neighbour is known from now on, or anew: it may
- * know nothing of what was sent to it before. */
+/* A genuine message has arrived. `fresh`: random, not 0, for a new challenge. *answer: the caller should send a HELLO (peer_write
+ * with the message's challenge as `echo`). *met: the neighbour is known from now on, for the first time or anew; it may know
+ * nothing of what was sent to it before. */
 enum peer_verdict peer_read(struct peer *peer, int64_t now, const struct wire_message *message,
 	uint64_t fresh, bool *answer, bool *met);
 /* Fills in life, challenge, echo and sequence of the next message. echo 0: the challenge that we know. */

@@ -1,4 +1,4 @@
-/* The device daemon's configuration file; nodes/kibbutz/README.md describes each key. */
+/* The device daemon's configuration file; nodes/kibbutz/daemons.md describes each key. */
 #ifndef LIQUIDNET_KIBBUTZ_SETTINGS_H
 #define LIQUIDNET_KIBBUTZ_SETTINGS_H
 

@@ -1,6 +1,6 @@
-/* The event trace: what the policy was told and what it answered, one JSON object a line, in order.
+/* The event trace: the policy's inputs and its answers in order, one JSON object per line.
  * `liquidnet sim kibbutz --replay FILE` gives the same input to the same policy and compares the answers;
- * nodes/kibbutz/README.md has the form. */
+ * nodes/kibbutz/daemons.md has the form. */
 #ifndef LIQUIDNET_KIBBUTZ_TRACE_H
 #define LIQUIDNET_KIBBUTZ_TRACE_H
 

@@ -1,8 +1,7 @@
-/* The device's tunnels to the provider, each an OpenVPN of its own that ends with the daemon: the own one, in
- * which it sends what it forwards for neighbours, and one through each neighbour, in which it sends what they
- * forward for it. A tunnel is made when it is first needed, over a radio that is up at that moment, and says
- * nothing of its own from then on: idle, it wakes nobody's radio. Without tunnels in the settings everything
- * here is a plain yes. */
+/* The device's tunnels to the provider. Each one is an OpenVPN process that ends with the daemon. In its own tunnel the device sends what
+ * it forwards for neighbours. In the tunnel through a neighbour it sends what that neighbour forwards for it. A tunnel is made when it is
+ * first needed, over a radio that is up at that moment. After that it sends nothing of its own, so an idle tunnel wakes no radio. Without
+ * tunnels in the settings all functions here report success and do nothing. */
 #ifndef LIQUIDNET_KIBBUTZ_TUNNELS_H
 #define LIQUIDNET_KIBBUTZ_TUNNELS_H
 
@@ -10,7 +9,7 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
-/* On what the own tunnel sends: not the device's own packets, though this host makes them. */
+/* The mark of packets of the own tunnel. They do not count as the device's own packets, although this host makes them. */
 #define TUNNELS_MARK 0x4b42
 
 /* `which`: a neighbour's number, or KIBBUTZ_OWN. The tunnel has come up, or is not to be used any more. */
@@ -27,10 +26,10 @@ void tunnels_stop(struct tunnels *tunnels);
 void tunnels_want(struct tunnels *tunnels, int which);
 /* May be used now. */
 bool tunnels_up(const struct tunnels *tunnels, int which);
-/* Nothing comes back through it: it makes a new session, once it is up again. */
+/* Nothing comes back through the tunnel: it makes a new session. */
 void tunnels_renew(struct tunnels *tunnels, int which);
-/* Bytes that have gone up and come down through the own tunnel so far, looked at now and then: two looks in a
- * row without an answer renew it. */
+/* To be called from time to time with the bytes that have gone up and come down through the own tunnel so far. Two calls in a row
+ * without an answer renew the tunnel. */
 void tunnels_look(struct tunnels *tunnels, int64_t up, int64_t down);
 /* {"own": STATE, "NEIGHBOUR": STATE, ...}, states off, down, starting, up; empty without tunnels. */
 json_t *tunnels_report(const struct tunnels *tunnels);

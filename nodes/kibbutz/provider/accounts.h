@@ -1,8 +1,7 @@
-/* Accounting: who forwarded how much for whom. A device has a tunnel of its own to us, and one through each
- * neighbour that carries for it. What a neighbour forwards it sends in its own tunnel, so that it arrives
- * encrypted twice: the outer tunnel proves who carried, the inner one who sent, and each packet counts once,
- * because OpenVPN drops what it has seen. Inner packets that come any other way than in the carrier's tunnel
- * are dropped, and not counted. */
+/* Accounting: who forwarded how much for whom. A device has its own tunnel to the provider, and one through each neighbour that carries for
+ * it. A neighbour sends what it forwards in its own tunnel, so the packets arrive encrypted twice. The outer tunnel proves who carried,
+ * the inner one who sent. Each packet counts once, because OpenVPN drops duplicates. Inner packets that do not come in the carrier's
+ * tunnel are dropped and not counted. */
 #ifndef LIQUIDNET_PROVIDER_ACCOUNTS_H
 #define LIQUIDNET_PROVIDER_ACCOUNTS_H
 

@@ -1,7 +1,7 @@
-/* Own traffic first on the way down: where the provider knows a device's address and the rate of its cellular
- * link, it sends no faster than that, so that what must wait waits here, and what is for the device itself
- * goes before what the device forwards for others (Trilogy2 D1.1, section 2.1.3.2.2.1, Prioritization). HTB
- * on the provider's interface, a class a device with two bands; nftables sorts the packets. */
+/* Own traffic first on the way down. If the provider knows a device's address and the rate of its cellular link, it sends no faster than
+ * that, so packets wait at the provider. There, packets for the device itself go before packets that it forwards for others (Trilogy2
+ * D1.1, section 2.1.3.2.2.1, Prioritization). HTB on the provider's interface has one class per device, with two bands; nftables sorts
+ * the packets. */
 #ifndef LIQUIDNET_PROVIDER_DOWNLINK_H
 #define LIQUIDNET_PROVIDER_DOWNLINK_H
 

@@ -1,7 +1,6 @@
-/* The watchdog of the side that sends down: paths that do badly lose their precedence until they are well.
- * The device has asked for low priority on its own link; we cannot take that back, but we can ask the same
- * for a path through a neighbour, and then all paths are equal: the paper's bandwidth mode. Pure: samples go
- * in, changes come out. */
+/* The provider's watchdog, for data sent to devices: a poor path loses its precedence until it is well. The device has asked for low
+ * priority on its own link, and the provider cannot take that back. But it can ask for low priority of a path through a neighbour; then
+ * all paths are equal, which is the paper's bandwidth mode. Pure: samples go in, changes come out. */
 #ifndef LIQUIDNET_PROVIDER_WATCH_H
 #define LIQUIDNET_PROVIDER_WATCH_H
 
@@ -10,7 +9,7 @@
 
 struct watch;
 
-/* A wish to be sent: low priority on this subflow, or not any more. */
+/* A request to be sent: low priority for this subflow, or no longer. */
 typedef void watch_change(void *context, const struct survey_subflow *subflow, bool backup);
 
 struct watch *watch_new(const struct kibbutz_settings *settings);

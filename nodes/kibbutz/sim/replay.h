@@ -1,5 +1,5 @@
-/* Replay: the event trace of a device daemon (nodes/kibbutz/README.md) is given to the same policy; its answers
- * should be the same. What differs is listed. */
+/* Replay: gives the event trace of a device daemon (nodes/kibbutz/daemons.md) to the same policy. The answers should be the same;
+ * differences are listed. */
 #ifndef LIQUIDNET_SIM_REPLAY_H
 #define LIQUIDNET_SIM_REPLAY_H
 

@@ -1,5 +1,5 @@
-/* The scorecard: published numbers of the Kibbutz's simulation beside what the simulator measures. The table
- * says with each number how it is measured, so that a number is added without code. */
+/* The scorecard: published numbers of the Kibbutz's simulation beside the simulator's. The table says for each number how it is measured, so
+ * a number can be added without code. */
 #ifndef LIQUIDNET_SIM_SCORE_H
 #define LIQUIDNET_SIM_SCORE_H
 

@@ -1,5 +1,5 @@
-/* The parts of liquidnet-ndp. Each runs until its flows are done, its time is over or `stopped`, prints what it saw as JSON on standard
- * output, and returns the exit status; -1 and *error where it could not begin. */
+/* The parts of liquidnet-ndp. Each runs until its flows are done, its time is over, or `stopped` is set. Then it prints its results as JSON
+ * on standard output and returns the exit status. If it could not begin, it returns -1 and sets *error. */
 #ifndef LIQUIDNET_NDP_HOST_HOST_H
 #define LIQUIDNET_NDP_HOST_HOST_H
 

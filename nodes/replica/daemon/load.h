@@ -1,5 +1,5 @@
-/* Clients of stores: each chooses for itself (chooser.h), over a connection of its own to every store; generators ask through them. What it measures is
- * printed as JSON at the end. */
+/* Clients of stores. Each client chooses for itself (chooser.h) and has its own connection to every store; generators send requests through
+ * the clients. The results are printed as JSON at the end. */
 #ifndef LIQUIDNET_REPLICA_LOAD_H
 #define LIQUIDNET_REPLICA_LOAD_H
 

@@ -1,4 +1,4 @@
-/* A store that serves clients: its queue, its services, what it tells with each answer. */
+/* A store that serves clients: its queue, its services, and the feedback in each answer. */
 #ifndef LIQUIDNET_REPLICA_SERVE_H
 #define LIQUIDNET_REPLICA_SERVE_H
 

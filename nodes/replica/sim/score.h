@@ -1,5 +1,5 @@
-/* The scorecard: published sentences and numbers of C3 beside what the simulator measures. The table says with each how it is measured, so that a
- * row is added without code. */
+/* The scorecard: published sentences and numbers of C3 beside the simulator's. The table says for each row how it is measured, so a row can
+ * be added without code. */
 #ifndef LIQUIDNET_C3_SCORE_H
 #define LIQUIDNET_C3_SCORE_H
 

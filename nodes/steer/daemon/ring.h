@@ -1,7 +1,7 @@
-/* Ring: the TCP packets that enter by some interfaces, as the kernel puts them into shared memory: packet(7), PACKET_RX_RING. It is one for
- * all, so that an answer does not overtake its question. Version 2:
- * it wakes its reader for each packet, where version 3 waits for a block to fill or a millisecond. What the host sends itself does
- * not pass here, so neither do our own segments. Needs CAP_NET_RAW to open. */
+/* Ring: the TCP packets that enter by some interfaces, which the kernel puts into shared memory (packet(7), PACKET_RX_RING). All
+ * interfaces share one ring, so that an answer does not overtake its question. It is version 2, which wakes its reader for each packet;
+ * version 3 waits for a full block or a millisecond. Packets that the host itself sends do not come here, and so neither do the
+ * daemon's own segments. It needs CAP_NET_RAW to open. */
 #ifndef LIQUIDNET_STEER_RING_H
 #define LIQUIDNET_STEER_RING_H
 

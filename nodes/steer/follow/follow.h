@@ -1,5 +1,6 @@
-/* Follow: which subflows a server opens and closes as its addresses come and go. Pure: the path manager's events and the addresses are given,
- * what is to be done goes to handlers. Only connections that were accepted here, and whose client has announced an address with a port. */
+/* Follow: which subflows a server opens and closes when its addresses change. Pure: the caller passes the path manager's events and the
+ * addresses; handlers get the actions. It handles only connections that were accepted on this host and whose client has announced an
+ * address with a port. */
 #ifndef LIQUIDNET_STEER_FOLLOW_H
 #define LIQUIDNET_STEER_FOLLOW_H
 
@@ -13,7 +14,7 @@ enum {
 };
 
 struct follow_handlers {
-	/* False: it could not be tried, as long as no route is there, say; follow_again asks anew. */
+	/* False: it could not be tried, for example because there is no route; follow_again tries it again. */
 	bool (*create)(void *context, uint32_t token, const struct mptcp_pm_local *local,
 		const struct place *remote);
 	void (*destroy)(void *context, uint32_t token, const struct place *local, const struct place *remote);
@@ -32,9 +33,9 @@ struct follow;
 struct follow *follow_new(const struct follow_handlers *handlers);
 void follow_free(struct follow *follow);
 void follow_event(struct follow *follow, const struct mptcp_pm_event *event);
-/* An address of this host came or went; again is no news. */
+/* An address of this host was added or removed. Repeated calls do nothing. */
 void follow_address(struct follow *follow, const struct address *address, bool there);
-/* Tries again what could not be tried. Whether anything still cannot: call it later. */
+/* Tries again what could not be tried before. True: something still cannot be tried; call it again later. */
 bool follow_again(struct follow *follow);
 bool follow_waits(const struct follow *follow);
 const struct follow_counters *follow_counters(const struct follow *follow);

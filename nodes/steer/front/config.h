@@ -25,16 +25,16 @@ struct front_config {
 	uint64_t release_after; /* bytes of a connection, both directions */
 };
 
-/* NULL with *error: one line, with file and line. What servers do not share stays here. */
+/* NULL with *error: one line, with file and line. Connections beyond the servers' shares stay on this host. */
 struct front_config *front_config_load(const char *path, char **error);
 void front_config_free(struct front_config *config);
 
 /* Gives a server its share of new connections, in per cent. -1 with *error: no such server, or more than 100 together. */
 int front_share(struct front_config *config, const char *name, unsigned share, char **error);
 
-/* The rules of it all, as nft commands in one transaction: to be freed. Pure. */
+/* All rules, as nft commands in one transaction; the caller frees the text. Pure. */
 char *front_rules(const struct front_config *config);
-/* Those alone that choose servers: for another share. */
+/* Only the rules that choose servers, for a changed share. */
 char *front_choice(const struct front_config *config);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef LIQUIDNET_THREATS_GUARD_H
 #define LIQUIDNET_THREATS_GUARD_H
 
-/* 0 where process 1 is a sandbox's of the harness, or a kernel of virtual time's; -1 with *error elsewhere. The program of process 1
- * is compared with the harness's, byte by byte: a name or a variable of the environment would be easily had. */
+/* 0 if process 1 is that of a sandbox of the harness, or of a kernel of virtual time; otherwise -1 with *error. The program of process 1 is
+ * compared with the harness's byte by byte, because a name or an environment variable could easily be forged. */
 int guard_sandbox(char **error);
 
 #endif

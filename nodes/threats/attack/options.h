@@ -1,4 +1,4 @@
-/* The command line of liquidnet-attack: read and checked, before anything is looked at. */
+/* Reads and checks the command line of liquidnet-attack, before anything else is examined. */
 #ifndef LIQUIDNET_THREATS_OPTIONS_H
 #define LIQUIDNET_THREATS_OPTIONS_H
 

@@ -1,5 +1,5 @@
-/* Places: the nodes of the network that this sandbox has, found by the names of their interfaces (NODE-LINK). Addresses come from
- * there and from nowhere else. For single-threaded programs. */
+/* Places: the nodes of this sandbox's network, found by the names of their interfaces (NODE-LINK). All addresses come from them. For
+ * single-threaded programs. */
 #ifndef LIQUIDNET_THREATS_PLACES_H
 #define LIQUIDNET_THREATS_PLACES_H
 

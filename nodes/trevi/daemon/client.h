@@ -26,8 +26,8 @@ struct client_settings {
 		read; /* get: filled in: bytes of the blob from its beginning, to the end of the last tract */
 };
 
-/* Does it all. The exit status: 0, or 1: some of it failed. *error, where there is one, is a line about the first server that failed; a read may be whole without it. Prints
- * what it measured as JSON to `out`. */
+/* Runs the client, and prints its measurements as JSON to `out`. Returns the exit status: 0, or 1 if a part failed. *error, if set, is a line about the first
+ * server that failed; a read may be complete without that server. */
 int client_run(struct client_settings *settings, FILE *out, char **error);
 
 #endif

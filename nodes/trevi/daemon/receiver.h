@@ -1,4 +1,5 @@
-/* A tract that is being received: from one sender (a server's side of a write), or from several at once (a read). Asks, believes what was asked for, decodes, checks the hash. */
+/* A tract that is being received: from one sender (a server's side of a write), or from several at once (a read). It requests symbols,
+ * accepts only requested ones, decodes, and checks the hash. */
 #ifndef LIQUIDNET_TREVI_RECEIVER_H
 #define LIQUIDNET_TREVI_RECEIVER_H
 
@@ -29,14 +30,15 @@ struct receiver_counters {
 
 struct receiver;
 
-/* NULL: no memory. `settings` are borrowed. Of `length` > 0 bytes in symbols of `fragment` bytes. */
+/* A tract of `length` > 0 bytes in symbols of `fragment` bytes. `settings` are borrowed. NULL: no memory. */
 struct receiver *receiver_new(struct datagrams *datagrams, const struct window_settings *settings,
 	uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH]);
 void receiver_free(struct receiver *receiver);
 /* Another sender of the same tract. `before`: as of window_init. NULL: there are RECEIVER_SOURCES. */
 struct receiver_source *receiver_add(struct receiver *receiver, struct place at, uint64_t session,
 	uint8_t number, const struct window *before);
-/* The program has so many windows, towards different senders; each of another's that has ended gets so many symbols more. */
+/* receiver_share: the program has `windows` windows, for different senders. receiver_lend: a window of another receiver has ended, and each window of this
+ * one gets `symbols` symbols more. */
 void receiver_share(struct receiver *receiver, uint32_t windows);
 void receiver_lend(struct receiver *receiver, double symbols);
 /* The sender has gone: nothing more is asked of it. */
@@ -44,7 +46,8 @@ void receiver_drop(struct receiver *receiver, uint64_t session);
 /* False: the datagram is no symbol of a session of this receiver. */
 bool receiver_take(
 	struct receiver *receiver, const struct wire_datagram *datagram, struct place from, int64_t now_ns);
-/* Asks for what there is room for; gives up what is too old. `budget`: at most so many symbols (a slow disk), lowered by what was asked for; NULL: any. */
+/* Requests as many symbols as there is room for, and gives up requests that are too old. `budget`: the most symbols that it may request (for a slow disk); it is
+ * lowered by those requested; NULL: no limit. */
 void receiver_work(struct receiver *receiver, double *budget, int64_t now_ns);
 int64_t receiver_expiry(const struct receiver *receiver, int64_t now_ns);
 enum receiver_state receiver_state(const struct receiver *receiver);

@@ -13,10 +13,10 @@ struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uin
 	unsigned count, int64_t now_ns);
 void sender_free(struct sender *sender);
 uint64_t sender_session(const struct sender *sender);
-/* A request with its session: false: from nobody of the receivers, or for what cannot be meant. */
+/* A request with its session. False: it does not come from one of the receivers, or is impossible. */
 bool sender_ask(
 	struct sender *sender, const struct wire_datagram *datagram, struct place from, int64_t now_ns);
-/* Sends what all have asked for. `budget`: as of receiver_work. True: there is more to send than could be sent now. */
+/* Sends what all receivers have asked for. `budget`: as in receiver_work. True: more is to be sent than could be sent now. */
 bool sender_work(struct sender *sender, double *budget);
 void sender_leave(struct sender *sender, unsigned receiver);
 int sender_straggler(const struct sender *sender, int64_t patience_ns, int64_t now_ns);

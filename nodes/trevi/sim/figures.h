@@ -1,4 +1,4 @@
-/* Figures of the simulator: D1.1 draws none; what it claims, drawn. */
+/* Figures of the simulator. D1.1 has none; these show its claims. */
 #ifndef LIQUIDNET_TREVI_SIM_FIGURES_H
 #define LIQUIDNET_TREVI_SIM_FIGURES_H
 

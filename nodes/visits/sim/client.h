@@ -1,5 +1,5 @@
-/* One client with one radio, access points on a channel each, and a server that sends over every one of them: what arrives. Wires, air and
- * radio are the models of lib/link, those of the link daemon; the transport is a window per subflow. */
+/* Simulates what arrives at one client with one radio, when a server sends over several access points, each on a channel of its own. Wires,
+ * air and radio are the models of lib/link, as in the link daemon. The transport is one window per subflow. */
 #ifndef LIQUIDNET_VISITS_CLIENT_H
 #define LIQUIDNET_VISITS_CLIENT_H
 

@@ -1,4 +1,4 @@
-/* A space of radio conditions and wires: what the policies make of each point, beside what could be had there. */
+/* A space of radio conditions and wires: the policies' results at each point, beside the best possible there. */
 #ifndef LIQUIDNET_VISITS_SPACE_H
 #define LIQUIDNET_VISITS_SPACE_H
 
