@@ -208,4 +208,4 @@ format:
 clean:
 	rm -rf $(BUILD) $(BUILD)-sanitize
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/virtual -prune -o -name '*.d' -print 2>/dev/null)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define AGAIN_US 10000u
+#define SILENT_NS (10 * NS_PER_S) /* a machine that has no agent is told of */
 
 static int open_device(struct vmhost *host, char **error)
 {
@@ -44,6 +45,12 @@ static int on_again(sd_event_source *source, uint64_t at, void *context)
 	if (host->phase != RUNNING || host->taken_ms > 0)
 		return 0;
 	tell(host);
+	if (!host->silent && clock_now_ns() - host->resumed > SILENT_NS) {
+		host->silent = true;
+		log_warning("silent",
+			"place=%s remedy=\"the machine has not taken its address: is liquidnet-guest running in it?\"",
+			host->config->place.name);
+	}
 	sd_event_source_set_time_relative(source, AGAIN_US);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
@@ -52,6 +59,7 @@ static int on_again(sd_event_source *source, uint64_t at, void *context)
 void cable_announce(struct vmhost *host)
 {
 	host->taken_ms = 0;
+	host->silent = false;
 	on_again(host->again, 0, host);
 }
 

@@ -18,6 +18,7 @@
 #define ASKED_MOST 1000
 
 const char *const phase_names[PHASES] = {"idle", "starting", "running", "waiting", "leaving", "gone"};
+const char *const mode_names[MODES] = {"precopy", "postcopy", "hybrid"};
 
 /* ---- the words of its command */
 
@@ -121,6 +122,26 @@ static void on_info(void *context, json_t *info, const char *reason)
 	vmhost_refuse(host, text);
 }
 
+/* A status of a migration, at either end. */
+static void on_status(struct vmhost *host, const char *status)
+{
+	if (strcmp(status, "postcopy-active") == 0) {
+		host->split = true;
+		sd_event_source_set_enabled(host->limit, SD_EVENT_OFF);
+	} else if (strcmp(status, "postcopy-paused") == 0) {
+		/* QEMU would wait for an end that comes back. Not here: this is its own monitor's callback. */
+		sd_event_source_set_enabled(host->lost, SD_EVENT_ONESHOT);
+	} else if (strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0 ||
+		   strcmp(status, "cancelled") == 0) {
+		host->split = false;
+		if (host->phase != LEAVING)
+			return;
+		sd_event_source_set_enabled(host->limit, SD_EVENT_OFF);
+		host->asked = 0;
+		qmp_send(host->qmp, "query-migrate", NULL, on_info, host);
+	}
+}
+
 static void on_event(void *context, const char *name, json_t *data)
 {
 	struct vmhost *host = context;
@@ -130,13 +151,8 @@ static void on_event(void *context, const char *name, json_t *data)
 		on_resume(host);
 	if (strcmp(name, "MIGRATION_PASS") == 0)
 		host->passes = (unsigned)json_integer_value(json_object_get(data, "pass"));
-	if (strcmp(name, "MIGRATION") != 0 || host->phase != LEAVING || !status ||
-		(strcmp(status, "completed") != 0 && strcmp(status, "failed") != 0 &&
-			strcmp(status, "cancelled") != 0))
-		return;
-	sd_event_source_set_enabled(host->limit, SD_EVENT_OFF);
-	host->asked = 0;
-	qmp_send(host->qmp, "query-migrate", NULL, on_info, host);
+	if (strcmp(name, "MIGRATION") == 0 && status)
+		on_status(host, status);
 }
 
 /* The monitor ends when QEMU does: it is reaped there. */
@@ -195,10 +211,60 @@ void machine_end(struct vmhost *host)
 	struct qmp *qmp = host->qmp;
 	host->qmp = NULL;
 	host->phase = IDLE;
+	host->split = false;
 	sd_event_source_set_enabled(host->limit, SD_EVENT_OFF);
+	sd_event_source_set_enabled(host->lost, SD_EVENT_OFF);
 	qmp_close(qmp);
 	if (host->qemu.pid)
 		process_stop(&host->qemu, 2000);
+}
+
+/* ---- a migration that does not end */
+
+static int on_limit(sd_event_source *source, uint64_t at, void *context)
+{
+	struct vmhost *host = context;
+	(void)source, (void)at;
+	if (host->mode == HYBRID) {
+		log_info("limit", "next=postcopy rounds=%u", host->passes);
+		qmp_send(host->qmp, "migrate-start-postcopy", NULL, NULL, NULL);
+		return 0;
+	}
+	log_warning(
+		"limit", "remedy=\"less is written, a faster network, a larger limit, hybrid or postcopy\"");
+	qmp_send(host->qmp, "migrate_cancel", NULL, NULL, NULL);
+	return 0;
+}
+
+/* One end of a post-copy has gone: each had a part of the machine. */
+static int on_lost(sd_event_source *source, void *context)
+{
+	struct vmhost *host = context;
+	(void)source;
+	log_warning("lost",
+		"reason=\"the other host's QEMU or the way to it has gone in the middle of post-copy\"");
+	machine_end(host);
+	vmhost_refuse(host, "the other host has gone in the middle of post-copy, and the machine is lost; "
+			    "`start` boots another");
+	return 0;
+}
+
+int machine_open(struct vmhost *host, char **error)
+{
+	sd_event *loop = host->daemon->loop;
+	if (sd_event_add_time(loop, &host->limit, CLOCK_MONOTONIC, 0, 1, on_limit, host) < 0 ||
+		sd_event_source_set_enabled(host->limit, SD_EVENT_OFF) < 0 ||
+		sd_event_add_defer(loop, &host->lost, on_lost, host) < 0 ||
+		sd_event_source_set_enabled(host->lost, SD_EVENT_OFF) < 0)
+		return error_set(error, "event loop: out of memory");
+	return 0;
+}
+
+void machine_close(struct vmhost *host)
+{
+	machine_end(host);
+	sd_event_source_disable_unref(host->limit);
+	sd_event_source_disable_unref(host->lost);
 }
 
 /* ---- a migration */
@@ -227,7 +293,7 @@ static void set_capabilities(struct vmhost *host)
 {
 	qmp_send(host->qmp, "migrate-set-capabilities",
 		json_pack("{s:[{s:s, s:b}, {s:s, s:b}]}", "capabilities", "capability", "events", "state", 1,
-			"capability", "postcopy-ram", "state", (int)host->postcopy),
+			"capability", "postcopy-ram", "state", host->mode != PRECOPY),
 		on_step, host);
 }
 
@@ -262,7 +328,7 @@ void machine_leave(struct vmhost *host, const struct vmhost_other *to)
 		on_step, host);
 	qmp_send(
 		host->qmp, "migrate", json_pack("{s:s}", "uri", uri(host, to->address, text)), on_step, host);
-	if (host->postcopy)
+	if (host->mode == POSTCOPY)
 		qmp_send(host->qmp, "migrate-start-postcopy", NULL, on_step, host);
 	sd_event_source_set_time_relative(host->limit, (uint64_t)(host->config->limit_ns / NS_PER_US));
 	sd_event_source_set_enabled(host->limit, SD_EVENT_ONESHOT);

@@ -25,16 +25,6 @@ void vmhost_refuse(struct vmhost *host, const char *reason)
 	host->request = NULL;
 }
 
-static int on_limit(sd_event_source *source, uint64_t at, void *context)
-{
-	struct vmhost *host = context;
-	(void)source, (void)at;
-	log_warning("limit", "remedy=\"less is written, a faster network, a larger limit, or postcopy\"");
-	if (host->qmp)
-		qmp_send(host->qmp, "migrate_cancel", NULL, NULL, NULL);
-	return 0;
-}
-
 /* ---- what is asked */
 
 /* False: it was refused. */
@@ -51,10 +41,12 @@ static bool may(struct vmhost *host, struct control_request *request, enum phase
 
 static bool take_mode(struct vmhost *host, struct control_request *request, const char *word)
 {
-	host->postcopy = strcmp(word, "postcopy") == 0;
-	if (host->postcopy || strcmp(word, "precopy") == 0)
-		return true;
-	control_refuse(request, "'%s'; there are precopy and postcopy", word);
+	for (int i = 0; i < MODES; i++)
+		if (strcmp(word, mode_names[i]) == 0) {
+			host->mode = (enum mode)i;
+			return true;
+		}
+	control_refuse(request, "'%s'; there are precopy, postcopy and hybrid", word);
 	return false;
 }
 
@@ -121,7 +113,8 @@ static void do_status(void *context, struct control_request *request, int count,
 	const struct vmhost *host = context;
 	(void)count, (void)words;
 	control_answer(
-		request, json_pack("{s:s, s:s, s:f, s:i, s:O}", "phase", phase_names[host->phase], "place",
+		request, json_pack("{s:s, s:s, s:b, s:s, s:f, s:i, s:O}", "phase", phase_names[host->phase],
+				 "mode", mode_names[host->mode], "split", (int)host->split, "place",
 				 host->config->place.name, "taken_ms", host->taken_ms, "passes",
 				 (int)host->passes, "last", host->last ? host->last : json_null()));
 }
@@ -132,8 +125,9 @@ static int serve(struct daemon *daemon, char **error)
 {
 	static const struct control_command commands[] = {
 		{"start", "", "boots the machine; answers when it has its address", 0, 0, do_start},
-		{"wait", "[precopy|postcopy]", "for a machine; answers when it may come", 0, 1, do_wait},
-		{"migrate", "HOST [precopy|postcopy] [RATE]",
+		{"wait", "[precopy|postcopy|hybrid]", "for a machine; answers when it may come", 0, 1,
+			do_wait},
+		{"migrate", "HOST [precopy|postcopy|hybrid] [RATE]",
 			"copies the machine there; answers when it has gone", 1, 3, do_migrate},
 		{"end", "", "ends QEMU", 0, 0, do_end},
 		{"status", "", "phase, the last migration", 0, 0, do_status}, {NULL, NULL, NULL, 0, 0, NULL}};
@@ -141,14 +135,10 @@ static int serve(struct daemon *daemon, char **error)
 		.daemon = daemon, .config = daemon->config, .tap = -1, .cable = -1, .qemu = PROCESS_NONE};
 	int status = 1;
 	if (folders_make(host.config->folder, 0700, error) == 0 && cable_open(&host, error) == 0 &&
-		(sd_event_add_time(daemon->loop, &host.limit, CLOCK_MONOTONIC, 0, 1, on_limit, &host) >= 0 ||
-			error_set(error, "event loop: out of memory") == 0) &&
-		sd_event_source_set_enabled(host.limit, SD_EVENT_OFF) >= 0)
+		machine_open(&host, error) == 0)
 		status = daemon_run(daemon, commands, &host);
-	if (host.limit)
-		machine_end(&host);
+	machine_close(&host);
 	vmhost_refuse(&host, "liquidnet-vmhost ends");
-	sd_event_source_disable_unref(host.limit);
 	cable_close(&host);
 	json_decref(host.last);
 	return status;

@@ -11,20 +11,25 @@
  * another machine is started or waited for. */
 enum phase { IDLE, STARTING, RUNNING, WAITING, LEAVING, GONE, PHASES };
 
+/* HYBRID: pre-copy, and post-copy when the limit is reached. */
+enum mode { PRECOPY, POSTCOPY, HYBRID, MODES };
+
 struct vmhost {
 	struct daemon *daemon;
 	const struct vmhost_config *config;
 	enum phase phase;
 	int tap, cable; /* descriptors: of the device, of the messages on it */
-	sd_event_source *heard, *again, *limit, *ended;
+	sd_event_source *heard, *again, *limit, *lost;
 	struct process qemu;
 	struct qmp *qmp;
 	struct control_request *request; /* that waits; NULL */
-	bool postcopy;
+	enum mode mode;
+	bool split; /* post-copy has begun: the machine is at neither host alone, and there is no way back */
 	uint64_t rate_bps;
 	unsigned passes;        /* of the migration that runs or ran */
 	unsigned asked;         /* how often, for its figures */
 	int64_t began, resumed; /* clock */
+	bool silent;            /* that it has not taken its address was told of */
 	double taken_ms;        /* from its going on here until the machine had its address; 0: not yet */
 	json_t *last;           /* of the last migration away; NULL */
 };
@@ -37,13 +42,16 @@ void cable_announce(struct vmhost *host);
 
 /* QEMU with the machine: that boots, or that waits for one. -1 with *error. (machine.c) */
 int machine_start(struct vmhost *host, bool incoming, char **error);
+/* Before the first machine. -1 with *error. (machine.c) */
+int machine_open(struct vmhost *host, char **error);
+void machine_close(struct vmhost *host);
 /* Ends QEMU, whatever it does. */
 void machine_end(struct vmhost *host);
 /* Copies the machine to another host; host->request is answered when that has ended. */
 void machine_leave(struct vmhost *host, const struct vmhost_other *to);
 /* A machine may come; host->request is answered when QEMU listens. */
 void machine_expect(struct vmhost *host);
-extern const char *const phase_names[PHASES];
+extern const char *const phase_names[PHASES], *const mode_names[MODES];
 
 /* The request that waits, if one does, is answered, or refused. (main.c) */
 void vmhost_answer(struct vmhost *host, json_t *answer);

@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ static const char usage[] =
 	"\n"
 	"serve answers whatever comes with the same bytes. ask sends a request of --size bytes at every interval over one\n"
 	"connection, and prints JSON: each round trip, what was never answered, and how many bytes came back as others.\n"
+	"When it is interrupted (SIGINT, SIGTERM) it asks no more, and prints what it has two seconds later at most.\n"
 	"With an ADDRESS a side connects, without one it listens: ask for one connection, serve for any number. A serve that\n"
 	"connects ends with its connection. Multipath TCP unless --tcp is given.\n";
 
@@ -212,14 +214,43 @@ static void send_requests(struct asking *asking)
 	}
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* Signals come only where the program waits. *waiting: the mask for it. */
+static void catch_signals(sigset_t *waiting)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t ours;
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ours, waiting);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
 /* Until all is answered, and for as long as the answers may take: the time that was asked for once more, ten seconds at most. */
 static void run(struct asking *asking)
 {
 	const struct options *o = asking->options;
+	sigset_t waiting;
+	bool cut = false;
+	catch_signals(&waiting);
 	int64_t grace = o->for_ns < 10 * NS_PER_S ? o->for_ns : 10 * NS_PER_S;
 	int64_t last = asking->began + o->for_ns, end = last + grace;
 	while (!asking->ended) {
 		int64_t now = clock_now_ns(), due = asking->began + (int64_t)asking->sent * o->every_ns;
+		if (interrupted && !cut) {
+			cut = true;
+			last = last < now ? last : now;
+			end = end < now + 2 * NS_PER_S ? end : now + 2 * NS_PER_S;
+		}
 		if (now >= end || (due >= last && asking->answered == asking->sent))
 			break;
 		if (due < last && now >= due) {
@@ -232,7 +263,7 @@ static void run(struct asking *asking)
 		struct pollfd fd = {.fd = asking->fd, .events = POLLIN};
 		if (asking->written < asking->sent * o->size)
 			fd.events |= POLLOUT;
-		if (ppoll(&fd, 1, &timeout, NULL) <= 0)
+		if (ppoll(&fd, 1, &timeout, &waiting) <= 0)
 			continue;
 		if (fd.revents & POLLOUT)
 			send_requests(asking);
