@@ -1,6 +1,6 @@
-/* The arithmetic of the coupled congestion controls. From the windows and round-trip times of a connection's paths it
- * computes how much one path may grow per acknowledged segment, and its window after a loss. It uses integers only and
- * nothing of the kernel: the BPF programs and the unit tests compile this same file.
+/* The arithmetic of the coupled congestion controls: given the windows and round-trip times of a connection's
+ * paths, how much may one of them grow for a segment that was acknowledged, and what is left of it after a
+ * loss. Integers only, no kernel: the BPF programs and the unit tests compile this same file.
  *
  *   LIA    RFC 6356, section 3.
  *   OLIA   R. Khalili et al., "MPTCP is not Pareto-Optimal: Performance Issues and a Possible Solution",
@@ -8,8 +8,8 @@
  *   BALIA  Q. Peng et al., "Multipath TCP: Analysis, Design, and Implementation", IEEE/ACM Trans. Networking
  *          24(1), 2016; draft-walid-mptcp-congestion-control-04.
  *
- * Windows are in segments, times in microseconds. The sum of all windows, scaled to the round-trip time of one path, is a
- * fixed-point number with COUPLED_POINT binary digits after the point. */
+ * Windows are segments, times microseconds. A window of the sum of all paths, seen with the round-trip time
+ * of one of them, has COUPLED_POINT binary digits behind its point. */
 #ifndef LIQUIDNET_COUPLED_H
 #define LIQUIDNET_COUPLED_H
 
@@ -53,8 +53,8 @@ COUPLED_INLINE struct coupled_path coupled_path(__u64 window, __u64 rtt_us, __u6
 	return path;
 }
 
-/* Whether the threshold cannot come from one of these algorithms. After a loss an algorithm leaves at most the earlier window,
- * or two segments if that is more. */
+/* Whether no algorithm here can have answered a loss with this threshold: none leaves more than there was, or
+ * than two segments. */
 COUPLED_INLINE bool coupled_foreign(__u32 threshold, __u32 before)
 {
 	return threshold > 2 && threshold > before;
