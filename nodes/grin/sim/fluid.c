@@ -57,6 +57,14 @@ void fluid_path(struct fluid *f, unsigned count, const unsigned *resources)
 	memcpy(p->resources, resources, count * sizeof *resources);
 }
 
+void fluid_way_back(struct fluid *f, unsigned count, const unsigned *resources)
+{
+	struct fluid_path *p = &f->path[f->paths - 1];
+
+	p->back_count = count;
+	memcpy(p->back, resources, count * sizeof *resources);
+}
+
 static void loads(const struct fluid *f, double *load)
 {
 	memset(load, 0, f->resources * sizeof *load);
@@ -70,6 +78,9 @@ double fluid_excess(const struct fluid *f)
 	double *load = must(calloc(f->resources + 1, sizeof *load)), worst = 0;
 
 	loads(f, load);
+	for (unsigned i = 0; i < f->paths; i++)
+		for (unsigned k = 0; k < f->path[i].back_count; k++)
+			load[f->path[i].back[k]] += f->acks * f->rate[i];
 	for (unsigned i = 0; i < f->resources; i++)
 		worst = fmax(worst, load[i] / f->capacity[i] - 1);
 	free(load);
@@ -230,7 +241,7 @@ static int optimum(struct fluid *f, char **error)
 	return result ? error_set(error, "the linear program has no solution (GLPK: %d)", result) : 0;
 }
 
-int fluid_solve(struct fluid *f, enum fluid_model model, char **error)
+static int solve(struct fluid *f, enum fluid_model model, char **error)
 {
 	for (unsigned i = 0; i < f->paths; i++)
 		f->rate[i] = 0;
@@ -241,4 +252,35 @@ int fluid_solve(struct fluid *f, enum fluid_model model, char **error)
 	else
 		lia(f);
 	return 0;
+}
+
+/* What acknowledgements leave of the whole capacities. Each turn's error is `acks` times the last one's. */
+#define BACK_TURNS 12
+#define BACK_LEAST 0.01 /* of a capacity: acknowledgements never take all */
+
+static void take_back(struct fluid *f, const double *whole)
+{
+	memcpy(f->capacity, whole, f->resources * sizeof *whole);
+	for (unsigned i = 0; i < f->paths; i++)
+		for (unsigned k = 0; k < f->path[i].back_count; k++) {
+			unsigned r = f->path[i].back[k];
+			f->capacity[r] = fmax(f->capacity[r] - f->acks * f->rate[i], BACK_LEAST * whole[r]);
+		}
+}
+
+int fluid_solve(struct fluid *f, enum fluid_model model, char **error)
+{
+	int result = solve(f, model, error);
+
+	if (result < 0 || f->acks <= 0)
+		return result;
+	double *whole = must(calloc(f->resources + 1, sizeof *whole));
+	memcpy(whole, f->capacity, f->resources * sizeof *whole);
+	for (unsigned turn = 0; turn < BACK_TURNS && result == 0; turn++) {
+		take_back(f, whole);
+		result = solve(f, model, error);
+	}
+	memcpy(f->capacity, whole, f->resources * sizeof *whole);
+	free(whole);
+	return result;
 }
