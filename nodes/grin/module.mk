@@ -1,6 +1,7 @@
 # GRIN: its rules, included by the Makefile.
 $(eval $(call program,liquidnet-grin,nodes/grin/daemon,-lbpf))
 $(eval $(call program,liquidnet-matrix,nodes/grin/matrix,-pthread))
+$(eval $(call program,liquidnet-work,nodes/grin/work))
 $(eval $(call program,liquidnet-grin-sim,nodes/grin/sim,-lglpk -pthread))
 $(eval $(call program,liquidnet-grin-capacity-sim,nodes/grin/capacity,-lglpk))
 

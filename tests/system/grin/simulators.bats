@@ -33,6 +33,23 @@ refused() {
 	[ "$(head -1 "$work/c.csv")" = "group,single,single_ci95,grin1,grin1_ci95,grin2,grin2_ci95,grin3,grin3_ci95,multihomed,multihomed_ci95" ]
 }
 
+@test "figure 3.8: ten servers, three networks; without cables a permutation leaves what acknowledgements take" {
+	liquidnet sim grin --instances 1 --figure 3.8a >"$work/e.csv"
+	[ "$(head -1 "$work/e.csv")" = "active,single,single_ci95,grin1,grin1_ci95,grin2,grin2_ci95" ]
+	[ "$(cut -d, -f1 "$work/e.csv" | tr '\n' ' ')" = "active 20 40 60 80 100 " ]
+	awk -F, 'NR > 1 && !($2 > 0.974 && $2 < 0.976 && $4 > $2 && $6 > $4) { exit 1 }' "$work/e.csv"
+}
+
+@test "work: units of a processor and of memory, by the thread's own clock; what it refuses" {
+	liquidnet-work compute --for 100ms >"$work/compute.json"
+	liquidnet-work walk --for 100ms --size 8MB >"$work/walk.json"
+	jq -e '(.units | length) > 0 and (.units | min) > 0 and .seconds >= 0.1 and (.units | add) <= .seconds * 1.01' "$work/compute.json" "$work/walk.json"
+	refused 'there are compute, walk' liquidnet-work run
+	refused 'write one of' liquidnet-work
+	refused 'at most an hour' liquidnet-work walk --for 2
+	refused '1MB to 1GB' liquidnet-work walk --size 4GB
+}
+
 @test "capacity: more hops carry more, and no filling exceeds the optimum" {
 	liquidnet sim grin-capacity --degree 3 --instances 1 --format csv >"$work/d.csv"
 	awk -F, '
