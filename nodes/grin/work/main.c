@@ -1,4 +1,4 @@
-/* liquidnet-work: what a server's own programs do while it forwards (Trilogy2 D1.2, 3.3.5, "Forwarding overhead"): computing, like its transcoder, or
+/* liquidnet-grin-work: what a server's own programs do while it forwards (Trilogy2 D1.2, 3.3.5, "Forwarding overhead"): computing, like its transcoder, or
  * walking through memory, like its memwalk; and what a unit of that takes. Time is the thread's on its processor (CLOCK_THREAD_CPUTIME_ID): other programs do not
  * count, but interrupts do, and packets that are forwarded in them, where the kernel does not account interrupts apart (CONFIG_IRQ_TIME_ACCOUNTING). */
 #include "lib/base/clock.h"
@@ -14,9 +14,9 @@
 #include <time.h>
 
 static const char help[] =
-	"liquidnet-work: units of work of a processor or of memory, and the processor time that each took, as JSON\n\n"
-	"  liquidnet-work compute [--for TIME]              arithmetic in registers\n"
-	"  liquidnet-work walk [--for TIME] [--size BYTES]  a byte of every 64 of so much memory is written\n\n"
+	"liquidnet-grin-work: units of work of a processor or of memory, and the processor time that each took, as JSON\n\n"
+	"  liquidnet-grin-work compute [--for TIME]              arithmetic in registers\n"
+	"  liquidnet-grin-work walk [--for TIME] [--size BYTES]  a byte of every 64 of so much memory is written\n\n"
 	"  --for TIME     ends with the unit in which so much time is over (2s; at most 1h)\n"
 	"  --size BYTES   of memory (100MB; 1MB to 1GB)\n"
 	"A unit is 5,000,000 steps of `compute`, or once through the memory.\n";
@@ -66,7 +66,7 @@ struct request {
 
 static int refuse(const char *option, const char *text, const char *what)
 {
-	fprintf(stderr, "liquidnet-work: %s %s: %s\n", option, text, what);
+	fprintf(stderr, "liquidnet-grin-work: %s %s: %s\n", option, text, what);
 	return 2;
 }
 
@@ -93,7 +93,7 @@ static int read_options(int argc, char **argv, struct request *r)
 			fputs(help, stdout);
 			return 0;
 		case 'v':
-			printf("liquidnet-work %s\n", liquidnet_version);
+			printf("liquidnet-grin-work %s\n", liquidnet_version);
 			return 0;
 		default:
 			return 2;

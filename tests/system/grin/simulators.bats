@@ -41,13 +41,13 @@ refused() {
 }
 
 @test "work: units of a processor and of memory, by the thread's own clock; what it refuses" {
-	liquidnet-work compute --for 100ms >"$work/compute.json"
-	liquidnet-work walk --for 100ms --size 8MB >"$work/walk.json"
+	liquidnet-grin-work compute --for 100ms >"$work/compute.json"
+	liquidnet-grin-work walk --for 100ms --size 8MB >"$work/walk.json"
 	jq -e '(.units | length) > 0 and (.units | min) > 0 and .seconds >= 0.1 and (.units | add) <= .seconds * 1.01' "$work/compute.json" "$work/walk.json"
-	refused 'there are compute, walk' liquidnet-work run
-	refused 'write one of' liquidnet-work
-	refused 'at most an hour' liquidnet-work walk --for 2
-	refused '1MB to 1GB' liquidnet-work walk --size 4GB
+	refused 'there are compute, walk' liquidnet-grin-work run
+	refused 'write one of' liquidnet-grin-work
+	refused 'at most an hour' liquidnet-grin-work walk --for 2
+	refused '1MB to 1GB' liquidnet-grin-work walk --size 4GB
 }
 
 @test "capacity: more hops carry more, and no filling exceeds the optimum" {
