@@ -42,7 +42,7 @@ def simulate(experiment: str, trial: Trial, model: str) -> float:
     pattern = pattern_of(experiment)
     share = "" if PATTERNS[pattern] == "group" else "%"
     text = (
-        f"net={NETS[trial['procedure']]} racks=1 size=10 cables=rounds subflows=0 model={model} acks={100 * ACKS:.2f}% "
+        f"net={NETS[trial['procedure']]} racks=1 size=10 cables=rounds subflows=0 model={model} acks={100 * ACKS:.2f}% shuffle=no "
         f"pattern={pattern} {PATTERNS[pattern]}={level_of(trial['configuration'])}{share}"
     )
     command = [ROOT / "build/bin/liquidnet-grin-sim", "--instances", "1", "--seed", trial["seed"], "--format", "csv", text]

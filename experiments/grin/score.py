@@ -41,7 +41,7 @@ def median(trials: list[Trial], measure: str) -> float:
 
 
 def quotient(experiment: str, trial: Trial, measure: str) -> float:
-    return trial["measures"][measure] / uplink_of(experiment) / simulate(experiment, trial, "uncoupled")
+    return trial["measures"][measure] / uplink_of(experiment) / simulate(experiment, trial, "tcp")
 
 
 def measured(row: dict[str, str], cells: Cells) -> tuple[float, int] | None:

@@ -31,7 +31,7 @@ static const char help[] =
 	"  --format NAME    table (default) or csv\n"
 	"  --published FILE the table of published sentences (default: data/grin/grin-published.csv)\n\n"
 	"A scenario: KEY=VALUE...; keys net (single, grin1 to grin7, multihomed), pattern (permutation, group, all-to-all, random),\n"
-	"active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, uncoupled, optimum), acks, subflows.\n";
+	"active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, tcp, uncoupled, optimum), acks, shuffle (yes, no), subflows.\n";
 
 static int complain(char *error)
 {
@@ -106,7 +106,7 @@ static struct estimates look(const struct runs *runs, unsigned number)
 /* ---- figures: 3.7 of the published simulations, at the levels of the text; 3.8 for the ten servers of the experiments, whose congestion controls are not
  * coupled and whose acknowledgements (78 bytes for two frames of 1514) share the links */
 
-#define TEN " racks=1 size=10 cables=rounds subflows=0 model=uncoupled acks=2.58%"
+#define TEN " racks=1 size=10 cables=rounds subflows=0 model=tcp acks=2.58% shuffle=no"
 enum { FIGURE_LEVELS = 16, FIGURE_NETS = 8 };
 
 static const char *const of_racks[] = {"single", "grin1", "grin2", "grin3", "multihomed", NULL},

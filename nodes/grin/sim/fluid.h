@@ -21,9 +21,9 @@ struct fluid {
 	double *rate;            /* per path: the result */
 };
 
-/* LIA: where RFC 6356's windows come to rest, by the loss rates of links. UNCOUPLED: each subflow like a TCP of its own: max-min over subflows.
- * OPTIMUM: the greatest sum, by linear programming: what no congestion control exceeds. */
-enum fluid_model { FLUID_LIA, FLUID_UNCOUPLED, FLUID_OPTIMUM, FLUID_MODELS };
+/* LIA: where RFC 6356's windows come to rest, by the loss rates of links. TCP: each subflow a TCP of its own at rest, its losses and its round trip those of the full links that
+ * it passes. UNCOUPLED: each subflow its fair share: max-min over subflows. OPTIMUM: the greatest sum, by linear programming: what no congestion control exceeds. */
+enum fluid_model { FLUID_LIA, FLUID_TCP, FLUID_UNCOUPLED, FLUID_OPTIMUM, FLUID_MODELS };
 extern const char *const fluid_model_names[FLUID_MODELS + 1];
 
 /* Of so many resources of capacity 1 each. */

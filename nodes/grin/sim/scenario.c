@@ -63,6 +63,9 @@ static int take_word(struct scenario *s, const char *key, const char *value, int
 		s->rounds = at == 1;
 	} else if (!strcmp(key, "between")) {
 		at = *between = find("answer", value, yes_no, error);
+	} else if (!strcmp(key, "shuffle")) {
+		at = find("answer", value, yes_no, error);
+		s->fixed = at == 0;
 	} else if (!strcmp(key, "active")) {
 		if (unit_fraction(value, &s->active) < 0 || s->active <= 0)
 			return error_set(error, "active=%s: a share, 1%% to 100%%", value);
@@ -79,7 +82,7 @@ static int take_word(struct scenario *s, const char *key, const char *value, int
 		return whole(key, value, 0, PLAN_PAIRS, &s->subflows, error);
 	else
 		return error_set(error,
-			"no key `%s`; there are net, pattern, active, group, racks, size, between, cables, model, acks, subflows",
+			"no key `%s`; there are net, pattern, active, group, racks, size, between, cables, model, acks, shuffle, subflows",
 			key);
 	return at < 0 ? -1 : 0;
 }
@@ -190,9 +193,10 @@ static void grin_paths(struct build *b, unsigned number, struct traffic_flow flo
 	for (unsigned i = 0; i < d->count; i++)
 		ends.peer[i] = d->ends[i].address;
 	unsigned wanted = b->scenario->subflows;
-	unsigned count = wanted == 1 ? 0
-				     : plan_choose(&ends, wanted ? wanted - 1 : 0,
-					       draw_key(b->seed, number, 3) | 1, pairs);
+	unsigned count = wanted == 1
+				 ? 0
+				 : plan_choose(&ends, wanted ? wanted - 1 : 0,
+					   b->scenario->fixed ? 0 : draw_key(b->seed, number, 3) | 1, pairs);
 	grin_path(b, flow.source, flow.destination, (struct plan_pair){s->primary, d->primary});
 	for (unsigned i = 0; i < count; i++)
 		grin_path(b, flow.source, flow.destination, pairs[i]);
