@@ -23,7 +23,7 @@ struct request {
 static const char help[] =
 	"liquidnet sim grin: idle ports of servers as extra paths, as streams (nodes/grin/README.md)\n\n"
 	"  liquidnet sim grin [OPTIONS]               published sentences beside the simulator's numbers\n"
-	"  liquidnet sim grin [OPTIONS] --figure NAME 3.7a, 3.7b, 3.7c, 3.7d: every point, as CSV\n"
+	"  liquidnet sim grin [OPTIONS] --figure NAME 3.7a to 3.7d, 3.8a to 3.8d: every point, as CSV\n"
 	"  liquidnet sim grin [OPTIONS] SCENARIO...   for example 'net=grin2 pattern=permutation active=20%'\n\n"
 	"  --instances N    of each scenario, each with a seed of its own (1..10000; default 20)\n"
 	"  --seed N         of the first (default 1)\n"
@@ -31,7 +31,7 @@ static const char help[] =
 	"  --format NAME    table (default) or csv\n"
 	"  --published FILE the table of published sentences (default: data/grin/grin-published.csv)\n\n"
 	"A scenario: KEY=VALUE...; keys net (single, grin1 to grin7, multihomed), pattern (permutation, group, all-to-all, random),\n"
-	"active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, uncoupled, optimum), subflows.\n";
+	"active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, tcp, uncoupled, optimum), acks, shuffle (yes, no), subflows.\n";
 
 static int complain(char *error)
 {
@@ -103,41 +103,53 @@ static struct estimates look(const struct runs *runs, unsigned number)
 	return e;
 }
 
-/* ---- figures: four networks and one more GRIN, at the levels of the text */
+/* ---- figures: 3.7 of the published simulations, at the levels of the text; 3.8 for the ten servers of the experiments, whose congestion controls are not
+ * coupled and whose acknowledgements (78 bytes for two frames of 1514) share the links */
+
+#define TEN " racks=1 size=10 cables=rounds subflows=0 model=tcp acks=2.58% shuffle=no"
+enum { FIGURE_LEVELS = 16, FIGURE_NETS = 8 };
+
+static const char *const of_racks[] = {"single", "grin1", "grin2", "grin3", "multihomed", NULL},
+			 *const of_ten[] = {"single", "grin1", "grin2", NULL};
 
 static const struct figure {
-	const char *name, *pattern, *key, *levels[16];
+	const char *name, *pattern, *key, *words;
+	const char *const *nets, *levels[FIGURE_LEVELS];
 } figures[] = {
-	{"3.7a", "permutation", "active",
+	{"3.7a", "permutation", "active", "", of_racks,
 		{"5%", "10%", "15%", "20%", "25%", "30%", "35%", "40%", "45%", "50%", "55%", "60%", "65%",
 			"70%"}},
-	{"3.7b", "random", "active", {"10%", "20%", "30%", "40%", "50%", "60%", "70%", "80%", "90%", "100%"}},
-	{"3.7c", "group", "group", {"5", "10", "15", "20", "30", "40", "60"}},
-	{"3.7d", "all-to-all", "active", {"10%", "15%", "20%", "25%", "30%"}},
+	{"3.7b", "random", "active", "", of_racks,
+		{"10%", "20%", "30%", "40%", "50%", "60%", "70%", "80%", "90%", "100%"}},
+	{"3.7c", "group", "group", "", of_racks, {"5", "10", "15", "20", "30", "40", "60"}},
+	{"3.7d", "all-to-all", "active", "", of_racks, {"10%", "15%", "20%", "25%", "30%"}},
+	{"3.8a", "permutation", "active", TEN, of_ten, {"20%", "40%", "60%", "80%", "100%"}},
+	{"3.8b", "random", "active", TEN, of_ten, {"20%", "40%", "60%", "80%", "100%"}},
+	{"3.8c", "group", "group", TEN, of_ten, {"5", "10"}},
+	{"3.8d", "all-to-all", "active", TEN, of_ten, {"20%", "30%", "40%"}},
 };
-static const char *const nets[] = {"single", "grin1", "grin2", "grin3", "multihomed", NULL};
 
 static const struct figure *find_figure(const char *name)
 {
 	for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
 		if (!strcmp(figures[i].name, name))
 			return &figures[i];
-	fprintf(stderr, "liquidnet sim grin: no figure `%s`; there are 3.7a, 3.7b, 3.7c, 3.7d\n", name);
+	fprintf(stderr, "liquidnet sim grin: no figure `%s`; there are 3.7a to 3.7d, 3.8a to 3.8d\n", name);
 	return NULL;
 }
 
 static int print_figure(struct request *request, struct runs *runs)
 {
 	const struct figure *figure = find_figure(request->figure);
-	unsigned numbers[16][8];
-	char text[96];
+	unsigned numbers[FIGURE_LEVELS][FIGURE_NETS];
+	char text[160];
 
 	if (!figure)
 		return 2;
 	for (int l = 0; figure->levels[l]; l++)
-		for (int n = 0; nets[n]; n++) {
-			snprintf(text, sizeof text, "net=%s pattern=%s %s=%s", nets[n], figure->pattern,
-				figure->key, figure->levels[l]);
+		for (int n = 0; figure->nets[n]; n++) {
+			snprintf(text, sizeof text, "net=%s pattern=%s %s=%s%s", figure->nets[n],
+				figure->pattern, figure->key, figure->levels[l], figure->words);
 			int status = add(runs, text, request->words, &numbers[l][n]);
 			if (status)
 				return status;
@@ -146,12 +158,12 @@ static int print_figure(struct request *request, struct runs *runs)
 	if (status)
 		return status;
 	fputs(figure->key, stdout);
-	for (int n = 0; nets[n]; n++)
-		printf(",%s,%s_ci95", nets[n], nets[n]);
+	for (int n = 0; figure->nets[n]; n++)
+		printf(",%s,%s_ci95", figure->nets[n], figure->nets[n]);
 	putchar('\n');
 	for (int l = 0; figure->levels[l]; l++) {
 		printf("%g", strtod(figure->levels[l], NULL));
-		for (int n = 0; nets[n]; n++) {
+		for (int n = 0; figure->nets[n]; n++) {
 			struct estimates e = look(runs, numbers[l][n]);
 			printf(",%.4f,%.4f", e.mean.mean, e.mean.half);
 		}

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const fluid_model_names[FLUID_MODELS + 1] = {"lia", "uncoupled", "optimum", NULL};
+const char *const fluid_model_names[FLUID_MODELS + 1] = {"lia", "tcp", "uncoupled", "optimum", NULL};
 
 static void *must(void *memory)
 {
@@ -57,6 +57,14 @@ void fluid_path(struct fluid *f, unsigned count, const unsigned *resources)
 	memcpy(p->resources, resources, count * sizeof *resources);
 }
 
+void fluid_way_back(struct fluid *f, unsigned count, const unsigned *resources)
+{
+	struct fluid_path *p = &f->path[f->paths - 1];
+
+	p->back_count = count;
+	memcpy(p->back, resources, count * sizeof *resources);
+}
+
 static void loads(const struct fluid *f, double *load)
 {
 	memset(load, 0, f->resources * sizeof *load);
@@ -70,6 +78,9 @@ double fluid_excess(const struct fluid *f)
 	double *load = must(calloc(f->resources + 1, sizeof *load)), worst = 0;
 
 	loads(f, load);
+	for (unsigned i = 0; i < f->paths; i++)
+		for (unsigned k = 0; k < f->path[i].back_count; k++)
+			load[f->path[i].back[k]] += f->acks * f->rate[i];
 	for (unsigned i = 0; i < f->resources; i++)
 		worst = fmax(worst, load[i] / f->capacity[i] - 1);
 	free(load);
@@ -92,8 +103,8 @@ double fluid_rate(const struct fluid *f, unsigned connection)
  * w_r = 2 w_max / (w_sum^2 p_r). So w_r is in proportion to 1 / p_r, and w_sum = sqrt(2 / p_min): as much as one TCP has on the best path.
  * Loss rates of a path's links add up; a link's grows while it is overfull and shrinks while it is not. Only their ratios count. */
 
-#define LIA_STEPS 3000
-#define LIA_LEAST 1e-9 /* of a loss rate: a link that is never full */
+#define REST_STEPS 3000
+#define LOSS_LEAST 1e-9 /* of a loss rate: a link that is never full */
 
 static void lia_rates(struct fluid *f, const double *loss)
 {
@@ -112,6 +123,30 @@ static void lia_rates(struct fluid *f, const double *loss)
 	}
 }
 
+/* ---- TCP
+ *
+ * At rest a window is in proportion to 1 / sqrt(p), p the sum of its links' loss rates, and a rate is a window per round trip (Mathis et al., 1997; CUBIC in so short round trips grows
+ * as Reno, RFC 9438, section 4.3). In a network so small round trips are queues: each full link adds one, and a link is the fuller the nearer its loss rate comes to TCP_FULL. So a subflow over
+ * two full links has about a third of what one over one of them has. */
+
+#define TCP_FULL 1e-3 /* a loss rate from which on a link's queue is full */
+#define TCP_BASE 0.1  /* a round trip without queues, in queues */
+
+static void tcp_rates(struct fluid *f, const double *loss)
+{
+	for (unsigned i = 0; i < f->paths; i++) {
+		double p = 0, round_trip = TCP_BASE;
+		for (unsigned k = 0; k < f->path[i].count; k++) {
+			double one = loss[f->path[i].resources[k]];
+			p += one;
+			round_trip += fmin(1, one / TCP_FULL);
+		}
+		f->rate[i] = 1 / (sqrt(p) * round_trip);
+	}
+}
+
+/* ---- both: loss rates for which every link is full, or loses nothing */
+
 /* What is left beyond a capacity after the last step is taken off the paths over it. */
 static void trim(struct fluid *f, double *load)
 {
@@ -126,7 +161,7 @@ static void trim(struct fluid *f, double *load)
 	}
 }
 
-static void lia(struct fluid *f)
+static void at_rest(struct fluid *f, void (*rates)(struct fluid *f, const double *loss))
 {
 	double *loss = must(calloc(f->resources + 1, sizeof *loss)),
 	       *load = must(calloc(f->resources + 1, sizeof *load)),
@@ -134,17 +169,17 @@ static void lia(struct fluid *f)
 
 	for (unsigned i = 0; i < f->resources; i++)
 		loss[i] = 1;
-	for (unsigned step = 0; step < LIA_STEPS; step++) {
-		double gain = step < LIA_STEPS / 2 ? 0.3 : 0.05;
-		lia_rates(f, loss);
+	for (unsigned step = 0; step < REST_STEPS; step++) {
+		double gain = step < REST_STEPS / 2 ? 0.3 : 0.05;
+		rates(f, loss);
 		loads(f, load);
 		for (unsigned i = 0; i < f->resources; i++)
-			loss[i] = fmax(loss[i] * pow(fmax(load[i], 0.01) / f->capacity[i], gain), LIA_LEAST);
-		for (unsigned i = 0; step >= LIA_STEPS * 3 / 4 && i < f->paths; i++)
+			loss[i] = fmax(loss[i] * pow(fmax(load[i], 0.01) / f->capacity[i], gain), LOSS_LEAST);
+		for (unsigned i = 0; step >= REST_STEPS * 3 / 4 && i < f->paths; i++)
 			mean[i] += f->rate[i];
 	}
 	for (unsigned i = 0; i < f->paths; i++)
-		f->rate[i] = mean[i] / (LIA_STEPS - LIA_STEPS * 3 / 4);
+		f->rate[i] = mean[i] / (REST_STEPS - REST_STEPS * 3 / 4);
 	trim(f, load);
 	free(loss);
 	free(load);
@@ -230,7 +265,7 @@ static int optimum(struct fluid *f, char **error)
 	return result ? error_set(error, "the linear program has no solution (GLPK: %d)", result) : 0;
 }
 
-int fluid_solve(struct fluid *f, enum fluid_model model, char **error)
+static int solve(struct fluid *f, enum fluid_model model, char **error)
 {
 	for (unsigned i = 0; i < f->paths; i++)
 		f->rate[i] = 0;
@@ -239,6 +274,37 @@ int fluid_solve(struct fluid *f, enum fluid_model model, char **error)
 	if (model == FLUID_UNCOUPLED)
 		uncoupled(f);
 	else
-		lia(f);
+		at_rest(f, model == FLUID_TCP ? tcp_rates : lia_rates);
 	return 0;
+}
+
+/* What acknowledgements leave of the whole capacities. Each turn's error is `acks` times the last one's. */
+#define BACK_TURNS 12
+#define BACK_LEAST 0.01 /* of a capacity: acknowledgements never take all */
+
+static void take_back(struct fluid *f, const double *whole)
+{
+	memcpy(f->capacity, whole, f->resources * sizeof *whole);
+	for (unsigned i = 0; i < f->paths; i++)
+		for (unsigned k = 0; k < f->path[i].back_count; k++) {
+			unsigned r = f->path[i].back[k];
+			f->capacity[r] = fmax(f->capacity[r] - f->acks * f->rate[i], BACK_LEAST * whole[r]);
+		}
+}
+
+int fluid_solve(struct fluid *f, enum fluid_model model, char **error)
+{
+	int result = solve(f, model, error);
+
+	if (result < 0 || f->acks <= 0)
+		return result;
+	double *whole = must(calloc(f->resources + 1, sizeof *whole));
+	memcpy(whole, f->capacity, f->resources * sizeof *whole);
+	for (unsigned turn = 0; turn < BACK_TURNS && result == 0; turn++) {
+		take_back(f, whole);
+		result = solve(f, model, error);
+	}
+	memcpy(f->capacity, whole, f->resources * sizeof *whole);
+	free(whole);
+	return result;
 }

@@ -63,9 +63,15 @@ static int take_word(struct scenario *s, const char *key, const char *value, int
 		s->rounds = at == 1;
 	} else if (!strcmp(key, "between")) {
 		at = *between = find("answer", value, yes_no, error);
+	} else if (!strcmp(key, "shuffle")) {
+		at = find("answer", value, yes_no, error);
+		s->fixed = at == 0;
 	} else if (!strcmp(key, "active")) {
 		if (unit_fraction(value, &s->active) < 0 || s->active <= 0)
 			return error_set(error, "active=%s: a share, 1%% to 100%%", value);
+	} else if (!strcmp(key, "acks")) {
+		if (unit_fraction(value, &s->acks) < 0 || s->acks > 0.5)
+			return error_set(error, "acks=%s: a share, 0%% to 50%%", value);
 	} else if (!strcmp(key, "group"))
 		return whole(key, value, 2, 10000, &s->group, error);
 	else if (!strcmp(key, "racks"))
@@ -76,7 +82,7 @@ static int take_word(struct scenario *s, const char *key, const char *value, int
 		return whole(key, value, 0, PLAN_PAIRS, &s->subflows, error);
 	else
 		return error_set(error,
-			"no key `%s`; there are net, pattern, active, group, racks, size, between, cables, model, subflows",
+			"no key `%s`; there are net, pattern, active, group, racks, size, between, cables, model, acks, shuffle, subflows",
 			key);
 	return at < 0 ? -1 : 0;
 }
@@ -142,11 +148,12 @@ static unsigned along(const struct build *b, unsigned server, int end)
 	return 2 * b->servers + 2 * e->link + (server > e->peer);
 }
 
-/* The path that the pair's packets take, as the plan routes them. */
-static void grin_path(struct build *b, unsigned source, unsigned destination, struct plan_pair pair)
+/* What the pair's packets pass, as the plan routes them; how many. */
+static unsigned grin_way(const struct build *b, unsigned source, unsigned destination, struct plan_pair pair,
+	unsigned resources[FLUID_PATH])
 {
 	struct plan_step steps[PLAN_HOPS];
-	unsigned resources[FLUID_PATH], count = 0;
+	unsigned count = 0;
 	int n = plan_walk(b->plan, PLAN_COMPUTED, source, pair.source, pair.destination, steps);
 
 	for (int i = 0; i < n; i++)
@@ -156,7 +163,18 @@ static void grin_path(struct build *b, unsigned source, unsigned destination, st
 			resources[count++] = up(steps[i].server);
 			resources[count++] = down(i + 1 < n ? steps[i + 1].server : destination);
 		}
-	fluid_path(b->fluid, count, resources);
+	return count;
+}
+
+static void grin_path(struct build *b, unsigned source, unsigned destination, struct plan_pair pair)
+{
+	unsigned resources[FLUID_PATH];
+
+	fluid_path(b->fluid, grin_way(b, source, destination, pair, resources), resources);
+	fluid_way_back(b->fluid,
+		grin_way(
+			b, destination, source, (struct plan_pair){pair.destination, pair.source}, resources),
+		resources);
 }
 
 static void grin_paths(struct build *b, unsigned number, struct traffic_flow flow)
@@ -175,9 +193,10 @@ static void grin_paths(struct build *b, unsigned number, struct traffic_flow flo
 	for (unsigned i = 0; i < d->count; i++)
 		ends.peer[i] = d->ends[i].address;
 	unsigned wanted = b->scenario->subflows;
-	unsigned count = wanted == 1 ? 0
-				     : plan_choose(&ends, wanted ? wanted - 1 : 0,
-					       draw_key(b->seed, number, 3) | 1, pairs);
+	unsigned count = wanted == 1
+				 ? 0
+				 : plan_choose(&ends, wanted ? wanted - 1 : 0,
+					   b->scenario->fixed ? 0 : draw_key(b->seed, number, 3) | 1, pairs);
 	grin_path(b, flow.source, flow.destination, (struct plan_pair){s->primary, d->primary});
 	for (unsigned i = 0; i < count; i++)
 		grin_path(b, flow.source, flow.destination, pairs[i]);
@@ -198,6 +217,10 @@ static void multihomed_paths(struct build *b, struct traffic_flow flow)
 				resources[count++] = switches + 2 * to + 1;
 			}
 			fluid_path(b->fluid, count, resources);
+			/* The same links, the other way. */
+			for (unsigned k = 0; k < count; k++)
+				resources[k] ^= 1;
+			fluid_way_back(b->fluid, count, resources);
 		}
 }
 
@@ -229,6 +252,7 @@ static int build(struct build *b, const struct traffic_flow *flows, int count, c
 			b->fluid->capacity[i] = s->size / 2.0;
 	} else
 		b->fluid = fluid_new(2 * b->servers + 2 * b->plan->links);
+	b->fluid->acks = s->acks;
 	connect_all(b, flows, count);
 	return 0;
 }

@@ -20,11 +20,13 @@ struct scenario {
 	bool between;
 	bool rounds; /* cables as in topologies/grin.py, not at random */
 	enum fluid_model model;
+	double acks; /* what acknowledgements take on their way back, as a share of what they acknowledge */
+	bool fixed;  /* cables in their order, as a daemon without `shuffle`; else drawn per connection */
 	unsigned subflows; /* besides the first, at most; 0: the fewest that use every cable once */
 };
 
 /* Keys: net (single, grin1..grin7, multihomed), pattern, active (10%), group, racks, size, between (yes, no; default yes for permutation and random),
- * cables (random, rounds), model (lia, uncoupled, optimum), subflows. -1 with *error. */
+ * cables (random, rounds), model (lia, tcp, uncoupled, optimum), acks (2.6%), shuffle (yes, no), subflows. -1 with *error. */
 int scenario_parse(struct scenario *scenario, const char *text, char **error);
 
 struct scenario_outcome {

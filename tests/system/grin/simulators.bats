@@ -33,6 +33,51 @@ refused() {
 	[ "$(head -1 "$work/c.csv")" = "group,single,single_ci95,grin1,grin1_ci95,grin2,grin2_ci95,grin3,grin3_ci95,multihomed,multihomed_ci95" ]
 }
 
+@test "figure 3.8: ten servers, three networks; without cables a permutation leaves what acknowledgements take" {
+	liquidnet sim grin --instances 1 --figure 3.8a >"$work/e.csv"
+	[ "$(head -1 "$work/e.csv")" = "active,single,single_ci95,grin1,grin1_ci95,grin2,grin2_ci95" ]
+	[ "$(cut -d, -f1 "$work/e.csv" | tr '\n' ' ')" = "active 20 40 60 80 100 " ]
+	awk -F, 'NR > 1 && !($2 > 0.974 && $2 < 0.976) || NR == 2 && !($4 > 1.9 && $6 >= $4) { exit 1 }' "$work/e.csv"
+}
+
+@test "work: units of a processor and of memory, by the thread's own clock; what it refuses" {
+	liquidnet-grin-work compute --for 100ms >"$work/compute.json"
+	liquidnet-grin-work walk --for 100ms --size 8MB >"$work/walk.json"
+	jq -e '(.units | length) > 0 and (.units | min) > 0 and .seconds >= 0.1 and (.units | add) <= .seconds * 1.01' "$work/compute.json" "$work/walk.json"
+	refused 'there are compute, walk' liquidnet-grin-work run
+	refused 'write one of' liquidnet-grin-work
+	refused 'at most an hour' liquidnet-grin-work walk --for 2
+	refused '1MB to 1GB' liquidnet-grin-work walk --size 4GB
+}
+
+# trial EXPERIMENT CONFIGURATION PROCEDURE STATUS MEASURES [SAMPLES]: one more in a folder of results.
+trial() {
+	mkdir -p "$work/results/$1/latest"
+	printf '{"trial": 1, "configuration": "%s", "procedure": "%s", "status": "%s", "seed": 7, "measures": %s, "samples": %s}\n' \
+		"$2" "$3" "$4" "$5" "${6-{\}}" >>"$work/results/$1/latest/trials.jsonl"
+}
+
+@test "the cluster's table: what was measured beside the sentences, invalid trials apart, what was not run" {
+	trial grin-fair fair alone valid '{"own": 950}'
+	trial grin-fair fair priority valid '{"own": 940}'
+	trial grin-fair fair priority invalid '{"own": 1}'
+	trial grin-fair fair fifo valid '{"own": 70}'
+	# Without cables a permutation has what acknowledgements leave of the uplink.
+	trial grin-permutation-1g active60 grin0 valid '{"goodput": 917}'
+	trial grin-incast incast grin0 valid '{"time": 2}' '{"time": [3, 1, 2]}'
+	python3 experiments/grin/score.py "$work/results" --csv >"$work/table.csv"
+	judged() { grep -F "$1" "$work/table.csv" | cut -d, -f9-11; }
+	[ "$(judged fair/priority,fair/alone)" = 0.9895,1,same ]
+	[ "$(judged fair/fifo,fair/alone)" = 0.07368,1,differs ]
+	[ "$(judged fair/downlink-priority)" = ',0,not run' ]
+	[[ $(judged active60/grin0) == 1,1,same || $(judged active60/grin0) == 1.00*,1,same ]]
+	mkdir "$work/curves"
+	python3 experiments/grin/curves.py "$work/results" "$work/curves"
+	[ "$(ls "$work/curves" | tr '\n' ' ')" = "3.12-grin0.csv 3.8a-measured.csv " ]
+	[ "$(sed -n '2p;4p' "$work/curves/3.12-grin0.csv" | tr '\n' ' ')" = "1.0000,0.33333 3.0000,1.00000 " ]
+	[[ $(sed -n 2p "$work/curves/3.8a-measured.csv") == 60,0.97* ]]
+}
+
 @test "capacity: more hops carry more, and no filling exceeds the optimum" {
 	liquidnet sim grin-capacity --degree 3 --instances 1 --format csv >"$work/d.csv"
 	awk -F, '

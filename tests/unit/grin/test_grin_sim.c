@@ -46,6 +46,18 @@ static void models(void **state)
 	/* w0 / w1 = b / a; (w0 + w1) / other = sqrt(b / a). */
 	near_to((first + second) / other, sqrt(first / second), 0.02);
 	assert_true(second > 0.05 && second < 0.5);
+	/* A path over both links, one over each: with the same loss on both the long one has 1/sqrt(2) of the window in twice the round trip: x + y = 1, y / x = 2.1 / 1.1 sqrt(2). */
+	fluid_free(f);
+	f = fluid_new(2);
+	for (unsigned i = 0; i < 3; i++) {
+		fluid_connection(f);
+		fluid_path(f, i < 2 ? 1 : 2, i == 1 ? (unsigned[]){1} : (unsigned[]){0, 1});
+	}
+	assert_int_equal(fluid_solve(f, FLUID_TCP, NULL), 0);
+	assert_true(fluid_excess(f) < 1e-6);
+	near_to(fluid_rate(f, 0) + fluid_rate(f, 2), 1, 0.01);
+	near_to(fluid_rate(f, 0), fluid_rate(f, 1), 0.01);
+	near_to(fluid_rate(f, 0) / fluid_rate(f, 2), 2.1 / 1.1 * sqrt(2), 0.05);
 	fluid_free(f);
 }
 
@@ -61,6 +73,28 @@ static void alone(void **state)
 		assert_int_equal(fluid_solve(f, (enum fluid_model)model, NULL), 0);
 		near_to(fluid_rate(f, 0), 3, 0.01);
 	}
+	fluid_free(f);
+}
+
+/* One path each way between two servers: what one way carries, and the other's acknowledgements, share a link. */
+static void acknowledgements(void **state)
+{
+	struct fluid *f = fluid_new(2);
+
+	(void)state;
+	f->acks = 0.25;
+	for (unsigned way = 0; way < 2; way++) {
+		fluid_connection(f);
+		fluid_path(f, 1, &way);
+		fluid_way_back(f, 1, (unsigned[]){1 - way});
+	}
+	for (int model = 0; model < FLUID_MODELS; model++) {
+		assert_int_equal(fluid_solve(f, (enum fluid_model)model, NULL), 0);
+		near_to(fluid_rate(f, 0), 0.8, 0.01);
+		near_to(fluid_rate(f, 1), 0.8, 0.01);
+		assert_true(fluid_excess(f) < 1e-3);
+	}
+	near_to(f->capacity[0], 1, 0);
 	fluid_free(f);
 }
 
@@ -93,13 +127,16 @@ static void scenarios(void **state)
 		mean_of("net=grin2 racks=1 size=10 cables=rounds pattern=permutation active=20% subflows=0 model=uncoupled",
 			1),
 		0.5);
+	/* All of them send and receive: an uplink carries one share of data and one of acknowledgements. */
+	near_to(mean_of("net=single pattern=permutation active=100% acks=2.58%", 1), 1 / 1.0258, 1e-3);
+	near_to(mean_of("net=multihomed pattern=permutation active=5% acks=2.58%", 3), 2, 0.06);
 }
 
 static void refused(void **state)
 {
 	static const char *const bad[] = {"net=grin8", "net=", "pattern=x", "active=0%", "active=5",
-		"group=1", "size=1", "model=tcp", "subflows=65", "net", "x=1", "net=grin7 size=7",
-		"cables=rounds", "between=maybe"};
+		"group=1", "size=1", "model=bbr", "subflows=65", "net", "x=1", "net=grin7 size=7",
+		"cables=rounds", "between=maybe", "acks=60%", "acks=2", "shuffle=1"};
 	struct scenario s;
 
 	(void)state;
@@ -165,7 +202,7 @@ static void more_hops_are_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(models), cmocka_unit_test(alone),
-		cmocka_unit_test(scenarios), cmocka_unit_test(refused), cmocka_unit_test(capacity),
-		cmocka_unit_test(more_hops_are_more)};
+		cmocka_unit_test(acknowledgements), cmocka_unit_test(scenarios), cmocka_unit_test(refused),
+		cmocka_unit_test(capacity), cmocka_unit_test(more_hops_are_more)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
