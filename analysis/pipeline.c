@@ -34,7 +34,7 @@ static void *keep_state(void *argument)
 		if (!slot->count)
 			return NULL;
 		if (!pipeline->tracker->out_of_memory)
-			pass_take(pipeline->tracker, slot->segments, slot->count);
+			take_segments(pipeline->tracker, slot->segments, slot->count);
 		sem_post(&pipeline->empty);
 	}
 }
