@@ -48,7 +48,7 @@ static void take(u_char *context, const struct pcap_pkthdr *header, const u_char
 		.original = header->len,
 		.link_type = live->link_type,
 	};
-	pass_take(live->pass->tracker, &segment, pass_decode(live->pass, &packet, 1, &segment));
+	take_segments(live->pass->tracker, &segment, pass_decode(live->pass, &packet, 1, &segment));
 }
 
 static int by_lately(const void *a, const void *b)

@@ -1,7 +1,7 @@
 # Analysis: its rules, included by the Makefile.
 
 # The hot path is a few hundred instructions a packet: worth 5 % of the packets a second, measured by bench-analysis.
-$(BUILD)/obj/analysis/%.o $(BUILD)/obj/lib/mptcp/options.o: ALL_CFLAGS += $(if $(SANITIZE),,-O3 -fomit-frame-pointer)
+$(BUILD)/obj/analysis/%.o $(BUILD)/obj/lib/mptcp/options.o: ALL_CFLAGS += $(if $(SANITIZE),,-O3 -fomit-frame-pointer -fno-tree-slp-vectorize)
 
 # Packets a second beside tcptrace and tshark on one generated capture (1.2 GB in /tmp, removed; several minutes, nearly all
 # of them tshark's). BENCH_PACKETS makes it smaller.

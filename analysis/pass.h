@@ -1,4 +1,4 @@
-/* Pass: one capture on its way through: packets are read and decoded (stage one), then change flows (stage two). */
+/* Pass: one capture on its way through: packets are read and decoded (stage one), then change flows (stage two, flows/take.c). */
 #ifndef LIQUIDNET_ANALYSIS_PASS_H
 #define LIQUIDNET_ANALYSIS_PASS_H
 
@@ -7,7 +7,7 @@
 #include "analysis/input/capture.h"
 #include "analysis/input/decode.h"
 
-enum { PASS_BATCH = 32, PASS_LINKS = 512 };
+enum { PASS_BATCH = 64, PASS_LINKS = 512 };
 
 struct filter;
 
@@ -41,8 +41,6 @@ void pass_free(struct pass *pass);
 /* Stage one: decodes `size` packets into `segments`; returns how many carry TCP. Times become relative. */
 size_t pass_decode(
 	struct pass *pass, const struct capture_packet *packets, size_t size, struct segment *segments);
-/* Stage two: takes segments in. */
-void pass_take(struct tracker *tracker, const struct segment *segments, size_t count);
 
 /* pipeline.c: both stages at once, on two threads. -1: it could not be started, nothing was read. */
 int pipeline_run(struct pass *pass);

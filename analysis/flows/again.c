@@ -42,12 +42,15 @@ static bool sent_again(const struct flow_direction *from, const struct segment *
 }
 
 /* Keeps a retransmission until what comes back tells whether it was needed. */
-static void log_again(struct cold *cold, const struct segment *segment, uint64_t start, uint64_t end)
+static void log_again(
+	struct flow_direction *from, const struct segment *segment, uint64_t start, uint64_t end)
 {
-	if (!cold->again)
+	struct cold *cold = from->cold;
+	if (cold && !cold->again)
 		cold->again = calloc(AGAIN_LOG, sizeof *cold->again);
-	if (!cold->again)
+	if (!cold || !cold->again)
 		return;
+	from->heed |= HEED_AGAIN;
 	bool stamped = segment->parsed.present & OPTION_TIMESTAMP;
 	cold->again[cold->again_next++ % AGAIN_LOG] = (struct again){.start = start,
 		.end = end,
@@ -75,7 +78,7 @@ void again_below_highest(struct tracker *tracker, struct flow *flow, unsigned di
 		if (end <= from->acked)
 			cold->spurious_acked++;
 		else
-			log_again(cold, segment, start, end);
+			log_again(from, segment, start, end);
 	} else if (sent_again(from, segment)) {
 		cold->recovered_packets++;
 	} else {
@@ -122,8 +125,10 @@ void again_sack(struct tracker *tracker, struct flow_direction *from, struct flo
 			if (below)
 				continue;
 		}
-		if (end > cold->sacked)
+		if (end > cold->sacked) {
 			cold->sacked = end;
+			data->heed |= HEED_SACK;
+		}
 	}
 }
 
@@ -132,10 +137,15 @@ void again_sack(struct tracker *tracker, struct flow_direction *from, struct flo
 void again_acknowledged(struct flow_direction *data, const struct segment *segment, uint64_t before)
 {
 	struct cold *cold = data->cold;
+	bool waiting = false;
 	for (unsigned i = 0; i < AGAIN_LOG; i++) {
 		struct again *again = &cold->again[i];
-		if (!again->waits_for_ack || data->acked <= again->start)
+		if (!again->waits_for_ack)
 			continue;
+		if (data->acked <= again->start) {
+			waiting = true;
+			continue;
+		}
 		again->waits_for_ack = false;
 		if (again->pending && again->stamped && before <= again->start &&
 			(segment->parsed.present & OPTION_TIMESTAMP) &&
@@ -144,4 +154,6 @@ void again_acknowledged(struct flow_direction *data, const struct segment *segme
 			cold->spurious_timestamp++;
 		}
 	}
+	if (!waiting)
+		data->heed &= (uint8_t)~HEED_AGAIN;
 }

@@ -55,6 +55,7 @@ static uint64_t arrived(
 		length -= outside;
 	}
 	uint64_t fresh = ranges_add(&data->seen, first, end, now_ns, NULL, NULL);
+	data->holes = ranges_count(&data->seen) > 0;
 	delivered(tracker, data, before, now_ns);
 	if (__builtin_expect(length != fresh, 0))
 		data->reinjected_bytes += length - fresh;
@@ -70,12 +71,12 @@ void data_acknowledged(
 	if (position > data->seen.edge && data->started) {
 		uint64_t before = data->seen.edge;
 		data->uncaptured_bytes += ranges_advance(&data->seen, position, now_ns);
+		data->holes = ranges_count(&data->seen) > 0;
 		delivered(tracker, data, before, now_ns);
 	}
 }
 
-/* Bytes [start, end) of the subflow lie within the mapping. */
-static void map_bytes(struct tracker *tracker, struct flow *flow, unsigned direction,
+void data_mapped(struct tracker *tracker, struct flow *flow, unsigned direction,
 	const struct mapping *mapping, uint64_t start, uint64_t end, int64_t now_ns)
 {
 	struct flow_direction *from = &flow->direction[direction];
@@ -137,6 +138,7 @@ static void keep_unmapped(
 		}
 	}
 	ranges_add(cold->unmapped, start, end, now_ns, NULL, NULL);
+	from->heed |= HEED_UNMAPPED;
 }
 
 /* Where the next mapping after `position` starts, or `end`. */
@@ -213,7 +215,7 @@ void data_check_mappings(
 
 void data_syn(struct tracker *tracker, struct flow *flow, uint64_t taken, int64_t now_ns)
 {
-	if (!connection_of(tracker, flow) || flow_is_copy(flow))
+	if (!connection_for(tracker, flow) || flow_is_copy(flow))
 		return;
 	if (!connection_is_mapped(flow->connection)) {
 		data_fresh(tracker, flow, FORWARD, ORIGIN, ORIGIN + taken, NULL, now_ns);
@@ -228,7 +230,7 @@ void data_syn(struct tracker *tracker, struct flow *flow, uint64_t taken, int64_
 	/* Mappings count from behind them (Linux: ssn_offset). */
 	flow->direction[FORWARD].mapping_base = 1 - (uint32_t)taken;
 	const struct mapping syn = {ORIGIN, ORIGIN + taken, ORIGIN - taken};
-	map_bytes(tracker, flow, FORWARD, &syn, ORIGIN, ORIGIN + taken, now_ns);
+	data_mapped(tracker, flow, FORWARD, &syn, ORIGIN, ORIGIN + taken, now_ns);
 }
 
 static void fresh_mapped(struct tracker *tracker, struct flow *flow, unsigned direction, uint64_t start,
@@ -239,7 +241,7 @@ static void fresh_mapped(struct tracker *tracker, struct flow *flow, unsigned di
 		uint64_t until = end;
 		const struct mapping *mapping = covering(from, start, &until);
 		if (__builtin_expect(mapping != NULL, 1)) {
-			map_bytes(tracker, flow, direction, mapping, start, until, now_ns);
+			data_mapped(tracker, flow, direction, mapping, start, until, now_ns);
 		} else {
 			until = next_mapping(from, start, end);
 			keep_unmapped(tracker, from, start, until, now_ns);
@@ -263,7 +265,7 @@ void data_fresh(struct tracker *tracker, struct flow *flow, unsigned direction, 
 	if (tracker->options->figures)
 		curve_add(&cold_of(tracker, &flow->direction[direction])->bytes_curve, now_ns, end - start);
 	struct connection *connection = flow->connection;
-	if (__builtin_expect(!connection, 0) && !(connection = connection_of(tracker, flow)))
+	if (__builtin_expect(!connection, 0) && !(connection = connection_for(tracker, flow)))
 		return;
 	if (flow_is_copy(flow))
 		return;
@@ -275,7 +277,7 @@ void data_fresh(struct tracker *tracker, struct flow *flow, unsigned direction, 
 	if (__builtin_expect(!data->started, 0) && flow->direction[direction].syn)
 		data->based = true;
 	const struct mapping identity = {start, end, start};
-	map_bytes(tracker, flow, direction, &identity, start, end, now_ns);
+	data_mapped(tracker, flow, direction, &identity, start, end, now_ns);
 }
 
 /* Bytes that came before their mapping are delivered now, when it comes. */
@@ -290,7 +292,7 @@ static void map_kept(struct tracker *tracker, struct flow *flow, unsigned direct
 		uint64_t end = range->end < mapping->end ? range->end : mapping->end;
 		if (start >= end)
 			continue;
-		map_bytes(tracker, flow, direction, mapping, start, end, now_ns);
+		data_mapped(tracker, flow, direction, mapping, start, end, now_ns);
 		cold->unmapped_bytes -= end - start;
 		/* What lies on both sides of a mapping in the middle is rare: the smaller rest is given up.
 		 */
@@ -305,6 +307,8 @@ static void map_kept(struct tracker *tracker, struct flow *flow, unsigned direct
 			kept->list->beyond[left++] = kept->list->beyond[i];
 	if (kept->list)
 		kept->list->count = left;
+	if (!left)
+		flow->direction[direction].heed &= (uint8_t)~HEED_UNMAPPED;
 }
 
 /* A mapping that does not go on where the newest ends. */

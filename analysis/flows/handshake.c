@@ -37,6 +37,7 @@ void direction_reset(struct tracker *tracker, struct flow *flow, unsigned side, 
 	direction->mapping = (struct mapping){0};
 	direction->duplicate_run = 0;
 	direction->recovery = RECOVERY_NONE;
+	direction->heed &= HEED_AGAIN;
 	direction->fin = false;
 	if (direction->samples)
 		samples_forget(direction->samples);

@@ -1,19 +1,8 @@
 /* Measures: see the header. */
 #include "analysis/flows/measures.h"
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-static unsigned bucket_of(int64_t delay_ns)
-{
-	uint64_t value = delay_ns > 0 ? (uint64_t)delay_ns : 0;
-	if (value < 16)
-		return (unsigned)value;
-	unsigned octave = 63 - (unsigned)__builtin_clzll(value);
-	unsigned bucket = (octave - 3) * 16 + (unsigned)(value >> (octave - 4) & 15);
-	return bucket < DELAYS_BUCKETS ? bucket : DELAYS_BUCKETS - 1;
-}
 
 /* The middle of a bucket, in ns. */
 static double bucket_ns(unsigned bucket)
@@ -24,43 +13,58 @@ static double bucket_ns(unsigned bucket)
 	return ldexp(16.5 + bucket % 16, (int)octave - 4);
 }
 
-/* Makes room for a bucket, and for some more on its side. */
-static bool widen(struct delays *delays, unsigned bucket)
+static uint32_t bucket_at(const struct delays *delays, unsigned at)
 {
-	unsigned first = delays->first, end = first + delays->size;
-	if (!delays->size) {
-		first = bucket & ~7u;
-		end = first + 8;
-	} else if (bucket < first) {
-		first = bucket & ~15u;
-	} else {
-		end = (bucket | 15u) + 1;
-	}
-	uint32_t *buckets = calloc(end - first, sizeof *buckets);
+	return delays->wide ? ((const uint32_t *)delays->buckets)[at]
+			    : ((const uint8_t *)delays->buckets)[at];
+}
+
+/* Room for buckets first to end - 1, as bytes or wide; what was there stays. */
+static bool make_room(struct delays *delays, unsigned first, unsigned end, bool wide)
+{
+	/* Whole cache lines. */
+	size_t size = ((end - first) * (wide ? sizeof(uint32_t) : 1) + 63) & ~(size_t)63;
+	void *buckets = aligned_alloc(64, size);
 	if (!buckets)
 		return false;
-	if (delays->size)
-		memcpy(buckets + (delays->first - first), delays->buckets, delays->size * sizeof *buckets);
+	memset(buckets, 0, size);
+	for (unsigned i = 0; i < delays->size; i++) {
+		unsigned at = delays->first - first + i;
+		if (wide)
+			((uint32_t *)buckets)[at] = bucket_at(delays, i);
+		else
+			((uint8_t *)buckets)[at] = (uint8_t)bucket_at(delays, i);
+	}
 	free(delays->buckets);
 	delays->buckets = buckets;
 	delays->first = (uint16_t)first;
 	delays->size = (uint16_t)(end - first);
+	delays->wide = wide;
 	return true;
 }
 
-void delays_add(struct delays *delays, int64_t delay_ns)
+void delays_count(struct delays *delays, unsigned bucket)
 {
-	if (!delays->count || delay_ns < delays->min_ns)
-		delays->min_ns = delay_ns;
-	if (!delays->count || delay_ns > delays->max_ns)
-		delays->max_ns = delay_ns;
-	delays->count++;
-	delays->sum_ns += (double)delay_ns;
-	delays->square_sum += (double)delay_ns * (double)delay_ns;
-	unsigned bucket = bucket_of(delay_ns);
-	if (__builtin_expect((unsigned)(bucket - delays->first) >= delays->size, 0) && !widen(delays, bucket))
+	enum { LINE = 64 };
+	unsigned first = delays->first, end = first + delays->size;
+	bool wide = delays->wide;
+	if (!delays->size) {
+		/* The samples to come lie on both sides. */
+		first = bucket > LINE / 2 ? bucket - LINE / 2 : 0;
+		end = first + LINE < DELAYS_BUCKETS ? first + LINE : DELAYS_BUCKETS;
+	} else if (bucket < first) {
+		first = bucket & ~15u;
+	} else if (bucket >= end) {
+		end = (bucket | 15u) + 1;
+	} else {
+		wide = true;
+	}
+	if (!make_room(delays, first, end, wide))
 		return;
-	delays->buckets[bucket - delays->first]++;
+	if (wide)
+		((uint32_t *)delays->buckets)[bucket - first]++;
+	else
+		((uint8_t *)delays->buckets)[bucket - first]++;
 }
 
 double delays_percentile_s(const struct delays *delays, double fraction)
@@ -70,7 +74,7 @@ double delays_percentile_s(const struct delays *delays, double fraction)
 	uint64_t wanted = (uint64_t)ceil(fraction * (double)delays->count), below = 0;
 	double ns = (double)delays->max_ns;
 	for (unsigned i = 0; i < delays->size; i++) {
-		below += delays->buckets[i];
+		below += bucket_at(delays, i);
 		if (below >= wanted) {
 			ns = bucket_ns(delays->first + i);
 			break;

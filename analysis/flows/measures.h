@@ -2,6 +2,7 @@
 #ifndef LIQUIDNET_ANALYSIS_MEASURES_H
 #define LIQUIDNET_ANALYSIS_MEASURES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,11 +14,47 @@ struct delays {
 	uint64_t count;
 	int64_t min_ns, max_ns;
 	double sum_ns, square_sum; /* of ns, of ns^2 */
-	uint32_t *buckets;         /* from `first` on, `size` of them: as wide as the samples are */
+	/* From `first` on, `size` of them: as wide as the samples are. Each a byte until one is full, as then the 64 of
+	 * most flows are one cache line; later 32 bits. */
+	void *buckets;
 	uint16_t first, size;
+	bool wide; /* 32 bits */
 };
 
-void delays_add(struct delays *delays, int64_t delay_ns);
+/* Counts a bucket that there is no room for yet. */
+void delays_count(struct delays *delays, unsigned bucket);
+
+static inline unsigned delays_bucket(int64_t delay_ns)
+{
+	uint64_t value = delay_ns > 0 ? (uint64_t)delay_ns : 0;
+	if (__builtin_expect(value < 16, 0))
+		return (unsigned)value;
+	unsigned octave = 63 - (unsigned)__builtin_clzll(value);
+	unsigned bucket = (octave - 3) * 16 + (unsigned)(value >> (octave - 4) & 15);
+	return bucket < DELAYS_BUCKETS ? bucket : DELAYS_BUCKETS - 1;
+}
+
+static inline void delays_add(struct delays *delays, int64_t delay_ns)
+{
+	double ns = (double)delay_ns;
+	if (__builtin_expect(!delays->count, 0))
+		delays->min_ns = delays->max_ns = delay_ns;
+	else if (__builtin_expect(delay_ns < delays->min_ns, 0))
+		delays->min_ns = delay_ns;
+	else if (__builtin_expect(delay_ns > delays->max_ns, 0))
+		delays->max_ns = delay_ns;
+	delays->count++;
+	delays->sum_ns += ns;
+	delays->square_sum += ns * ns;
+	unsigned bucket = delays_bucket(delay_ns), at = bucket - delays->first;
+	uint8_t *bytes = delays->buckets;
+	if (__builtin_expect(at < delays->size && !delays->wide && bytes[at] < UINT8_MAX, 1))
+		bytes[at]++;
+	else if (at < delays->size && delays->wide)
+		((uint32_t *)delays->buckets)[at]++;
+	else
+		delays_count(delays, bucket);
+}
 /* `fraction` of the samples are no longer; 0 without samples. */
 double delays_percentile_s(const struct delays *delays, double fraction);
 void delays_free(struct delays *delays);

@@ -171,7 +171,7 @@ void mptcp_options(
 {
 	if (__builtin_expect(!flow->has_mptcp[direction], 0))
 		flow->has_mptcp[direction] = true;
-	if (__builtin_expect(!flow->connection, 0) && !connection_of(tracker, flow))
+	if (__builtin_expect(!flow->connection, 0) && !connection_for(tracker, flow))
 		return;
 	if (__builtin_expect(!flow->connection->option_seen, 0))
 		flow->connection->option_seen = true;

@@ -54,19 +54,19 @@ static inline void samples_forget(struct samples *samples)
 static inline const struct sample *samples_acknowledged(
 	struct samples *samples, uint64_t ack, const struct sample **oldest)
 {
-	const struct sample *last = NULL;
-	*oldest = NULL;
-	while (samples->tail != samples->head) {
-		const struct sample *sample = &samples->ring[samples->tail & samples->mask];
+	const struct sample *last = NULL, *const ring = samples->ring;
+	const uint32_t first = samples->tail, head = samples->head, mask = samples->mask;
+	uint32_t tail = first;
+	for (; tail != head; tail++) {
+		const struct sample *sample = &ring[tail & mask];
 		int32_t below = (int32_t)((uint32_t)ack - sample->end);
 		if (below < 0)
 			break;
-		samples->tail++;
-		if (!*oldest)
-			*oldest = sample;
 		if (below == 0)
 			last = sample;
 	}
+	*oldest = tail != first ? &ring[first & mask] : NULL;
+	samples->tail = tail;
 	return last;
 }
 
@@ -76,7 +76,7 @@ static inline void samples_measured(struct samples *samples, int64_t rtt_ns)
 	if (rtt_ns < 0)
 		return;
 	delays_add(&samples->rtt, rtt_ns);
-	if (samples->smoothed_ns)
+	if (__builtin_expect(samples->smoothed_ns != 0, 1))
 		samples->smoothed_ns += (rtt_ns - samples->smoothed_ns) / 8;
 	else
 		samples->smoothed_ns = rtt_ns;

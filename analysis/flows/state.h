@@ -79,6 +79,16 @@ struct cold {
 	bool suspected;
 };
 
+/* What in struct cold, or beyond `seen`, waits for a segment or an acknowledgement; without a bit there is no need to
+ * look there. */
+enum heed {
+	HEED_SACK = 1,     /* `sacked` may lie above `acked` */
+	HEED_PROBE = 2,    /* `probe` is set */
+	HEED_AGAIN = 4,    /* some of `again` wait for an acknowledgement */
+	HEED_UNMAPPED = 8, /* `unmapped` may hold bytes */
+	HEED_HOLES = 16,   /* `seen` has entries beyond holes */
+};
+
 /* One direction of a flow: what its sender sent, and how the other side acknowledged it. Ordered by who
  * touches it, a cache line each, since waiting for memory is much of the work. */
 struct flow_direction {
@@ -93,11 +103,12 @@ struct flow_direction {
 	uint32_t newest_stamp;            /* timestamp of the segment with the highest position */
 	uint16_t last_window, window_max; /* as sent; window_max: of segments without SYN */
 	uint16_t duplicate_run;           /* duplicate ACKs since `acked` moved */
-	bool started;                     /* base is known */
-	bool syn;                         /* base is known from a SYN */
-	bool fin, reset;
+	bool started : 1;                 /* base is known */
+	bool syn : 1;                     /* base is known from a SYN */
+	bool fin : 1, reset : 1;
 	uint8_t window_scale; /* NO_SCALE: none sent */
 	uint8_t recovery;     /* of enum recovery: the sender's, as far as seen */
+	uint8_t heed;         /* of enum heed */
 
 	/* With every packet of this side. */
 	uint64_t packets __attribute__((aligned(64)));
@@ -168,9 +179,10 @@ struct data_direction {
 	uint64_t delivered; /* bytes in order; holes that a data ACK passed are in it, and in uncaptured */
 	int64_t first_ns, last_ns;
 	uint32_t first_bytes; /* of the first arrival: they took no time that the capture shows */
-	bool numbered;        /* base is known: by the keys, or from the first mapping seen */
-	bool based;           /* ORIGIN is the connection's first byte, not only the first seen */
-	bool started, finished;
+	bool numbered : 1;    /* base is known: by the keys, or from the first mapping seen */
+	bool based : 1;       /* ORIGIN is the connection's first byte, not only the first seen */
+	bool started : 1, finished : 1;
+	bool holes; /* seen has entries beyond holes */
 
 	uint64_t floor __attribute__((aligned(64))); /* where seen began */
 	uint64_t reinjected_bytes, uncaptured_bytes, before_bytes;
@@ -273,6 +285,8 @@ struct tracker {
 	struct token_table spaces;      /* by data sequence number, where tokens are not known */
 	struct connection *connections; /* all that were made, the last one first */
 	struct watcher *watcher;        /* NULL: nobody */
+	bool plain;   /* no series and no figures are wanted: bytes change nothing but counters */
+	bool windows; /* windows are wanted */
 	bool out_of_memory;
 };
 
@@ -294,7 +308,7 @@ void tracker_free(struct tracker *tracker);
 /* The flow of a segment, made when it is new; NULL without memory. */
 struct flow *tracker_find(struct tracker *tracker, const struct segment *segment);
 /* The flow's connection, made when it has none; NULL without memory. */
-struct connection *connection_of(struct tracker *tracker, struct flow *flow);
+struct connection *connection_for(struct tracker *tracker, struct flow *flow);
 /* Puts the flow into the connection, and out of the one that it was in. */
 void connection_add(struct tracker *tracker, struct connection *connection, struct flow *flow);
 /* The direction's rare part, made when it has none. Without memory, one that nobody reads. */
@@ -303,8 +317,19 @@ struct token *token_find(const struct token_table *table, uint64_t number);
 void token_set(struct tracker *tracker, struct token_table *table, uint64_t number,
 	struct connection *connection, uint8_t side);
 
+/* take.c: segments find their flows and change them, in order. */
+void take_segments(struct tracker *tracker, const struct segment *segments, size_t count);
+/* quick.c: does what tcp_segment would do, for what nearly every segment is: the next bytes or an acknowledgement,
+ * where nothing is open. False: it is something else, and nothing was changed. */
+bool quick_segment(struct tracker *tracker, struct flow *flow, const struct segment *segment);
 /* tcp.c: a segment changes its flow. */
 void tcp_segment(struct tracker *tracker, struct flow *flow, const struct segment *segment);
+/* After each change of `seen`. */
+static inline void direction_note_holes(struct flow_direction *direction)
+{
+	direction->heed &= (uint8_t)~HEED_HOLES;
+	direction->heed |= ranges_count(&direction->seen) ? HEED_HOLES : 0;
+}
 
 /* handshake.c: who belongs to the flow, where its sequence numbers start, how it ends. Each returns whether
  * the segment is the flow's own and goes on. */
@@ -349,6 +374,9 @@ void data_map(struct tracker *tracker, struct flow *flow, unsigned direction, co
 	int64_t now_ns);
 void data_acknowledged(
 	struct tracker *tracker, struct data_direction *data, uint64_t position, int64_t now_ns);
+/* Bytes [start, end) of the subflow, seen for the first time, lie within the mapping. */
+void data_mapped(struct tracker *tracker, struct flow *flow, unsigned direction,
+	const struct mapping *mapping, uint64_t start, uint64_t end, int64_t now_ns);
 void data_reset(struct data_direction *data);
 /* The SYN's payload was taken (TCP Fast Open, RFC 7413): `taken` bytes of it. */
 void data_syn(struct tracker *tracker, struct flow *flow, uint64_t taken, int64_t now_ns);
@@ -372,6 +400,23 @@ static inline unsigned connection_direction(const struct flow *flow, unsigned di
 static inline bool flow_is_copy(const struct flow *flow)
 {
 	return __builtin_expect(flow->copied, 0);
+}
+
+/* The round trips that an acknowledgement up to `ack` ends, of the direction that sent; `waited`: for a hole, not only
+ * for the path. */
+static inline void flow_sample(struct tracker *tracker, struct flow_direction *data,
+	const struct segment *segment, uint64_t ack, bool waited)
+{
+	struct samples *samples = data->samples;
+	const struct sample *oldest, *last = samples_acknowledged(samples, ack, &oldest);
+	if (!oldest)
+		return;
+	if (last && !waited)
+		samples_measured(samples, segment->time_ns - last->time_ns);
+	if ((segment->parsed.present & OPTION_TIMESTAMP) && oldest->stamp &&
+		segment->parsed.echo == oldest->stamp && segment->time_ns >= oldest->time_ns &&
+		samples->stamped++ % 8 == 0)
+		delays_add(&cold_of(tracker, data)->rtt_stamp, segment->time_ns - oldest->time_ns);
 }
 
 /* Whether subflow bytes become the connection's by DSS mappings, and not as they are. */

@@ -24,26 +24,9 @@ static void fresh(void *context, uint64_t start, uint64_t end)
 	data_fresh(to->tracker, to->flow, to->direction, start, end, to->segment, to->segment->time_ns);
 }
 
-/* The same packet captured again: all that a hop leaves alone is the same, its identification included. 0: it
- * cannot be told. */
-static inline uint32_t signature_of(const struct segment *segment)
-{
-	if (!segment->ip_id && (!segment->payload || !(segment->parsed.present & OPTION_TIMESTAMP)))
-		return 0;
-	/* Each word is spread before the next comes in: an identification and an acknowledgement that both grow by one
-	 * must not cancel out. */
-	uint64_t sum = ((uint64_t)segment->sequence << 32 | segment->acknowledgement) * 0x9e3779b97f4a7c15u;
-	sum = (sum ^ sum >> 32) + ((uint64_t)segment->parsed.timestamp << 16 | segment->ip_id);
-	sum *= 0xff51afd7ed558ccdu;
-	sum = (sum ^ sum >> 29) +
-	      ((uint64_t)segment->payload << 24 | (uint64_t)segment->window << 8 | segment->flags);
-	sum *= 0xc4ceb9fe1a85ec53u;
-	return (uint32_t)(sum >> 32) | 1;
-}
-
 static inline bool is_duplicate(struct flow_direction *from, const struct segment *segment)
 {
-	uint32_t signature = signature_of(segment);
+	uint32_t signature = segment->signature;
 	if (!signature)
 		return false;
 	for (unsigned i = 0; i < SIGNATURES; i++)
@@ -85,21 +68,6 @@ static void learn_options(struct flow *flow, unsigned side, const struct segment
 	}
 }
 
-static void sample(struct tracker *tracker, struct flow_direction *data, const struct segment *segment,
-	uint64_t ack, bool waited)
-{
-	const struct sample *oldest, *last = samples_acknowledged(data->samples, ack, &oldest);
-	if (!oldest)
-		return;
-	/* What the acknowledgement waited for was a hole, not the path. */
-	if (last && !waited)
-		samples_measured(data->samples, segment->time_ns - last->time_ns);
-	if ((segment->parsed.present & OPTION_TIMESTAMP) && oldest->stamp &&
-		segment->parsed.echo == oldest->stamp && segment->time_ns >= oldest->time_ns &&
-		data->samples->stamped++ % 8 == 0)
-		delays_add(&cold_of(tracker, data)->rtt_stamp, segment->time_ns - oldest->time_ns);
-}
-
 /* A reset that its receiver did not heed: it takes what was sent after it. */
 static void revive(struct tracker *tracker, struct flow *flow, struct flow_direction *data)
 {
@@ -116,8 +84,10 @@ static void take_probe(
 	uint64_t probe = data->cold->probe;
 	struct fresh_context context = {tracker, flow, side, segment};
 	data->cold->probe = 0;
+	data->heed &= (uint8_t)~HEED_PROBE;
 	if (ranges_add(&data->seen, probe, probe + 1, segment->time_ns, fresh, &context))
 		data->cold->discarded_bytes--;
+	direction_note_holes(data);
 }
 
 static void advance(struct tracker *tracker, struct flow *flow, unsigned direction,
@@ -129,6 +99,8 @@ static void advance(struct tracker *tracker, struct flow *flow, unsigned directi
 	if (__builtin_expect(data->cold != NULL, 0)) {
 		struct cold *cold = data->cold;
 		waited |= cold->sacked > before;
+		if (cold->sacked <= ack)
+			data->heed &= (uint8_t)~HEED_SACK;
 		if (cold->probe && ack > cold->probe)
 			take_probe(tracker, flow, !direction, segment);
 		if (data->reset && ack > cold->reset_high)
@@ -143,7 +115,7 @@ static void advance(struct tracker *tracker, struct flow *flow, unsigned directi
 	data->duplicate_run = 0;
 	data->last_ack_ns = segment->time_ns;
 	if (__builtin_expect(data->samples != NULL, 1))
-		sample(tracker, data, segment, ack, waited);
+		flow_sample(tracker, data, segment, ack, waited);
 	if (data->recovery != RECOVERY_NONE && ack >= data->cold->recovery_end)
 		data->recovery = RECOVERY_NONE;
 	struct connection *connection = flow->connection;
@@ -188,7 +160,7 @@ static inline void acknowledge(
 	}
 	if (__builtin_expect(segment->parsed.present & OPTION_SACK, 0))
 		again_sack(tracker, from, data, segment, ack);
-	if (__builtin_expect(data->cold != NULL, 0) && data->cold->again)
+	if (__builtin_expect(data->heed & HEED_AGAIN, 0))
 		again_acknowledged(data, segment, before);
 }
 
@@ -242,6 +214,7 @@ static void payload(
 			cold->zero_window_probes++;
 			cold->discarded_bytes++;
 			cold->probe = start;
+			from->heed |= HEED_PROBE;
 			from->last_data_ns = now_ns;
 			return;
 		}
@@ -249,6 +222,7 @@ static void payload(
 			below_first(tracker, from, start, now_ns);
 		struct fresh_context context = {tracker, flow, direction, segment};
 		fresh_bytes = ranges_add_anywhere(&from->seen, start, end, now_ns, fresh, &context);
+		direction_note_holes(from);
 	}
 	if (__builtin_expect(from->cold != NULL, 0) && from->cold->unmapped)
 		data_check_mappings(tracker, flow, direction, segment);

@@ -14,6 +14,8 @@ struct tracker *tracker_new(const struct analysis_options *options)
 		return NULL;
 	tracker->options = options;
 	tracker->step_ns = (int64_t)(options->step_s * 1e9);
+	tracker->windows = options->window_count > 0;
+	tracker->plain = tracker->step_ns <= 0 && !options->figures;
 	for (size_t i = 0; i < options->window_count; i++) {
 		tracker->window_ns[i][0] = (int64_t)(options->windows[i].from_s * 1e9);
 		tracker->window_ns[i][1] = (int64_t)(options->windows[i].to_s * 1e9);
@@ -113,7 +115,7 @@ void data_reset(struct data_direction *data)
 		memset(windows, 0, ANALYSIS_WINDOWS * sizeof *windows);
 }
 
-struct connection *connection_of(struct tracker *tracker, struct flow *flow)
+struct connection *connection_for(struct tracker *tracker, struct flow *flow)
 {
 	if (flow->connection)
 		return flow->connection;

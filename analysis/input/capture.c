@@ -100,28 +100,48 @@ static void read_lengths(
 	}
 }
 
-/* As many whole records as are at hand. */
-static size_t records_at_hand(struct capture *capture, struct capture_packet *packets, size_t max)
+/* As many whole records as are at hand. `usual`: of this machine's byte order and of today's format. */
+static inline size_t records(
+	struct capture *capture, struct capture_packet *packets, size_t max, const bool usual)
 {
-	const uint8_t *p = capture->cursor;
-	const uint32_t header = capture->record_header;
-	size_t count = 0;
-	while (count < max && capture->end - p >= header) {
+	const uint8_t *p = capture->cursor, *const end = capture->end;
+	const uint32_t header = usual ? RECORD_HEADER : capture->record_header;
+	const int64_t unit_ns = capture->time_unit_ns;
+	const uint16_t link_type = capture->link_type;
+	struct capture_packet *packet = packets, *const last = packets + max;
+	for (; packet < last && end - p >= header; packet++) {
 		uint32_t captured, original;
-		read_lengths(capture, p, &captured, &original);
-		if (captured > CAPTURE_LONGEST || (size_t)(capture->end - p) - header < captured)
+		if (usual) {
+			memcpy(&captured, p + 8, sizeof captured);
+			memcpy(&original, p + 12, sizeof original);
+		} else {
+			read_lengths(capture, p, &captured, &original);
+		}
+		if (captured > CAPTURE_LONGEST || (size_t)(end - p) - header < captured)
 			break;
-		packets[count].time_ns = (int64_t)capture_u32(capture, p) * 1000000000 +
-					 (int64_t)capture_u32(capture, p + 4) * capture->time_unit_ns;
-		packets[count].data = p + header;
-		packets[count].captured = captured;
-		packets[count].original = original < captured ? captured : original;
-		packets[count].link_type = capture->link_type;
-		count++;
+		uint32_t seconds, fraction;
+		memcpy(&seconds, p, sizeof seconds);
+		memcpy(&fraction, p + 4, sizeof fraction);
+		if (!usual && capture->swapped) {
+			seconds = bswap_32(seconds);
+			fraction = bswap_32(fraction);
+		}
+		packet->time_ns = (int64_t)seconds * 1000000000 + (int64_t)fraction * unit_ns;
+		packet->data = p + header;
+		packet->captured = captured;
+		packet->original = original < captured ? captured : original;
+		packet->link_type = link_type;
 		p += header + captured;
 	}
 	capture->cursor = p;
-	return count;
+	return (size_t)(packet - packets);
+}
+
+static size_t records_at_hand(struct capture *capture, struct capture_packet *packets, size_t max)
+{
+	if (!capture->swapped && capture->version >= 4 && capture->record_header == RECORD_HEADER)
+		return records(capture, packets, max, true);
+	return records(capture, packets, max, false);
 }
 
 static size_t next_pcap(struct capture *capture, struct capture_packet *packets, size_t max)

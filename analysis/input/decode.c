@@ -6,28 +6,29 @@
 enum { LINK_ETHERNET = 1, ETHER_IPV4 = 0x0800 };
 enum { PROTOCOL_TCP = 6, IPV6_HEADER = 40, TCP_HEADER = 20, TUNNELS_DEEP = 4 };
 
-static inline uint32_t mix(uint64_t value)
+/* Spreads two words over 32 bits: the halves of their product, which depend on every bit of both. */
+static inline uint64_t mix(uint64_t a, uint64_t b)
 {
-	/* Two multiplications by odd constants (of MurmurHash3's finaliser): enough for addresses and ports.
-	 */
-	value ^= value >> 33;
-	value *= 0xff51afd7ed558ccdu;
-	value ^= value >> 33;
-	value *= 0xc4ceb9fe1a85ec53u;
-	return (uint32_t)(value >> 32);
+	__extension__ typedef unsigned __int128 wide;
+	wide product = (wide)(a ^ 0x9e3779b97f4a7c15u) * (b ^ 0xff51afd7ed558ccdu);
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline void set_key4(struct segment *segment, uint64_t addresses, uint32_t ports, uint64_t carrier)
+{
+	uint64_t source = addresses >> 32 << 16 | ports >> 16;
+	uint64_t destination = (uint64_t)(uint32_t)addresses << 16 | (ports & 0xffff);
+	bool from_second = source > destination;
+	uint64_t first = from_second ? destination : source, second = from_second ? source : destination;
+	segment->from_second = from_second;
+	segment->key = (struct flow_key){{first, second, 0, 0, carrier}};
+	uint64_t sum = (first + carrier) * 0x9e3779b97f4a7c15u + second;
+	segment->hash = (uint32_t)((sum ^ sum >> 32) * 0xff51afd7ed558ccdu >> 32);
 }
 
 static inline void make_key4(struct segment *segment, const uint8_t *ip, const uint8_t *tcp, uint64_t carrier)
 {
-	uint64_t source = (uint64_t)wire32(ip + 12) << 16 | wire16(tcp);
-	uint64_t destination = (uint64_t)wire32(ip + 16) << 16 | wire16(tcp + 2);
-	segment->from_second = source > destination;
-	segment->key.word[0] = segment->from_second ? destination : source;
-	segment->key.word[1] = segment->from_second ? source : destination;
-	segment->key.word[2] = segment->key.word[3] = 0;
-	segment->key.word[4] = carrier;
-	segment->hash = mix(segment->key.word[0] * 0x9e3779b97f4a7c15u + segment->key.word[1] +
-			    carrier * 0x85ebca77c2b2ae63u);
+	set_key4(segment, wire64(ip + 12), wire32(tcp), carrier);
 }
 
 static void make_key6(struct segment *segment, const uint8_t *ip, const uint8_t *tcp, uint64_t carrier)
@@ -49,7 +50,25 @@ static void make_key6(struct segment *segment, const uint8_t *ip, const uint8_t 
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < 5; i++)
 		sum = (sum ^ segment->key.word[i]) * 0x9e3779b97f4a7c15u + (sum >> 29);
-	segment->hash = mix(sum);
+	segment->hash = (uint32_t)mix(sum, sum >> 32);
+}
+
+/* The same packet captured again: all that a hop leaves alone is the same, its identification included. 0: it
+ * cannot be told. `numbers`: sequence and acknowledgement; `others`: identification and window. */
+static inline uint32_t signature_of(const struct segment *segment, uint64_t numbers, uint32_t others)
+{
+	if (__builtin_expect(others <= UINT16_MAX, 0) &&
+		(!segment->payload || !(segment->parsed.present & OPTION_TIMESTAMP)))
+		return 0;
+	uint64_t sizes = (uint64_t)segment->payload << 8 | segment->flags;
+	return (uint32_t)mix(mix(numbers, (uint64_t)segment->parsed.timestamp << 32 | others), sizes) | 1;
+}
+
+/* Whether a segment with the usual options is of the kind that nearly all are: an acknowledgement, with data or
+ * without, of an open window. */
+static inline bool is_usual(const struct segment *segment)
+{
+	return (segment->flags & ~TCP_PSH) == TCP_ACK && !segment->ecn && segment->window;
 }
 
 /* The TCP header and on: `at_hand` bytes captured, `length` by the IP header. */
@@ -73,7 +92,11 @@ static inline enum decode_result decode_tcp(
 	segment->options_cut = at_hand < header;
 	segment->options_length = (uint8_t)((at_hand < header ? at_hand : header) - TCP_HEADER);
 	segment->header_bytes = (uint16_t)(ip_header + header);
-	options_parse(segment->options, segment->options_length, segment->options_cut, &segment->parsed);
+	segment->usual = !segment->options_cut &&
+			 options_usual(segment->options, segment->options_length, &segment->parsed);
+	if (!segment->usual)
+		options_parse(
+			segment->options, segment->options_length, segment->options_cut, &segment->parsed);
 	return DECODE_TCP;
 }
 
@@ -289,38 +312,86 @@ static enum decode_result decode_ip(
 	return DECODE_MALFORMED;
 }
 
-/* By far the most: a whole TCP segment in IPv4 on Ethernet. False: it is something else, and nothing was done. */
-static inline bool decode_plain(struct decoder *decoder, const struct capture_packet *packet,
-	struct segment *segment, enum decode_result *result)
+/* By far the most: a whole TCP segment in IPv4 on Ethernet, with the usual options or others. False: it is something
+ * else, and is decoded step by step. */
+static inline bool decode_plain(
+	struct decoder *decoder, const struct capture_packet *packet, struct segment *segment)
 {
-	const uint8_t *ip = packet->data + 14;
-	if (packet->link_type != LINK_ETHERNET || packet->captured < 14 + 20 + TCP_HEADER ||
-		wire16(packet->data + 12) != ETHER_IPV4 || ip[0] != 0x45 || ip[9] != PROTOCOL_TCP ||
-		(wire16(ip + 6) & 0x3fff))
+	enum { HEADERS = 20 + TCP_HEADER, OPTIONS_MOST = 40, FIRST = 14 + HEADERS };
+	const uint8_t *frame = packet->data, *tcp = frame + 14 + 20;
+	if (packet->link_type != LINK_ETHERNET || packet->captured < FIRST)
 		return false;
-	uint32_t captured = packet->captured - 14, length = wire16(ip + 2);
-	if (length < 20 || length > packet->original - 14)
+	/* The type, version and header length, and behind them service, length and identification; no fragment, and the
+	 * protocol. */
+	uint64_t start = wire64(frame + 12);
+	if (start >> 40 != (ETHER_IPV4 << 8 | 0x45) || (wire32(frame + 20) & 0x3fff00ff) != PROTOCOL_TCP)
 		return false;
-	segment->ip_id = wire16(ip + 4);
-	segment->ecn = ip[1] & 3;
-	*result = decode_tcp(ip + 20, (captured < length ? captured : length) - 20, length - 20, 20, segment);
-	if (__builtin_expect(*result == DECODE_TCP, 1)) {
-		make_key4(segment, ip, ip + 20, 0);
-		decoder->tunnels[TUNNEL_NONE]++;
-	}
+	/* Header length, flags and window. Options of fewer than 0 bytes are too many. */
+	uint32_t fields = wire32(tcp + 12), length = start >> 16 & 0xffff;
+	uint32_t options = (fields >> 26 & 0x3c) - TCP_HEADER;
+	/* Beyond what was captured the step by step way knows what is missing. */
+	if (options > OPTIONS_MOST || length < HEADERS + options || packet->captured - FIRST < options ||
+		packet->original - 14 < length)
+		return false;
+	uint64_t numbers = wire64(tcp + 4);
+	set_key4(segment, wire64(frame + 26), wire32(tcp), 0);
+	segment->sequence = (uint32_t)(numbers >> 32);
+	segment->acknowledgement = (uint32_t)numbers;
+	segment->payload = length - HEADERS - options;
+	segment->header_bytes = (uint16_t)(HEADERS + options);
+	segment->window = (uint16_t)fields;
+	segment->ip_id = (uint16_t)start;
+	segment->flags = (uint8_t)(fields >> 16);
+	segment->ecn = start >> 32 & 3;
+	segment->options_length = segment->options_sent = (uint8_t)options;
+	segment->options = tcp + TCP_HEADER;
+	segment->options_cut = false;
+	bool usual = options_usual(tcp + TCP_HEADER, options, &segment->parsed);
+	if (__builtin_expect(!usual, 0))
+		options_parse(tcp + TCP_HEADER, options, false, &segment->parsed);
+	/* is_usual, of the words at hand. */
+	segment->usual = usual && (fields & ((0xffu & ~TCP_PSH) << 16)) == TCP_ACK << 16 &&
+			 (uint16_t)fields && !segment->ecn;
+	segment->signature = signature_of(segment, numbers, (uint32_t)start << 16 | (fields & 0xffff));
+	decoder->tunnels[TUNNEL_NONE]++;
 	return true;
 }
 
-enum decode_result decode_packet(
+/* Out of the way: its variables would cost the loop of the others registers. */
+static __attribute__((noinline, cold)) enum decode_result decode_steps(
 	struct decoder *decoder, const struct capture_packet *packet, struct segment *segment)
 {
 	struct network network;
-	enum decode_result result;
-	segment->time_ns = packet->time_ns;
-	if (__builtin_expect(decode_plain(decoder, packet, segment, &result), 1))
+	enum decode_result result = decode_link(packet, &network);
+	if (result == DECODE_TCP)
+		result = decode_ip(decoder, &network, segment, 0);
+	if (result != DECODE_TCP)
 		return result;
-	result = decode_link(packet, &network);
-	return result == DECODE_TCP ? decode_ip(decoder, &network, segment, 0) : result;
+	segment->usual = segment->usual && is_usual(segment);
+	segment->signature =
+		signature_of(segment, (uint64_t)segment->sequence << 32 | segment->acknowledgement,
+			(uint32_t)segment->ip_id << 16 | segment->window);
+	return DECODE_TCP;
+}
+
+size_t decode_packets(struct decoder *decoder, const struct capture_packet *packets, size_t size,
+	struct segment *segments, uint64_t results[DECODE_RESULTS])
+{
+	struct segment *segment = segments;
+	const int64_t start_ns = decoder->start_ns;
+	for (size_t i = 0; i < size; i++) {
+		segment->time_ns = packets[i].time_ns - start_ns;
+		if (__builtin_expect(!decode_plain(decoder, &packets[i], segment), 0)) {
+			enum decode_result result = decode_steps(decoder, &packets[i], segment);
+			if (result != DECODE_TCP) {
+				results[result]++;
+				continue;
+			}
+		}
+		segment++;
+	}
+	results[DECODE_TCP] += (uint64_t)(segment - segments);
+	return (size_t)(segment - segments);
 }
 
 void decoder_free(struct decoder *decoder)

@@ -16,13 +16,16 @@ struct flow_key {
 	uint64_t word[5];
 };
 
+#define KEY_SIX ((uint64_t)1 << 32)
+
 static inline bool flow_key_equal(const struct flow_key *a, const struct flow_key *b)
 {
-	return ((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
-		       (a->word[3] ^ b->word[3]) | (a->word[4] ^ b->word[4])) == 0;
+	if (((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[4] ^ b->word[4])) != 0)
+		return false;
+	return __builtin_expect(!(a->word[4] & KEY_SIX), 1) ||
+	       ((a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3])) == 0;
 }
 
-#define KEY_SIX ((uint64_t)1 << 32)
 #define KEY_TUNNEL_SHIFT 33 /* 4 bits: of enum tunnel */
 #define KEY_NUMBER_SHIFT 37 /* 24 bits: the virtual network's number (VXLAN, Geneve) */
 
@@ -58,7 +61,7 @@ enum tcp_flags {
 
 struct segment {
 	struct flow_key key;
-	int64_t time_ns; /* as captured; relative to the file's first packet once it is taken in */
+	int64_t time_ns; /* relative to the decoder's start: the file's first packet */
 	uint32_t hash;   /* of key */
 	uint32_t sequence, acknowledgement;
 	uint32_t payload;      /* bytes, from the headers */
@@ -66,11 +69,13 @@ struct segment {
 	uint16_t window;       /* as sent, unscaled */
 	uint16_t ip_id;        /* IPv4; 0: none */
 	uint8_t flags;
-	uint8_t ecn;            /* RFC 3168: 0 none, 1 ECT(1), 2 ECT(0), 3 CE */
-	bool from_second;       /* sent by the second endpoint of the key */
-	bool options_cut;       /* the snap length cuts the options */
+	uint8_t ecn;          /* RFC 3168: 0 none, 1 ECT(1), 2 ECT(0), 3 CE */
+	bool from_second;     /* sent by the second endpoint of the key */
+	bool options_cut : 1; /* the snap length cuts the options */
+	bool usual : 1; /* an ACK, with data or without, no options but a timestamp and a DSS, no ECN, a window */
 	uint8_t options_length; /* bytes at hand */
 	uint8_t options_sent;   /* bytes on the wire */
+	uint32_t signature; /* of all that a hop leaves alone; 0: the packet cannot be told from the next */
 	const uint8_t *options; /* valid as long as the packet */
 	struct tcp_options parsed;
 };
@@ -91,6 +96,7 @@ struct fragments;
 /* What decoding keeps from packet to packet, and counts. All zero is a good start. */
 struct decoder {
 	struct fragments *fragments; /* made with the first one */
+	int64_t start_ns;            /* segments' times are since then */
 	uint64_t reassembled;        /* segments out of fragments */
 	uint64_t short_frames;       /* shorter than their IP header says: its length counts */
 	uint64_t tunnels[TUNNELS];   /* TCP segments by what carries them, innermost */
@@ -98,8 +104,10 @@ struct decoder {
 
 void decoder_free(struct decoder *decoder);
 
-enum decode_result decode_packet(
-	struct decoder *decoder, const struct capture_packet *packet, struct segment *segment);
+/* Decodes `size` packets into `segments` (room for as many): those that carry TCP, in order; returns how many. Counts
+ * what each was. */
+size_t decode_packets(struct decoder *decoder, const struct capture_packet *packets, size_t size,
+	struct segment *segments, uint64_t results[DECODE_RESULTS]);
 
 /* Where a frame's network layer starts. */
 struct network {

@@ -18,47 +18,6 @@ static uint16_t get16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t value;
-	memcpy(&value, p, sizeof value);
-	return __builtin_bswap32(value);
-}
-
-uint64_t option_u64(const uint8_t *p)
-{
-	uint64_t value;
-	memcpy(&value, p, sizeof value);
-	return __builtin_bswap64(value);
-}
-
-/* RFC 8684, section 3.3: the length follows from the flags; a checksum adds two bytes to a mapping. */
-static inline bool parse_dss(const uint8_t *option, unsigned length, struct dss *dss)
-{
-	if (length < 4)
-		return false;
-	unsigned flags = option[3] & 31u, expected = 4;
-	const uint8_t *p = option + 4;
-	if (flags & DSS_ACK)
-		expected += flags & DSS_ACK_64 ? 8 : 4;
-	if (flags & DSS_MAP)
-		expected += flags & DSS_DSN_64 ? 14 : 10;
-	if (length != expected && (!(flags & DSS_MAP) || length != expected + 2))
-		return false;
-	dss->flags = (uint8_t)flags;
-	if (flags & DSS_ACK) {
-		dss->acknowledgement = flags & DSS_ACK_64 ? option_u64(p) : get32(p);
-		p += flags & DSS_ACK_64 ? 8 : 4;
-	}
-	if (flags & DSS_MAP) {
-		dss->sequence = flags & DSS_DSN_64 ? option_u64(p) : get32(p);
-		p += flags & DSS_DSN_64 ? 8 : 4;
-		dss->subflow_sequence = get32(p);
-		dss->length = get16(p + 4);
-	}
-	return true;
-}
-
 static bool rare_length_is_right(const uint8_t *option, unsigned length)
 {
 	switch (option[2] >> 4) {
@@ -90,7 +49,7 @@ static void parse_mptcp(const uint8_t *option, unsigned length, struct tcp_optio
 {
 	result->mptcp_bytes = (uint8_t)(result->mptcp_bytes + length);
 	if (length >= 3 && option[2] >> 4 == MPTCP_DSS) {
-		if (parse_dss(option, length, &result->dss)) {
+		if (option_dss(option, length, &result->dss)) {
 			result->present |= OPTION_DSS | OPTION_MPTCP;
 			return;
 		}
@@ -110,8 +69,8 @@ static void parse_option(const uint8_t *option, unsigned length, struct tcp_opti
 	switch (option[0]) {
 	case KIND_TIMESTAMP:
 		if ((right = length == 10)) {
-			result->timestamp = get32(option + 2);
-			result->echo = get32(option + 6);
+			result->timestamp = option_u32(option + 2);
+			result->echo = option_u32(option + 6);
 			result->present |= OPTION_TIMESTAMP;
 		}
 		break;
@@ -150,29 +109,14 @@ static void parse_option(const uint8_t *option, unsigned length, struct tcp_opti
 
 void options_parse(const uint8_t *options, unsigned length, bool cut, struct tcp_options *result)
 {
-	static const uint8_t aligned_timestamp[4] = {KIND_NOP, KIND_NOP, KIND_TIMESTAMP, 10};
 	const uint8_t *p = options, *end = options + length;
+	if (options_usual(options, length, result))
+		return;
 	result->present = 0;
 	result->rare_count = 0;
 	result->mptcp_bytes = 0;
 	result->malformed = 0;
 	result->timestamp = result->echo = 0;
-	/* How nearly every segment starts. */
-	if (length >= 12 && memcmp(p, aligned_timestamp, sizeof aligned_timestamp) == 0) {
-		result->timestamp = get32(p + 4);
-		result->echo = get32(p + 8);
-		result->present = OPTION_TIMESTAMP;
-		p += 12;
-		/* And most of MPTCP go on. */
-		if (end - p >= 4 && p[0] == KIND_MPTCP && p[2] >> 4 == MPTCP_DSS && p[1] >= 4 &&
-			p[1] <= end - p && parse_dss(p, p[1], &result->dss)) {
-			result->mptcp_bytes = p[1];
-			result->present = OPTION_TIMESTAMP | OPTION_DSS | OPTION_MPTCP;
-			p += p[1];
-			if (end - p == 2 && p[0] == KIND_NOP && p[1] == KIND_NOP)
-				return;
-		}
-	}
 	while (p < end) {
 		if (*p == KIND_END)
 			return;
@@ -233,8 +177,8 @@ unsigned options_sacks(const uint8_t *options, unsigned length, uint32_t sacks[O
 		if (option[1] < 10 || (option[1] - 2) % 8)
 			continue;
 		for (unsigned i = 2; i < option[1] && count < OPTIONS_SACKS; i += 8, count++) {
-			sacks[count][0] = get32(option + i);
-			sacks[count][1] = get32(option + i + 4);
+			sacks[count][0] = option_u32(option + i);
+			sacks[count][1] = option_u32(option + i + 4);
 		}
 	}
 	return count;
@@ -260,11 +204,11 @@ void option_join(const uint8_t *option, struct option_join *result)
 	*result = (struct option_join){.address_id = option[3], .backup = option[2] & 1};
 	if (length == 12) {
 		result->has_token = true;
-		result->token = get32(option + 4);
-		result->nonce = get32(option + 8);
+		result->token = option_u32(option + 4);
+		result->nonce = option_u32(option + 8);
 	} else if (length == 16) {
 		result->hmac = option + 4;
-		result->nonce = get32(option + 12);
+		result->nonce = option_u32(option + 12);
 	} else {
 		result->hmac = option + 4;
 	}

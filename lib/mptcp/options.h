@@ -7,6 +7,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+static inline uint32_t option_u32(const uint8_t *p)
+{
+	uint32_t value;
+	__builtin_memcpy(&value, p, sizeof value);
+	return __builtin_bswap32(value);
+}
+
+static inline uint64_t option_u64(const uint8_t *p)
+{
+	uint64_t value;
+	__builtin_memcpy(&value, p, sizeof value);
+	return __builtin_bswap64(value);
+}
+
 enum option_present {
 	OPTION_TIMESTAMP = 1,
 	OPTION_MSS = 2,
@@ -53,6 +67,87 @@ struct tcp_options {
 	struct dss dss;
 };
 
+/* RFC 8684, section 3.3: the length follows from the flags; a checksum adds two bytes to a mapping. `option` has the
+ * `length` bytes that its second one says. False: it is none, and nothing was written. */
+static inline bool option_dss(const uint8_t *option, unsigned length, struct dss *dss)
+{
+	if (length < 4)
+		return false;
+	unsigned flags = option[3] & 31u;
+	unsigned numbers = flags & DSS_ACK ? flags & DSS_ACK_64 ? 8 : 4 : 0, expected = 4 + numbers;
+	const uint8_t *p = option + 4;
+	if (flags & DSS_MAP)
+		expected += flags & DSS_DSN_64 ? 14 : 10;
+	if (length != expected && (!(flags & DSS_MAP) || length != expected + 2))
+		return false;
+	dss->flags = (uint8_t)flags;
+	if (flags & DSS_ACK)
+		dss->acknowledgement = flags & DSS_ACK_64 ? option_u64(p) : option_u32(p);
+	p += numbers;
+	if (flags & DSS_MAP) {
+		dss->sequence = flags & DSS_DSN_64 ? option_u64(p) : option_u32(p);
+		p += flags & DSS_DSN_64 ? 8 : 4;
+		dss->subflow_sequence = option_u32(p);
+		dss->length = (uint16_t)(p[4] << 8 | p[5]);
+	}
+	return true;
+}
+
+/* The options that nearly every segment has, as nearly every sender writes them: NOP, NOP and a timestamp, or none;
+ * then a DSS and at most three bytes of padding, or nothing. Says what options_parse says, in a fraction of its time.
+ * False: they are others, and `result` is not filled. */
+static inline bool options_usual(const uint8_t *options, unsigned length, struct tcp_options *result)
+{
+	/* Kind, length, subtype and flags of the two by far most frequent: 64 bits of each number, without a checksum. */
+	const uint32_t mask = 0xfffff01f, acknowledgement = 0x1e0c2003, mapping = 0x1e1a200f;
+	const uint8_t *p = options;
+	unsigned left = length, present = 0, mptcp_bytes = 0;
+	uint32_t timestamp = 0, echo = 0;
+	if (__builtin_expect(left >= 12 && option_u32(p) == 0x0101080a, 1)) {
+		timestamp = option_u32(p + 4);
+		echo = option_u32(p + 8);
+		present = OPTION_TIMESTAMP;
+		p += 12;
+		left -= 12;
+	}
+	if (left >= 4) {
+		uint32_t start = option_u32(p) & mask;
+		if (left == 28 && start == mapping && p[26] == 1 && p[27] == 1) {
+			result->dss.flags = start & 31;
+			result->dss.acknowledgement = option_u64(p + 4);
+			result->dss.sequence = option_u64(p + 12);
+			result->dss.subflow_sequence = option_u32(p + 20);
+			result->dss.length = (uint16_t)(option_u32(p + 24) >> 16);
+			mptcp_bytes = 26;
+			left = 0;
+		} else if (left == 12 && start == acknowledgement) {
+			result->dss.flags = start & 31;
+			result->dss.acknowledgement = option_u64(p + 4);
+			mptcp_bytes = 12;
+			left = 0;
+		} else if (p[0] == 30 && p[2] >> 4 == MPTCP_DSS && p[1] <= left &&
+			   option_dss(p, p[1], &result->dss)) {
+			mptcp_bytes = p[1];
+			p += mptcp_bytes;
+			left -= mptcp_bytes;
+		}
+		if (mptcp_bytes)
+			present |= OPTION_DSS | OPTION_MPTCP;
+	}
+	/* An end of the list, or NOPs up to it. */
+	for (; left && *p == 1; p++)
+		left--;
+	if (left && *p != 0)
+		return false;
+	result->present = (uint16_t)present;
+	result->rare_count = 0;
+	result->mptcp_bytes = (uint8_t)mptcp_bytes;
+	result->malformed = 0;
+	result->timestamp = timestamp;
+	result->echo = echo;
+	return true;
+}
+
 /* `length` bytes of options at hand. */
 void options_parse(const uint8_t *options, unsigned length, bool cut, struct tcp_options *result);
 
@@ -89,7 +184,6 @@ struct option_address {
 void option_capable(const uint8_t *option, struct option_capable *result);
 void option_join(const uint8_t *option, struct option_join *result);
 void option_address(const uint8_t *option, struct option_address *result);
-uint64_t option_u64(const uint8_t *p);
 /* The MPTCP option of that subtype; NULL when there is none of a right length. */
 const uint8_t *option_find(const uint8_t *options, unsigned length, enum mptcp_subtype subtype);
 

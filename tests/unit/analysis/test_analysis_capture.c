@@ -272,6 +272,17 @@ static uint32_t ipv4(uint8_t *out, unsigned payload, unsigned fragment)
 	return 40;
 }
 
+static enum decode_result decode_one(const struct capture_packet *packet, struct segment *segment)
+{
+	uint64_t results[DECODE_RESULTS] = {0};
+	enum decode_result result = 0;
+	size_t found = decode_packets(&decoder, packet, 1, segment, results);
+	while (!results[result])
+		result++;
+	assert_int_equal(found, result == DECODE_TCP);
+	return result;
+}
+
 /* One frame with `before` in front of an IPv4 header, 1000 bytes of payload that the snap length cut. */
 static void check_link(unsigned link, const uint8_t *before, unsigned length)
 {
@@ -284,7 +295,7 @@ static void check_link(unsigned link, const uint8_t *before, unsigned length)
 		.captured = captured,
 		.original = captured + 1000,
 		.link_type = (uint16_t)link};
-	assert_int_equal(decode_packet(&decoder, &packet, &segment), DECODE_TCP);
+	assert_int_equal(decode_one(&packet, &segment), DECODE_TCP);
 	assert_int_equal(segment.payload, 1000);
 	assert_int_equal(segment.header_bytes, 40);
 	assert_int_equal(segment.sequence, 1);
@@ -315,7 +326,7 @@ static enum decode_result decode_raw(
 {
 	const struct capture_packet packet = {
 		.data = bytes, .captured = captured, .original = original, .link_type = 101};
-	return decode_packet(&decoder, &packet, segment);
+	return decode_one(&packet, segment);
 }
 
 static void test_what_is_no_segment(void **state)
@@ -338,7 +349,7 @@ static void test_what_is_no_segment(void **state)
 	assert_int_equal(decode_raw(bytes, length, length, &segment), DECODE_MALFORMED);
 	const struct capture_packet odd = {
 		.data = bytes, .captured = length, .original = length, .link_type = 9999};
-	assert_int_equal(decode_packet(&decoder, &odd, &segment), DECODE_LINK);
+	assert_int_equal(decode_one(&odd, &segment), DECODE_LINK);
 }
 
 static void test_ipv6_extensions(void **state)

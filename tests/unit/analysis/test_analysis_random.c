@@ -1,6 +1,8 @@
 /* Unit: random connections: loss, reordering, duplication, retransmissions of other sizes, keep-alives, cuts at both
  * ends, resets, joins, reinjections, NAT, options that stop; the analysis must say of each capture what the oracle
  * says, in every counter. RANDOM_CAPTURES sets how many (3,000; with LONG 100,000), RANDOM_SEED the first. */
+#include "analysis/output/report.h"
+#include "analysis/pass.h"
 #include "tests/unit/analysis/maker.h"
 #include "tests/unit/analysis/oracle.h"
 
@@ -442,6 +444,32 @@ static void compare(const struct oracle *o, const json_t *result)
 	}
 }
 
+static void take_the_long_way(
+	struct watcher *watcher, struct tracker *tracker, struct flow *flow, const struct segment *segment)
+{
+	(void)watcher;
+	tcp_segment(tracker, flow, segment);
+}
+
+/* The same capture without quick_segment, which must change no number. */
+static json_t *run_the_long_way(const struct maker *maker)
+{
+	static const struct analysis_options none;
+	static struct watcher watcher = {take_the_long_way};
+	struct emitter emitter;
+	json_t *json = NULL;
+	struct pass *pass =
+		pass_new("made", capture_open_memory(maker->bytes, maker->length, "made", NULL), &none, NULL);
+	assert_non_null(pass);
+	pass->tracker->watcher = &watcher;
+	assert_int_equal(pass_run(pass, NULL), 0);
+	emit_start(&emitter, NULL);
+	report_file(&emitter, pass);
+	assert_int_equal(emit_end(&emitter, &json), 0);
+	pass_free(pass);
+	return json;
+}
+
 static void test_random_captures(void **state)
 {
 	(void)state;
@@ -468,12 +496,18 @@ static void test_random_captures(void **state)
 		json_t *again =
 			i % 64 ? NULL
 			       : analysis_run_memory(maker->bytes, maker->length, "made", &two, &error);
+		json_t *long_way = run_the_long_way(maker);
 		json_t *result = run(maker, NULL);
 		compare(oracle, result);
+		if (!json_equal(file_of(result), long_way)) {
+			print_message("quick_segment and tcp_segment differ\n");
+			differs = true;
+		}
 		/* Two threads say the same. */
 		differs |= i % 64 == 0 && !json_equal(result, again);
 		json_decref(result);
 		json_decref(again);
+		json_decref(long_way);
 		if (differs)
 			fail_msg(
 				"with RANDOM_SEED=%llu RANDOM_CAPTURES=1 (RANDOM_KEEP=FILE keeps the capture)",
