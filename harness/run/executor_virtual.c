@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,15 +130,16 @@ static json_t *environment(const struct experiment *e, const struct needs *needs
 	return all;
 }
 
-/* One a processor, which it is bound to; as many as memory allows. */
+/* One for each processor that this process may use; as many as memory allows. */
 static unsigned jobs(void)
 {
 	struct sysinfo info;
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t allowed;
+	unsigned long processors =
+		sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (unsigned long)CPU_COUNT(&allowed) : 1;
 	sysinfo(&info);
 	unsigned long fit = info.totalram / 1024 * info.mem_unit / 1024 / MEMORY_MIB;
-	unsigned long count =
-		processors > 0 && (unsigned long)processors < fit ? (unsigned long)processors : fit;
+	unsigned long count = processors < fit ? processors : fit;
 	return count > JOBS_MAX ? JOBS_MAX : count ? (unsigned)count : 1;
 }
 
@@ -166,19 +168,17 @@ static int describe(const struct trial *trial, const char *results, char path[PA
 
 /* In the child. Descriptors but those of the standard streams are close-on-exec. */
 static void become(const struct trial *trial, const char *results, const char *file, const char *side,
-	unsigned seat, int report_fd, int cgroup_fd)
+	int report_fd, int cgroup_fd)
 {
-	char starter[PATH_MAX], liquidnet[PATH_MAX], seed[32], processor[16], cpu[32], log[PATH_MAX + 16];
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	char starter[PATH_MAX], liquidnet[PATH_MAX], seed[32], cpu[32], log[PATH_MAX + 16];
 	program(starter, "liquidnet-virtual");
 	program(liquidnet, "liquidnet");
 	snprintf(seed, sizeof seed, "%llu", (unsigned long long)trial->planned->seed);
-	snprintf(processor, sizeof processor, "%ld", (long)seat % processors);
 	snprintf(cpu, sizeof cpu, "%.9g", trial->experiment->cpu);
 	snprintf(log, sizeof log, "%s/kernel.log", trial->folder);
 	const char *argv[] = {starter, "run", "--clock", experiment_clock_name(trial->clock), "--cpu", cpu,
-		"--seed", seed, "--processor", processor, "--watchdog", WATCHDOG_S, "--out", results,
-		"--result", side, "--", liquidnet, "trial", file, NULL};
+		"--seed", seed, "--processor", "free", "--watchdog", WATCHDOG_S, "--out", results, "--result",
+		side, "--", liquidnet, "trial", file, NULL};
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC),
 	    said = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -202,6 +202,7 @@ static int start(struct trial *trial, const char *results, unsigned seat, int cg
 {
 	char file[PATH_MAX];
 	int report[2];
+	(void)seat; /* each takes a free processor */
 	*execution = (struct execution){.sandbox = {.pid = -1, .pidfd = -1, .report_fd = -1}};
 	snprintf(execution->side, sizeof execution->side, "%s/.kernel-%u", results, trial->number);
 	if (describe(trial, results, file, error) < 0)
@@ -210,7 +211,7 @@ static int start(struct trial *trial, const char *results, unsigned seat, int cg
 		return error_set(error, "pipe: %s", strerror(errno));
 	pid_t pid = fork();
 	if (pid == 0)
-		become(trial, results, file, execution->side, seat, report[1], cgroup_fd);
+		become(trial, results, file, execution->side, report[1], cgroup_fd);
 	close(report[1]);
 	if (pid < 0) {
 		close(report[0]);

@@ -200,3 +200,35 @@ family() {
 	run --separate-stderr liquidnet-virtual run --interactive -- true </dev/null
 	[ "$status" = 2 ]
 }
+
+# bound PID: the processor that its guest is bound to, once it is.
+bound() {
+	local child list
+	for ((i = 0; i < 400; i++)); do
+		child=$(cat /proc/"$1"/task/*/children | cut -d' ' -f1)
+		list=$(sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${child:-none}/status" 2>/dev/null)
+		[[ $list =~ ^[0-9]+$ ]] && { echo "$list"; return; }
+		kill -0 "$1" || return 1
+		read -rt 0.05 <> <(:) || :
+	done
+	return 1
+}
+
+@test "a free processor is one that no other guest has taken, of those that the caller may use" {
+	[ "$(nproc)" -ge 2 ] || skip "there is one processor"
+	spin() { exec liquidnet-virtual run --processor free -- bash -c 'while :; do :; done' >/dev/null 2>&1 3>&-; }
+	spin & one=$!
+	first=$(bound $one)
+	(spin) & two=$!
+	second=$(bound $two)
+	# Other kernels of virtual time may run on this machine: when all are taken one of them serves.
+	[ "$first" != "$second" ] || fuser -s /run/liquidnet/virtual-processor-*.lock
+	# Whoever may use one only has that one.
+	(taskset -cp "$first" $BASHPID >/dev/null; spin) & three=$!
+	[ "$(bound $three)" = "$first" ]
+	kill -KILL $one $two $three
+	wait $one $two $three || :
+	run liquidnet-virtual run --processor nine -- true
+	[ "$status" = 2 ]
+	[[ $output == *"no processor (a number, or free): nine"* ]]
+}

@@ -21,7 +21,7 @@ static const char help[] =
 	"  --cpu FACTOR           0.01 to 1000 (1)\n"
 	"  --kernel FILE          default: LIQUIDNET_VIRTUAL, or virtual/linux beside this program's folder\n"
 	"  --memory MIB           of the guest, 128 to 65536 (1024)\n"
-	"  --processor N          runs on this processor only\n"
+	"  --processor N          runs on this processor only; `free`: on one that no other such kernel has taken\n"
 	"  --seed N               of all that is drawn at random; without: the host's random numbers\n"
 	"  --tsc                  programs read virtual time from the processor's time-stamp counter too; slower\n"
 	"  --watchdog SECONDS     of wall time in which virtual time must move (60; 0: no limit)\n"
@@ -68,8 +68,12 @@ static const char *take(struct virtual_options *o, int option, char *text)
 		o->memory_mib = (unsigned)value;
 		return NULL;
 	case 'p':
+		if (strcmp(text, "free") == 0) {
+			o->processor = VIRTUAL_FREE;
+			return NULL;
+		}
 		if (!number(text, 0, 1023, &value))
-			return "no processor: ";
+			return "no processor (a number, or free): ";
 		o->processor = (int)value;
 		return NULL;
 	case 's':
@@ -141,7 +145,7 @@ static int run(int argc, char **argv)
 	struct virtual_options o = {.kernel = virtual_kernel(),
 		.cpu = 1,
 		.memory_mib = 1024,
-		.processor = -1,
+		.processor = VIRTUAL_ANY,
 		.watchdog_s = 60,
 		.start_s = 1767225600,
 		.seccomp = "auto"};

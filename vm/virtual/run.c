@@ -46,6 +46,7 @@ struct run {
 	int progress_fd, console_fd, ready[2], go[2];
 	struct channel channels[CHANNELS];
 	pid_t keeper;
+	unsigned number; /* the starter's, of all processes */
 	int64_t started_ns;
 	uint64_t last_now, last_entries,
 		entries_then; /* the watchdog's: as seen last, and when time stopped */
@@ -179,6 +180,21 @@ static void become_kernel(const struct run *run, const struct arguments *argumen
 	_exit(127);
 }
 
+/* The lock on a free one is this process's, and goes with it. */
+static void bind_to_processor(struct run *run)
+{
+	int processor = run->options->processor, lock;
+	if (processor == VIRTUAL_FREE)
+		processor = virtual_take_processor(run->number, &lock);
+	if (processor < 0)
+		return;
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		keeper_fails(run, "no such processor");
+}
+
 static void keep(struct run *run)
 {
 	char go;
@@ -192,13 +208,7 @@ static void keep(struct run *run)
 	write_job(run);
 	struct arguments arguments = {.count = 0};
 	kernel_arguments(run, &arguments);
-	if (run->options->processor >= 0) {
-		cpu_set_t set;
-		CPU_ZERO(&set);
-		CPU_SET(run->options->processor, &set);
-		if (sched_setaffinity(0, sizeof(set), &set) < 0)
-			keeper_fails(run, "no such processor");
-	}
+	bind_to_processor(run);
 	if (write(run->ready[1], "", 1) != 1)
 		_exit(VIRTUAL_BAD);
 	/* The starter may have died before it was our death's signal: then nobody says go. */
@@ -216,6 +226,7 @@ static int start_keeper(struct run *run, char **error)
 {
 	if (pipe2(run->ready, O_CLOEXEC) < 0 || pipe2(run->go, O_CLOEXEC) < 0)
 		return error_set(error, "no pipe: %s", strerror(errno));
+	run->number = (unsigned)getpid();
 	run->keeper = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_NEWPID | CLONE_NEWNS, 0, 0, 0, 0);
 	if (run->keeper < 0)
 		return error_set(error, "no namespaces for the guest: %s; run as root", strerror(errno));

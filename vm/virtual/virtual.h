@@ -23,12 +23,15 @@ enum virtual_status {
 
 enum virtual_clock { CLOCK_VIRTUAL, CLOCK_VIRTUAL_CPU };
 
+/* Bound to no processor; bound to one that no other kernel of virtual time has taken, where there is one. */
+enum { VIRTUAL_ANY = -1, VIRTUAL_FREE = -2 };
+
 struct virtual_options {
 	const char *kernel;       /* the program that vm/virtual/build made */
 	enum virtual_clock clock; /* computing takes no time; or the processor's time counts */
 	double cpu;               /* with the second: times this, 0.01 to 1000 */
 	unsigned memory_mib;      /* of the guest */
-	int processor;            /* run on this one only; -1: any */
+	int processor;            /* run on this one only; VIRTUAL_ANY, VIRTUAL_FREE */
 	uint64_t seed;            /* of everything drawn at random */
 	bool seeded;              /* false: the host's random numbers */
 	double watchdog_s;        /* wall time in which virtual time must move; 0: no limit */
@@ -83,5 +86,9 @@ bool virtual_check(const char *kernel, unsigned memory_mib, const char *build_fo
 
 /* The kernel's file: LIQUIDNET_VIRTUAL (a folder or the file itself), else virtual/ beside this program's folder. In a static buffer. */
 const char *virtual_kernel(void);
+
+/* A processor that this process may run on and that no other caller on this machine has taken, for as long as *lock (close-on-exec) is open. *lock is -1 when all are taken: then
+ * it is one of them, by `number`; the result is -1 when it cannot be known. (processor.c) */
+int virtual_take_processor(unsigned number, int *lock);
 
 #endif
