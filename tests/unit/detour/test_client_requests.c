@@ -85,6 +85,13 @@ static bool wire_wanted(void *context, const struct request_subject *subject)
 	return ((struct wire *)context)->wanted;
 }
 
+static const uint8_t *drawn(void)
+{
+	static uint8_t nonce[SEAL_NONCE];
+	randombytes_buf(nonce, sizeof nonce);
+	return nonce;
+}
+
 static struct address ip(const char *text)
 {
 	struct address a;
@@ -389,7 +396,7 @@ static size_t bring(const struct wire *wire, int64_t now, uint8_t bytes[SEAL_SIZ
 	struct desk_letter letter = {{wire->from, 4000}, ip("10.0.6.1"), wire->bytes, wire->size, 0};
 	struct desk_outcome outcome;
 	desk_take(&far.desk, now + SEC, far.up, &letter, &outcome);
-	size_t size = outcome.answered ? desk_write(&far.desk, &outcome, bytes) : 0;
+	size_t size = outcome.answered ? desk_write(&outcome, drawn(), bytes) : 0;
 	if (outcome.released)
 		mapping_remove(far.desk.table, outcome.released);
 	return size;
@@ -417,7 +424,7 @@ static void carry(struct wire *wire)
 	if (wire->in_train++ == wire->lost)
 		return;
 	desk_take(&far.desk, 2 * SEC, far.up, &letter, &outcome);
-	wire->answer_size = outcome.answered ? desk_write(&far.desk, &outcome, wire->answer) : 0;
+	wire->answer_size = outcome.answered ? desk_write(&outcome, drawn(), wire->answer) : 0;
 }
 
 static void a_train_comes_back_as_one_answer(void **unused)
