@@ -4,6 +4,7 @@
 
 #define KEPT 0.97
 #define PRIOR 20.0
+#define ONE_TCP 0.6    /* of MSS / (RTT sqrt(loss)): see trains.h */
 #define MSS 1424.0   /* what Multipath TCP has in a frame of 1,514 bytes */
 #define WIRE 1514.0  /* that frame */
 #define NEWS 0.3     /* a rate that differs by more is of another time, and the losses before it are, too */
@@ -51,6 +52,6 @@ double trains_worth(const struct trains *trains, int64_t rtt_ns)
 	double carried = trains->rate * MSS / WIRE, loss = trains_loss(trains);
 	if (trains->rate <= 0 || rtt_ns <= 0 || loss <= 0)
 		return carried;
-	double allowed = 1.22 * MSS * 1e9 / ((double)rtt_ns * sqrt(loss));
+	double allowed = ONE_TCP * MSS * 1e9 / ((double)rtt_ns * sqrt(loss));
 	return allowed < carried ? allowed : carried;
 }

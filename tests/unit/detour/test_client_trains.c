@@ -33,7 +33,7 @@ static void loss_bounds_what_a_fast_route_is_worth(void **state)
 			1514); /* 80 Mbit/s, 1 % */
 	assert_true(trains_loss(&t) > 0.004 && trains_loss(&t) < 0.02);
 	double worth = trains_worth(&t, 20 * MS);
-	assert_true(worth > 4 * MBIT && worth < 12 * MBIT);
+	assert_true(worth > 2 * MBIT && worth < 6 * MBIT);
 	assert_true(trains_worth(&t, 40 * MS) < 0.51 * worth);
 	assert_true(trains_worth(&t, 0) > 70 * MBIT); /* nothing is known of its round trip */
 	/* Another rate is another time: the losses before it do not count. */
