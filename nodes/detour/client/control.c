@@ -144,8 +144,7 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 	return json;
 }
 
-static json_t *path_json(
-	const struct client *client, const struct subflow *path, unsigned detour, bool rests)
+static json_t *path_json(const struct client *client, const struct subflow *path, unsigned detour, bool rests)
 {
 	json_t *json = json_pack("{s:s, s:s, s:i}", "detour", client_detour_name(client, detour), "state",
 		path_state_name(path->state), "failures", (int)path->failures);
@@ -169,7 +168,8 @@ static json_t *connection_json(const struct client *client, const struct subflow
 	for (unsigned i = 0; i < client->settings->count; i++) {
 		if (client->settings->detours[i].kind == DETOUR_NONE)
 			continue;
-		json_array_append_new(paths, path_json(client, &connection->paths[i], i, paths_rests(connection, i)));
+		json_array_append_new(
+			paths, path_json(client, &connection->paths[i], i, paths_rests(connection, i)));
 		up += connection->paths[i].state == PATH_UP;
 	}
 	unsigned direct = paths_direct(client->paths);

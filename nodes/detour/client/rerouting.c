@@ -37,7 +37,9 @@ struct probe {
 	struct address local;
 	struct trains trains;
 	int64_t next; /* when the next train may go */
-	bool wanted;  /* a connection could use the detour, and does not */
+	bool wanted;  /* a connection could use the detour, or does */
+	bool loads;   /* one does, in the look at hand */
+	bool loaded;  /* in the last one */
 	bool seen;    /* a connection has that address */
 	struct probe *following;
 };
@@ -52,7 +54,7 @@ struct rerouting {
 	void *context;
 	sd_event_source *timer;
 	struct entry *entries;
-	bool told;                 /* somebody else chooses (rerouting_use) */
+	bool told; /* somebody else chooses (rerouting_use) */
 	bool chosen[ROUTING_ROUTES];
 	struct rerouting_counters counters;
 };
@@ -149,9 +151,11 @@ static void send_trains(struct rerouting *rerouting, int64_t now)
 			probe->next = now + rerouting->probe_ns;
 			if (requests_probe(rerouting->requests, probe->detour, &probe->local, TRAIN_COUNT,
 				    TRAIN_FRAME - headers))
-				trains_missed(&probe->trains);
+				trains_missed(&probe->trains, probe->loaded);
 		}
 		probe->wanted = false;
+		probe->loaded = probe->loads;
+		probe->loads = false;
 	}
 	drop_probes(rerouting, is_unseen, 0);
 	for (struct probe *probe = rerouting->probes; probe; probe = probe->following)
@@ -165,7 +169,7 @@ void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct
 
 	if (!probe)
 		return;
-	trains_answered(&probe->trains, sent, arrived, span_ns, size + headers_of(local));
+	trains_answered(&probe->trains, sent, arrived, span_ns, size + headers_of(local), probe->loaded);
 	log_debug("probed", "detour=%u arrived=%u of=%u span_us=%lld", detour, arrived, sent,
 		(long long)(span_ns / NS_PER_US));
 }
@@ -240,8 +244,7 @@ static int next_chosen(const struct rerouting *rerouting, const struct subflows_
 }
 
 /* What is not chosen gives way to what is. A chosen detour that cannot be used takes nobody's place. */
-static void follow(
-	struct rerouting *rerouting, int64_t now, const struct subflows_connection *connection)
+static void follow(struct rerouting *rerouting, int64_t now, const struct subflows_connection *connection)
 {
 	int to;
 
@@ -287,8 +290,8 @@ static void log_look(const struct rerouting *rerouting, const struct entry *entr
 			route->carries ? "=" : ":", (route->carries ? route->adds : route->rate) / 125,
 			route->seen / 125);
 	}
-	log_debug("look", "token=%08x ms=%lld routes=\"%s\"", entry->token, (long long)(now / NS_PER_MS),
-		text);
+	log_debug(
+		"look", "token=%08x ms=%lld routes=\"%s\"", entry->token, (long long)(now / NS_PER_MS), text);
 }
 
 static void reroute(struct rerouting *rerouting, const struct subflows_connection *connection,
@@ -319,7 +322,8 @@ static void reroute(struct rerouting *rerouting, const struct subflows_connectio
 		bool silent = probe && trains_are_silent(&probe->trains);
 		if (probe) {
 			probe->seen = true;
-			probe->wanted |= subflow->state == PATH_READY || paths_rests(connection, i);
+			probe->wanted |= subflow->state == PATH_READY || subflow->state == PATH_UP;
+			probe->loads |= found && !paths_rests(connection, i);
 		}
 		bool rests = paths_rests(connection, i);
 		samples[i] = (struct routing_sample){

@@ -12,9 +12,12 @@
 #define CAUTION 0.92 /* the best of many observations is better than what it observed */
 #define NEWS 0.3     /* two observations that differ by more are of different times */
 #define YIELD_LEAST 0.1
+#define PROMISE 0.5 /* of what was observed */
+#define GROWS 2     /* times settle_ns: a subflow needs so long for what its route has become */
 #define DEAR 2.0
 #define SHARES_LEAST 0.5
-#define BUSY_LEAST 4 /* a subflow that had data for less than this part of the time says nothing of its route */
+#define BUSY_LEAST                                                                                           \
+	4 /* a subflow that had data for less than this part of the time says nothing of its route */
 
 void routing_init(struct routing *routing, const struct routing_settings *settings)
 {
@@ -34,21 +37,24 @@ void routing_spare(struct routing *routing)
 
 /* Observations err a bit: their mean is better than the last. One that differs much says that the route has changed, and with it
  * goes what was known of how much of an observation is had. */
-static void note_probe(struct routing_route *route, double probe)
+static void note_probe(int64_t now, struct routing_route *route, double probe)
 {
 	if (probe == route->probe)
 		return;
 	route->probe = probe;
 	bool news = probe <= 0 || route->seen <= 0 || fabs(probe - route->seen) > NEWS * route->seen;
 	route->seen = news ? probe : (route->seen + probe) / 2;
-	if (news)
-		route->yield = 1;
+	if (!news)
+		return;
+	route->yield = 1;
+	route->news_ns = now;
 }
 
 /* It has had data for long enough to be judged. */
 static bool has_shown(const struct routing *r, int64_t now, const struct routing_route *route)
 {
-	return route->shown_ns && now - route->shown_ns >= r->settings.settle_ns;
+	return route->shown_ns && now - route->shown_ns >= r->settings.settle_ns &&
+	       (route->news_ns <= route->since_ns || now - route->news_ns >= GROWS * r->settings.settle_ns);
 }
 
 /* What a subflow delivers of what was observed before it came: less, where there is loss that few observations can see. */
@@ -90,8 +96,8 @@ static double worth(const struct routing *r, int64_t now, const struct routing_r
 }
 
 /* A subflow came, or went. */
-static void note_carriage(
-	int64_t now, struct routing_route *route, const struct routing_sample *s, double others, double expected)
+static void note_carriage(int64_t now, struct routing_route *route, const struct routing_sample *s,
+	double others, double expected)
 {
 	if (s->carries && !route->carries) {
 		route->since_ns = route->moved_ns = now;
@@ -224,7 +230,10 @@ static void note_share(const struct routing *r, int64_t now, struct routing_rout
 	}
 	/* Routes that change at the same time look like it, once; so one of which more is known is believed to share the second time. */
 	bool shares = route->seen > 0 ? route->shares > 1 : rise < route->rate;
-	route->adds = fresh && shares ? (rise > 0 ? rise : 0) : route->rate;
+	bool grows = route->seen > 0 && route->news_ns > 0 &&
+		     now - route->news_ns < GROWS * r->settings.settle_ns &&
+		     CAUTION * route->seen > route->rate && route->news_ns > route->since_ns;
+	route->adds = grows ? CAUTION * route->seen : fresh && shares ? (rise > 0 ? rise : 0) : route->rate;
 }
 
 static void take_samples(struct routing *r, int64_t now, const struct routing_sample *samples)
@@ -238,7 +247,7 @@ static void take_samples(struct routing *r, int64_t now, const struct routing_sa
 				   : 0;
 	for (unsigned i = 0; i < r->settings.routes; i++) {
 		note_carriage(now, &r->routes[i], &samples[i], staying, worth(r, now, &r->routes[i]));
-		note_probe(&r->routes[i], samples[i].probe);
+		note_probe(now, &r->routes[i], samples[i].probe);
 	}
 	for (unsigned i = 0; i < r->settings.routes; i++) {
 		struct routing_route *route = &r->routes[i];
@@ -254,11 +263,12 @@ static void take_samples(struct routing *r, int64_t now, const struct routing_sa
 	r->last_ns = now;
 }
 
-/* It has had its time: twice as much where it was observed, as TCP needs a second to fill what it has room for. One that had nothing to
- * show for long waits no longer. */
-static bool may_be_left(const struct routing *r, int64_t now, const struct routing_route *route, int64_t settle)
+/* It has had its time: twice as much where it was observed and does what was expected or still grows, as TCP needs a second to fill what it
+ * has room for. One that had nothing to show for long waits no longer. */
+static bool may_be_left(
+	const struct routing *r, int64_t now, const struct routing_route *route, int64_t settle)
 {
-	if (route->seen > 0)
+	if (route->seen > 0 && (route->last > route->rate || route->rate > PROMISE * route->seen))
 		settle *= 2;
 	return (route->shown_ns && now - route->shown_ns >= settle) ||
 	       now - route->since_ns >= 5 * r->settings.settle_ns;

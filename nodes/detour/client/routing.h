@@ -14,6 +14,7 @@
  *   trial; but what came so is given twice `settle_ns` before it is judged, as TCP takes a second to fill what it has room for.
  * - A subflow's rate is what it delivered in the time that it had data: one that is given none, because data on a slow route holds the
  *   whole connection up, is no worse for it. A new one is worth what was expected of it until it has had data.
+ * - A route that carries a subflow is observed, too: where it is said to have become better its subflow is given the time to grow.
  * - What a subflow adds is what the sum of all rates rose by when it came, or its own rate, if that is less: one that shares the
  *   bottleneck of another adds nothing. Where more is known of a route from outside it must have looked so twice in a row: routes that change at
  *   the same time look so once.
@@ -30,8 +31,8 @@ struct routing_settings {
 	unsigned routes, limit;
 	double margin;          /* 1.2: a fifth better */
 	double margin_observed; /* 1.4: what one look said, which may err */
-	int64_t settle_ns; /* 0.5 s; 10 RTT where that is more */
-	int64_t dead_ns;   /* 1.5 s */
+	int64_t settle_ns;      /* 0.5 s; 10 RTT where that is more */
+	int64_t dead_ns;        /* 1.5 s */
 	int64_t retry_first_ns, retry_last_ns;
 };
 
@@ -62,6 +63,7 @@ struct routing_route {
 	unsigned shares;  /* so often in a row it seemed to */
 	int64_t not_before_ns, pause_ns;
 	double probe, seen; /* the last one; smoothed */
+	int64_t news_ns;    /* when it last said that the route has changed */
 	double yield;       /* what a subflow delivered of what was seen */
 };
 

@@ -23,10 +23,12 @@ struct trains {
 	unsigned silent;   /* trains in a row that nothing was heard of */
 };
 
-/* A train of `sent` datagrams of `size` bytes (on the wire) was answered. */
-void trains_answered(struct trains *trains, unsigned sent, unsigned arrived, int64_t span_ns, unsigned size);
+/* A train of `sent` datagrams of `size` bytes (on the wire) was answered. `loaded`: a subflow of ours fills the route, so what is lost may be lost
+ * because of it, and says nothing. */
+void trains_answered(
+	struct trains *trains, unsigned sent, unsigned arrived, int64_t span_ns, unsigned size, bool loaded);
 /* It was not. */
-void trains_missed(struct trains *trains);
+void trains_missed(struct trains *trains, bool loaded);
 bool trains_are_silent(const struct trains *trains);
 double trains_loss(const struct trains *trains);
 /* Bytes a second; 0: not known. `rtt_ns`: of a subflow there, as far as it is known; 0: loss counts for nothing. */

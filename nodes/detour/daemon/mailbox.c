@@ -128,8 +128,8 @@ static bool go_together(const struct mailbox_answer *a, const struct mailbox_ans
 }
 
 /* Answers of one size to one asker go through the kernel as one, which makes them datagrams at the end (UDP_SEGMENT, Linux 4.18). */
-static void set_header(
-	struct mailbox *mailbox, unsigned at, const struct mailbox_answer *answers, struct iovec *parts, size_t count)
+static void set_header(struct mailbox *mailbox, unsigned at, const struct mailbox_answer *answers,
+	struct iovec *parts, size_t count)
 {
 	struct slot *slot = &mailbox->out[at];
 	struct msghdr *header = &mailbox->headers[at].msg_hdr;

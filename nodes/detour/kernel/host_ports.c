@@ -7,8 +7,8 @@
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #define TOGETHER 64
@@ -94,8 +94,7 @@ static void read_answers(struct host_ports *ports, uint32_t sequence)
 		headers[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
 	}
 	for (unsigned missing = ports->count; missing > 0;) {
-		int got = recvmmsg(
-			mnl_socket_get_fd(ports->socket), headers, missing, MSG_WAITFORONE, NULL);
+		int got = recvmmsg(mnl_socket_get_fd(ports->socket), headers, missing, MSG_WAITFORONE, NULL);
 		if (got <= 0)
 			return;
 		for (int i = 0; i < got; i++) {

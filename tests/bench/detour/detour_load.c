@@ -169,8 +169,8 @@ static void post_question(struct post *post, struct member *m, unsigned number)
 }
 
 /* What has come, without waiting; counts it. */
-static unsigned take_answers(
-	struct post *in, struct member *m, struct open *open, unsigned window, unsigned *done, unsigned *refused)
+static unsigned take_answers(struct post *in, struct member *m, struct open *open, unsigned window,
+	unsigned *done, unsigned *refused)
 {
 	uint8_t content[MESSAGE_SIZE];
 	struct message_answer a;

@@ -17,8 +17,8 @@
 #define RAMP_S 0.25
 #define RAMP_KERNELS_S 0.8
 #define RESEND_NS (500 * MS) /* what is under way, once more */
-#define ON_ITS_WAY 80e3 /* bytes: a queue of forty packets, and what was just given */
-#define KEPT 500e3      /* bytes that wait at the receiver */
+#define ON_ITS_WAY 80e3      /* bytes: a queue of forty packets, and what was just given */
+#define KEPT 500e3           /* bytes that wait at the receiver */
 
 static const struct routing_settings defaults = {.routes = 10,
 	.limit = 2,
@@ -126,7 +126,7 @@ static double step(struct model *m, int64_t now)
 	return sum;
 }
 
-/* One train of six on an idle route. */
+/* One train of six. */
 static void send_train(struct model *m, int route)
 {
 	unsigned arrived = 0;
@@ -136,9 +136,10 @@ static void send_train(struct model *m, int route)
 		arrived += last = draw(m) >= m->loss[route];
 	if (last)
 		trains_answered(&m->seen[route], 6, arrived,
-			(int64_t)((arrived - 1) * 1514 * 1e9 / (m->narrow[route] * noise)), 1514);
+			(int64_t)((arrived - 1) * 1514 * 1e9 / (m->narrow[route] * noise)), 1514,
+			m->carries[route]);
 	else
-		trains_missed(&m->seen[route]);
+		trains_missed(&m->seen[route], m->carries[route]);
 	m->probe[route] = trains_worth(&m->seen[route], (int64_t)(RTT_S * 1e9));
 }
 
@@ -248,7 +249,7 @@ static struct result run(uint64_t seed, int changing, int seconds, enum view vie
 		for (int i = 0; i < 10; i++)
 			if (m.probes && (now / STEP + i) % 10 == 0)
 				m.probe[i] = m.capacity[i] * (0.85 + 0.3 * draw(&m));
-			else if (view >= TRAINS && !m.carries[i] && (now / (STEP / 2) + i) % 5 < 2)
+			else if (view >= TRAINS && (now / (STEP / 2) + i) % 5 < 2)
 				send_train(&m, i);
 		double got = step(&m, now);
 		for (int k = 0; k < 2 && view == TOLD; k++)
@@ -271,8 +272,8 @@ static struct result many(int changing, enum view view)
 {
 	static const char *const names[] = {"by trial alone", "observed from outside",
 		"with loss, by trial alone", "with loss, by trains", "with loss, by trains, TCP as it is",
-		"with loss, told at once, TCP as it is", "with loss, by trains, TCP as it is, each change closes",
-		"the same, changes are spared"};
+		"with loss, told at once, TCP as it is",
+		"with loss, by trains, TCP as it is, each change closes", "the same, changes are spared"};
 	struct result all = {0};
 	for (uint64_t seed = 1; seed <= 300; seed++) {
 		struct result one = run(seed, changing, 120, view);
