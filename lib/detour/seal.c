@@ -167,13 +167,20 @@ bool seal_peek(const void *bytes, size_t size, enum seal_kind *kind, uint64_t *m
 void seal(enum seal_kind kind, uint64_t member, const uint8_t key[32], const uint8_t content[MESSAGE_SIZE],
 	uint8_t bytes[SEAL_SIZE])
 {
-	uint8_t *nonce = bytes + SEAL_HEADER;
+	uint8_t nonce[SEAL_NONCE];
+	randombytes_buf(nonce, sizeof nonce);
+	seal_with(kind, member, key, nonce, content, bytes);
+}
+
+void seal_with(enum seal_kind kind, uint64_t member, const uint8_t key[32], const uint8_t nonce[SEAL_NONCE],
+	const uint8_t content[MESSAGE_SIZE], uint8_t bytes[SEAL_SIZE])
+{
 	bytes[0] = MESSAGE_VERSION;
 	bytes[1] = (uint8_t)kind;
 	bytes[2] = bytes[3] = 0;
 	for (int i = 0; i < 8; i++)
 		bytes[4 + i] = (uint8_t)(member >> (56 - 8 * i));
-	randombytes_buf(nonce, SEAL_NONCE);
+	memcpy(bytes + SEAL_HEADER, nonce, SEAL_NONCE);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(bytes + SEAL_HEADER + SEAL_NONCE, NULL, content,
 		MESSAGE_SIZE, bytes, SEAL_HEADER, NULL, nonce, key);
 }

@@ -57,6 +57,9 @@ bool seal_peek(const void *bytes, size_t size, enum seal_kind *kind, uint64_t *m
 /* Writes a whole datagram around a content. */
 void seal(enum seal_kind kind, uint64_t member, const uint8_t key[32], const uint8_t content[MESSAGE_SIZE],
 	uint8_t bytes[SEAL_SIZE]);
+/* The same by a nonce that the caller drew, for who writes many at a time: random, and never used again. */
+void seal_with(enum seal_kind kind, uint64_t member, const uint8_t key[32], const uint8_t nonce[SEAL_NONCE],
+	const uint8_t content[MESSAGE_SIZE], uint8_t bytes[SEAL_SIZE]);
 /* The content of a datagram; false when it was not sealed with that key. */
 bool unseal(const uint8_t bytes[SEAL_SIZE], const uint8_t key[32], uint8_t content[MESSAGE_SIZE]);
 

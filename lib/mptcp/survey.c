@@ -109,6 +109,7 @@ static void take_socket(void *context, const struct inet_diag_msg *diag, const s
 		.window = ulp.tcp.tcpi_snd_cwnd,
 		.bytes_acked = ulp.tcp.tcpi_bytes_acked,
 		.bytes_received = ulp.tcp.tcpi_bytes_received,
+		.busy_us = ulp.tcp.tcpi_busy_time,
 		.rtt_us = ulp.tcp.tcpi_rtt,
 		.least_rtt_us = ulp.tcp.tcpi_min_rtt,
 		.local = to_place(diag->idiag_family, diag->id.idiag_src, diag->id.idiag_sport),

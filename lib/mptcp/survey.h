@@ -19,6 +19,7 @@ struct survey_subflow {
 	uint32_t timeouts; /* retransmission timeouts in a row, now */
 	uint32_t ssthresh, window;
 	uint64_t bytes_acked, bytes_received;
+	uint64_t busy_us;              /* time, in all, that data was under way or waiting on it */
 	uint32_t rtt_us, least_rtt_us; /* smoothed; the least of late (tcp_min_rtt_wlen) */
 };
 

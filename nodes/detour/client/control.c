@@ -144,7 +144,7 @@ static json_t *detour_json(const struct client *client, unsigned detour)
 	return json;
 }
 
-static json_t *path_json(const struct client *client, const struct subflow *path, unsigned detour)
+static json_t *path_json(const struct client *client, const struct subflow *path, unsigned detour, bool rests)
 {
 	json_t *json = json_pack("{s:s, s:s, s:i}", "detour", client_detour_name(client, detour), "state",
 		path_state_name(path->state), "failures", (int)path->failures);
@@ -154,6 +154,8 @@ static json_t *path_json(const struct client *client, const struct subflow *path
 		json_object_set_new(json, "remote", place_json(path->remote));
 		json_object_set_new(json, "id", json_integer(path->local_id));
 	}
+	if (path->state == PATH_UP)
+		json_object_set_new(json, "rests", json_boolean(rests));
 	return json;
 }
 
@@ -166,12 +168,13 @@ static json_t *connection_json(const struct client *client, const struct subflow
 	for (unsigned i = 0; i < client->settings->count; i++) {
 		if (client->settings->detours[i].kind == DETOUR_NONE)
 			continue;
-		json_array_append_new(paths, path_json(client, &connection->paths[i], i));
+		json_array_append_new(
+			paths, path_json(client, &connection->paths[i], i, paths_rests(connection, i)));
 		up += connection->paths[i].state == PATH_UP;
 	}
 	unsigned direct = paths_direct(client->paths);
 	if (connection->initial_closed) {
-		json_array_append_new(paths, path_json(client, &connection->paths[direct], direct));
+		json_array_append_new(paths, path_json(client, &connection->paths[direct], direct, false));
 		up += connection->paths[direct].state == PATH_UP;
 	}
 	snprintf(token, sizeof token, "%08x", connection->token);
@@ -198,9 +201,9 @@ static json_t *counters_json(const struct client *client)
 	if (client->rerouting) {
 		const struct rerouting_counters *r = rerouting_counters(client->rerouting);
 		json_object_set_new(json, "routing",
-			json_pack("{s:I,s:I,s:I,s:I}", "looks", (json_int_t)r->looks, "dead",
-				(json_int_t)r->dead, "better", (json_int_t)r->better, "direct",
-				(json_int_t)r->direct));
+			json_pack("{s:I,s:I,s:I,s:I,s:I}", "looks", (json_int_t)r->looks, "dead",
+				(json_int_t)r->dead, "better", (json_int_t)r->better, "told",
+				(json_int_t)r->told, "direct", (json_int_t)r->direct));
 	}
 	return json;
 }
@@ -407,10 +410,38 @@ static void do_path(void *context, struct control_request *request, int count, c
 		control_answer(request, detour_json(client, (unsigned)detour));
 }
 
+static void do_use(void *context, struct control_request *request, int count, char **words)
+{
+	struct client *client = context;
+	unsigned limit = client->settings->paths.limit;
+
+	if (!client->rerouting) {
+		control_refuse(request, "routing is static: nothing is rerouted; write `routing: dynamic`");
+		return;
+	}
+	if ((unsigned)count > limit) {
+		control_refuse(request, "%d detours, but `limit` is %u", count, limit);
+		return;
+	}
+	bool *chosen = calloc(client->settings->count + 1, sizeof *chosen);
+	if (!chosen)
+		abort();
+	int detour = 0;
+	for (int i = 0; i < count && (detour = detour_word(client, request, words[i])) >= 0; i++)
+		chosen[detour] = true;
+	if (detour >= 0) {
+		rerouting_use(client->rerouting, count ? chosen : NULL);
+		control_answer(request, json_pack("{s:i}", "detours", count));
+	}
+	free(chosen);
+}
+
 const struct control_command client_commands[] = {
 	{"status", "", "connections, their subflows, detours, counters", 0, 0, do_status},
 	{"map", "HOST:PORT [DETOUR]", "a NAT detour's address and port that lead to HOST:PORT", 1, 2, do_map},
 	{"wait", "DETOUR", "answers when that detour is up", 1, 1, do_wait},
 	{"path", "DETOUR", "state and counters of one detour", 1, 1, do_path},
+	{"use", "[DETOUR...]", "subflows go across these; without any the policy chooses again", 0, 8,
+		do_use},
 	{0},
 };

@@ -151,6 +151,11 @@ bool paths_rests(const struct subflows_connection *connection, unsigned detour)
 	return connection->paths[detour].state == PATH_UP && path_of(connection, detour)->rests != 0;
 }
 
+bool paths_have_room(const struct paths *paths, const struct subflows_connection *connection)
+{
+	return plan_of(connection)->room > paths->settings.limit;
+}
+
 unsigned paths_used(const struct paths *paths, const struct subflows_connection *connection)
 {
 	unsigned count = 0;

@@ -157,6 +157,8 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
  * connection has under way, on whatever subflow.) Nothing happens where `from` carries none. */
 void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead);
 bool paths_rests(const struct subflows_connection *connection, unsigned detour);
+/* Whether the server has room for subflows that rest, as far as is known. */
+bool paths_have_room(const struct paths *paths, const struct subflows_connection *connection);
 /* The path of the direct subflow that followed the initial one: behind those of the detours. */
 unsigned paths_direct(const struct paths *paths);
 /* The ends of the direct subflow: the initial one, or the one that followed. False: there is none now. */

@@ -7,6 +7,7 @@
 #include "nodes/detour/client/routing.h"
 #include "nodes/detour/client/trains.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,9 @@ struct probe {
 	struct address local;
 	struct trains trains;
 	int64_t next; /* when the next train may go */
-	bool wanted;  /* a connection could use the detour, and does not */
+	bool wanted;  /* a connection could use the detour, or does */
+	bool loads;   /* one does, in the look at hand */
+	bool loaded;  /* in the last one */
 	bool seen;    /* a connection has that address */
 	struct probe *following;
 };
@@ -51,6 +54,8 @@ struct rerouting {
 	void *context;
 	sd_event_source *timer;
 	struct entry *entries;
+	bool told; /* somebody else chooses (rerouting_use) */
+	bool chosen[ROUTING_ROUTES];
 	struct rerouting_counters counters;
 };
 
@@ -146,9 +151,11 @@ static void send_trains(struct rerouting *rerouting, int64_t now)
 			probe->next = now + rerouting->probe_ns;
 			if (requests_probe(rerouting->requests, probe->detour, &probe->local, TRAIN_COUNT,
 				    TRAIN_FRAME - headers))
-				trains_missed(&probe->trains);
+				trains_missed(&probe->trains, probe->loaded);
 		}
 		probe->wanted = false;
+		probe->loaded = probe->loads;
+		probe->loads = false;
 	}
 	drop_probes(rerouting, is_unseen, 0);
 	for (struct probe *probe = rerouting->probes; probe; probe = probe->following)
@@ -162,7 +169,7 @@ void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct
 
 	if (!probe)
 		return;
-	trains_answered(&probe->trains, sent, arrived, span_ns, size + headers_of(local));
+	trains_answered(&probe->trains, sent, arrived, span_ns, size + headers_of(local), probe->loaded);
 	log_debug("probed", "detour=%u arrived=%u of=%u span_us=%lld", detour, arrived, sent,
 		(long long)(span_ns / NS_PER_US));
 }
@@ -226,6 +233,67 @@ static void watch_direct(struct rerouting *rerouting, int64_t now, struct entry 
 	log_info("direct-dead", "token=%08x", connection->token);
 }
 
+/* Of the chosen, one that could be used and is not; -1: none. */
+static int next_chosen(const struct rerouting *rerouting, const struct subflows_connection *connection)
+{
+	for (unsigned i = 0; i < rerouting->settings.routes; i++)
+		if (rerouting->chosen[i] &&
+			(connection->paths[i].state == PATH_READY || paths_rests(connection, i)))
+			return (int)i;
+	return -1;
+}
+
+/* What is not chosen gives way to what is. A chosen detour that cannot be used takes nobody's place. */
+static void follow(struct rerouting *rerouting, int64_t now, const struct subflows_connection *connection)
+{
+	int to;
+
+	for (unsigned i = 0; i < rerouting->settings.routes; i++) {
+		if (rerouting->chosen[i] || connection->paths[i].state != PATH_UP ||
+			paths_rests(connection, i))
+			continue;
+		if ((to = next_chosen(rerouting, connection)) < 0)
+			return;
+		rerouting->counters.told++;
+		log_info("reroute", "token=%08x from=%u to=%d why=told", connection->token, i, to);
+		paths_reroute(rerouting->paths, now, connection->token, i, to, false);
+	}
+}
+
+static void follow_all(struct rerouting *rerouting, int64_t now)
+{
+	for (const struct subflows_connection *c = paths_first(rerouting->paths), *next; c; c = next) {
+		next = c->next;
+		follow(rerouting, now, c);
+	}
+}
+
+void rerouting_use(struct rerouting *rerouting, const bool *chosen)
+{
+	rerouting->told = chosen != NULL;
+	if (!chosen)
+		return;
+	memcpy(rerouting->chosen, chosen, rerouting->settings.routes * sizeof *chosen);
+	follow_all(rerouting, clock_now_ns());
+	rerouting->settled(rerouting->context);
+}
+
+/* What the policy saw, in kbit/s: of each route what it adds, and what was observed from outside. */
+static void log_look(const struct rerouting *rerouting, const struct entry *entry, int64_t now)
+{
+	char text[ROUTING_ROUTES * 32] = "";
+	size_t at = 0;
+
+	for (unsigned i = 0; i < rerouting->settings.routes && at < sizeof text - 32; i++) {
+		const struct routing_route *route = &entry->routing.routes[i];
+		at += (size_t)snprintf(text + at, sizeof text - at, " %u%s%.0f/%.0f", i,
+			route->carries ? "=" : ":", (route->carries ? route->adds : route->rate) / 125,
+			route->seen / 125);
+	}
+	log_debug(
+		"look", "token=%08x ms=%lld routes=\"%s\"", entry->token, (long long)(now / NS_PER_MS), text);
+}
+
 static void reroute(struct rerouting *rerouting, const struct subflows_connection *connection,
 	const struct survey_subflow *list, size_t count)
 {
@@ -254,7 +322,8 @@ static void reroute(struct rerouting *rerouting, const struct subflows_connectio
 		bool silent = probe && trains_are_silent(&probe->trains);
 		if (probe) {
 			probe->seen = true;
-			probe->wanted |= subflow->state == PATH_READY || paths_rests(connection, i);
+			probe->wanted |= subflow->state == PATH_READY || subflow->state == PATH_UP;
+			probe->loads |= found && !paths_rests(connection, i);
 		}
 		bool rests = paths_rests(connection, i);
 		samples[i] = (struct routing_sample){
@@ -264,9 +333,17 @@ static void reroute(struct rerouting *rerouting, const struct subflows_connectio
 			.rtt_ns = found ? found->least_rtt_us * (int64_t)NS_PER_US : 0,
 			.probe = probe ? trains_worth(&probe->trains, rtt) : 0,
 			.delivered = found ? found->bytes_acked : 0,
+			.busy_ns = found ? (int64_t)(found->busy_us * NS_PER_US) : 0,
 			.outstanding = found ? found->unacked : 0};
 	}
+	if (!paths_have_room(rerouting->paths, connection))
+		routing_spare(&entry->routing);
 	struct routing_change change = routing_look(&entry->routing, now, samples, waiting);
+	log_look(rerouting, entry, now);
+	if (rerouting->told) {
+		follow(rerouting, now, connection);
+		return;
+	}
 	/* A place that is free is the paths' own business. */
 	if (change.why == ROUTING_STAY || change.from < 0)
 		return;
@@ -325,6 +402,7 @@ struct rerouting *rerouting_new(sd_event *loop, struct paths *paths, struct requ
 		.routes = settings->routes < ROUTING_ROUTES ? settings->routes : ROUTING_ROUTES,
 		.limit = settings->limit,
 		.margin = 1.2,
+		.margin_observed = 1.4,
 		.settle_ns = 400 * NS_PER_MS,
 		.dead_ns = 1500 * NS_PER_MS,
 		.retry_first_ns = 4 * NS_PER_S,

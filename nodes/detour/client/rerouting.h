@@ -11,7 +11,9 @@
 struct rerouting;
 
 struct rerouting_counters {
-	uint64_t looks, dead, better, direct; /* direct subflows that were dead */
+	uint64_t looks, dead, better;
+	uint64_t told;   /* changes by rerouting_use() */
+	uint64_t direct; /* direct subflows that were dead */
 };
 
 struct rerouting_settings {
@@ -24,6 +26,9 @@ struct rerouting_settings {
 struct rerouting *rerouting_new(sd_event *loop, struct paths *paths, struct requests *requests,
 	const struct rerouting_settings *settings, void (*settled)(void *context), void *context,
 	char **error);
+/* Somebody else chooses: from now on every connection's subflows go across the detours with `chosen` (one a detour), and what the policy
+ * thinks is not done. NULL: the policy chooses again. */
+void rerouting_use(struct rerouting *rerouting, const bool *chosen);
 /* A train was answered (request_handlers). */
 void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct address *local,
 	unsigned sent, unsigned arrived, int64_t span_ns, unsigned size);

@@ -12,6 +12,12 @@
 #define CAUTION 0.92 /* the best of many observations is better than what it observed */
 #define NEWS 0.3     /* two observations that differ by more are of different times */
 #define YIELD_LEAST 0.1
+#define PROMISE 0.5 /* of what was observed */
+#define GROWS 2     /* times settle_ns: a subflow needs so long for what its route has become */
+#define DEAR 2.0
+#define SHARES_LEAST 0.5
+#define BUSY_LEAST                                                                                           \
+	4 /* a subflow that had data for less than this part of the time says nothing of its route */
 
 void routing_init(struct routing *routing, const struct routing_settings *settings)
 {
@@ -19,58 +25,45 @@ void routing_init(struct routing *routing, const struct routing_settings *settin
 	routing->settings = *settings;
 }
 
+void routing_spare(struct routing *routing)
+{
+	if (routing->dear)
+		return;
+	routing->dear = true;
+	routing->settings.settle_ns *= 2;
+	routing->settings.margin = fmax(routing->settings.margin, DEAR);
+	routing->settings.margin_observed = fmax(routing->settings.margin_observed, DEAR);
+}
+
 /* Observations err a bit: their mean is better than the last. One that differs much says that the route has changed, and with it
  * goes what was known of how much of an observation is had. */
-static void note_probe(struct routing_route *route, double probe)
+static void note_probe(int64_t now, struct routing_route *route, double probe)
 {
 	if (probe == route->probe)
 		return;
 	route->probe = probe;
 	bool news = probe <= 0 || route->seen <= 0 || fabs(probe - route->seen) > NEWS * route->seen;
 	route->seen = news ? probe : (route->seen + probe) / 2;
-	if (news)
-		route->yield = 1;
+	if (!news)
+		return;
+	route->yield = 1;
+	route->news_ns = now;
+}
+
+/* It has had data for long enough to be judged. */
+static bool has_shown(const struct routing *r, int64_t now, const struct routing_route *route)
+{
+	return route->shown_ns && now - route->shown_ns >= r->settings.settle_ns &&
+	       (route->news_ns <= route->since_ns || now - route->news_ns >= GROWS * r->settings.settle_ns);
 }
 
 /* What a subflow delivers of what was observed before it came: less, where there is loss that few observations can see. */
 static void note_yield(const struct routing *r, int64_t now, struct routing_route *route)
 {
-	if (route->seen <= 0 || now - route->since_ns < r->settings.settle_ns)
+	if (route->seen <= 0 || !has_shown(r, now, route))
 		return;
 	double yield = route->rate / route->seen;
 	route->yield = yield > 1 ? 1 : yield < YIELD_LEAST ? YIELD_LEAST : yield;
-}
-
-/* A subflow came, or went. */
-static void note_carriage(
-	int64_t now, struct routing_route *route, const struct routing_sample *s, double others)
-{
-	if (s->carries && !route->carries) {
-		route->since_ns = route->moved_ns = now;
-		route->delivered = s->delivered;
-		route->before = others;
-		route->rate = 0;
-		route->adds = 0;
-	}
-	if (!s->carries && route->carries) {
-		route->rate_ns = now;
-		route->tried = true;
-	}
-	route->carries = s->carries;
-}
-
-static void note_rate(int64_t now, int64_t step, struct routing_route *route, const struct routing_sample *s)
-{
-	double now_rate = (double)(s->delivered - route->delivered) * 1e9 / (double)step;
-	double part = 1 - exp(-(double)step / (now_rate < route->rate ? FALL_NS : SMOOTH_NS));
-	if (s->delivered != route->delivered)
-		route->moved_ns = now;
-	route->last = now_rate;
-	/* The first look of a subflow starts from what it shows, not from nothing. */
-	route->rate =
-		now - route->since_ns <= 2 * step ? now_rate : route->rate + part * (now_rate - route->rate);
-	route->rate_ns = now;
-	route->delivered = s->delivered;
 }
 
 static double average(const struct routing *r)
@@ -100,6 +93,54 @@ static double worth(const struct routing *r, int64_t now, const struct routing_r
 		return HOPE * mean;
 	double kept = exp2(-age / FORGET_NS);
 	return kept * route->rate + (1 - kept) * HOPE * mean;
+}
+
+/* A subflow came, or went. */
+static void note_carriage(int64_t now, struct routing_route *route, const struct routing_sample *s,
+	double others, double expected)
+{
+	if (s->carries && !route->carries) {
+		route->since_ns = route->moved_ns = now;
+		route->delivered = s->delivered;
+		route->busy_ns = s->busy_ns;
+		route->before = others;
+		route->rate = expected;
+		route->adds = expected;
+		route->shown_ns = 0;
+		route->judged = false;
+	}
+	if (!s->carries && route->carries) {
+		route->rate_ns = now;
+		route->tried = true;
+	}
+	route->carries = s->carries;
+}
+
+static void note_rate(int64_t now, int64_t step, int64_t settle, struct routing_route *route,
+	const struct routing_sample *s)
+{
+	/* What it was given counts, not what it could not be given because data on another route held all up. */
+	int64_t busy = s->busy_ns ? s->busy_ns - route->busy_ns : step;
+	route->busy_ns = s->busy_ns;
+	if (busy > step)
+		busy = step;
+	if (s->delivered != route->delivered)
+		route->moved_ns = now;
+	if (busy < step / BUSY_LEAST) {
+		route->delivered = s->delivered;
+		return;
+	}
+	double now_rate = (double)(s->delivered - route->delivered) * 1e9 / (double)busy;
+	double part = 1 - exp(-(double)step / (now_rate < route->rate ? FALL_NS : SMOOTH_NS));
+	bool first = route->shown_ns == 0;
+	if (first)
+		route->shown_ns = now;
+	route->last = now_rate;
+	/* It begins with what it shows, and is believed at once what it shows more at first. */
+	bool begins = now - route->shown_ns <= settle && now_rate > route->rate;
+	route->rate = first || begins ? now_rate : route->rate + part * (now_rate - route->rate);
+	route->rate_ns = now;
+	route->delivered = s->delivered;
 }
 
 static int best_candidate(
@@ -176,6 +217,25 @@ static int64_t settle_ns(const struct routing *r, const struct routing_sample *s
 	return most;
 }
 
+/* What a subflow adds: its rate, or, where it shares a bottleneck, what all had more since it came. */
+static void note_share(const struct routing *r, int64_t now, struct routing_route *route, double rise)
+{
+	/* Of late alone: what was before it says less and less. */
+	bool fresh = now - route->since_ns < 5 * r->settings.settle_ns;
+	if (route->carries && !route->judged && has_shown(r, now, route)) {
+		route->judged = true;
+		/* Others that lost more than it has lost it to something else. */
+		bool seems = rise < route->rate * SHARES_LEAST && rise > -route->rate * SHARES_LEAST;
+		route->shares = seems ? route->shares + 1 : 0;
+	}
+	/* Routes that change at the same time look like it, once; so one of which more is known is believed to share the second time. */
+	bool shares = route->seen > 0 ? route->shares > 1 : rise < route->rate;
+	bool grows = route->seen > 0 && route->news_ns > 0 &&
+		     now - route->news_ns < GROWS * r->settings.settle_ns &&
+		     CAUTION * route->seen > route->rate && route->news_ns > route->since_ns;
+	route->adds = grows ? CAUTION * route->seen : fresh && shares ? (rise > 0 ? rise : 0) : route->rate;
+}
+
 static void take_samples(struct routing *r, int64_t now, const struct routing_sample *samples)
 {
 	int64_t step = r->last_ns ? now - r->last_ns : 0;
@@ -186,26 +246,32 @@ static void take_samples(struct routing *r, int64_t now, const struct routing_sa
 				   ? fmin(r->routes[i].rate, r->routes[i].last)
 				   : 0;
 	for (unsigned i = 0; i < r->settings.routes; i++) {
-		note_carriage(now, &r->routes[i], &samples[i], staying);
-		note_probe(&r->routes[i], samples[i].probe);
+		note_carriage(now, &r->routes[i], &samples[i], staying, worth(r, now, &r->routes[i]));
+		note_probe(now, &r->routes[i], samples[i].probe);
 	}
 	for (unsigned i = 0; i < r->settings.routes; i++) {
 		struct routing_route *route = &r->routes[i];
 		if (!route->carries)
 			continue;
 		if (step > 0)
-			note_rate(now, step, route, &samples[i]);
+			note_rate(now, step, r->settings.settle_ns, route, &samples[i]);
 		note_yield(r, now, route);
 		sum += route->rate;
 	}
-	for (unsigned i = 0; i < r->settings.routes; i++) {
-		struct routing_route *route = &r->routes[i];
-		double rise = sum - route->before;
-		/* Of late alone: what was before it says less and less. */
-		bool fresh = now - route->since_ns < 5 * r->settings.settle_ns;
-		route->adds = fresh && rise < route->rate ? (rise > 0 ? rise : 0) : route->rate;
-	}
+	for (unsigned i = 0; i < r->settings.routes; i++)
+		note_share(r, now, &r->routes[i], sum - r->routes[i].before);
 	r->last_ns = now;
+}
+
+/* It has had its time: twice as much where it was observed and does what was expected or still grows, as TCP needs a second to fill what it
+ * has room for. One that had nothing to show for long waits no longer. */
+static bool may_be_left(
+	const struct routing *r, int64_t now, const struct routing_route *route, int64_t settle)
+{
+	if (route->seen > 0 && (route->last > route->rate || route->rate > PROMISE * route->seen))
+		settle *= 2;
+	return (route->shown_ns && now - route->shown_ns >= settle) ||
+	       now - route->since_ns >= 5 * r->settings.settle_ns;
 }
 
 struct routing_change routing_look(
@@ -227,10 +293,12 @@ struct routing_change routing_look(
 			       : (struct routing_change){ROUTING_STAY, -1, -1, 0, 0};
 	int from = least(r);
 	/* A trial needs its time before the next one begins. What was observed from outside is no trial. */
-	int64_t pause = r->routes[to].seen > 0 ? r->settings.settle_ns / 4 : r->settings.settle_ns;
-	if (!waiting || from < 0 || now - r->changed_ns < settle_ns(r, samples, pause) ||
-		now - r->routes[from].since_ns < settle_ns(r, samples, r->settings.settle_ns) ||
-		value < r->settings.margin * r->routes[from].adds)
+	bool observed = r->routes[to].seen > 0;
+	double margin = observed ? r->settings.margin_observed : r->settings.margin;
+	int64_t pause = observed ? 0 : settle_ns(r, samples, r->settings.settle_ns);
+	if (!waiting || from < 0 || now - r->changed_ns < pause ||
+		!may_be_left(r, now, &r->routes[from], settle_ns(r, samples, r->settings.settle_ns)) ||
+		value < margin * r->routes[from].adds)
 		return (struct routing_change){ROUTING_STAY, -1, -1, 0, 0};
 	return change(r, now, ROUTING_BETTER, from, to, value);
 }

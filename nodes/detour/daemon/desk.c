@@ -380,15 +380,15 @@ void desk_fail(struct desk *desk, struct desk_outcome *outcome)
 	outcome->answer.lease_s = 0;
 }
 
-size_t desk_write(const struct desk *desk, const struct desk_outcome *outcome, uint8_t bytes[SEAL_SIZE])
+size_t desk_write(
+	const struct desk_outcome *outcome, const uint8_t nonce[SEAL_NONCE], uint8_t bytes[SEAL_SIZE])
 {
 	uint8_t content[MESSAGE_SIZE];
-	(void)desk;
 	if (!outcome->member) {
 		detour_wire_encode(&outcome->version1, bytes);
 		return DETOUR_WIRE_SIZE;
 	}
 	message_write_answer(&outcome->answer, content);
-	seal(SEAL_ANSWER, outcome->member->id, outcome->member->keys.answer, content, bytes);
+	seal_with(SEAL_ANSWER, outcome->member->id, outcome->member->keys.answer, nonce, content, bytes);
 	return SEAL_SIZE;
 }

@@ -86,7 +86,8 @@ void desk_take(struct desk *desk, int64_t now_ns, bool up, const struct desk_let
 /* The kernel refused `outcome`: its answer becomes "unavailable" (version 1: silence). `added` is the caller's to remove. */
 void desk_fail(struct desk *desk, struct desk_outcome *outcome);
 /* Writes the answer; returns its size, SEAL_SIZE at most. */
-size_t desk_write(const struct desk *desk, const struct desk_outcome *outcome, uint8_t bytes[SEAL_SIZE]);
+size_t desk_write(
+	const struct desk_outcome *outcome, const uint8_t nonce[SEAL_NONCE], uint8_t bytes[SEAL_SIZE]);
 /* Whether an address may ask by version 1. */
 bool desk_allows(const struct desk_rules *rules, const struct address *client);
 /* Whether a mapping that is there would be made today: its owner is known and its remote within reach. */

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -94,43 +95,93 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 	return 0;
 }
 
+static void put_control(
+	struct msghdr *header, struct slot *slot, int level, int type, const void *data, size_t size)
+{
+	struct cmsghdr *c = (struct cmsghdr *)(slot->control.space + header->msg_controllen);
+	header->msg_control = &slot->control;
+	header->msg_controllen += CMSG_SPACE(size);
+	memset(c, 0, CMSG_SPACE(size));
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(c), data, size);
+}
+
 static void set_source(struct msghdr *header, struct slot *slot, const struct address *from)
 {
-	bool v4 = address_is_v4(from);
 	struct in_pktinfo info4 = {.ipi_spec_dst = address_v4(from)};
 	struct in6_pktinfo info6 = {0};
 	if (address_is_none(from))
 		return;
-	memset(&slot->control, 0, sizeof slot->control);
-	header->msg_control = &slot->control;
-	header->msg_controllen = v4 ? CMSG_SPACE(sizeof info4) : CMSG_SPACE(sizeof info6);
-	struct cmsghdr *c = CMSG_FIRSTHDR(header);
-	c->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-	c->cmsg_type = v4 ? IP_PKTINFO : IPV6_PKTINFO;
-	c->cmsg_len = v4 ? CMSG_LEN(sizeof info4) : CMSG_LEN(sizeof info6);
 	memcpy(&info6.ipi6_addr, from, sizeof info6.ipi6_addr);
-	memcpy(CMSG_DATA(c), v4 ? (void *)&info4 : (void *)&info6, v4 ? sizeof info4 : sizeof info6);
+	if (address_is_v4(from))
+		put_control(header, slot, IPPROTO_IP, IP_PKTINFO, &info4, sizeof info4);
+	else
+		put_control(header, slot, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof info6);
+}
+
+static bool go_together(const struct mailbox_answer *a, const struct mailbox_answer *b)
+{
+	return a->size == b->size && place_equal(&a->to->from, &b->to->from) &&
+	       address_equal(&a->to->to, &b->to->to);
+}
+
+/* Answers of one size to one asker go through the kernel as one, which makes them datagrams at the end (UDP_SEGMENT, Linux 4.18). */
+static void set_header(struct mailbox *mailbox, unsigned at, const struct mailbox_answer *answers,
+	struct iovec *parts, size_t count)
+{
+	struct slot *slot = &mailbox->out[at];
+	struct msghdr *header = &mailbox->headers[at].msg_hdr;
+	uint16_t size = (uint16_t)answers->size;
+	for (size_t i = 0; i < count; i++)
+		parts[i] = (struct iovec){(void *)answers[i].bytes, answers[i].size};
+	*header = (struct msghdr){.msg_name = &slot->from,
+		.msg_namelen = place_sockaddr(&answers->to->from, &slot->from),
+		.msg_iov = parts,
+		.msg_iovlen = count};
+	set_source(header, slot, &answers->to->to);
+	if (count > 1)
+		put_control(header, slot, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
+}
+
+/* One by one: what the kernel would not take together (a device without checksums, IPsec). The first header has been used by then. */
+static size_t send_each(struct mailbox *mailbox, const struct mailbox_answer *answers, size_t count)
+{
+	struct iovec part;
+	size_t done = 0;
+	for (size_t i = 0; i < count; i++) {
+		set_header(mailbox, 0, &answers[i], &part, 1);
+		done += sendmsg(mailbox->fd, &mailbox->headers[0].msg_hdr, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	}
+	return done;
 }
 
 size_t mailbox_send(struct mailbox *mailbox, const struct mailbox_answer *answers, size_t count)
 {
-	size_t done = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct slot *slot = &mailbox->out[i];
-		struct msghdr *header = &mailbox->headers[i].msg_hdr;
-		slot->data = (struct iovec){(void *)answers[i].bytes, answers[i].size};
-		*header = (struct msghdr){.msg_name = &slot->from,
-			.msg_namelen = place_sockaddr(&answers[i].to->from, &slot->from),
-			.msg_iov = &slot->data,
-			.msg_iovlen = 1};
-		set_source(header, slot, &answers[i].to->to);
+	struct iovec parts[MAILBOX_BATCH];
+	size_t first[MAILBOX_BATCH + 1], done = 0;
+	unsigned headers = 0;
+	for (size_t i = 0, next; i < count; i = next) {
+		for (next = i + 1; next < count && go_together(&answers[i], &answers[next]);)
+			next++;
+		first[headers] = i;
+		set_header(mailbox, headers++, &answers[i], &parts[i], next - i);
 	}
-	/* A send that fails is of one datagram (no route to it): the others go on. */
-	for (size_t at = 0; at < count;) {
-		int sent = sendmmsg(mailbox->fd, mailbox->headers + at, (unsigned)(count - at),
-			MSG_DONTWAIT | MSG_NOSIGNAL);
-		done += sent > 0 ? (size_t)sent : 0;
-		at += sent > 0 ? (size_t)sent : 1;
+	first[headers] = count;
+	/* A send that fails is of one asker (no route to it): the others go on. */
+	for (unsigned at = 0; at < headers;) {
+		int sent = sendmmsg(
+			mailbox->fd, mailbox->headers + at, headers - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent > 0) {
+			done += first[at + (unsigned)sent] - first[at];
+			at += (unsigned)sent;
+			continue;
+		}
+		size_t some = first[at + 1] - first[at];
+		if (some > 1)
+			done += send_each(mailbox, answers + first[at], some);
+		at++;
 	}
 	return done;
 }

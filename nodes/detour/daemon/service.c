@@ -128,13 +128,15 @@ static void commit_batch(struct batch *b)
 
 static void send_answers(struct batch *b)
 {
-	uint8_t bytes[MAILBOX_BATCH][SEAL_SIZE];
+	uint8_t bytes[MAILBOX_BATCH][SEAL_SIZE], nonces[MAILBOX_BATCH][SEAL_NONCE];
 	struct mailbox_answer answers[MAILBOX_BATCH];
 	size_t count = 0;
+	if (b->outcome_count)
+		randombytes_buf(nonces, b->outcome_count * sizeof *nonces);
 	for (size_t i = 0; i < b->outcome_count; i++) {
 		if (!b->outcomes[i].answered)
 			continue;
-		size_t size = desk_write(&b->service->desk, &b->outcomes[i], bytes[count]);
+		size_t size = desk_write(&b->outcomes[i], nonces[i], bytes[count]);
 		answers[count] = (struct mailbox_answer){b->letters[i], bytes[count], size};
 		count++;
 	}
@@ -167,6 +169,7 @@ static void on_letters(
 	batch.service = s;
 	batch.mailbox = mailbox;
 	batch.outcome_count = batch.change_count = 0;
+	host_ports_expect(s->host_ports, (unsigned)count);
 	for (size_t i = 0; i < count; i++) {
 		struct desk_outcome outcome;
 		desk_take(&s->desk, now, nat_is_up(s->nat), &letters[i], &outcome);

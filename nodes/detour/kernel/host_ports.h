@@ -14,5 +14,8 @@ void host_ports_close(struct host_ports *ports);
 /* Whether a SYN from `client` to our address `own` at `port` would find a listener; also when the kernel does not say. */
 bool host_ports_listens(
 	struct host_ports *ports, const struct address *client, const struct address *own, uint16_t port);
+/* About `count` ports will be asked for, one behind the other as a rule: as many are asked for together, once, and the answers hold until
+ * this is called again. Whoever asks for others costs twice as many at most. */
+void host_ports_expect(struct host_ports *ports, unsigned count);
 
 #endif

@@ -197,6 +197,41 @@ detours:
 	[ "$(jq '.end.sum_received.bytes > 20000000' iperf.json)" = true ]
 }
 
+# Somebody else chooses: a subflow that gives way rests, and the policy leaves all as it is.
+@test "dynamic routing: use says which detours, and the policy chooses again when it is told so" { in_sandbox told; }
+told() {
+	keys member detour detour2
+	start_detour detour
+	start_detour detour2
+	ip netns exec server ip mptcp limits set subflows 8
+	start_client "limit: 1
+routing: dynamic
+detours:
+  - {name: one, kind: nat, address: 10.0.6.1, key: $detour_public}
+  - {name: two, kind: nat, address: 10.0.7.1, key: $detour2_public}"
+	serve
+	open_flow
+	until_true used one two
+	local name
+	for name in two one two; do
+		control client "use $name" | jq -e '.detours == 1'
+		until_true used $name
+		echoes "across $name"
+	done
+	[ "$(status client '.counters.routing.told >= 2')" = true ]
+	fails jq -e .ok <<<"$(control client 'use three')"
+	control client 'use three' | grep -q "no detour is called 'three'"
+	control client 'use one two' | grep -q '2 detours, but `limit` is 1'
+	used two
+	control client use | jq -e '.detours == 0'
+	echoes 'as it likes'
+}
+used() { # NAME...: the connection's subflow goes across one of these
+	local now
+	now=$(status client '[.connections[].paths[] | select(.state == "up" and (.rests | not)).detour] | join(" ")')
+	[[ -n $now && " $* " = *" $now "* ]]
+}
+
 # The direct path in silence: the kernel would try it for a quarter of an hour, ever less often.
 @test "dynamic routing: a dead direct path is left, and made anew when it is back" { in_sandbox dead_direct; }
 dead_direct() {

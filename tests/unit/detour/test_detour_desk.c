@@ -22,6 +22,13 @@ static struct address ip(const char *text)
 	return a;
 }
 
+static const uint8_t *drawn(void)
+{
+	static uint8_t nonce[SEAL_NONCE];
+	randombytes_buf(nonce, sizeof nonce);
+	return nonce;
+}
+
 static struct place at(const char *text)
 {
 	struct place p;
@@ -147,7 +154,7 @@ static bool ask_with(struct client *c, const struct message_question *q, struct 
 	struct desk_outcome outcome = deliver(&c->from, bytes, sizeof bytes);
 	if (!outcome.answered)
 		return false;
-	assert_int_equal(desk_write(&w.desk, &outcome, bytes), SEAL_SIZE); /* as long as the question */
+	assert_int_equal(desk_write(&outcome, drawn(), bytes), SEAL_SIZE); /* as long as the question */
 	assert_true(seal_keys_of_member(c->who, w.detour.public, &keys));
 	assert_true(unseal(bytes, keys.answer, content));
 	assert_int_equal(message_read_answer(content, sizeof content, answer), MESSAGE_OK);
@@ -414,7 +421,7 @@ static bool ask_v1(const char *from, const char *remote, uint16_t proposed, uint
 	struct desk_outcome outcome = deliver(&client, bytes, sizeof bytes);
 	if (!outcome.answered)
 		return false;
-	assert_int_equal(desk_write(&w.desk, &outcome, answer), DETOUR_WIRE_SIZE);
+	assert_int_equal(desk_write(&outcome, drawn(), answer), DETOUR_WIRE_SIZE);
 	assert_int_equal(detour_wire_decode(answer, DETOUR_WIRE_SIZE, &m), DETOUR_WIRE_OK);
 	assert_int_equal(m.operation, DETOUR_WIRE_RESPONSE);
 	*port = m.detour_port;
