@@ -163,13 +163,23 @@ static size_t wrap(const uint8_t *data, size_t size, uint32_t link, int tcp, uin
 	return (size_t)(p - out);
 }
 
+/* By all bytes (FNV-1a): a single one would be found by the search, which then reports every input. FUZZ_WHOLE in the
+ * environment: all of them, as `make test` has it. */
+static int is_reported(const uint8_t *data, size_t size)
+{
+	uint32_t hash = 2166136261u;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ data[i]) * 16777619u;
+	return (hash >> 16 & 255) == 0 || getenv("FUZZ_WHOLE");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint32_t links[] = {1, 113, 276, 101, 0, 9};
 	if (size < 2)
 		return 0;
 	/* A capture as it is, told by its magic number's bytes; anything else is wrapped. */
-	int reported = data[size - 1] == 42;
+	int reported = is_reported(data, size);
 	if (size >= 24 && (data[0] == 0xd4 || data[0] == 0x4d || data[0] == 0xa1 || data[0] == 0x0a)) {
 		analyse(data, size, size & 1, reported);
 		return 0;

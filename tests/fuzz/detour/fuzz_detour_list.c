@@ -1,13 +1,32 @@
 /* Fuzz: a collective's list. Any bytes as they are; and behind a good signature, as only its keeper can write them: what is
- * read is written as a list that reads the same. */
+ * read is written as a list that reads the same. Signatures are a keyed hash here: those of the curve take ten times as long as all
+ * the rest, and are libsodium's. */
 #include "nodes/detour/collective.h"
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct identity keeper;
+
+/* Instead of libsodium's: a secret key's second half is the public one. */
+int crypto_sign_detached(unsigned char *signature, unsigned long long *length, const unsigned char *message,
+	unsigned long long size, const unsigned char *secret)
+{
+	if (length)
+		*length = crypto_sign_BYTES;
+	return crypto_generichash(signature, crypto_sign_BYTES, message, size, secret + 32, 32);
+}
+
+int crypto_sign_verify_detached(const unsigned char *signature, const unsigned char *message,
+	unsigned long long size, const unsigned char *public)
+{
+	unsigned char right[crypto_sign_BYTES];
+	crypto_generichash(right, sizeof right, message, size, public, 32);
+	return memcmp(signature, right, sizeof right) == 0 ? 0 : -1;
+}
 
 static char *sign(const uint8_t *data, size_t size, size_t *out)
 {
