@@ -116,8 +116,8 @@ static int seat_trial(
 		    crew->results, seat->label, seat->trial.folder, sizeof seat->trial.folder, error) < 0)
 		return -1;
 	int cgroup_fd = host_cgroup(crew->host, seat->label);
-	int result = crew->options->executor->start(&seat->trial, crew->results->folder,
-		(unsigned)(seat - crew->seats), cgroup_fd, &seat->execution, error);
+	int result = crew->options->executor->start(
+		&seat->trial, crew->results->folder, cgroup_fd, &seat->execution, error);
 	if (cgroup_fd >= 0)
 		close(cgroup_fd);
 	if (result < 0)

@@ -26,10 +26,10 @@ struct executor {
 	unsigned (*jobs)(void);
 	/* Wall time after which a trial is ended. */
 	int64_t (*limit_ns)(const struct experiment *experiment);
-	/* Starts a trial. `results`: the run's folder, which must be visible inside. `seat`: which of those at once it is.
+	/* Starts a trial. `results`: the run's folder, which must be visible inside.
 	 * `cgroup_fd`: cgroup2 folder to put it in, -1: none. */
-	int (*start)(struct trial *trial, const char *results, unsigned seat, int cgroup_fd,
-		struct execution *execution, char **error);
+	int (*start)(struct trial *trial, const char *results, int cgroup_fd, struct execution *execution,
+		char **error);
 	/* Kills what still runs, waits for its end. Adds what it knows of the execution to the record; where there is none
 	 * (NULL), says in `why` how it ended. */
 	void (*end)(struct execution *execution, json_t *record, char why[256]);

@@ -102,14 +102,13 @@ static void name_sockets(struct task *task, const struct topology *topology)
 	}
 }
 
-static int start(struct trial *trial, const char *results, unsigned seat, int cgroup_fd,
-	struct execution *execution, char **error)
+static int start(
+	struct trial *trial, const char *results, int cgroup_fd, struct execution *execution, char **error)
 {
 	const char *visible[] = {trial->root, project_programs(), results, hosts_folder(hosts), NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = cgroup_fd};
 	static struct task task; /* the sandbox has a copy of its own */
 	char *why = NULL;
-	(void)seat;
 	*execution = (struct execution){0};
 	task = (struct task){.trial = *trial};
 	if (hosts_ready(hosts, &why) < 0)

@@ -24,12 +24,11 @@ static int64_t limit_ns(const struct experiment *e)
 	return e->trial_limit_ns + GRACE_NS;
 }
 
-static int start(struct trial *trial, const char *results, unsigned seat, int cgroup_fd,
-	struct execution *execution, char **error)
+static int start(
+	struct trial *trial, const char *results, int cgroup_fd, struct execution *execution, char **error)
 {
 	const char *visible[] = {trial->root, project_programs(), results, NULL};
 	struct sandbox_options options = {.visible = visible, .cgroup_fd = cgroup_fd};
-	(void)seat;
 	*execution = (struct execution){0};
 	return sandbox_start(&execution->sandbox, &options, trial_body, trial, error);
 }

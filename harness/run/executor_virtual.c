@@ -197,12 +197,11 @@ static void become(const struct trial *trial, const char *results, const char *f
 	_exit(127);
 }
 
-static int start(struct trial *trial, const char *results, unsigned seat, int cgroup_fd,
-	struct execution *execution, char **error)
+static int start(
+	struct trial *trial, const char *results, int cgroup_fd, struct execution *execution, char **error)
 {
 	char file[PATH_MAX];
 	int report[2];
-	(void)seat; /* each takes a free processor */
 	*execution = (struct execution){.sandbox = {.pid = -1, .pidfd = -1, .report_fd = -1}};
 	snprintf(execution->side, sizeof execution->side, "%s/.kernel-%u", results, trial->number);
 	if (describe(trial, results, file, error) < 0)

@@ -1,7 +1,6 @@
 /* The processor that a kernel of virtual time is bound to. Kernel and programs take turns, so that two kernels on one processor wait for each other at every system call: each takes one
  * that no other one has, of those that it may use (a batch system gives a job some of the machine's). */
 #include "vm/virtual/virtual.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>

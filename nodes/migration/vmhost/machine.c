@@ -221,13 +221,23 @@ void machine_end(struct vmhost *host)
 
 /* ---- a migration that does not end */
 
+/* Post-copy could not begin: then it is as with pre-copy. */
+static void on_split(void *context, json_t *result, const char *reason)
+{
+	struct vmhost *host = context;
+	if (result || !host->qmp)
+		return;
+	log_warning("limit", "reason=\"%s\" remedy=\"`wait hybrid` on the other host\"", reason);
+	qmp_send(host->qmp, "migrate_cancel", NULL, NULL, NULL);
+}
+
 static int on_limit(sd_event_source *source, uint64_t at, void *context)
 {
 	struct vmhost *host = context;
 	(void)source, (void)at;
 	if (host->mode == HYBRID) {
 		log_info("limit", "next=postcopy rounds=%u", host->passes);
-		qmp_send(host->qmp, "migrate-start-postcopy", NULL, NULL, NULL);
+		qmp_send(host->qmp, "migrate-start-postcopy", NULL, on_split, host);
 		return 0;
 	}
 	log_warning(

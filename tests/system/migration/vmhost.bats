@@ -128,7 +128,10 @@ limited() {
 	slowly b migrate a precopy 16Mbit/s | tee limited.json | jq -e '.error | contains("the migration has cancelled; the machine goes on here")'
 	grep -q 'event=limit remedy=' b.log
 	until_true phase_is a idle
-	# What is to go on as post-copy is waited for as that.
+	# What is to go on as post-copy is waited for as that; else it stays, and says so.
+	control a wait precopy | jq -e .ok
+	slowly b migrate a hybrid 16Mbit/s | tee -a limited.json | jq -e '.error | contains("the machine goes on here")'
+	until_true phase_is a idle
 	control a wait hybrid | jq -e .ok
 	slowly b migrate a hybrid 16Mbit/s | jq -e '.outcome == "completed"'
 	grep -q 'event=limit next=postcopy' b.log
@@ -169,7 +172,6 @@ torn() {
 		leave b a postcopy 16Mbit/s
 		until_true split b
 		until_true split a
-		# No way back: the limit passes without harm. (It was told that post-copy is under way, or it would have cancelled.)
 		local pid=${victim}_pid
 		kill -KILL "$(qemu_of "${!pid}")"
 		wait "$leaving"
