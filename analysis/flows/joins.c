@@ -24,7 +24,7 @@ void mptcp_become(struct connection *connection)
 
 static struct join *join_of(struct tracker *tracker, struct flow *flow)
 {
-	if (!flow->join && !(flow->join = calloc(1, sizeof *flow->join)))
+	if (!flow->join && !(flow->join = arena_take(&tracker->arena, sizeof *flow->join)))
 		tracker->out_of_memory = true;
 	return flow->join;
 }

@@ -24,7 +24,8 @@ static bool make_room(struct delays *delays, unsigned first, unsigned end, bool 
 {
 	/* Whole cache lines. */
 	size_t size = ((end - first) * (wide ? sizeof(uint32_t) : 1) + 63) & ~(size_t)63;
-	void *buckets = aligned_alloc(64, size);
+	void *buckets = !delays->buckets && size == DELAYS_LINE && delays->line ? delays->line
+										: aligned_alloc(64, size);
 	if (!buckets)
 		return false;
 	memset(buckets, 0, size);
@@ -35,7 +36,8 @@ static bool make_room(struct delays *delays, unsigned first, unsigned end, bool 
 		else
 			((uint8_t *)buckets)[at] = (uint8_t)bucket_at(delays, i);
 	}
-	free(delays->buckets);
+	if (delays->buckets != delays->line)
+		free(delays->buckets);
 	delays->buckets = buckets;
 	delays->first = (uint16_t)first;
 	delays->size = (uint16_t)(end - first);
@@ -45,13 +47,12 @@ static bool make_room(struct delays *delays, unsigned first, unsigned end, bool 
 
 void delays_count(struct delays *delays, unsigned bucket)
 {
-	enum { LINE = 64 };
 	unsigned first = delays->first, end = first + delays->size;
 	bool wide = delays->wide;
 	if (!delays->size) {
 		/* The samples to come lie on both sides. */
-		first = bucket > LINE / 2 ? bucket - LINE / 2 : 0;
-		end = first + LINE < DELAYS_BUCKETS ? first + LINE : DELAYS_BUCKETS;
+		first = bucket > DELAYS_LINE / 2 ? bucket - DELAYS_LINE / 2 : 0;
+		end = first + DELAYS_LINE < DELAYS_BUCKETS ? first + DELAYS_LINE : DELAYS_BUCKETS;
 	} else if (bucket < first) {
 		first = bucket & ~15u;
 	} else if (bucket >= end) {
@@ -73,13 +74,19 @@ double delays_percentile_s(const struct delays *delays, double fraction)
 		return 0;
 	uint64_t wanted = (uint64_t)ceil(fraction * (double)delays->count), below = 0;
 	double ns = (double)delays->max_ns;
-	for (unsigned i = 0; i < delays->size; i++) {
-		below += bucket_at(delays, i);
-		if (below >= wanted) {
-			ns = bucket_ns(delays->first + i);
-			break;
+	unsigned i = 0;
+	if (delays->wide)
+		for (const uint32_t *counts = delays->buckets; i < delays->size; i++) {
+			if ((below += counts[i]) >= wanted)
+				break;
 		}
-	}
+	else
+		for (const uint8_t *counts = delays->buckets; i < delays->size; i++) {
+			if ((below += counts[i]) >= wanted)
+				break;
+		}
+	if (i < delays->size)
+		ns = bucket_ns(delays->first + i);
 	/* The ends are known exactly. */
 	ns = fmin(fmax(ns, (double)delays->min_ns), (double)delays->max_ns);
 	return ns / 1e9;
@@ -87,7 +94,8 @@ double delays_percentile_s(const struct delays *delays, double fraction)
 
 void delays_free(struct delays *delays)
 {
-	free(delays->buckets);
+	if (delays->buckets != delays->line)
+		free(delays->buckets);
 	delays->buckets = NULL;
 }
 

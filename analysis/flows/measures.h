@@ -8,7 +8,7 @@
 
 /* Buckets: 16 to a power of two, so a percentile is right within 3.2 %; count, mean, least and greatest are
  * exact. */
-enum { DELAYS_BUCKETS = 16 * 44 };
+enum { DELAYS_BUCKETS = 16 * 44, DELAYS_LINE = 64 };
 
 struct delays {
 	uint64_t count;
@@ -17,6 +17,7 @@ struct delays {
 	/* From `first` on, `size` of them: as wide as the samples are. Each a byte until one is full, as then the 64 of
 	 * most flows are one cache line; later 32 bits. */
 	void *buckets;
+	void *line; /* room for the first DELAYS_LINE of them, of whoever made this; NULL: none */
 	uint16_t first, size;
 	bool wide; /* 32 bits */
 };

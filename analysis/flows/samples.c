@@ -3,33 +3,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct samples *samples_new(void)
+struct whole {
+	struct samples samples;
+	uint8_t line[DELAYS_LINE];
+	struct sample ring[SAMPLES_FIRST];
+};
+
+static bool has_first_ring(const struct samples *samples)
 {
-	/* The first ring lies behind: one allocation for most flows. */
-	size_t size = sizeof(struct samples) + SAMPLES_FIRST * sizeof(struct sample);
-	struct samples *samples = aligned_alloc(64, size);
-	if (!samples)
+	return samples->ring == ((const struct whole *)samples)->ring;
+}
+
+struct samples *samples_new(struct arena *arena)
+{
+	/* The first buckets and the first ring lie behind: one piece for most flows. */
+	struct whole *whole = arena_take(arena, sizeof *whole);
+	if (!whole)
 		return NULL;
-	memset(samples, 0, size);
-	samples->ring = (struct sample *)(samples + 1);
-	samples->mask = SAMPLES_FIRST - 1;
-	return samples;
+	whole->samples.rtt.line = whole->line;
+	whole->samples.ring = whole->ring;
+	whole->samples.mask = SAMPLES_FIRST - 1;
+	return &whole->samples;
 }
 
 void samples_free(struct samples *samples)
 {
-	if (!samples)
-		return;
-	if (samples->ring != (struct sample *)(samples + 1))
+	if (!has_first_ring(samples))
 		free(samples->ring);
 	delays_free(&samples->rtt);
-	free(samples);
 }
 
 void samples_make_room(struct samples *samples)
 {
-	uint32_t count = samples->head - samples->tail, size = samples->mask + 1;
-	struct sample *larger = size < SAMPLES_MOST ? malloc(2 * size * sizeof *larger) : NULL;
+	uint32_t count = samples->head - samples->tail, size = samples->mask + 1,
+		 more = size == SAMPLES_FIRST ? 4 * size : 2 * size;
+	struct sample *larger = size < SAMPLES_MOST ? malloc(more * sizeof *larger) : NULL;
 	if (!larger) {
 		/* In place: every second one stays, in order. */
 		for (uint32_t i = 0; i < count / 2; i++)
@@ -40,10 +48,10 @@ void samples_make_room(struct samples *samples)
 	}
 	for (uint32_t i = 0; i < count; i++)
 		larger[i] = samples->ring[(samples->tail + i) & samples->mask];
-	if (samples->ring != (struct sample *)(samples + 1))
+	if (!has_first_ring(samples))
 		free(samples->ring);
 	samples->ring = larger;
-	samples->mask = 2 * size - 1;
+	samples->mask = more - 1;
 	samples->tail = 0;
 	samples->head = count;
 }

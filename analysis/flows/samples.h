@@ -4,6 +4,7 @@
 #ifndef LIQUIDNET_ANALYSIS_SAMPLES_H
 #define LIQUIDNET_ANALYSIS_SAMPLES_H
 
+#include "analysis/flows/arena.h"
 #include "analysis/flows/measures.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,7 +31,8 @@ struct samples {
 	struct delays rtt __attribute__((aligned(64)));
 };
 
-struct samples *samples_new(void);
+/* In the arena; NULL without memory. samples_free() gives back what it took besides. */
+struct samples *samples_new(struct arena *arena);
 void samples_free(struct samples *samples);
 
 /* The ring is full: larger, or thinner. */

@@ -283,6 +283,7 @@ struct tracker {
 	uint32_t slot_mask;
 	struct token_table tokens;      /* by token */
 	struct token_table spaces;      /* by data sequence number, where tokens are not known */
+	struct arena arena;             /* what lives as long as this: rare parts, samples, connections */
 	struct connection *connections; /* all that were made, the last one first */
 	struct watcher *watcher;        /* NULL: nobody */
 	bool plain;   /* no series and no figures are wanted: bytes change nothing but counters */

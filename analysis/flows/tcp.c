@@ -184,7 +184,7 @@ static void below_first(struct tracker *tracker, struct flow_direction *from, ui
 
 static inline bool has_samples(struct tracker *tracker, struct flow_direction *from)
 {
-	if (__builtin_expect(!from->samples, 0) && !(from->samples = samples_new()))
+	if (__builtin_expect(!from->samples, 0) && !(from->samples = samples_new(&tracker->arena)))
 		tracker->out_of_memory = true;
 	return from->samples != NULL;
 }

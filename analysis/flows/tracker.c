@@ -36,7 +36,8 @@ static void free_direction(struct flow_direction *direction)
 {
 	struct cold *cold = direction->cold;
 	ranges_free(&direction->seen);
-	samples_free(direction->samples);
+	if (direction->samples)
+		samples_free(direction->samples);
 	if (!cold)
 		return;
 	if (cold->unmapped)
@@ -49,7 +50,6 @@ static void free_direction(struct flow_direction *direction)
 	delays_free(&cold->rtt_stamp);
 	free(cold->bytes_curve);
 	free(cold->data_curve);
-	free(cold);
 }
 
 static void free_connection(struct connection *connection)
@@ -62,7 +62,6 @@ static void free_connection(struct connection *connection)
 	}
 	free(connection->flows);
 	free(connection->events);
-	free(connection);
 }
 
 void tracker_free(struct tracker *tracker)
@@ -73,7 +72,6 @@ void tracker_free(struct tracker *tracker)
 		struct flow *flow = tracker_flow(tracker, i);
 		free_direction(&flow->direction[0]);
 		free_direction(&flow->direction[1]);
-		free(flow->join);
 	}
 	for (uint32_t i = 0; i < tracker->block_count; i++)
 		munmap(tracker->blocks[i], FLOW_BLOCK * sizeof(struct flow));
@@ -85,6 +83,7 @@ void tracker_free(struct tracker *tracker)
 	free(tracker->slots);
 	free(tracker->tokens.tokens);
 	free(tracker->spaces.tokens);
+	arena_free(&tracker->arena);
 	free(tracker);
 }
 
@@ -93,7 +92,7 @@ struct cold *cold_of(struct tracker *tracker, struct flow_direction *direction)
 	static _Thread_local struct cold nobody; /* what is written there without memory is never read */
 	if (__builtin_expect(direction->cold != NULL, 1))
 		return direction->cold;
-	struct cold *cold = calloc(1, sizeof *cold);
+	struct cold *cold = arena_take(&tracker->arena, sizeof *cold);
 	if (!cold) {
 		tracker->out_of_memory = true;
 		memset(&nobody, 0, sizeof nobody);
@@ -119,12 +118,11 @@ struct connection *connection_for(struct tracker *tracker, struct flow *flow)
 {
 	if (flow->connection)
 		return flow->connection;
-	struct connection *connection = aligned_alloc(64, sizeof *connection);
+	struct connection *connection = arena_take(&tracker->arena, sizeof *connection);
 	if (!connection) {
 		tracker->out_of_memory = true;
 		return NULL;
 	}
-	memset(connection, 0, sizeof *connection);
 	connection->version = -1;
 	connection->fallback_ns = NEVER;
 	for (unsigned i = 0; i < 2; i++) {

@@ -1,5 +1,6 @@
 /* Emit: see the header. Numbers are formatted by hand: a million flows have a hundred million of them. */
 #include "analysis/output/emit.h"
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ int emit_end(struct emitter *emitter, json_t **tree)
 	return emitter->failed ? -1 : 0;
 }
 
-void emit_raw(struct emitter *emitter, const char *bytes, size_t size)
+void emit_through(struct emitter *emitter, const char *bytes, size_t size)
 {
 	while (size) {
 		if (emitter->used == EMIT_BUFFER)
@@ -93,6 +94,80 @@ static char *seconds(char *end, int64_t ns)
 	return p;
 }
 
+enum { PLACES = 15 }; /* of a real number: as many as any double keeps */
+
+/* What "%.15g" of a number from 1e-9 to 1e15 is: at `p`, room for 24. Returns its length, or 0 where
+ * printf must say it. A long double of 64 bits holds every power of ten up to 27 exactly, so one multiplication errs
+ * by less than 2^-14 of the last place; what lies nearer to the middle of two is left to printf. */
+static size_t real(char *p, double value)
+{
+	static const long double ten[] = {1e0L, 1e1L, 1e2L, 1e3L, 1e4L, 1e5L, 1e6L, 1e7L, 1e8L, 1e9L, 1e10L,
+		1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L, 1e21L, 1e22L, 1e23L};
+	if (LDBL_MANT_DIG < 64 || !(value >= 1e-9 && value < 1e15))
+		return 0;
+	int above = 0; /* the first digit is worth 10^above */
+	while (above < PLACES - 1 && value >= (double)ten[above + 1])
+		above++;
+	while (value < 1 && (above == 0 || (long double)value * ten[-above] < 1))
+		above--;
+	long double scaled = (long double)value * ten[PLACES - 1 - above];
+	uint64_t whole = (uint64_t)scaled;
+	long double rest = scaled - (long double)whole;
+	if (rest > 0.499L && rest < 0.501L)
+		return 0;
+	whole += rest >= 0.5L;
+	if (whole >= 1000000000000000u) { /* 9.99...: one place more */
+		whole /= 10;
+		above++;
+	}
+	if (above >= PLACES)
+		return 0;
+	char text[PLACES];
+	unsigned places = PLACES;
+	for (unsigned i = PLACES; i-- > 0; whole /= 10)
+		text[i] = (char)('0' + whole % 10);
+	while (places > 1 && text[places - 1] == '0')
+		places--;
+	char *start = p;
+	if (above < -4) {
+		*p++ = text[0];
+		if (places > 1)
+			*p++ = '.';
+		memcpy(p, text + 1, places - 1);
+		p += places - 1;
+		memcpy(p, "e-0", 3);
+		p[3] = (char)('0' - above);
+		return (size_t)(p + 4 - start);
+	}
+	if (above < 0) {
+		*p++ = '0';
+		*p++ = '.';
+		for (int i = -1; i > above; i--)
+			*p++ = '0';
+	}
+	for (unsigned i = 0; i < places || (int)i <= above; i++) {
+		if (above >= 0 && (int)i == above + 1)
+			*p++ = '.';
+		*p++ = i < places ? text[i] : '0';
+	}
+	return (size_t)(p - start);
+}
+
+static void emit_real(struct emitter *emitter, double value)
+{
+	char text[32] = "-";
+	size_t length = real(text + 1, fabs(value));
+	if (!length) {
+		emit_printf(emitter, "%.15g", value);
+	} else if (value < 0) {
+		emit_raw(emitter, text, length + 1);
+	} else {
+		emit_raw(emitter, text + 1, length);
+	}
+	if (value == floor(value) && fabs(value) < 1e15)
+		emit_raw(emitter, ".0", 2);
+}
+
 void emit_number(struct emitter *emitter, const struct value *value)
 {
 	char text[40], *end = text + sizeof text, *p = end;
@@ -104,8 +179,7 @@ void emit_number(struct emitter *emitter, const struct value *value)
 		emit_raw(emitter, "0.0", 3);
 		return;
 	} else {
-		emit_printf(emitter, "%.15g%s", value->real,
-			value->real == floor(value->real) && fabs(value->real) < 1e15 ? ".0" : "");
+		emit_real(emitter, value->real);
 		return;
 	}
 	emit_raw(emitter, p, (size_t)(end - p));

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 enum value_kind { VALUE_NULL, VALUE_COUNT, VALUE_REAL, VALUE_SECONDS, VALUE_BOOL, VALUE_TEXT };
 
@@ -44,11 +45,22 @@ void emit_close(struct emitter *emitter);
 void emit_value(struct emitter *emitter, const char *name, const struct value *value);
 
 /* Bare pieces, for tables and CSV: bytes as they are; numbers as JSON has them. */
-void emit_raw(struct emitter *emitter, const char *bytes, size_t size);
+void emit_through(
+	struct emitter *emitter, const char *bytes, size_t size); /* emit_raw() that may fill the buffer */
 void emit_text(struct emitter *emitter, const char *text);
 void emit_number(struct emitter *emitter, const struct value *value);
 void emit_printf(struct emitter *emitter, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void emit_flush(struct emitter *emitter);
+
+static inline void emit_raw(struct emitter *emitter, const char *bytes, size_t size)
+{
+	if (__builtin_expect(size > EMIT_BUFFER - emitter->used, 0)) {
+		emit_through(emitter, bytes, size);
+		return;
+	}
+	memcpy(emitter->buffer + emitter->used, bytes, size);
+	emitter->used += size;
+}
 
 static inline struct value value_count(uint64_t count)
 {

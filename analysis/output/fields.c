@@ -295,7 +295,7 @@ const struct field data_fields[] = {
 const struct field *field_find(const struct field *fields, const char *name)
 {
 	for (; fields->name; fields++)
-		if (!strcmp(fields->name, name))
+		if (fields->name[0] == name[0] && !strcmp(fields->name, name))
 			return fields;
 	return NULL;
 }
