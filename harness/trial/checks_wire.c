@@ -26,6 +26,23 @@ static const char *where(const struct evidence *e, const struct check *c)
 	return c->captures_count == 1 ? at : pool_printf(e->experiment->pool, "%s and others", at);
 }
 
+/* A connection that asked for Multipath TCP and got no answer, or a reset: nobody listened yet. It says nothing about
+ * the protocol of those that carry data. */
+static bool was_refused(const json_t *connection)
+{
+	const json_t *subflow;
+	size_t i;
+	if (!json_is_true(json_object_get(connection, "mptcp_requested")))
+		return false;
+	json_array_foreach(json_object_get(connection, "subflows"), i, subflow) {
+		if (json_is_number(json_object_get(subflow, "established_s")) ||
+			count(json_object_get(subflow, "forward"), "payload_packets") ||
+			count(json_object_get(subflow, "reverse"), "payload_packets"))
+			return false;
+	}
+	return true;
+}
+
 static void check_connection(
 	struct evidence *e, const struct check *c, const char *at, size_t i, const json_t *connection)
 {
@@ -65,12 +82,14 @@ int check_protocol(struct evidence *e, const struct check *c, char **error)
 	size_t i;
 	if (!connections)
 		return -1;
-	if (!flows_busiest(connections, &c->flows))
+	json_t *busiest = flows_busiest(connections, &c->flows);
+	if (!busiest)
 		verdict_judge(e->record, "failed", "the capture at %s shows no connection%s", where(e, c),
 			c->flows.port ? " of the data's port" : "");
 	json_array_foreach(connections, i, connection)
 		/* Without a port all are looked at: none may be of the other kind. */
-		if (!c->flows.port || flows_meant(connections, connection, &c->flows))
+		if ((!c->flows.port || flows_meant(connections, connection, &c->flows)) &&
+			!(c->mptcp && connection != busiest && was_refused(connection)))
 			check_connection(e, c, where(e, c), i, connection);
 	check_counters(e, c);
 	return 0;

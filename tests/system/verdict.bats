@@ -83,6 +83,17 @@ undisturbed() { # COUNT: of each procedure
 	jq -es '.[-1] | .status != "failed" and (.verdict.watch.ended | any(.name == "bash"))' "$record" >/dev/null
 }
 
+# The first try comes before anybody listens; its reset tells nothing about the protocol of the connection that carries the data.
+@test "a connection that was refused is not judged; the one that carries the data is" {
+	variant -e 's|run: \[iperf3, -s|run: [mptcpize, run, iperf3, -s|' -e 's|expect: {protocol: tcp|expect: {protocol: mptcp|' \
+		-e 's#run: \[iperf3, -c, "${with.to}", -p, "${with.port}", -J, -t, 3\]#run: [sh, -c, "! mptcpize run iperf3 -c ${with.to} -p 5999 >/dev/null \&\& exec mptcpize run iperf3 -c ${with.to} -p ${with.port} -J -t 3"]#'
+	trial plain
+	[ "$(jq -sr '.[-1].status' "$record")" = valid ]
+	sed -i 's|exec mptcpize run iperf3|exec iperf3|' "$file"
+	trial plain
+	says failed "plain TCP"
+}
+
 @test "what iperf3 omits does not count" {
 	# Slow start over 200 ms of delay, then three seconds at the link's rate: of a window that the queue holds, for what is lost comes in a burst.
 	variant 's/delay: 5ms, queue: 50/delay: 100ms, queue: 400/; s/-J, -t, 3\]/-J, -t, 3, -O, 3, -w, 700K]/; s/, -J, -i, 0.5, --forceflush/, -J, --forceflush/; s/window: \[0.9, 3.1\]/window: [0, 3.2]/'
