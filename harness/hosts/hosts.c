@@ -4,6 +4,7 @@
 #include "harness/place/message.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
+#include "lib/base/log.h"
 #include "lib/base/version.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -134,23 +135,6 @@ static int start_ssh(struct hosts *h, struct host_session *s, char **error)
 	return result;
 }
 
-/* The last line of the log that says something. */
-static void last_line(const struct host_session *s, char text[512])
-{
-	char *line = NULL;
-	size_t room = 0;
-	FILE *in = fopen(s->log, "re");
-	*text = 0;
-	while (in && getline(&line, &room, in) > 0) {
-		line[strcspn(line, "\r\n")] = 0;
-		if (*line)
-			snprintf(text, 512, "%s", line);
-	}
-	free(line);
-	if (in)
-		fclose(in);
-}
-
 static const char *remedy(const struct host_session *s, const char *said)
 {
 	if (WIFEXITED(s->ssh.status) && WEXITSTATUS(s->ssh.status) == MISSING_PROGRAM)
@@ -180,7 +164,7 @@ static int fail(struct host_session *s, const char *said, char **error)
 	char text[512] = "";
 	end_ssh(s);
 	if (!said)
-		last_line(s, text);
+		log_last_line(s->log, NULL, text, sizeof text);
 	char status[64];
 	return conf_error(s->host->at, error, "host %s (ssh %s): %s%s", s->host->node, s->host->user_and_name,
 		said    ? said

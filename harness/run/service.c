@@ -63,7 +63,7 @@ static int start(struct services *s, size_t i, char **error)
 		close(options.stderr_fd);
 	if (result == 0) {
 		host_sandbox_started(s->host, s->processes[i].pid);
-		result = ready_await(service, &s->processes[i], ready[0], NULL, NULL,
+		result = ready_await(service, &s->processes[i], ready[0], NULL, NULL, s->folder,
 			clock_now_ns() + service->within_ns, error);
 	}
 	close(ready[0]);

@@ -217,8 +217,8 @@ static int launch(struct stage *stage, const struct program *program, bool daemo
 	}
 	if (result == 0) {
 		int64_t deadline = earlier(stage->deadline_ns, clock_now_ns() + program->within_ns);
-		result = ready_await(
-			program, &r->process, ready[0], place_of(stage, program), r->output, deadline, error);
+		result = ready_await(program, &r->process, ready[0], place_of(stage, program), r->output,
+			stage->folder, deadline, error);
 	}
 	if (ready[0] >= 0)
 		close(ready[0]);
@@ -232,8 +232,7 @@ int stage_daemons(struct stage *stage, char **error)
 		for (size_t i = 0; i < e->daemons_count; i++)
 			if (program_called(&e->daemons[i], stage->procedure->daemons[d]) &&
 				launch(stage, &e->daemons[i], true, error) < 0)
-				return error_prefix(error, "daemon %s (log: %s.log)", e->daemons[i].name,
-					e->daemons[i].name);
+				return error_prefix(error, "daemon %s", e->daemons[i].name);
 	return 0;
 }
 
@@ -276,30 +275,32 @@ static int driver_ended(const struct network *network, char **error)
 		process_status_text(network->driver.status, text));
 }
 
-static int daemon_ended(const struct running *r, char **error)
+static int daemon_ended(const struct stage *stage, const struct running *r, char **error)
 {
-	char text[64];
-	return error_set(error, "daemon %s ended during the trial with %s (log: %s.log)", r->program->name,
-		process_status_text(r->process.status, text), r->program->name);
+	char text[64], said[PROGRAM_SAID];
+	program_said(r->program, stage->folder, said);
+	return error_set(error, "daemon %s ended during the trial with %s%s (log: %s.log)", r->program->name,
+		process_status_text(r->process.status, text), said, r->program->name);
 }
 
 /* What an end means: of a main program or one that ends by itself all is well if its status is 0; of others it came
  * before its time, whatever their status. */
-static int judge_end(const struct running *r, enum part part, char **error)
+static int judge_end(const struct stage *stage, const struct running *r, enum part part, char **error)
 {
-	char text[64];
+	char text[64], said[PROGRAM_SAID];
 	const struct program *p = r->program;
 	if (r->control[0])
-		return daemon_ended(r, error);
+		return daemon_ended(stage, r, error);
+	program_said(p, stage->folder, said);
 	process_status_text(r->process.status, text);
 	if (r->process.status != 0)
-		return error_set(error, "%s ended with %s (log: %s.log, output: %s.out)", p->name, text,
-			p->name, p->name);
+		return error_set(error, "%s ended with %s%s (log: %s.log, output: %s.out)", p->name, text,
+			said, p->name, p->name);
 	return p->main || p->ends || part == OF_ENDS
 		       ? 0
 		       : error_set(error,
-				 "%s ended with %s before the workload did (log: %s.log); one that may says `ends: true`",
-				 p->name, text, p->name);
+				 "%s ended with %s before the workload did%s (log: %s.log); one that may says `ends: true`",
+				 p->name, text, said, p->name);
 }
 
 /* Everything that still runs, the network's driver first: where each can be polled for its end. */
@@ -326,7 +327,7 @@ static int take_ends(struct stage *stage, const struct pollfd *p, struct running
 			continue;
 		if (!whose[i])
 			return driver_ended(stage->network, error);
-		if (judge_end(whose[i], part, error) < 0)
+		if (judge_end(stage, whose[i], part, error) < 0)
 			return -1;
 	}
 	return 0;
@@ -379,7 +380,7 @@ bool stage_alive(struct stage *stage, char **error)
 	for (size_t i = 0; i < stage->count; i++) {
 		struct running *r = &stage->running[i];
 		if (r->control[0] && process_wait(&r->process, 0) == 1)
-			return daemon_ended(r, error) == 0;
+			return daemon_ended(stage, r, error) == 0;
 	}
 	return true;
 }

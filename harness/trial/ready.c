@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
+#include "lib/base/log.h"
 #include "lib/net/listeners.h"
 #include <errno.h>
 #include <poll.h>
@@ -16,14 +17,27 @@
 #define LISTEN_LOOK_MS 2
 #define LISTEN_WAIT_MS 200
 
-static int ended(const struct program *program, struct process *process, char **error)
+enum { ENDED = -2 }; /* the program ended; its reason is not said yet */
+
+void program_said(const struct program *program, const char *folder, char text[PROGRAM_SAID])
 {
-	char text[64];
+	char path[4096];
+	*text = 0;
+	if (folder && snprintf(path, sizeof path, "%s/%s.log", folder, program->name) < (int)sizeof path)
+		log_last_line(path, NULL, text + 2, PROGRAM_SAID - 2);
+	if (text[2])
+		memcpy(text, ": ", 2);
+}
+
+static int ended(const struct program *program, struct process *process, const char *folder, char **error)
+{
+	char text[64], said[PROGRAM_SAID] = "";
 	if (process_wait(process, clock_now_ns() + NS_PER_S) == 0)
 		return error_set(error, "%s closed its ready descriptor without a word (log: %s.log)",
 			program->name, program->name);
-	return error_set(error, "%s ended before it was ready, with %s (log: %s.log)", program->name,
-		process_status_text(process->status, text), program->name);
+	program_said(program, folder, said);
+	return error_set(error, "%s ended before it was ready, with %s%s (log: %s.log)", program->name,
+		process_status_text(process->status, text), said, program->name);
 }
 
 static int late(const struct program *program, char **error)
@@ -55,11 +69,11 @@ static int await_word(
 	char word[16];
 	switch (await_fd(process, fd, left_ms(deadline_ns))) {
 	case 1:
-		return read(fd, word, sizeof word) > 0 ? 0 : ended(program, process, error);
+		return read(fd, word, sizeof word) > 0 ? 0 : ENDED;
 	case 0:
 		return late(program, error);
 	default:
-		return ended(program, process, error);
+		return ENDED;
 	}
 }
 
@@ -96,7 +110,7 @@ static int look_until(const struct program *program, struct process *process, st
 			return late(program, error);
 		struct pollfd p = {.fd = process->pidfd, .events = POLLIN};
 		if (poll(&p, 1, LISTEN_LOOK_MS) > 0)
-			return ended(program, process, error);
+			return ENDED;
 	}
 }
 
@@ -114,7 +128,7 @@ static int await_listener_elsewhere(const struct program *program, struct proces
 			return late(program, error);
 		struct pollfd p = {.fd = process->pidfd, .events = POLLIN};
 		if (poll(&p, 1, 0) > 0)
-			return ended(program, process, error);
+			return ENDED;
 	}
 }
 
@@ -163,7 +177,7 @@ static int await_output(const struct program *program, struct process *process, 
 		}
 		int got = await_fd(process, watch, left_ms(deadline_ns));
 		if (got < 0)
-			result = contains(output, program->ready_text) ? 0 : ended(program, process, error);
+			result = contains(output, program->ready_text) ? 0 : ENDED;
 		else if (got == 0)
 			result = late(program, error);
 	}
@@ -173,17 +187,14 @@ static int await_output(const struct program *program, struct process *process, 
 }
 
 int ready_await(const struct program *program, struct process *process, int ready_fd,
-	const struct place *place, const char *output, int64_t deadline_ns, char **error)
+	const struct place *place, const char *output, const char *folder, int64_t deadline_ns, char **error)
 {
-	switch (program->ready) {
-	case READY_DESCRIPTOR:
-		return await_word(program, process, ready_fd, deadline_ns, error);
-	case READY_LISTEN:
-		return await_listener(program, process, place, deadline_ns, error);
-	case READY_OUTPUT:
-		return await_output(program, process, output, deadline_ns, error);
-	case READY_NONE:
-		break;
-	}
-	return 0;
+	int result = 0;
+	if (program->ready == READY_DESCRIPTOR)
+		result = await_word(program, process, ready_fd, deadline_ns, error);
+	else if (program->ready == READY_LISTEN)
+		result = await_listener(program, process, place, deadline_ns, error);
+	else if (program->ready == READY_OUTPUT)
+		result = await_output(program, process, output, deadline_ns, error);
+	return result == ENDED ? ended(program, process, folder, error) : result;
 }

@@ -92,3 +92,25 @@ void log_event(enum log_level level, const char *event, const char *fields, ...)
 	if (lost > 0 || !put(line, (size_t)used))
 		lost++;
 }
+
+void log_last_line(const char *path, const char *but, char *text, size_t size)
+{
+	char tail[4096];
+	struct stat status;
+	ssize_t got = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &status) == 0) {
+		off_t room = (off_t)sizeof tail - 1;
+		got = pread(fd, tail, (size_t)room, status.st_size > room ? status.st_size - room : 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	tail[got > 0 ? got : 0] = 0;
+	*text = 0;
+	for (char *rest = tail, *line; (line = strsep(&rest, "\r\n"));)
+		if (*line && (!but || strncmp(line, but, strlen(but)) != 0))
+			snprintf(text, size, "%s", line);
+	for (char *p = text; *p; p++)
+		if (*p == '"' || (unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '\'';
+}

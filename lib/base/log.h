@@ -5,6 +5,8 @@
 #ifndef LIQUIDNET_LOG_H
 #define LIQUIDNET_LOG_H
 
+#include <stddef.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Sets the program's name (kept by reference) and the most detailed level that is printed. From then on logging never
@@ -15,6 +17,10 @@ void log_open(const char *program, enum log_level level);
  * is written in double quotes by the caller). A line is written by one write(2). */
 void log_event(enum log_level level, const char *event, const char *fields, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The last line of the file at `path` that says something and does not begin with `but` (NULL: any), in `text`: what a
+ * program said before it ended. Empty: there is none. What is no plain text in it, and double quotes, become '. */
+void log_last_line(const char *path, const char *but, char *text, size_t size);
 
 #define log_error(event, ...) log_event(LOG_LEVEL_ERROR, event, __VA_ARGS__)
 #define log_warning(event, ...) log_event(LOG_LEVEL_WARNING, event, __VA_ARGS__)

@@ -246,35 +246,6 @@ static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *co
 /* --- the process
  * ------------------------------------------------------------------------------------------------- */
 
-/* The last line that openvpn logged: why it ended, when it did so before it could tell us (bad options). */
-static void last_log_line(const struct openvpn *vpn, char *out, size_t size)
-{
-	out[0] = '\0';
-	int fd = open(vpn->log_path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	char tail[1024];
-	struct stat st;
-	ssize_t got = -1;
-	if (fstat(fd, &st) == 0) {
-		off_t from = st.st_size > (off_t)sizeof tail - 1 ? st.st_size - ((off_t)sizeof tail - 1) : 0;
-		got = pread(fd, tail, sizeof tail - 1, from);
-	}
-	close(fd);
-	if (got <= 0)
-		return;
-	while (got > 0 && tail[got - 1] == '\n')
-		got--;
-	tail[got] = '\0';
-	/* "Use --help for more information." follows the line that matters. */
-	char *help = strstr(tail, "\nUse --help");
-	if (help)
-		*help = '\0';
-	char *start = strrchr(tail, '\n');
-	snprintf(out, size, "%.*s", (int)size - 1, start ? start + 1 : tail);
-	clean(out);
-}
-
 static int on_backoff(sd_event_source *source, uint64_t when, void *context)
 {
 	struct openvpn *vpn = context;
@@ -312,7 +283,8 @@ static int on_process(sd_event_source *source, int fd, uint32_t revents, void *c
 		vpn->backoff_us = BACKOFF_FIRST_US;
 	char how[64], last[256];
 	if (!*vpn->complaint)
-		last_log_line(vpn, last, sizeof last);
+		/* It ended before it could tell us why (bad options); advice follows the line that matters. */
+		log_last_line(vpn->log_path, "Use --help", last, sizeof last);
 	log_warning("vpn-ended", "vpn=%s how=\"%s\" restart_ms=%llu reason=\"%s\"", vpn->name,
 		process_status_text(vpn->process.status, how), (unsigned long long)vpn->backoff_us / 1000,
 		*vpn->complaint ? vpn->complaint : last);

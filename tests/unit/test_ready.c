@@ -5,6 +5,8 @@
 #include "tests/unit/check.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,10 +87,10 @@ static void test_a_word_on_the_descriptor(void **state)
 {
 	(void)state;
 	int fd = start_with_pipe("read line; echo READY >&%d; read line");
-	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, NULL, AT_ONCE, &error), -1);
 	check_error("not ready in time");
 	order("go\n");
-	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, SOON, &error), 0);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, NULL, SOON, &error), 0);
 	close(fd);
 }
 
@@ -96,9 +98,31 @@ static void test_no_word_but_the_end(void **state)
 {
 	(void)state;
 	int fd = start_with_pipe("exit 3 >&%d");
-	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, SOON, &error), -1);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, NULL, SOON, &error), -1);
 	check_error("ended before it was ready, with exit status 3");
 	close(fd);
+}
+
+/* Its last line is its reason: the log's, or what is left of it. */
+static void test_the_end_says_what_the_log_says_last(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/test-ready-log-XXXXXX", path[64];
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/serverd.log", folder);
+	FILE *log = fopen(path, "we");
+	assert_non_null(log);
+	for (int i = 0; i < 1000; i++)
+		fprintf(log, "line %d\n", i);
+	fprintf(log, "a.yaml: no \"key\"\x1b[2J\r\n\n");
+	fclose(log);
+	int fd = start_with_pipe("exit 2 >&%d");
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, folder, SOON, &error), -1);
+	assert_string_equal(error,
+		"serverd ended before it was ready, with exit status 2: a.yaml: no 'key''[2J (log: serverd.log)");
+	close(fd);
+	unlink(path);
+	rmdir(folder);
 }
 
 /* A program that lives must not be said to have ended. */
@@ -106,7 +130,7 @@ static void test_a_descriptor_that_is_closed_without_a_word(void **state)
 {
 	(void)state;
 	int fd = start_with_pipe("exec %d>&-; read line");
-	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, SOON, &error), -1);
+	assert_int_equal(ready_await(&by_word, &process, fd, NULL, NULL, NULL, SOON, &error), -1);
 	check_error("closed");
 	assert_null(strstr(error, "ended"));
 	close(fd);
@@ -118,28 +142,28 @@ static void test_a_line_of_its_output(void **state)
 {
 	(void)state;
 	start("echo starting; read line; printf 'all is '; read line; echo up; read line", -1);
-	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, NULL, AT_ONCE, &error), -1);
 	check_error("not ready in time");
 	order("a\n");
-	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, NULL, AT_ONCE, &error), -1);
 	order("b\n");
-	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, SOON, &error), 0);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, NULL, SOON, &error), 0);
 	assert_int_equal(
-		ready_await(&by_output, &process, -1, NULL, output, SOON, &error), 0); /* long since */
+		ready_await(&by_output, &process, -1, NULL, output, NULL, SOON, &error), 0); /* long since */
 }
 
 static void test_its_output_is_read_to_its_end(void **state)
 {
 	(void)state;
 	start("echo it is up", -1);
-	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, SOON, &error), 0);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, NULL, SOON, &error), 0);
 }
 
 static void test_no_such_line_but_the_end(void **state)
 {
 	(void)state;
 	start("echo it is down; exit 4", -1);
-	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, SOON, &error), -1);
+	assert_int_equal(ready_await(&by_output, &process, -1, NULL, output, NULL, SOON, &error), -1);
 	check_error("exit status 4");
 }
 
@@ -168,13 +192,13 @@ static void listens(int family)
 	assert_true(fd >= 0 && place_open_namespace(&here, "here", getpid(), &error) == 0);
 	start("read line", -1);
 	/* Bound is not listening. */
-	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, AT_ONCE, &error), -1);
+	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, NULL, AT_ONCE, &error), -1);
 	check_error("not ready in time");
 	assert_int_equal(listen(fd, 1), 0);
-	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, SOON, &error), 0);
+	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, NULL, SOON, &error), 0);
 	close(fd);
 	order("end\n");
-	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, SOON, &error), -1);
+	assert_int_equal(ready_await(&program, &process, -1, &here, NULL, NULL, SOON, &error), -1);
 	check_error("exit status 0");
 	place_close(&here);
 }
@@ -196,7 +220,7 @@ static void test_no_rule_is_ready_at_once(void **state)
 	const struct program program = {.name = "serverd", .ready = READY_NONE};
 	(void)state;
 	start("read line", -1);
-	assert_int_equal(ready_await(&program, &process, -1, NULL, NULL, 0, &error), 0);
+	assert_int_equal(ready_await(&program, &process, -1, NULL, NULL, NULL, 0, &error), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
@@ -206,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_word_on_the_descriptor),
 		TEST(no_word_but_the_end),
+		TEST(the_end_says_what_the_log_says_last),
 		TEST(a_descriptor_that_is_closed_without_a_word),
 		TEST(a_line_of_its_output),
 		TEST(its_output_is_read_to_its_end),

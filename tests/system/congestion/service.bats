@@ -78,7 +78,7 @@ begin() {
 	sed 's/load, lia/load, lia, vegas/' "$data"/coupled.yaml >"$work/coupled.yaml"
 	run --separate-stderr liquidnet run "$work/coupled.yaml" --results "$work/results"
 	[ "$status" = 2 ]
-	[[ ${stderr_lines[-1]} == "liquidnet run: service coupled: coupled ended before it was ready, with exit status 2 (log: coupled.log)" ]]
+	[[ ${stderr_lines[-1]} == "liquidnet run: service coupled: coupled ended before it was ready, with exit status 2: "*"no vegas"*" (log: coupled.log)" ]]
 	[ ! -s "$work/results/coupled/latest/trials.jsonl" ]
 	grep -q "no vegas" "$work/results/coupled/latest/coupled.log"
 }
