@@ -9,10 +9,13 @@
 #include "lib/net/netns.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/errqueue.h>
 #include <linux/net_tstamp.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,6 +31,7 @@ struct run {
 	int fd[2]; /* sender, receiver */
 	uint32_t payload, stamped, received;
 	bool warm;
+	char interface[IFNAMSIZ]; /* the sender's; empty: whichever the routes say */
 };
 
 union address {
@@ -58,6 +62,27 @@ struct job {
 	char **error;
 };
 
+/* The interface that has the address; none if several have it. */
+static void find_interface(const union address *address, char found[IFNAMSIZ])
+{
+	struct ifaddrs *all = NULL;
+	unsigned owners = 0;
+	*found = 0;
+	if (getifaddrs(&all) < 0)
+		return;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		const union address *own = (const union address *)i->ifa_addr;
+		if (!own || own->any.sa_family != address->any.sa_family)
+			continue;
+		if (own->any.sa_family == AF_INET
+				? own->v4.sin_addr.s_addr != address->v4.sin_addr.s_addr
+				: memcmp(&own->v6.sin6_addr, &address->v6.sin6_addr, 16) != 0)
+			continue;
+		snprintf(found, IFNAMSIZ, "%s", owners++ ? "" : i->ifa_name);
+	}
+	freeifaddrs(all);
+}
+
 static int open_inside(void *context)
 {
 	const struct job *job = context;
@@ -72,6 +97,8 @@ static int open_inside(void *context)
 		socket(address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, &address.any, length) < 0)
 		return error_set(job->error, "address %s: %s", text, strerror(errno));
+	if (job->end == 0)
+		find_interface(&address, job->run->interface);
 	/* Without the privilege the usual size has to do: what does not fit is counted as lost. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
@@ -98,6 +125,11 @@ static int open_sockets(struct run *run, char **error)
 			strerror(errno));
 		return result;
 	}
+	/* From here on by its own link, whatever route an experiment has laid. (Before there is a route, the kernel takes any address for a
+	 * neighbour of a bound socket's.) */
+	if (*run->interface && setsockopt(run->fd[0], SOL_SOCKET, SO_BINDTODEVICE, run->interface,
+				       (socklen_t)strlen(run->interface)) < 0)
+		return error_set(error, "%s: %s", run->interface, strerror(errno));
 	run->payload = run->plan->bytes - 14 - (receiver.any.sa_family == AF_INET ? 20 : 40) - 8;
 	return 0;
 }

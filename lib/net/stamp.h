@@ -7,7 +7,8 @@
  *             (TX_SOFTWARE would be after it: veth stamps in its transmit function.) A late system call or
  *             a preempted sender does not count.
  *   received  SO_TIMESTAMPNS: the last interface hands the packet to its host, before the host's stack.
- * Between the two lie every queue, hook and device; over a bare veth pair a microsecond or so. */
+ * Between the two lie every queue, hook and device; over a bare veth pair a microsecond or so.
+ * The packets leave by the interface that has the sender's address, whatever the routes say. */
 #ifndef LIQUIDNET_STAMP_H
 #define LIQUIDNET_STAMP_H
 

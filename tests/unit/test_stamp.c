@@ -5,9 +5,13 @@
 #include "lib/base/units.h"
 #include "lib/net/netns.h"
 #include <errno.h>
+#include <ifaddrs.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -114,6 +118,69 @@ static void test_no_route(void **state)
 	close(plan.netns[1]);
 }
 
+/* What an interface of the namespace has received, by its name in `context`; -1: there is none. */
+static int received_by(void *context)
+{
+	struct ifaddrs *all;
+	int packets = -1;
+	if (getifaddrs(&all) < 0)
+		return -1;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+		if (i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET && strcmp(i->ifa_name, context) == 0)
+			packets = (int)((const struct rtnl_link_stats *)i->ifa_data)->rx_packets;
+	freeifaddrs(all);
+	return packets;
+}
+
+static void must(const char *format, ...)
+{
+	char command[512];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(command, sizeof command, format, arguments);
+	va_end(arguments);
+	if (system(command) != 0)
+		fail_msg("%s", command);
+}
+
+/* Two links between two hosts, and a route of the sender that leads the second one's address over the first: the link is measured, not the
+ * route. */
+static void test_the_link_and_not_the_route(void **state)
+{
+	enum { COUNT = 50 };
+	struct stamp stamps[COUNT];
+	struct stamp_plan plan = {.address = {"10.9.2.1", "10.9.2.2"},
+		.count = COUNT,
+		.bytes = 100,
+		.interval_ns = 100 * NS_PER_US,
+		.patience_ns = NS_PER_S};
+	char *error = NULL, first[] = "b1", second[] = "b2";
+
+	(void)state;
+	for (int end = 1; end >= 0; end--) {
+		if (unshare(CLONE_NEWNET) < 0) {
+			assert_int_equal(errno, EPERM);
+			skip();
+		}
+		plan.netns[end] = netns_open("/proc/self/ns/net");
+	}
+	for (int link = 1; link <= 2; link++) {
+		must("ip link add a%d type veth peer name b%d netns /proc/%d/fd/%d", link, link, getpid(),
+			plan.netns[1]);
+		must("ip addr add 10.9.%d.1/24 dev a%d && ip link set a%d up", link, link, link);
+		must("nsenter --net=/proc/%d/fd/%d sh -c 'ip addr add 10.9.%d.2/24 dev b%d && ip link set b%d up'",
+			getpid(), plan.netns[1], link, link, link);
+	}
+	must("ip route add 10.9.2.2/32 via 10.9.1.2");
+	if (stamp_run(&plan, stamps, &error) < 0)
+		fail_msg("%s", error);
+	assert_int_equal(stamp_summarise(stamps, COUNT, 0).received, COUNT);
+	assert_true(netns_call(plan.netns[1], received_by, second) >= COUNT);
+	assert_in_range(netns_call(plan.netns[1], received_by, first), 0, COUNT - 1);
+	close(plan.netns[0]);
+	close(plan.netns[1]);
+}
+
 static void check_refusal(struct stamp_plan plan, const char *reason)
 {
 	struct stamp stamp;
@@ -145,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_no_route),
+		cmocka_unit_test(test_the_link_and_not_the_route),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* Load for liquidnet-steer: Multipath TCP connections, their handshakes with keys, and then small segments of each in turn.
  *
  * pure CONNECTIONS SECONDS: through the daemon's own library in this process, from bytes on; prints JSON, packets a second.
- * send INTERFACE CONNECTIONS SECONDS [syn]: out of an interface, as frames of 60 bytes and more, as fast as it goes; prints JSON. `syn`: SYNs from
- * ever new ports between the segments, three for each. */
+ * send INTERFACE TO-MAC CONNECTIONS SECONDS [syn]: out of an interface, as frames of 60 bytes and more, as fast as it goes; prints JSON. `syn`: SYNs from
+ * ever new ports between the segments, three for each.
+ * burst INTERFACE TO-MAC CONNECTIONS PACKETS: so many segments of connections that are known already, at once. */
 #include "lib/base/clock.h"
 #include "lib/mptcp/keys.h"
 #include "nodes/steer/steps.h"
@@ -190,14 +191,37 @@ static int open_interface(struct maker *maker, const char *name, const char *to)
 	return fd;
 }
 
-static int send_all(struct maker *maker, int fd, double seconds)
+/* The next `count` packets, at most BATCH; how many went. */
+static unsigned send_some(struct maker *maker, int fd, unsigned count)
 {
 	static uint8_t frames[BATCH][FRAME];
 	struct iovec parts[BATCH];
 	struct mmsghdr headers[BATCH];
-	uint8_t frame[FRAME];
-	for (unsigned i = 0; i < BATCH; i++)
+	for (unsigned i = 0; i < count; i++) {
+		parts[i] = (struct iovec){frames[i], next(maker, frames[i])};
 		headers[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+	}
+	int sent = sendmmsg(fd, headers, count, 0);
+	return sent > 0 ? (unsigned)sent : 0;
+}
+
+static int burst(struct maker *maker, int fd, uint64_t packets)
+{
+	uint64_t sent = 0;
+	while (sent < packets) {
+		unsigned some =
+			send_some(maker, fd, packets - sent < BATCH ? (unsigned)(packets - sent) : BATCH);
+		if (!some)
+			return 1;
+		sent += some;
+	}
+	printf("{\"packets\": %llu}\n", (unsigned long long)sent);
+	return 0;
+}
+
+static int send_all(struct maker *maker, int fd, double seconds)
+{
+	uint8_t frame[FRAME];
 	for (uint32_t i = 0; i < maker->connections; i++)
 		for (unsigned step = 0; step < 4; step++)
 			if (send(fd, frame,
@@ -206,12 +230,8 @@ static int send_all(struct maker *maker, int fd, double seconds)
 				return 1;
 	int64_t began = clock_now_ns(), now;
 	uint64_t packets = 0;
-	while ((double)((now = clock_now_ns()) - began) < seconds * NS_PER_S) {
-		for (unsigned i = 0; i < BATCH; i++)
-			parts[i] = (struct iovec){frames[i], next(maker, frames[i])};
-		int sent = sendmmsg(fd, headers, BATCH, 0);
-		packets += sent > 0 ? (uint64_t)sent : 0;
-	}
+	while ((double)((now = clock_now_ns()) - began) < seconds * NS_PER_S)
+		packets += send_some(maker, fd, BATCH);
 	printf("{\"packets\": %llu, \"seconds\": %.3f}\n",
 		(unsigned long long)(packets + 4ull * maker->connections), (double)(now - began) / NS_PER_S);
 	return 0;
@@ -224,8 +244,10 @@ int main(int argc, char **argv)
 		maker.connections = (uint32_t)atol(argv[2]);
 		return pure(&maker, atof(argv[3]));
 	}
-	if (argc < 6 || strcmp(argv[1], "send") != 0) {
-		fputs("usage: steer_load pure CONNECTIONS SECONDS | send INTERFACE TO-MAC CONNECTIONS SECONDS [syn]\n",
+	bool at_once = argc == 6 && strcmp(argv[1], "burst") == 0;
+	if (!at_once && (argc < 6 || strcmp(argv[1], "send") != 0)) {
+		fputs("usage: steer_load pure CONNECTIONS SECONDS | send INTERFACE TO-MAC CONNECTIONS SECONDS [syn] |\n"
+		      "       burst INTERFACE TO-MAC CONNECTIONS PACKETS\n",
 			stderr);
 		return 2;
 	}
@@ -236,5 +258,5 @@ int main(int argc, char **argv)
 		perror("steer_load");
 		return 1;
 	}
-	return send_all(&maker, fd, atof(argv[5]));
+	return at_once ? burst(&maker, fd, strtoull(argv[5], NULL, 10)) : send_all(&maker, fd, atof(argv[5]));
 }
