@@ -154,8 +154,10 @@ void paths_tunnel_down(struct paths *paths, int64_t now, unsigned detour);
 /* Another route is taken (client/routing.h): the place of the subflow across `from` is for `to` (-1: for whichever is best). `dead`: `from`
  * has failed: it is taken away at once, and is tried again after a back-off. Else it rests: low priority (RFC 8684, section 3.3.8), so that
  * no data is given to it, and is there when it is wanted again. (Whenever a subflow is taken away, the kernel sends all again that the
- * connection has under way, on whatever subflow.) Nothing happens where `from` carries none. */
-void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead);
+ * connection has under way, on whatever subflow.) `anew`: a subflow that rests on `to` is taken away for a new one. Nothing happens where `from`
+ * carries none. */
+void paths_reroute(
+	struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead, bool anew);
 bool paths_rests(const struct subflows_connection *connection, unsigned detour);
 /* Whether the server has room for subflows that rest, as far as is known. */
 bool paths_have_room(const struct paths *paths, const struct subflows_connection *connection);

@@ -224,7 +224,8 @@ void paths_subflow_refused(struct paths *paths, int64_t now, uint32_t token, uns
 	paths_serve(paths, now, connection);
 }
 
-void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead)
+void paths_reroute(
+	struct paths *paths, int64_t now, uint32_t token, unsigned from, int to, bool dead, bool anew)
 {
 	struct subflows_connection *connection = subflows_find(paths->subflows, token);
 
@@ -236,7 +237,11 @@ void paths_reroute(struct paths *paths, int64_t now, uint32_t token, unsigned fr
 		subflows_destroy(paths->subflows, connection, from);
 		subflows_failed(paths->subflows, now, connection, from);
 	}
-	if (to >= 0 && paths_rests(connection, (unsigned)to)) {
+	if (to >= 0 && anew && paths_rests(connection, (unsigned)to)) {
+		path_of(connection, (unsigned)to)->rests = 0;
+		subflows_destroy(paths->subflows, connection, (unsigned)to);
+		connection->paths[to].state = PATH_READY;
+	} else if (to >= 0 && paths_rests(connection, (unsigned)to)) {
 		path_of(connection, (unsigned)to)->rests = 0;
 		subflows_set_backup(paths->subflows, connection, (unsigned)to, false);
 	}

@@ -268,6 +268,12 @@ static bool is_proven(const struct channel *channel)
 	return channel && memcmp(channel->cookie, none, sizeof none) != 0;
 }
 
+bool requests_probe_is_out(const struct requests *requests, unsigned index, const struct address *local)
+{
+	const struct channel *channel = find_channel(requests, index, local);
+	return channel && channel->train != 0;
+}
+
 bool requests_probe(
 	struct requests *requests, unsigned index, const struct address *local, unsigned count, unsigned size)
 {

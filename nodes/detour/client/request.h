@@ -78,6 +78,8 @@ void requests_receive(struct requests *requests, int64_t now, unsigned detour, c
  * `local`). True when the train before it was not answered. */
 bool requests_probe(struct requests *requests, unsigned detour, const struct address *local, unsigned count,
 	unsigned size);
+/* Whether a train has been sent and its answer has not come. */
+bool requests_probe_is_out(const struct requests *requests, unsigned detour, const struct address *local);
 /* When requests_tick wants to be called next; REQUESTS_NEVER: no need. */
 int64_t requests_deadline(const struct requests *requests);
 void requests_tick(struct requests *requests, int64_t now);

@@ -12,7 +12,13 @@
 #include <string.h>
 
 #define LOOK_US (100 * 1000ULL)
+#define SEGMENT 1424.0 /* bytes: what Multipath TCP has in a frame of 1,514 */
+#define STUNTED 0.8    /* of what the route holds */
 #define TRAIN_COUNT 6
+/* A train of full datagrams tells the rate. Of loss it tells little: one of 50 lost is one in eight trains. So between two of them goes one
+ * of as many small ones, which take a tenth of its bytes each. */
+#define SMALL_COUNT 24
+#define SMALL_SIZE SEAL_SIZE
 /* Datagrams that fill a frame of 1,514 bytes, behind the headers of Ethernet, IP and UDP. */
 #define TRAIN_FRAME 1514
 #define HEADERS_V4 (14 + 20 + 8)
@@ -37,6 +43,7 @@ struct probe {
 	struct address local;
 	struct trains trains;
 	int64_t next; /* when the next train may go */
+	bool small;   /* a train of small datagrams goes next */
 	bool wanted;  /* a connection could use the detour, or does */
 	bool loads;   /* one does, in the look at hand */
 	bool loaded;  /* in the last one */
@@ -149,9 +156,15 @@ static void send_trains(struct rerouting *rerouting, int64_t now)
 		unsigned headers = headers_of(&probe->local);
 		if (probe->wanted && now + (int64_t)(LOOK_US / 2 * NS_PER_US) >= probe->next) {
 			probe->next = now + rerouting->probe_ns;
+			probe->small = true;
 			if (requests_probe(rerouting->requests, probe->detour, &probe->local, TRAIN_COUNT,
 				    TRAIN_FRAME - headers))
 				trains_missed(&probe->trains, probe->loaded);
+		} else if (probe->wanted && probe->small && !probe->loaded &&
+			   !requests_probe_is_out(rerouting->requests, probe->detour, &probe->local)) {
+			probe->small = false;
+			requests_probe(
+				rerouting->requests, probe->detour, &probe->local, SMALL_COUNT, SMALL_SIZE);
 		}
 		probe->wanted = false;
 		probe->loaded = probe->loads;
@@ -169,7 +182,11 @@ void rerouting_probed(struct rerouting *rerouting, unsigned detour, const struct
 
 	if (!probe)
 		return;
-	trains_answered(&probe->trains, sent, arrived, span_ns, size + headers_of(local), probe->loaded);
+	if (size == SMALL_SIZE)
+		trains_counted(&probe->trains, sent, arrived, probe->loaded);
+	else
+		trains_answered(
+			&probe->trains, sent, arrived, span_ns, size + headers_of(local), probe->loaded);
 	log_debug("probed", "detour=%u arrived=%u of=%u span_us=%lld", detour, arrived, sent,
 		(long long)(span_ns / NS_PER_US));
 }
@@ -256,7 +273,7 @@ static void follow(struct rerouting *rerouting, int64_t now, const struct subflo
 			return;
 		rerouting->counters.told++;
 		log_info("reroute", "token=%08x from=%u to=%d why=told", connection->token, i, to);
-		paths_reroute(rerouting->paths, now, connection->token, i, to, false);
+		paths_reroute(rerouting->paths, now, connection->token, i, to, false, false);
 	}
 }
 
@@ -292,6 +309,16 @@ static void log_look(const struct rerouting *rerouting, const struct entry *entr
 	}
 	log_debug(
 		"look", "token=%08x ms=%lld routes=\"%s\"", entry->token, (long long)(now / NS_PER_MS), text);
+}
+
+/* A subflow that rests has the threshold that it had when it was left. Where the route has become much faster since, it would grow by
+ * congestion avoidance, for seconds; a new one by slow start. `worth`: bytes a second, that are expected there. */
+static bool is_stunted(const struct subflow *subflow, uint32_t token, const struct survey_subflow *list,
+	size_t count, double worth)
+{
+	const struct survey_subflow *found =
+		subflow->state == PATH_UP ? find(list, count, token, subflow) : NULL;
+	return found && (double)found->ssthresh * SEGMENT < STUNTED * worth * found->least_rtt_us / 1e6;
 }
 
 static void reroute(struct rerouting *rerouting, const struct subflows_connection *connection,
@@ -352,7 +379,9 @@ static void reroute(struct rerouting *rerouting, const struct subflows_connectio
 	log_info("reroute", "token=%08x from=%d to=%d why=%s gives_kbit=%.0f brings_kbit=%.0f",
 		connection->token, change.from, change.to, dead ? "dead" : "better", change.gives / 125,
 		change.brings / 125);
-	paths_reroute(rerouting->paths, now, connection->token, (unsigned)change.from, change.to, dead);
+	bool anew = change.to >= 0 &&
+		    is_stunted(&connection->paths[change.to], connection->token, list, count, change.brings);
+	paths_reroute(rerouting->paths, now, connection->token, (unsigned)change.from, change.to, dead, anew);
 }
 
 static int on_look(sd_event_source *source, uint64_t when, void *context)

@@ -32,6 +32,15 @@ void trains_answered(
 		note_loss(trains, sent, sent - arrived);
 }
 
+void trains_counted(struct trains *trains, unsigned sent, unsigned arrived, bool loaded)
+{
+	if (arrived > sent)
+		return;
+	trains->silent = 0;
+	if (!loaded)
+		note_loss(trains, sent, sent - arrived);
+}
+
 /* Only the train's last datagram is answered, so one that is lost is one datagram lost, and of the others nothing is known. */
 void trains_missed(struct trains *trains, bool loaded)
 {

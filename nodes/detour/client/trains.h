@@ -4,8 +4,8 @@
  *
  * - Rate: a train leaves back to back, so it arrives as fast as the narrowest link before the detour lets it: (arrived - 1) datagrams in
  *   the time from the first to the last. What is lost before the narrowest link takes no time of it.
- * - Loss: of the trains of late, each one's weight being KEPT of that of the one after it, and PRIOR datagrams that came: one datagram
- *   lost of eight is no proof of a bad route. Another rate begins anew.
+ * - Loss: of the trains of late, also of those of small datagrams. Each one's weight is KEPT of that of the one after it, and PRIOR datagrams
+ *   that came are added: one datagram lost of eight is no proof of a bad route. Another rate begins anew.
  * - Worth: what loss allows to one TCP with segments of MSS bytes, 0.6 MSS / (RTT sqrt(loss)), and the rate, whichever is less. Reno's rate is
  *   1.22 MSS / (RTT sqrt(loss)) (RFC 9438, section 4.3); subflows with CUBIC, beside others, were measured at half of it: 4.0 to 5.5 Mbit/s with
  *   0.5 % and 20 ms, 2.1 to 2.7 with 2 % (experiment routes). */
@@ -27,7 +27,9 @@ struct trains {
  * because of it, and says nothing. */
 void trains_answered(
 	struct trains *trains, unsigned sent, unsigned arrived, int64_t span_ns, unsigned size, bool loaded);
-/* It was not. */
+/* A train of small datagrams was: it says what is lost, and nothing of the rate. */
+void trains_counted(struct trains *trains, unsigned sent, unsigned arrived, bool loaded);
+/* A train was not answered. */
 void trains_missed(struct trains *trains, bool loaded);
 bool trains_are_silent(const struct trains *trains);
 double trains_loss(const struct trains *trains);

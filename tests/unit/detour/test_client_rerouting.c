@@ -27,7 +27,7 @@ static void one_that_gives_way_rests_and_comes_back_at_once(void **state_)
 {
 	struct paths *paths = with_one_place();
 	(void)state_;
-	paths_reroute(paths, SEC, TOKEN, NAT_A, NAT_B, false);
+	paths_reroute(paths, SEC, TOKEN, NAT_A, NAT_B, false, false);
 	struct paths_action action = expect(paths, PATHS_PRIORITY, NAT_A);
 	assert_true(action.backup);
 	assert_int_equal(action.local.port, 50000);
@@ -37,9 +37,27 @@ static void one_that_gives_way_rests_and_comes_back_at_once(void **state_)
 	assert_true(paths_rests(paths_find(paths, TOKEN), NAT_A));
 	paths_subflow_established(paths, 2 * SEC, TOKEN, at("10.0.1.1", 50001), B, 1);
 	/* And back: no SYN, two words. */
-	paths_reroute(paths, 3 * SEC, TOKEN, NAT_B, NAT_A, false);
+	paths_reroute(paths, 3 * SEC, TOKEN, NAT_B, NAT_A, false, false);
 	assert_false(expect(paths, PATHS_PRIORITY, NAT_A).backup);
 	assert_true(expect(paths, PATHS_PRIORITY, NAT_B).backup);
+	expect_nothing(paths);
+	assert_false(paths_rests(paths_find(paths, TOKEN), NAT_A));
+	assert_true(paths_rests(paths_find(paths, TOKEN), NAT_B));
+	paths_free(paths);
+}
+
+/* Its window would grow too slowly for what the route has become: a new one in its place. */
+static void one_that_rests_may_be_made_anew(void **state_)
+{
+	struct paths *paths = with_one_place();
+	(void)state_;
+	paths_reroute(paths, SEC, TOKEN, NAT_A, NAT_B, false, true); /* none rests there */
+	drain(paths);
+	paths_subflow_established(paths, 2 * SEC, TOKEN, at("10.0.1.1", 50001), B, 1);
+	paths_reroute(paths, 3 * SEC, TOKEN, NAT_B, NAT_A, false, true);
+	expect(paths, PATHS_DESTROY, NAT_A);
+	assert_true(expect(paths, PATHS_PRIORITY, NAT_B).backup);
+	expect(paths, PATHS_CREATE, NAT_A);
 	expect_nothing(paths);
 	assert_false(paths_rests(paths_find(paths, TOKEN), NAT_A));
 	assert_true(paths_rests(paths_find(paths, TOKEN), NAT_B));
@@ -50,7 +68,7 @@ static void an_heir_that_is_turned_away_tries_again_and_the_resting_one_goes(voi
 {
 	struct paths *paths = with_one_place();
 	(void)state_;
-	paths_reroute(paths, SEC, TOKEN, NAT_A, NAT_B, false);
+	paths_reroute(paths, SEC, TOKEN, NAT_A, NAT_B, false, false);
 	drain(paths);
 	paths_subflow_established(paths, SEC + 20 * MS, TOKEN, at("10.0.1.1", 50001), B, 1);
 	/* The server has two already, and closes what came on top. */
@@ -76,7 +94,7 @@ static void a_dead_one_is_closed_and_pauses(void **state_)
 {
 	struct paths *paths = with_one_place();
 	(void)state_;
-	paths_reroute(paths, SEC, TOKEN, NAT_A, NAT_B, true);
+	paths_reroute(paths, SEC, TOKEN, NAT_A, NAT_B, true, false);
 	expect(paths, PATHS_DESTROY, NAT_A);
 	expect(paths, PATHS_CREATE, NAT_B);
 	expect_nothing(paths);
@@ -164,6 +182,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_that_gives_way_rests_and_comes_back_at_once),
+		cmocka_unit_test(one_that_rests_may_be_made_anew),
 		cmocka_unit_test(an_heir_that_is_turned_away_tries_again_and_the_resting_one_goes),
 		cmocka_unit_test(a_dead_one_is_closed_and_pauses),
 		cmocka_unit_test(a_syn_that_says_where_it_goes_waits_for_no_answer),

@@ -36,6 +36,14 @@ static void loss_bounds_what_a_fast_route_is_worth(void **state)
 	assert_true(worth > 2 * MBIT && worth < 6 * MBIT);
 	assert_true(trains_worth(&t, 40 * MS) < 0.51 * worth);
 	assert_true(trains_worth(&t, 0) > 70 * MBIT); /* nothing is known of its round trip */
+	/* Small ones tell more of loss, and nothing of the rate. */
+	double before = trains_loss(&t), rate = t.rate;
+	trains_counted(&t, 24, 20, false);
+	assert_true(trains_loss(&t) > 1.5 * before && near(t.rate, rate));
+	before = trains_loss(&t);
+	trains_counted(&t, 24, 0, true);   /* of a route that we fill */
+	trains_counted(&t, 24, 25, false); /* of a detour that cannot count */
+	assert_true(near(trains_loss(&t), before));
 	/* Another rate is another time: the losses before it do not count. */
 	trains_answered(&t, 6, 6, 757 * 5000, 1514, false);
 	assert_true(trains_loss(&t) <= 0);
