@@ -1,7 +1,7 @@
 /* Multipath TCP in a simulated network, by the rules of the kernel whose measurements it is held against: a connection has one data sequence space and one
  * receive window, each subflow is a TCP of its own. (lib/fabric has another TCP, that of the published simulators of data-centre fabrics.)
  *
- *   windows           NewReno (RFC 6582) or CUBIC (RFC 9438) with HyStart; proportional rate reduction (RFC 6937)
+ *   windows           NewReno (RFC 6582), CUBIC (RFC 9438) with HyStart, or coupled ones; proportional rate reduction (RFC 6937)
  *   losses            RACK and a probe of the tail (RFC 8985); one SACK block per acknowledgement, for which options of Multipath TCP leave room; time-outs
  *   acknowledgements  one per two packets, at once for what is out of order; they share queues with data
  *   scheduler         bursts to the subflow that drains first, as far as its send buffer has room
@@ -13,11 +13,20 @@
 
 #include "lib/sim/network.h"
 
-enum sim_growth { SIM_RENO, SIM_CUBIC, SIM_GROWTHS };
-extern const char *const sim_growth_names[SIM_GROWTHS + 1];
+/* COUPLED: as NewReno, but how fast a window grows beyond slow start depends on all of the connection's. */
+enum sim_growth { SIM_RENO, SIM_CUBIC, SIM_COUPLED, SIM_GROWTHS };
+
+/* What a coupled congestion control is to know of a subflow. */
+struct sim_mptcp_path {
+	uint32_t window; /* packets */
+	uint32_t rtt_us;
+};
+enum { SIM_MPTCP_PATHS = 16 }; /* of a connection that are coupled at most; those beyond grow as NewReno */
 
 struct sim_mptcp_settings {
 	enum sim_growth growth;
+	/* COUPLED: after how many acknowledged packets the window of the path `own` grows by one; 1 and more. */
+	uint32_t (*every)(const struct sim_mptcp_path *paths, uint32_t count, uint32_t own);
 	bool hystart;    /* CUBIC leaves slow start by HyStart, too */
 	bool slow_start; /* false: windows begin in congestion avoidance */
 	/* A sender learns at once that its own first queue is full: it cuts its window, and nothing is lost (Linux's qdiscs). False: the packet is lost. */

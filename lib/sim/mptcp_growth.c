@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-const char *const sim_growth_names[SIM_GROWTHS + 1] = {"reno", "cubic", NULL};
-
 #define BETA (717.0 / 1024)
 #define C 0.4
 #define FRIENDLY                                                                                             \
@@ -53,6 +51,33 @@ static double cubic_every(const struct sim_mptcp *m, struct subflow *s, uint32_t
 	return fmax(every, 2);
 }
 
+static double coupled_every(const struct sim_mptcp *m, const struct subflow *s)
+{
+	const struct connection *c = &m->connections[s->connection];
+	struct sim_mptcp_path paths[SIM_MPTCP_PATHS];
+	uint32_t count = 0, own = SIM_MPTCP_PATHS;
+
+	for (uint32_t i = c->first; i < c->first + c->count && count < SIM_MPTCP_PATHS; i++) {
+		const struct subflow *other = &m->subflows[i];
+		if (!other->established || !other->rtt)
+			continue;
+		if (other == s)
+			own = count;
+		uint64_t rtt_us = other->rtt / PS_OF_US;
+		paths[count++] = (struct sim_mptcp_path){
+			.window = other->phase == PHASE_OPEN ? other->window : other->threshold,
+			.rtt_us = rtt_us ? (uint32_t)rtt_us : 1};
+	}
+	return own == SIM_MPTCP_PATHS ? s->window : m->settings.every(paths, count, own);
+}
+
+static double every(const struct sim_mptcp *m, struct subflow *s, uint32_t acked)
+{
+	if (m->settings.growth == SIM_CUBIC)
+		return cubic_every(m, s, acked);
+	return m->settings.growth == SIM_COUPLED ? coupled_every(m, s) : s->window;
+}
+
 /* Whether the window was what stopped the sender (tcp_is_cwnd_limited). */
 static bool limited(const struct subflow *s)
 {
@@ -70,7 +95,7 @@ void sim_growth_acked(const struct sim_mptcp *m, struct subflow *s, uint32_t ack
 	}
 	if (!acked)
 		return;
-	s->share += acked / (m->settings.growth == SIM_CUBIC ? cubic_every(m, s, acked) : s->window);
+	s->share += acked / every(m, s, acked);
 	uint32_t whole = (uint32_t)s->share;
 	s->window += whole;
 	s->share -= whole;

@@ -83,11 +83,25 @@ static double rate_of(struct bench *b, uint32_t connection, uint64_t from, uint6
 	return ((double)sim_mptcp_received(b->mptcp, connection) - before) / ((double)(to - from) / 1000);
 }
 
+/* A window for all: as many acknowledged packets for one more as all windows are together. */
+static uint32_t together(const struct sim_mptcp_path *paths, uint32_t count, uint32_t own)
+{
+	uint32_t sum = 0;
+
+	assert_true(own < count && count <= SIM_MPTCP_PATHS);
+	for (uint32_t i = 0; i < count; i++) {
+		assert_true(paths[i].window > 0 && paths[i].rtt_us > 0);
+		sum += paths[i].window;
+	}
+	return sum;
+}
+
 static struct sim_mptcp_settings with(enum sim_growth growth)
 {
 	struct sim_mptcp_settings s = sim_mptcp_usual;
 
 	s.growth = growth;
+	s.every = together;
 	return s;
 }
 
@@ -154,6 +168,31 @@ static void halves(void **state)
 	near_to((first + second) / UPLINK, 1, 1e-3);
 	near_to(first / (first + second), 0.5, 0.1);
 	close_bench(&b);
+}
+
+/* A connection of three subflows beside one of one, all on one link: with windows of their own three shares of four; coupled, so that all three together grow by one packet per
+ * round trip, much less. */
+static void coupled_windows(void **state)
+{
+	double share[2];
+
+	(void)state;
+	for (int coupled = 0; coupled < 2; coupled++) {
+		struct sim_mptcp_settings s = with(coupled ? SIM_COUPLED : SIM_RENO);
+		struct bench b;
+		s.told = false;
+		open_bench(&b, 1, 50, false, &s);
+		for (unsigned i = 0; i < 2; i++) {
+			sim_mptcp_connection(b.mptcp, false);
+			for (unsigned k = 0; k < (i ? 1 : 3); k++)
+				sim_mptcp_subflow(b.mptcp, b.out[0], b.back[0]);
+			sim_mptcp_timer(b.mptcp, i * 7 * PS_OF_MS, i);
+		}
+		share[coupled] = rate_of(&b, 0, 1000, 11000) / UPLINK;
+		close_bench(&b);
+	}
+	near_to(share[0], 0.75, 0.1);
+	near_to(share[1], 0.5, 0.12);
 }
 
 /* Both ways at once: an acknowledgement of 78 bytes for two frames of 1514 shares the link. */
@@ -355,9 +394,10 @@ static void queues_count_packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(alone), cmocka_unit_test(paths_add_up),
-		cmocka_unit_test(halves), cmocka_unit_test(acknowledgements_take_their_part),
-		cmocka_unit_test(receive_window), cmocka_unit_test(transfer_takes_its_time),
-		cmocka_unit_test(losses_are_repaired), cmocka_unit_test(same_draws_same_run),
-		cmocka_unit_test(paths_are_checked), cmocka_unit_test(queues_count_packets)};
+		cmocka_unit_test(halves), cmocka_unit_test(coupled_windows),
+		cmocka_unit_test(acknowledgements_take_their_part), cmocka_unit_test(receive_window),
+		cmocka_unit_test(transfer_takes_its_time), cmocka_unit_test(losses_are_repaired),
+		cmocka_unit_test(same_draws_same_run), cmocka_unit_test(paths_are_checked),
+		cmocka_unit_test(queues_count_packets)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

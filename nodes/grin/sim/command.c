@@ -34,7 +34,7 @@ static const char help[] =
 	"  --published FILE the table of published sentences (default: data/grin/grin-published.csv)\n\n"
 	"A scenario: KEY=VALUE...; keys net (single, grin1 to grin7, multihomed), pattern (permutation, group, all-to-all, random, incast),\n"
 	"flows (1-5+5-1), active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, tcp, uncoupled, optimum, packets),\n"
-	"acks, shuffle (yes, no), subflows. With model=packets: rate, delay, queue, control (cubic, reno), start (hystart, plain, none),\n"
+	"acks, shuffle (yes, no), subflows. With model=packets: rate, delay, queue, control (cubic, reno, lia), start (hystart, plain, none),\n"
 	"acks (queued, first, free), full (told, lost), window, burst, length, measure, spread, phase; transfers: bytes, connections, rounds, pause,\n"
 	"affinity (none, strong).\n";
 

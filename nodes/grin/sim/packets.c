@@ -3,6 +3,7 @@
 
 #include "lib/base/draw.h"
 #include "lib/base/error.h"
+#include "lib/mptcp/coupled.h"
 #include <stdlib.h>
 
 enum { NEXT_ROUND = (1 << 24) - 1, PATHS_MOST = PLAN_PAIRS + 1 };
@@ -156,11 +157,23 @@ static void done(void *user, uint32_t connection)
 		sim_mptcp_timer(r->mptcp, r->network.events.now + r->p->pause_ps, NEXT_ROUND);
 }
 
+/* RFC 6356. */
+static uint32_t lia(const struct sim_mptcp_path *paths, uint32_t count, uint32_t own)
+{
+	struct coupled_path coupled[COUPLED_PATHS];
+
+	for (uint32_t i = 0; i < count; i++)
+		coupled[i] = coupled_path(paths[i].window, paths[i].rtt_us, 0);
+	return lia_every(coupled, count, coupled[own].window);
+}
+_Static_assert((int)SIM_MPTCP_PATHS == COUPLED_PATHS, "the same paths are coupled");
+
 static struct sim_mptcp *make_mptcp(struct run *r)
 {
 	struct sim_mptcp_settings s = sim_mptcp_usual;
 
 	s.growth = r->p->growth;
+	s.every = lia;
 	s.hystart = r->p->start == START_HYSTART;
 	s.slow_start = r->p->start != START_NONE;
 	s.told = !r->p->lost;

@@ -154,7 +154,8 @@ static int set_acks(struct scenario *s, const char *key, const char *value, char
 
 static int set_control(struct scenario *s, const char *key, const char *value, char **error)
 {
-	int at = find("congestion control", value, sim_growth_names, error);
+	static const char *const names[SIM_GROWTHS + 1] = {"reno", "cubic", "lia", NULL};
+	int at = find("congestion control", value, names, error);
 
 	(void)key;
 	s->packet.growth = (enum sim_growth)at;

@@ -24,7 +24,7 @@ enum scenario_acks { ACKS_QUEUED, ACKS_FIRST, ACKS_FREE, ACKS_KINDS };
 struct scenario_packets {
 	uint64_t rate_bps, delay_ps; /* of every link, one way */
 	unsigned queue;              /* packets that wait at a link */
-	enum sim_growth growth;
+	enum sim_growth growth;      /* COUPLED: by LIA */
 	enum scenario_start start;
 	enum scenario_acks acks;
 	bool lost; /* what its own full queue does not take is lost to a sender, which is not told */
