@@ -166,10 +166,21 @@ void sim_mptcp_schedule(struct sim_mptcp *m, struct connection *c)
 
 /* ---- packets and timers */
 
+static void count_answer(struct sim_mptcp *m, struct subflow *s)
+{
+	uint64_t full =
+		sim_serialise(m->network->settings.rate_bps, m->settings.payload + m->settings.headers);
+
+	m->counters.acks++;
+	m->counters.bunched += s->last_answer && now_of(m) - s->last_answer < full;
+	s->last_answer = now_of(m);
+}
+
 static void answered(struct sim_mptcp *m, struct subflow *s, const struct answer *answer)
 {
 	struct connection *c = &m->connections[s->connection];
 
+	count_answer(m, s);
 	if (answer->data > c->acked)
 		c->acked = answer->data;
 	sim_sender_answer(m, s, answer);

@@ -44,6 +44,8 @@ extern const struct sim_mptcp_settings sim_mptcp_usual;
 
 struct sim_mptcp_counters {
 	uint64_t sent, again; /* data packets; of which not for the first time */
+	/* Acknowledgements that arrived; of which sooner after the one before, of their subflow, than a full packet takes at the network's rate. */
+	uint64_t acks, bunched;
 	uint64_t losses, timeouts, probes,
 		refusals; /* packets held to be lost; of the tail; packets that the own queue did not take */
 };

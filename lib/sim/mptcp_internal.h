@@ -79,7 +79,7 @@ struct subflow {
 	uint32_t most_end;
 	struct cubic cubic;
 	uint64_t rtt, deviation, rto, rtt_least; /* 0: not known */
-	uint64_t last_send;
+	uint64_t last_send, last_answer;
 	double pace; /* the scheduler's mean of rates, packets per second */
 	/* RACK: the newest transmission that arrived. */
 	uint32_t rack_order;

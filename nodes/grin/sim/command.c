@@ -216,21 +216,23 @@ static void print_each(const struct request *request, const struct runs *runs, u
 	for (unsigned k = 0; k < runs_instances(runs); k++) {
 		const struct scenario_outcome *o = runs_outcome(runs, number, k);
 		for (unsigned i = 0; i < o->connections && i < SCENARIO_FLOWS; i++)
-			printf("%s,%llu,%u,%u,%.4f,%llu,%llu,%llu,%llu,%llu,%llu\n",
+			printf("%s,%llu,%u,%u,%.4f,%llu,%llu,%llu,%llu,%llu,%llu,%llu,%llu\n",
 				runs_scenario(runs, number)->text, (unsigned long long)(request->seed + k),
 				o->each[i].from + 1, o->each[i].to + 1, o->each[i].rate,
 				(unsigned long long)o->counters.sent, (unsigned long long)o->counters.again,
 				(unsigned long long)o->counters.losses,
 				(unsigned long long)o->counters.timeouts,
 				(unsigned long long)o->counters.probes,
-				(unsigned long long)o->counters.refusals);
+				(unsigned long long)o->counters.refusals,
+				(unsigned long long)o->counters.acks,
+				(unsigned long long)o->counters.bunched);
 	}
 }
 
 static void print_head(const struct request *request, bool transfers)
 {
 	if (request->each)
-		puts("scenario,seed,from,to,rate,sent,again,lost,timeouts,probes,refused");
+		puts("scenario,seed,from,to,rate,sent,again,lost,timeouts,probes,refused,acks,bunched");
 	else if (transfers)
 		puts(request->format == SIM_CSV ? "scenario,median,p90,p99"
 						: " median ms        90 %       99 %  scenario");
