@@ -3,7 +3,7 @@
  *
  *   windows           NewReno (RFC 6582), CUBIC (RFC 9438) with HyStart, or coupled ones; proportional rate reduction (RFC 6937)
  *   losses            RACK and a probe of the tail (RFC 8985); one SACK block per acknowledgement, for which options of Multipath TCP leave room; time-outs
- *   acknowledgements  one per two packets, at once for what is out of order; they share queues with data
+ *   acknowledgements  one per two packets, at once for what is out of order, and for the last of what was asked for; they share queues with data
  *   scheduler         bursts to the subflow that drains first, as far as its send buffer has room
  *
  * Left out: reinjection of data of one subflow on another, growth of the receive window, path managers. Data goes one way: a connection per direction. Packets are

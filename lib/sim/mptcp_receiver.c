@@ -123,7 +123,8 @@ void sim_receiver_data(struct sim_mptcp *m, struct subflow *s, const struct sim_
 	s->pending++;
 	if (s->quick)
 		s->quick--;
-	if (!in_order || !fresh || s->pending >= EVERY || s->quick)
+	bool pushed = !c->endless && packet->number == c->tail; /* PSH, and whoever asked has read all */
+	if (!in_order || !fresh || pushed || s->pending >= EVERY || s->quick)
 		answer(m, s, !fresh);
 	else
 		wait_a_little(m, s);
