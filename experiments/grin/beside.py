@@ -1,7 +1,7 @@
 """Figure 3.8 of Trilogy2 D1.2 beside the simulator: each trial of grin-permutation, -group, -all-to-all or -random, at whatever rate, over the simulator's number for
 the same cables and the same matrix (its seed is the trial's).
 
-    beside.py FOLDER [MODEL]    a folder of results; MODEL: tcp (default), uncoupled, lia, optimum
+    beside.py FOLDER [MODEL]    a folder of results; MODEL: tcp (default), uncoupled, lia, optimum, packets
 
 Prints CSV: configuration, procedure, measured and simulated mean rate of a receiver, in uplinks, and their quotient; then median, least and most of the quotients by
 configuration and procedure. An uplink is what an undisturbed flow over it alone has: 941 Mbit/s, as published. In the simulator, too, acknowledgements take their share of

@@ -129,9 +129,20 @@ static bool early_drop(const struct sim_network *network, struct sim_port *port,
 	       draw_number(key, port->plain.draws++) >> (DRAW_BITS - 32) < network->settings.early_chance;
 }
 
-static uint32_t level_of(const struct sim_packet *packet)
+static uint32_t level_of(
+	const struct sim_network *network, const struct sim_port *port, const struct sim_packet *packet)
 {
-	return packet->queued.class >= TRIM_HEADER ? 0 : packet->flags & SIM_AGAIN ? 1 : 2;
+	if (port->discipline == SIM_HOST)
+		return packet->queued.class >= TRIM_HEADER ? 0 : packet->flags & SIM_AGAIN ? 1 : 2;
+	return network->settings.control_first && packet->queued.class < TRIM_HEADER ? 1 : 0;
+}
+
+static bool beyond_limit(const struct sim_network *network, const struct sim_port *port, uint32_t bytes)
+{
+	const struct sim_settings *settings = &network->settings;
+
+	return port->plain.bytes + bytes > settings->limit_bytes ||
+	       (settings->limit_packets && port->plain.packets >= settings->limit_packets);
 }
 
 /* False: dropped. */
@@ -140,13 +151,14 @@ static bool into_plain(struct sim_network *network, struct sim_port *port, struc
 	uint32_t after = port->plain.bytes + packet->queued.bytes;
 
 	if (port->discipline != SIM_HOST &&
-		(after > network->settings.limit_bytes ||
+		(beyond_limit(network, port, packet->queued.bytes) ||
 			(port->discipline == SIM_TAIL && early_drop(network, port, after)))) {
 		port->plain.dropped++;
 		return false;
 	}
 	port->plain.bytes = after;
-	push(&port->plain.level[port->discipline == SIM_HOST ? level_of(packet) : 0], &packet->queued);
+	port->plain.packets++;
+	push(&port->plain.level[level_of(network, port, packet)], &packet->queued);
 	return true;
 }
 
@@ -154,8 +166,7 @@ static struct trim_packet *serve_plain(struct sim_port *port)
 {
 	struct sim_level *level = port->plain.level;
 
-	if (port->discipline == SIM_HOST)
-		level += level[0].oldest ? 0 : level[1].oldest ? 1 : 2;
+	level += level[0].oldest ? 0 : level[1].oldest ? 1 : 2;
 	struct trim_packet *packet = level->oldest;
 	if (packet)
 		level->oldest = packet->next;
@@ -172,6 +183,7 @@ static struct trim_packet *done_plain(struct sim_network *network, struct sim_po
 		port->plain.marked++;
 	}
 	port->plain.bytes -= packet->bytes;
+	port->plain.packets--;
 	return packet;
 }
 
@@ -292,6 +304,16 @@ void sim_send(
 	memcpy(route_room(network, packet, hops), route, hops * sizeof *route);
 	packet->hop = 0;
 	enqueue(network, packet);
+}
+
+bool sim_full(struct sim_network *network, uint32_t from, uint32_t to, uint32_t path, uint32_t bytes)
+{
+	uint16_t route[SIM_HOPS_MAX];
+
+	network->topology->route(network->topology, from, to, path, route);
+	const struct sim_port *port = &network->ports[route[0]];
+	return (port->discipline == SIM_TAIL || port->discipline == SIM_ECN) &&
+	       beyond_limit(network, port, bytes);
 }
 
 void sim_timer_at(struct sim_network *network, uint64_t time, uint32_t what)

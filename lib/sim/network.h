@@ -3,7 +3,7 @@
  *
  * A port serialises one packet at a time, and the wire behind it adds its delay. A packet on the wire has only one event, its
  * arrival. Ports of hosts have three levels with strict priority and without a limit, which stand for a sender's own memory:
- * control, packets that are sent again, the rest. Ports of switches have the network's discipline. Deterministic: times are
+ * control, packets that are sent again, the rest. Ports of switches, and of hosts that forward (of a rank above 0), have the network's discipline. Deterministic: times are
  * integers, and events at equal times happen in the order of scheduling. */
 #ifndef LIQUIDNET_SIM_NETWORK_H
 #define LIQUIDNET_SIM_NETWORK_H
@@ -47,7 +47,9 @@ struct sim_settings {
 	uint64_t rate_bps, delay_ps;    /* of every link */
 	enum sim_discipline discipline; /* of switches */
 	struct trim_limits trim;
-	uint32_t limit_bytes;  /* SIM_TAIL, SIM_ECN: of a queue, the packet in service included */
+	uint32_t limit_bytes;   /* SIM_TAIL, SIM_ECN: of a queue, the packet in service included */
+	uint32_t limit_packets; /* likewise, packets of whatever size; 0: bytes alone count */
+	bool control_first; /* SIM_TAIL, SIM_ECN: packets of the class TRIM_HEADER and above overtake data */
 	uint32_t early_bytes;  /* SIM_TAIL: beyond so many bytes ... */
 	uint32_t early_chance; /* ... a packet is dropped with this chance, of 2^32 */
 	uint32_t mark_bytes; /* SIM_ECN: a packet that leaves more than so many, itself included, is marked */
@@ -81,7 +83,7 @@ struct sim_port {
 		struct {
 			struct trim_packet *serving;
 			struct sim_level level[3];
-			uint32_t bytes;
+			uint32_t bytes, packets;
 			uint64_t draws;
 			uint64_t dropped, marked;
 		} plain;
@@ -122,6 +124,9 @@ void sim_packet_free(struct sim_network *network, struct sim_packet *packet);
 /* Sends it over a path of the topology: queued.bytes, queued.header_bytes and queued.class, and flags are set. */
 void sim_send(
 	struct sim_network *network, struct sim_packet *packet, uint32_t from, uint32_t to, uint32_t path);
+
+/* Whether the first port of the path would drop a packet of so many bytes now, as its queue is full. */
+bool sim_full(struct sim_network *network, uint32_t from, uint32_t to, uint32_t path, uint32_t bytes);
 
 /* Calls the user's timer(what) at `time`; `what` below 2^29. */
 void sim_timer_at(struct sim_network *network, uint64_t time, uint32_t what);

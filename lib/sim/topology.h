@@ -47,4 +47,12 @@ struct sim_cable {
 struct sim_topology *sim_graph(uint32_t hosts, uint32_t nodes, const struct sim_cable *cables,
 	uint32_t cable_count, bool hosts_forward, char **error);
 
+/* Any network whose paths are given, too: nodes 0..nodes-1, all of which forward and have queues (no node is a host in the sense above; `hosts` is their
+ * number). Link i has the ports 2i, out of its left end, and 2i + 1. NULL with *error: too many ports, no such node. The array stays the caller's. */
+struct sim_topology *sim_routed(
+	uint32_t nodes, const struct sim_cable *cables, uint32_t cable_count, char **error);
+/* Adds a path over these ports, each of which begins where the one before it ends; its number, which stands for the path in `route`, whatever `from` and `to`
+ * are there. UINT32_MAX with *error: no ports, more than SIM_HOPS_MAX, a gap. */
+uint32_t sim_routed_path(struct sim_topology *topology, const uint16_t *ports, uint32_t count, char **error);
+
 #endif

@@ -18,10 +18,11 @@ struct request {
 	uint64_t seed;
 	unsigned instances;
 	const char *words, *published, *figure;
+	bool each;
 };
 
 static const char help[] =
-	"liquidnet sim grin: idle ports of servers as extra paths, as streams (nodes/grin/README.md)\n\n"
+	"liquidnet sim grin: idle ports of servers as extra paths, as streams or packets (nodes/grin/README.md)\n\n"
 	"  liquidnet sim grin [OPTIONS]               published sentences beside the simulator's numbers\n"
 	"  liquidnet sim grin [OPTIONS] --figure NAME 3.7a to 3.7d, 3.8a to 3.8d: every point, as CSV\n"
 	"  liquidnet sim grin [OPTIONS] SCENARIO...   for example 'net=grin2 pattern=permutation active=20%'\n\n"
@@ -29,9 +30,13 @@ static const char help[] =
 	"  --seed N         of the first (default 1)\n"
 	"  --with WORDS     added to every scenario, for example 'model=optimum'\n"
 	"  --format NAME    table (default) or csv\n"
+	"  --each           rates of connections, and what became of packets, as CSV\n"
 	"  --published FILE the table of published sentences (default: data/grin/grin-published.csv)\n\n"
-	"A scenario: KEY=VALUE...; keys net (single, grin1 to grin7, multihomed), pattern (permutation, group, all-to-all, random),\n"
-	"active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, tcp, uncoupled, optimum), acks, shuffle (yes, no), subflows.\n";
+	"A scenario: KEY=VALUE...; keys net (single, grin1 to grin7, multihomed), pattern (permutation, group, all-to-all, random, incast),\n"
+	"flows (1-5+5-1), active, group, racks, size, between (yes, no), cables (random, rounds), model (lia, tcp, uncoupled, optimum, packets),\n"
+	"acks, shuffle (yes, no), subflows. With model=packets: rate, delay, queue, control (cubic, reno, lia), start (hystart, plain, none),\n"
+	"acks (queued, first, free), full (told, lost), window, burst, length, measure, spread, phase; transfers: bytes, connections, rounds, pause,\n"
+	"affinity (none, strong).\n";
 
 static int complain(char *error)
 {
@@ -47,7 +52,7 @@ static int read_options(int argc, char **argv, struct request *request)
 		{"seed", SIM_SEED, &request->seed, 0, INT64_MAX}, {"with", SIM_TEXT, &request->words, 0, 0},
 		{"format", SIM_FORMAT, &request->format, 0, 0},
 		{"published", SIM_TEXT, &request->published, 0, 0},
-		{"figure", SIM_TEXT, &request->figure, 0, 0}, {0}};
+		{"figure", SIM_TEXT, &request->figure, 0, 0}, {"each", SIM_FLAG, &request->each, 0, 0}, {0}};
 	int done = sim_options("grin", options, argc, argv);
 
 	if (done == SIM_HELP)
@@ -174,31 +179,95 @@ static int print_figure(struct request *request, struct runs *runs)
 
 /* ---- scenarios of one's own */
 
+static void print_streams(const struct request *request, const struct runs *runs, unsigned number)
+{
+	struct estimates e = look(runs, number);
+	const char *text = runs_scenario(runs, number)->text;
+
+	if (request->format == SIM_CSV)
+		printf("%s,%.5g,%.3g,%.5g,%.3g\n", text, e.mean.mean, e.mean.half, e.least.mean,
+			e.least.half);
+	else
+		printf("%14.3f +- %5.3f %14.3f +- %5.3f  %s\n", e.mean.mean, e.mean.half, e.least.mean,
+			e.least.half, text);
+}
+
+/* Times of transfers: means over instances. */
+static void print_times(const struct request *request, const struct runs *runs, unsigned number)
+{
+	unsigned count = runs_instances(runs);
+	double median = 0, most_90 = 0, most_99 = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct scenario_outcome *o = runs_outcome(runs, number, i);
+		median += o->median / count;
+		most_90 += o->most_90 / count;
+		most_99 += o->most_99 / count;
+	}
+	const char *text = runs_scenario(runs, number)->text;
+	if (request->format == SIM_CSV)
+		printf("%s,%.4f,%.4f,%.4f\n", text, median, most_90, most_99);
+	else
+		printf("%10.3f %10.3f %10.3f  %s\n", median, most_90, most_99, text);
+}
+
+static void print_each(const struct request *request, const struct runs *runs, unsigned number)
+{
+	for (unsigned k = 0; k < runs_instances(runs); k++) {
+		const struct scenario_outcome *o = runs_outcome(runs, number, k);
+		for (unsigned i = 0; i < o->connections && i < SCENARIO_FLOWS; i++)
+			printf("%s,%llu,%u,%u,%.4f,%llu,%llu,%llu,%llu,%llu,%llu,%llu,%llu\n",
+				runs_scenario(runs, number)->text, (unsigned long long)(request->seed + k),
+				o->each[i].from + 1, o->each[i].to + 1, o->each[i].rate,
+				(unsigned long long)o->counters.sent, (unsigned long long)o->counters.again,
+				(unsigned long long)o->counters.losses,
+				(unsigned long long)o->counters.timeouts,
+				(unsigned long long)o->counters.probes,
+				(unsigned long long)o->counters.refusals,
+				(unsigned long long)o->counters.acks,
+				(unsigned long long)o->counters.bunched);
+	}
+}
+
+static void print_head(const struct request *request, bool transfers)
+{
+	if (request->each)
+		puts("scenario,seed,from,to,rate,sent,again,lost,timeouts,probes,refused,acks,bunched");
+	else if (transfers)
+		puts(request->format == SIM_CSV ? "scenario,median,p90,p99"
+						: " median ms        90 %       99 %  scenario");
+	else
+		puts(request->format == SIM_CSV
+				? "scenario,rate,rate_ci95,least,least_ci95"
+				: "rate of a receiver, in uplinks   least            scenario");
+}
+
 static int print_scenarios(struct request *request, struct runs *runs, int count, char **texts)
 {
 	unsigned *numbers = calloc((size_t)count, sizeof *numbers);
+	bool transfers = false;
 	int status = 0;
 
 	if (!numbers)
 		abort();
-	for (int i = 0; i < count && status == 0; i++)
+	for (int i = 0; i < count && status == 0; i++) {
 		status = add(runs, texts[i], request->words, &numbers[i]);
+		bool also = status == 0 && runs_scenario(runs, numbers[i])->packet.bytes > 0;
+		if (status == 0 && i > 0 && also != transfers) {
+			fputs("liquidnet sim grin: transfers (bytes=) and streams make two tables; ask for them one after the other\n",
+				stderr);
+			status = 2;
+		}
+		transfers = also;
+	}
 	if (status == 0)
 		status = go(runs);
 	if (status == 0)
-		puts(request->format == SIM_CSV
-				? "scenario,rate,rate_ci95,least,least_ci95"
-				: "rate of a receiver, in uplinks   least            scenario");
-	for (int i = 0; i < count && status == 0; i++) {
-		struct estimates e = look(runs, numbers[i]);
-		const char *text = runs_scenario(runs, numbers[i])->text;
-		if (request->format == SIM_CSV)
-			printf("%s,%.5g,%.3g,%.5g,%.3g\n", text, e.mean.mean, e.mean.half, e.least.mean,
-				e.least.half);
-		else
-			printf("%14.3f +- %5.3f %14.3f +- %5.3f  %s\n", e.mean.mean, e.mean.half,
-				e.least.mean, e.least.half, text);
-	}
+		print_head(request, transfers);
+	for (int i = 0; i < count && status == 0; i++)
+		(request->each      ? print_each
+			: transfers ? print_times
+				    : print_streams)(request, runs, numbers[i]);
 	free(numbers);
 	return status;
 }

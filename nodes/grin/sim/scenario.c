@@ -1,16 +1,17 @@
-/* Scenarios; see the header. */
+/* The words of scenarios, and whether they go together. */
 #include "nodes/grin/sim/scenario.h"
 
-#include "lib/base/draw.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
 #include "nodes/grin/plan.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- words */
+#define PS_OF_NS 1000
+#define LENGTH_MOST_NS 3600000000000 /* an hour */
+
+/* ---- values */
 
 static int find(const char *what, const char *name, const char *const names[], char **error)
 {
@@ -31,8 +32,32 @@ static int whole(const char *key, const char *value, int64_t least, int64_t most
 	return 0;
 }
 
-static int take_net(struct scenario *s, const char *value, char **error)
+static int duration(const char *key, const char *value, int64_t least_ns, uint64_t *out, char **error)
 {
+	int64_t ns;
+
+	if (unit_duration(value, &ns) < 0 || ns < least_ns || ns > LENGTH_MOST_NS)
+		return error_set(error, "%s=%s: a duration such as 600ms, from %lldns to an hour", key, value,
+			(long long)least_ns);
+	*out = (uint64_t)ns * PS_OF_NS;
+	return 0;
+}
+
+static int bytes(const char *key, const char *value, uint64_t most, uint64_t *out, char **error)
+{
+	if (unit_size(value, out) < 0 || *out < 1 || *out > most)
+		return error_set(error, "%s=%s: a size such as 30KB, from 1 byte to %lluMB", key, value,
+			(unsigned long long)most / 1000000);
+	return 0;
+}
+
+/* ---- words, a function each: the scenario, the key, its value */
+
+static const char *const yes_no[] = {"no", "yes", NULL};
+
+static int set_net(struct scenario *s, const char *key, const char *value, char **error)
+{
+	(void)key;
 	if (!strcmp(value, "single"))
 		s->net = NET_SINGLE;
 	else if (!strcmp(value, "multihomed"))
@@ -45,62 +70,284 @@ static int take_net(struct scenario *s, const char *value, char **error)
 	return 0;
 }
 
-static int take_word(struct scenario *s, const char *key, const char *value, int *between, char **error)
+static int set_pattern(struct scenario *s, const char *key, const char *value, char **error)
 {
-	static const char *const yes_no[] = {"no", "yes", NULL}, *const ways[] = {"random", "rounds", NULL};
-	int at = 0;
-
-	if (!strcmp(key, "net"))
-		return take_net(s, value, error);
-	if (!strcmp(key, "pattern")) {
-		at = find("pattern", value, traffic_pattern_names, error);
-		s->pattern = (enum traffic_pattern)at;
-	} else if (!strcmp(key, "model")) {
-		at = find("model", value, fluid_model_names, error);
-		s->model = (enum fluid_model)at;
-	} else if (!strcmp(key, "cables")) {
-		at = find("way to join servers", value, ways, error);
-		s->rounds = at == 1;
-	} else if (!strcmp(key, "between")) {
-		at = *between = find("answer", value, yes_no, error);
-	} else if (!strcmp(key, "shuffle")) {
-		at = find("answer", value, yes_no, error);
-		s->fixed = at == 0;
-	} else if (!strcmp(key, "active")) {
-		if (unit_fraction(value, &s->active) < 0 || s->active <= 0)
-			return error_set(error, "active=%s: a share, 1%% to 100%%", value);
-	} else if (!strcmp(key, "acks")) {
-		if (unit_fraction(value, &s->acks) < 0 || s->acks > 0.5)
-			return error_set(error, "acks=%s: a share, 0%% to 50%%", value);
-	} else if (!strcmp(key, "group"))
-		return whole(key, value, 2, 10000, &s->group, error);
-	else if (!strcmp(key, "racks"))
-		return whole(key, value, 1, 1000, &s->racks, error);
-	else if (!strcmp(key, "size"))
-		return whole(key, value, 2, 1000, &s->size, error);
-	else if (!strcmp(key, "subflows"))
-		return whole(key, value, 0, PLAN_PAIRS, &s->subflows, error);
-	else
-		return error_set(error,
-			"no key `%s`; there are net, pattern, active, group, racks, size, between, cables, model, acks, shuffle, subflows",
-			key);
+	(void)key;
+	if (!strcmp(value, "incast")) {
+		s->pattern = PATTERN_INCAST;
+		return 0;
+	}
+	int at = find("pattern", value, traffic_pattern_names, error);
+	s->pattern = (unsigned)at;
 	return at < 0 ? -1 : 0;
 }
 
+/* "1-5+5-1": servers from 1, as the experiments count them. */
+static int set_flows(struct scenario *s, const char *key, const char *value, char **error)
+{
+	s->pattern = PATTERN_FLOWS;
+	s->flow_count = 0;
+	for (const char *at = value;;) {
+		unsigned from, to;
+		int length = 0;
+		if (sscanf(at, "%5u-%5u%n", &from, &to, &length) != 2 || (at[length] && at[length] != '+') ||
+			from == 0 || to == 0 || from == to)
+			return error_set(error,
+				"%s=%s: write A-B+C-D with numbers of different servers, from 1", key, value);
+		if (s->flow_count == SCENARIO_FLOWS)
+			return error_set(error, "%s: more than %d; leave some out", key, SCENARIO_FLOWS);
+		s->flows[s->flow_count++] = (struct traffic_flow){from - 1, to - 1};
+		if (!at[length])
+			return 0;
+		at += length + 1;
+	}
+}
+
+static int set_model(struct scenario *s, const char *key, const char *value, char **error)
+{
+	(void)key;
+	s->packets = !strcmp(value, "packets");
+	int at = s->packets ? 0 : find("model", value, fluid_model_names, error);
+	s->model = (enum fluid_model)at;
+	return at < 0 ? -1 : 0;
+}
+
+static int set_cables(struct scenario *s, const char *key, const char *value, char **error)
+{
+	static const char *const names[] = {"random", "rounds", NULL};
+	int at = find("way to join servers", value, names, error);
+
+	(void)key;
+	s->rounds = at == 1;
+	return at < 0 ? -1 : 0;
+}
+
+static int set_shuffle(struct scenario *s, const char *key, const char *value, char **error)
+{
+	int at = find("answer", value, yes_no, error);
+
+	(void)key;
+	s->fixed = at == 0;
+	return at < 0 ? -1 : 0;
+}
+
+static int set_active(struct scenario *s, const char *key, const char *value, char **error)
+{
+	if (unit_fraction(value, &s->active) < 0 || s->active <= 0)
+		return error_set(error, "%s=%s: a share, 1%% to 100%%", key, value);
+	return 0;
+}
+
+/* A share, for streams, or what becomes of packets. */
+static int set_acks(struct scenario *s, const char *key, const char *value, char **error)
+{
+	static const char *const names[ACKS_KINDS + 1] = {"queued", "first", "free", NULL};
+	int at = find("", value, names, NULL);
+
+	if (at >= 0)
+		s->packet.acks = (enum scenario_acks)at;
+	else if (unit_fraction(value, &s->acks) < 0 || s->acks > 0.5)
+		return error_set(error,
+			"%s=%s: a share, 0%% to 50%%; with model=packets queued, first or free", key, value);
+	return 0;
+}
+
+static int set_control(struct scenario *s, const char *key, const char *value, char **error)
+{
+	static const char *const names[SIM_GROWTHS + 1] = {"reno", "cubic", "lia", NULL};
+	int at = find("congestion control", value, names, error);
+
+	(void)key;
+	s->packet.growth = (enum sim_growth)at;
+	return at < 0 ? -1 : 0;
+}
+
+static int set_start(struct scenario *s, const char *key, const char *value, char **error)
+{
+	static const char *const names[STARTS + 1] = {"hystart", "plain", "none", NULL};
+	int at = find("slow start", value, names, error);
+
+	(void)key;
+	s->packet.start = (enum scenario_start)at;
+	return at < 0 ? -1 : 0;
+}
+
+static int set_full(struct scenario *s, const char *key, const char *value, char **error)
+{
+	static const char *const names[] = {"told", "lost", NULL};
+	int at = find("answer of a full queue", value, names, error);
+
+	(void)key;
+	s->packet.lost = at == 1;
+	return at < 0 ? -1 : 0;
+}
+
+static int set_affinity(struct scenario *s, const char *key, const char *value, char **error)
+{
+	static const char *const names[] = {"none", "strong", NULL};
+	int at = find("affinity", value, names, error);
+
+	(void)key;
+	s->packet.strong = at == 1;
+	return at < 0 ? -1 : 0;
+}
+
+static int set_rate(struct scenario *s, const char *key, const char *value, char **error)
+{
+	uint64_t *rate = &s->packet.rate_bps;
+
+	if (unit_rate(value, rate) < 0 || *rate < 1000000 || *rate > 100000000000)
+		return error_set(
+			error, "%s=%s: a rate such as 1Gbit/s, from 1Mbit/s to 100Gbit/s", key, value);
+	return 0;
+}
+
+#define WHOLE(name, field, least, most)                                                                      \
+	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
+	{                                                                                                    \
+		return whole(key, value, least, most, &s->field, error);                                     \
+	}
+#define DURATION(name, field, least_ns)                                                                      \
+	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
+	{                                                                                                    \
+		return duration(key, value, least_ns, &s->packet.field, error);                              \
+	}
+#define BYTES(name, field, most)                                                                             \
+	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
+	{                                                                                                    \
+		return bytes(key, value, most, &s->packet.field, error);                                     \
+	}
+WHOLE(set_group, group, 2, 10000)
+WHOLE(set_racks, racks, 1, 1000)
+WHOLE(set_size, size, 2, 1000)
+WHOLE(set_subflows, subflows, 0, PLAN_PAIRS)
+WHOLE(set_queue, packet.queue, 1, 1000000)
+WHOLE(set_phase, packet.phase, 0, 1000000)
+WHOLE(set_connections, packet.connections, 1, 1000)
+WHOLE(set_rounds, packet.rounds, 1, 10000)
+DURATION(set_delay, delay_ps, 0)
+DURATION(set_length, length_ps, 1000000)
+DURATION(set_measure, measure_ps, 1000000)
+DURATION(set_spread, spread_ps, 0)
+DURATION(set_pause, pause_ps, 0)
+BYTES(set_window, window, 1000000000)
+BYTES(set_burst, burst, 1000000)
+BYTES(set_bytes, bytes, 1000000000)
+
+static const struct word {
+	const char *key;
+	int (*set)(struct scenario *, const char *, const char *, char **);
+	bool packets; /* for model=packets alone */
+} words[] = {{"net", set_net, false}, {"pattern", set_pattern, false}, {"flows", set_flows, false},
+	{"active", set_active, false}, {"group", set_group, false}, {"racks", set_racks, false},
+	{"size", set_size, false}, {"cables", set_cables, false}, {"model", set_model, false},
+	{"acks", set_acks, false}, {"shuffle", set_shuffle, false}, {"subflows", set_subflows, false},
+	{"rate", set_rate, true}, {"delay", set_delay, true}, {"queue", set_queue, true},
+	{"control", set_control, true}, {"start", set_start, true}, {"full", set_full, true},
+	{"window", set_window, true}, {"burst", set_burst, true}, {"length", set_length, true},
+	{"measure", set_measure, true}, {"spread", set_spread, true}, {"phase", set_phase, true},
+	{"bytes", set_bytes, true}, {"connections", set_connections, true}, {"rounds", set_rounds, true},
+	{"pause", set_pause, true}, {"affinity", set_affinity, true}};
+
+#define WORDS (sizeof words / sizeof *words)
+
+/* What the whole text has to be looked at for. */
+struct said {
+	int between;                    /* -1: nothing */
+	const char *packets, *transfer; /* a key of packets; one of transfers; or NULL */
+	bool acks_share, acks_packets, spread;
+};
+
+static int take_word(struct scenario *s, const char *key, const char *value, struct said *said, char **error)
+{
+	char known[256] = "between";
+	size_t used = strlen(known);
+
+	if (!strcmp(key, "between")) {
+		said->between = find("answer", value, yes_no, error);
+		return said->between < 0 ? -1 : 0;
+	}
+	for (size_t i = 0; i < WORDS; i++) {
+		used += (size_t)snprintf(known + used, sizeof known - used, ", %s", words[i].key);
+		if (strcmp(key, words[i].key) != 0)
+			continue;
+		said->spread |= words[i].set == set_spread;
+		if (words[i].packets)
+			said->packets = words[i].key;
+		if (words[i].set == set_connections || words[i].set == set_rounds ||
+			words[i].set == set_pause || words[i].set == set_affinity)
+			said->transfer = words[i].key;
+		if (words[i].set == set_acks)
+			*(strspn(value, "qf") ? &said->acks_packets : &said->acks_share) = true;
+		return words[i].set(s, key, value, error);
+	}
+	return error_set(error, "no key `%s`; there are %s", key, known);
+}
+
+/* ---- what goes together */
+
+static int check_packets(const struct scenario *s, const struct said *said, char **error)
+{
+	const struct scenario_packets *p = &s->packet;
+
+	if (!s->packets && said->packets)
+		return error_set(error, "%s= goes with model=packets", said->packets);
+	if (!s->packets && said->acks_packets)
+		return error_set(
+			error, "acks=queued, first and free go with model=packets; streams have a share");
+	if (s->packets && said->acks_share)
+		return error_set(
+			error, "with model=packets acknowledgements are packets: acks=queued, first or free");
+	if (said->transfer && !p->bytes)
+		return error_set(error, "%s= goes with transfers; say bytes= too", said->transfer);
+	if (p->pause_ps && !p->rounds)
+		return error_set(error, "pause= is between rounds; say rounds= too");
+	if (!p->bytes && p->measure_ps >= p->length_ps)
+		return error_set(error, "measure= is the last part of length=, and shorter");
+	return 0;
+}
+
+static int check(const struct scenario *s, char **error)
+{
+	if (s->rounds && s->racks > 1)
+		return error_set(error, "cables in rounds join one rack; write racks=1");
+	if (s->net == NET_GRIN && s->degree >= s->size)
+		return error_set(
+			error, "%u cables each, but %u neighbours in a rack", s->degree, s->size - 1);
+	for (unsigned i = 0; i < s->flow_count; i++)
+		if (s->flows[i].source >= s->racks * s->size || s->flows[i].destination >= s->racks * s->size)
+			return error_set(error, "flows=: %u-%u: servers are 1 to %u", s->flows[i].source + 1,
+				s->flows[i].destination + 1, s->racks * s->size);
+	return 0;
+}
+
+/* Packets: what the experiments at 1 Gbit/s have. */
+static const struct scenario usual = {.net = NET_GRIN,
+	.degree = 2,
+	.active = 0.5,
+	.group = 20,
+	.racks = 6,
+	.size = 20,
+	.subflows = 16,
+	.packet = {.rate_bps = 1000000000,
+		.delay_ps = 12500000,
+		.queue = 300,
+		.growth = SIM_CUBIC,
+		.window = 4194304,
+		.burst = 65536,
+		.length_ps = 1000000000000,
+		.measure_ps = 600000000000,
+		.spread_ps = 100000000,
+		.connections = 1}};
+
 int scenario_parse(struct scenario *s, const char *text, char **error)
 {
-	char words[sizeof s->text], *rest = words;
-	int between = -1;
+	char copy[sizeof s->text], *rest = copy;
+	struct said said = {.between = -1};
 
-	*s = (struct scenario){.net = NET_GRIN,
-		.degree = 2,
-		.active = 0.5,
-		.group = 20,
-		.racks = 6,
-		.size = 20,
-		.subflows = 16};
-	if ((size_t)snprintf(words, sizeof words, "%s", text) >= sizeof words)
-		return error_set(error, "a scenario of more than %zu letters", sizeof words - 1);
+	*s = usual;
+	if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy)
+		return error_set(error, "a scenario of more than %zu letters", sizeof copy - 1);
 	snprintf(s->text, sizeof s->text, "%s", text);
 	for (char *word; (word = strsep(&rest, " "));) {
 		char *value = strchr(word, '=');
@@ -109,198 +356,15 @@ int scenario_parse(struct scenario *s, const char *text, char **error)
 		if (!value)
 			return error_set(error, "`%s` is no KEY=VALUE", word);
 		*value++ = '\0';
-		if (take_word(s, word, value, &between, error) < 0)
+		if (take_word(s, word, value, &said, error) < 0)
 			return error_prefix(error, "scenario `%s`", text);
 	}
-	s->between = between >= 0 ? between
-				  : s->racks > 1 && (s->pattern == TRAFFIC_PERMUTATION ||
-							    s->pattern == TRAFFIC_RANDOM);
-	if (s->rounds && s->racks > 1)
-		return error_set(error, "scenario `%s`: cables in rounds join one rack; write racks=1", text);
-	if (s->net == NET_GRIN && s->degree >= s->size)
-		return error_set(error, "scenario `%s`: %u cables each, but %u neighbours in a rack", text,
-			s->degree, s->size - 1);
+	s->between = said.between >= 0 ? said.between
+				       : s->racks > 1 && (s->pattern == TRAFFIC_PERMUTATION ||
+								 s->pattern == TRAFFIC_RANDOM);
+	if (s->packet.bytes && !said.spread)
+		s->packet.spread_ps = 0;
+	if (check(s, error) < 0 || check_packets(s, &said, error) < 0)
+		return error_prefix(error, "scenario `%s`", text);
 	return 0;
-}
-
-/* ---- networks: numbers of their resources */
-
-struct build {
-	const struct scenario *scenario;
-	struct plan *plan;
-	struct fluid *fluid;
-	uint64_t seed;
-	unsigned servers;
-};
-
-static unsigned up(unsigned server)
-{
-	return 2 * server;
-}
-static unsigned down(unsigned server)
-{
-	return 2 * server + 1;
-}
-/* Of a cable, out of that end. */
-static unsigned along(const struct build *b, unsigned server, int end)
-{
-	const struct plan_end *e = &b->plan->servers[server].ends[end];
-	return 2 * b->servers + 2 * e->link + (server > e->peer);
-}
-
-/* What the pair's packets pass, as the plan routes them; how many. */
-static unsigned grin_way(const struct build *b, unsigned source, unsigned destination, struct plan_pair pair,
-	unsigned resources[FLUID_PATH])
-{
-	struct plan_step steps[PLAN_HOPS];
-	unsigned count = 0;
-	int n = plan_walk(b->plan, PLAN_COMPUTED, source, pair.source, pair.destination, steps);
-
-	for (int i = 0; i < n; i++)
-		if (steps[i].out >= 0)
-			resources[count++] = along(b, steps[i].server, steps[i].out);
-		else {
-			resources[count++] = up(steps[i].server);
-			resources[count++] = down(i + 1 < n ? steps[i + 1].server : destination);
-		}
-	return count;
-}
-
-static void grin_path(struct build *b, unsigned source, unsigned destination, struct plan_pair pair)
-{
-	unsigned resources[FLUID_PATH];
-
-	fluid_path(b->fluid, grin_way(b, source, destination, pair, resources), resources);
-	fluid_way_back(b->fluid,
-		grin_way(
-			b, destination, source, (struct plan_pair){pair.destination, pair.source}, resources),
-		resources);
-}
-
-static void grin_paths(struct build *b, unsigned number, struct traffic_flow flow)
-{
-	const struct plan_server *s = &b->plan->servers[flow.source],
-				 *d = &b->plan->servers[flow.destination];
-	struct plan_ends ends = {.own_primary = s->primary,
-		.own_count = s->count,
-		.peer_primary = d->primary,
-		.peer_count = d->count,
-		.told_all = true};
-	struct plan_pair pairs[PLAN_PAIRS];
-
-	for (unsigned i = 0; i < s->count; i++)
-		ends.own[i] = s->ends[i].address;
-	for (unsigned i = 0; i < d->count; i++)
-		ends.peer[i] = d->ends[i].address;
-	unsigned wanted = b->scenario->subflows;
-	unsigned count = wanted == 1
-				 ? 0
-				 : plan_choose(&ends, wanted ? wanted - 1 : 0,
-					   b->scenario->fixed ? 0 : draw_key(b->seed, number, 3) | 1, pairs);
-	grin_path(b, flow.source, flow.destination, (struct plan_pair){s->primary, d->primary});
-	for (unsigned i = 0; i < count; i++)
-		grin_path(b, flow.source, flow.destination, pairs[i]);
-}
-
-/* Multi-homed: server s has the uplinks 2s and 2s + 1 (of direction: twice that); the switch i of a rack is behind them. */
-static void multihomed_paths(struct build *b, struct traffic_flow flow)
-{
-	unsigned size = b->scenario->size, switches = 4 * b->servers;
-
-	for (unsigned out = 0; out < 2; out++)
-		for (unsigned in = 0; in < 2; in++) {
-			unsigned from = flow.source / size * 2 + out, to = flow.destination / size * 2 + in;
-			unsigned resources[4] = {up(2 * flow.source + out), down(2 * flow.destination + in)},
-				 count = 2;
-			if (from != to) {
-				resources[count++] = switches + 2 * from;
-				resources[count++] = switches + 2 * to + 1;
-			}
-			fluid_path(b->fluid, count, resources);
-			/* The same links, the other way. */
-			for (unsigned k = 0; k < count; k++)
-				resources[k] ^= 1;
-			fluid_way_back(b->fluid, count, resources);
-		}
-}
-
-static void connect_all(struct build *b, const struct traffic_flow *flows, int count)
-{
-	for (int i = 0; i < count; i++) {
-		fluid_connection(b->fluid);
-		if (b->scenario->net == NET_MULTIHOMED)
-			multihomed_paths(b, flows[i]);
-		else
-			grin_paths(b, (unsigned)i, flows[i]);
-	}
-}
-
-static int build(struct build *b, const struct traffic_flow *flows, int count, char **error)
-{
-	const struct scenario *s = b->scenario;
-
-	unsigned degree = s->net == NET_GRIN ? s->degree : 0;
-
-	b->plan = plan_new();
-	if (plan_add_racks(b->plan, s->racks, s->size, error) < 0 ||
-		(s->rounds ? plan_join_rounds(b->plan, degree, error)
-			   : plan_interconnect(b->plan, degree, b->seed, error)) < 0)
-		return -1;
-	if (s->net == NET_MULTIHOMED) {
-		b->fluid = fluid_new(4 * b->servers + 4 * s->racks);
-		for (unsigned i = 4 * b->servers; i < b->fluid->resources; i++)
-			b->fluid->capacity[i] = s->size / 2.0;
-	} else
-		b->fluid = fluid_new(2 * b->servers + 2 * b->plan->links);
-	b->fluid->acks = s->acks;
-	connect_all(b, flows, count);
-	return 0;
-}
-
-static void look(const struct build *b, const struct traffic_flow *flows, struct scenario_outcome *outcome)
-{
-	double *received = calloc(b->servers, sizeof *received);
-	unsigned char *receives = calloc(b->servers, 1);
-
-	if (!received || !receives)
-		abort();
-	*outcome = (struct scenario_outcome){
-		.least = INFINITY, .connections = b->fluid->connections, .excess = fluid_excess(b->fluid)};
-	for (unsigned i = 0; i < b->fluid->paths; i++) {
-		unsigned d = flows[b->fluid->path[i].connection].destination;
-		received[d] += b->fluid->rate[i];
-		receives[d] = 1;
-	}
-	for (unsigned i = 0; i < b->servers; i++)
-		if (receives[i]) {
-			outcome->receivers++;
-			outcome->sum += received[i];
-			outcome->least = fmin(outcome->least, received[i]);
-		}
-	outcome->mean = outcome->receivers ? outcome->sum / outcome->receivers : 0;
-	free(received);
-	free(receives);
-}
-
-int scenario_run(const struct scenario *s, uint64_t seed, struct scenario_outcome *outcome, char **error)
-{
-	struct build b = {.scenario = s, .seed = seed, .servers = s->racks * s->size};
-	struct traffic_request request = {.pattern = s->pattern,
-		.servers = b.servers,
-		.rack = s->size,
-		.active = s->active,
-		.group = s->group,
-		.between = s->between,
-		.seed = seed};
-	struct traffic_flow *flows;
-	int count = traffic_draw(&request, &flows, error), result = -1;
-
-	if (count >= 0 && build(&b, flows, count, error) == 0 && fluid_solve(b.fluid, s->model, error) == 0) {
-		look(&b, flows, outcome);
-		result = 0;
-	}
-	free(flows);
-	plan_free(b.plan);
-	fluid_free(b.fluid);
-	return result;
 }

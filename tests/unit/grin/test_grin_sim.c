@@ -136,7 +136,13 @@ static void refused(void **state)
 {
 	static const char *const bad[] = {"net=grin8", "net=", "pattern=x", "active=0%", "active=5",
 		"group=1", "size=1", "model=bbr", "subflows=65", "net", "x=1", "net=grin7 size=7",
-		"cables=rounds", "between=maybe", "acks=60%", "acks=2", "shuffle=1"};
+		"cables=rounds", "between=maybe", "acks=60%", "acks=2", "shuffle=1", "flows=", "flows=1-1",
+		"flows=0-2", "flows=1-2+", "flows=1-500", "flows=1:2", "pattern=flows", "rate=1Gbit/s",
+		"acks=first", "model=packets acks=2%", "model=packets rate=1", "model=packets queue=0",
+		"model=packets control=bbr", "model=packets start=slow", "model=packets full=maybe",
+		"model=packets window=0", "model=packets length=1s measure=1s", "model=packets rounds=3",
+		"model=packets affinity=strong", "model=packets bytes=1KB pause=1s", "model=packets delay=2h",
+		"model=packets burst=2MB", "bytes=1KB"};
 	struct scenario s;
 
 	(void)state;
@@ -144,8 +150,105 @@ static void refused(void **state)
 		char *error = NULL;
 		assert_int_equal(scenario_parse(&s, bad[i], &error), -1);
 		assert_non_null(error);
+		assert_null(strchr(error, '\n'));
 		free(error);
 	}
+}
+
+/* ---- packet by packet */
+
+#define TEN "racks=1 size=10 cables=rounds subflows=0 shuffle=no length=300ms measure=200ms model=packets "
+
+static struct scenario_outcome outcome_of(const char *text, uint64_t seed)
+{
+	struct scenario s;
+	struct scenario_outcome outcome;
+	char *error = NULL;
+
+	if (scenario_parse(&s, text, &error) < 0 || scenario_run(&s, seed, &outcome, &error) < 0)
+		fail_msg("%s", error);
+	return outcome;
+}
+
+/* One server sends: all that its cables give. And the same over racks, and with two uplinks. */
+static void packets_fill_paths(void **state)
+{
+	(void)state;
+	near_to(mean_of(TEN "net=single flows=1-5", 1), 1, 1e-3);
+	near_to(mean_of(TEN "net=grin1 flows=1-5", 1), 2, 2e-3);
+	near_to(mean_of(TEN "net=grin2 flows=1-5", 1), 3, 5e-3);
+	near_to(mean_of("model=packets racks=2 size=4 net=grin1 subflows=0 flows=1-5 length=300ms measure=200ms",
+			1),
+		2, 5e-3);
+	near_to(mean_of("model=packets racks=2 size=4 net=multihomed flows=1-5 length=300ms measure=200ms",
+			1),
+		2, 5e-3);
+	near_to(mean_of("model=packets racks=1 size=4 net=multihomed flows=1-3 length=300ms measure=200ms",
+			1),
+		2, 5e-3);
+}
+
+/* Without cables every uplink and downlink of a permutation has one flow: what acknowledgements leave is theirs, where they do not wait behind data; behind it they come in bunches, and the
+ * link stands empty in between. */
+static void packets_share_as_streams(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed < 4; seed++) {
+		double fair = mean_of(
+			       "racks=1 size=10 net=single pattern=permutation active=60% acks=2.576% model=uncoupled",
+			       seed),
+		       first = mean_of(TEN "net=single pattern=permutation active=60% acks=first", seed),
+		       none = mean_of(TEN "net=single pattern=permutation active=60% acks=free", seed),
+		       queued = mean_of(TEN "net=single pattern=permutation active=60%", seed);
+		near_to(first / fair, 1, 1e-3);
+		near_to(none, 1, 1e-3);
+		assert_true(queued < first + 1e-3 && queued > 0.85 * first);
+	}
+}
+
+/* Nine to one: its downlink is full, and nobody is left out. */
+static void packets_of_many(void **state)
+{
+	struct scenario_outcome o = outcome_of(TEN "net=single pattern=incast", 1);
+
+	(void)state;
+	near_to(o.mean, 1,
+		5e-3); /* of packets that are in order; in 200 ms some wait for one that was lost */
+	assert_int_equal(o.connections, 9);
+	assert_int_equal(o.receivers, 1);
+	for (unsigned i = 0; i < 9; i++)
+		assert_true(o.each[i].rate > 0.01 && o.each[i].from == i + 1 && o.each[i].to == 0);
+	/* 27 times 30 KB: where no packet is lost, the downlink carries them one after the other, and the last has all then. Without cables strong affinity is nothing. */
+	double all = 27 * (30000 + 22 * 90) * 8 / 1e6;
+	struct scenario_outcome
+		t = outcome_of(TEN
+			"net=single pattern=incast queue=1000 bytes=30KB connections=3 rounds=3 pause=300ms",
+			1),
+		s = outcome_of(TEN
+			"net=single pattern=incast queue=1000 bytes=30KB connections=3 rounds=3 pause=300ms affinity=strong",
+			1),
+		u = outcome_of(TEN
+			"net=single pattern=incast queue=100 bytes=30KB connections=3 rounds=3 pause=300ms",
+			1);
+	assert_int_equal(t.counters.again, 0);
+	assert_true(t.most_99 > all && t.most_99 < all + 0.2);
+	near_to(s.most_99, t.most_99, 1e-9);
+	/* Queues of 100 do lose some. */
+	assert_true(u.counters.losses > 0 && u.most_99 > all);
+}
+
+static void packets_repeat(void **state)
+{
+	struct scenario_outcome a = outcome_of(TEN "net=grin2 pattern=permutation active=60%", 5),
+				b = outcome_of(TEN "net=grin2 pattern=permutation active=60%", 5),
+				c = outcome_of(TEN "net=grin2 pattern=permutation active=60% phase=1", 5);
+
+	(void)state;
+	assert_memory_equal(&a.counters, &b.counters, sizeof a.counters);
+	near_to(a.mean, b.mean, 0);
+	assert_memory_not_equal(&a.counters, &c.counters, sizeof a.counters);
+	for (unsigned i = 0; i < a.connections; i++)
+		assert_true(a.each[i].from == c.each[i].from && a.each[i].to == c.each[i].to);
 }
 
 /* Four servers in a ring of cables, one rack. */
@@ -203,6 +306,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(models), cmocka_unit_test(alone),
 		cmocka_unit_test(acknowledgements), cmocka_unit_test(scenarios), cmocka_unit_test(refused),
+		cmocka_unit_test(packets_fill_paths), cmocka_unit_test(packets_share_as_streams),
+		cmocka_unit_test(packets_of_many), cmocka_unit_test(packets_repeat),
 		cmocka_unit_test(capacity), cmocka_unit_test(more_hops_are_more)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
