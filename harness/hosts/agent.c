@@ -137,6 +137,40 @@ static int find_interface(struct agent *a, char **error)
 	return 0;
 }
 
+/* What it sends to the others must come from the address by which they know it: a host may have several, and temporary
+ * ones of IPv6 (RFC 8981), which the kernel prefers. */
+static int check_source(const struct agent *a, char **error)
+{
+	struct address own, other;
+	json_t *one;
+	size_t i;
+	int result = 0;
+	address_parse(a->address, &own);
+	json_array_foreach(json_object_get(a->orders, "hosts"), i, one) {
+		struct sockaddr_storage to, from;
+		char text[ADDRESS_TEXT];
+		if (result < 0 || !json_is_string(one) || !address_parse(json_string_value(one), &other) ||
+			address_equal(&own, &other))
+			continue;
+		struct place place = {other, 9}; /* any port: nothing is sent */
+		socklen_t size = place_sockaddr(&place, &to), room = sizeof from;
+		int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		/* Without a route the echoes tell. */
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&to, size) == 0 &&
+			getsockname(fd, (struct sockaddr *)&from, &room) == 0) {
+			place = place_of_sockaddr((struct sockaddr *)&from);
+			if (!address_equal(&place.address, &own))
+				result = error_set(error,
+					"to %s it sends from %s, not from %s; write that address, or see to its routes (of IPv6: to net.ipv6.conf.%s.use_tempaddr)",
+					json_string_value(one), address_text(&place.address, text),
+					a->address, a->interface);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	return result;
+}
+
 static int take_lock(struct agent *a, char **error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -335,7 +369,7 @@ static int open_all(struct outer *o, char **error)
 	struct agent *a = o->agent;
 	int64_t seconds = message_number(a->orders, "seconds");
 	o->until_ns = clock_now_ns() + (seconds > 0 ? seconds : 0) * NS_PER_S;
-	if (find_interface(a, error) < 0 || take_lock(a, error) < 0)
+	if (find_interface(a, error) < 0 || check_source(a, error) < 0 || take_lock(a, error) < 0)
 		return -1;
 	o->opened = true;
 	if (!(o->host = host_open(error)))
