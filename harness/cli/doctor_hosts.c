@@ -126,6 +126,12 @@ static int examine_experiment(struct findings *f, const struct hosts *hosts, con
 			names[count++] = needs.programs[i].name;
 	bool there = names && hosts_check_programs(hosts, names, &lack) == 0;
 	add(f, there, e->name, there ? "every host has its programs" : lack ? lack : "no memory");
+	char name[192];
+	snprintf(name, sizeof name, "%s settings", e->name);
+	free(lack);
+	lack = NULL;
+	there = hosts_check_settings(hosts, e, &lack) == 0;
+	add(f, there, name, there ? "every host can have them" : lack);
 	free(lack);
 	free(names);
 	experiment_free(e);

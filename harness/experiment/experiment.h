@@ -214,6 +214,9 @@ const struct topology *experiment_topology(
 	const struct experiment *experiment, const struct configuration *configuration);
 /* Where the subflows come from that a procedure promises; NULL with *count 0: it promises none. */
 const struct subflow_place *experiment_subflows(const struct procedure *procedure, size_t *count);
+/* Whether every text that a trial of the procedure fills in can be, with the topology as it is by now. -1 and *error. */
+int experiment_check_names(
+	const struct experiment *experiment, const struct procedure *procedure, char **error);
 /* The path of a file beside the experiment's. On its pool. */
 const char *experiment_beside(const struct experiment *experiment, const char *name);
 void experiment_free(struct experiment *experiment);

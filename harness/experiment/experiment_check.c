@@ -107,6 +107,14 @@ int check_configuration(const struct configuration *c, char **error)
 	return result;
 }
 
+int experiment_check_names(const struct experiment *e, const struct procedure *p, char **error)
+{
+	struct pool *pool = pool_new();
+	int result = check_procedure(e, p, pool, error);
+	pool_free(pool);
+	return result;
+}
+
 int check_templates(const struct experiment *e, char **error)
 {
 	struct pool *pool = pool_new();

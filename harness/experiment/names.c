@@ -66,7 +66,7 @@ static const char *of_end(const struct names *names, enum of_end what, const cha
 	static const char *const keys[] = {"address", "address6", "interface"};
 	const struct topology *topology = names->experiment->topology;
 	char node[64];
-	const char *slash = strchr(place, '/'), *text = "";
+	const char *slash = strchr(place, '/'), *text = "", *other = NULL;
 	int n = -1;
 	if (slash && (size_t)(slash - place) < sizeof node) {
 		snprintf(node, sizeof node, "%.*s", (int)(slash - place), place);
@@ -79,13 +79,22 @@ static const char *of_end(const struct names *names, enum of_end what, const cha
 			text = what == ADDRESS    ? end->address
 			       : what == ADDRESS6 ? end->address6
 						  : end->interface;
+		if (end && what != INTERFACE)
+			other = what == ADDRESS ? end->address6 : end->address;
 		else if (what == ADDRESS)
 			text = topology_address(topology, n, slash + 1);
 	}
 	if (*text)
 		return text;
-	error_set(error, "`${%s:%s}` is no place of topology %s; write ${%s:NODE/LINK}", keys[what], place,
-		topology->name, keys[what]);
+	if (other && !*other)
+		error_set(error, "`${%s:%s}`: that end has no address", keys[what], place);
+	else if (other)
+		error_set(error, "`${%s:%s}`: that end has no address of %s; of %s it has one, ${%s:%s}",
+			keys[what], place, what == ADDRESS ? "IPv4" : "IPv6",
+			what == ADDRESS ? "IPv6" : "IPv4", keys[what == ADDRESS ? ADDRESS6 : ADDRESS], place);
+	else
+		error_set(error, "`${%s:%s}` is no place of topology %s; write ${%s:NODE/LINK}", keys[what],
+			place, topology->name, keys[what]);
 	return NULL;
 }
 

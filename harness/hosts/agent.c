@@ -1,5 +1,6 @@
 /* Agent, the outer process: see the header. */
 #include "harness/hosts/agent_internal.h"
+#include "harness/hosts/forward.h"
 
 #include "harness/machine/host.h"
 #include "harness/machine/journal.h"
@@ -7,7 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/version.h"
-#include <arpa/inet.h>
+#include "lib/net/address.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -57,7 +58,8 @@ void agent_refuse(int fd, const char *text)
 bool agent_may_set(const char *path)
 {
 	static const char *const prefixes[] = {"/proc/sys/net/mptcp/", "/proc/sys/net/ipv4/tcp_",
-		"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/rp_filter"};
+		"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/rp_filter",
+		"/proc/sys/net/ipv6/conf/all/forwarding"};
 	if (strstr(path, ".."))
 		return false;
 	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
@@ -86,14 +88,16 @@ static int read_orders(struct agent *a, char **error)
 	a->name = message_text(a->orders, "name");
 	a->address = message_text(a->orders, "address");
 	a->socket = message_text(a->orders, "socket");
+	struct address address = ADDRESS_NONE;
 	const char *version = message_text(a->orders, "liquidnet");
 	if (strcmp(version, liquidnet_version) != 0)
 		return error_set(error,
 			"Liquidnet is version %s there and %.40s here; install the same version on both",
 			liquidnet_version, version);
 	if (strncmp(a->socket, SOCKET_PREFIX, strlen(SOCKET_PREFIX)) != 0 || strchr(a->socket + 5, '/') ||
-		!*a->address || !json_is_array(json_object_get(a->orders, "hosts")))
+		!address_parse(a->address, &address) || !json_is_array(json_object_get(a->orders, "hosts")))
 		return error_set(error, "it was not told what to be; `liquidnet run --hosts` tells it");
+	a->ipv6 = !address_is_v4(&address);
 	if (geteuid() != 0)
 		return error_set(error,
 			"its user there is not root; log in as root, or say `sudo: true` where sudo asks no password");
@@ -104,28 +108,67 @@ static int read_orders(struct agent *a, char **error)
 static int find_interface(struct agent *a, char **error)
 {
 	struct ifaddrs *list, *one;
+	struct address own;
 	char known[512] = "";
+	address_parse(a->address, &own);
 	if (getifaddrs(&list) < 0)
 		return error_set(error, "its interfaces: %s", strerror(errno));
 	for (one = list; one; one = one->ifa_next) {
-		char text[INET_ADDRSTRLEN];
-		if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET)
+		char text[ADDRESS_TEXT];
+		if (!one->ifa_addr)
 			continue;
-		inet_ntop(AF_INET, &((struct sockaddr_in *)one->ifa_addr)->sin_addr, text, sizeof text);
-		if (strcmp(text, a->address) == 0)
+		struct address address = place_of_sockaddr(one->ifa_addr).address;
+		if (address_family(&address) != address_family(&own))
+			continue;
+		if (address_equal(&address, &own))
 			snprintf(a->interface, sizeof a->interface, "%s", one->ifa_name);
 		size_t used = strlen(known);
-		snprintf(known + used, sizeof known - used, "%s%s (%s)", used ? ", " : "", text,
-			one->ifa_name);
+		snprintf(known + used, sizeof known - used, "%s%s (%s)", used ? ", " : "",
+			address_text(&address, text), one->ifa_name);
 	}
 	freeifaddrs(list);
 	const char *meant = message_text(a->orders, "interface");
 	if (!*a->interface)
-		return error_set(error, "address %s is on no interface there; it has %s", a->address, known);
+		return error_set(error, "address %s is on no interface there; it has %s", a->address,
+			*known ? known : "none of its family");
 	if (*meant && strcmp(meant, a->interface) != 0)
 		return error_set(error, "address %s is on interface %s there, not on %s", a->address,
 			a->interface, meant);
 	return 0;
+}
+
+/* What it sends to the others must come from the address by which they know it: a host may have several, and temporary
+ * ones of IPv6 (RFC 8981), which the kernel prefers. */
+static int check_source(const struct agent *a, char **error)
+{
+	struct address own, other;
+	json_t *one;
+	size_t i;
+	int result = 0;
+	address_parse(a->address, &own);
+	json_array_foreach(json_object_get(a->orders, "hosts"), i, one) {
+		struct sockaddr_storage to, from;
+		char text[ADDRESS_TEXT];
+		if (result < 0 || !json_is_string(one) || !address_parse(json_string_value(one), &other) ||
+			address_equal(&own, &other))
+			continue;
+		struct place place = {other, 9}; /* any port: nothing is sent */
+		socklen_t size = place_sockaddr(&place, &to), room = sizeof from;
+		int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		/* Without a route the echoes tell. */
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&to, size) == 0 &&
+			getsockname(fd, (struct sockaddr *)&from, &room) == 0) {
+			place = place_of_sockaddr((struct sockaddr *)&from);
+			if (!address_equal(&place.address, &own))
+				result = error_set(error,
+					"to %s it sends from %s, not from %s; write that address, or see to its routes (of IPv6: to net.ipv6.conf.%s.use_tempaddr)",
+					json_string_value(one), address_text(&place.address, text),
+					a->address, a->interface);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	return result;
 }
 
 static int take_lock(struct agent *a, char **error)
@@ -246,7 +289,8 @@ static void answer_wire(struct outer *o)
 		*value++ = 0;
 		if (!o->host)
 			error_set(&error, "the journal could not be opened");
-		else
+		else if (strcmp(key + 1, AGENT_FORWARDING6) != 0 || strcmp(value, "0") == 0 ||
+			 forward_check(&error) == 0)
 			host_sysctl(o->host, key + 1, value, &error);
 	}
 	send(o->wire_fd, error ? error : "", error ? strlen(error) + 1 : 1, MSG_NOSIGNAL);
@@ -309,10 +353,15 @@ static void set_path(void)
 static json_t *facts(const struct agent *a)
 {
 	struct utsname kernel;
+	char *why = NULL;
 	uname(&kernel);
-	return json_pack("{s:b, s:s, s:s, s:s, s:i}", "ok", 1, "interface", a->interface, "kernel",
+	json_t *all = json_pack("{s:b, s:s, s:s, s:s, s:i}", "ok", 1, "interface", a->interface, "kernel",
 		kernel.release, "liquidnet", liquidnet_version, "processors",
 		(int)sysconf(_SC_NPROCESSORS_ONLN));
+	if (forward_check(&why) < 0)
+		json_object_set_new(all, "no_forwarding6", json_string(why));
+	free(why);
+	return all;
 }
 
 static int open_all(struct outer *o, char **error)
@@ -320,7 +369,7 @@ static int open_all(struct outer *o, char **error)
 	struct agent *a = o->agent;
 	int64_t seconds = message_number(a->orders, "seconds");
 	o->until_ns = clock_now_ns() + (seconds > 0 ? seconds : 0) * NS_PER_S;
-	if (find_interface(a, error) < 0 || take_lock(a, error) < 0)
+	if (find_interface(a, error) < 0 || check_source(a, error) < 0 || take_lock(a, error) < 0)
 		return -1;
 	o->opened = true;
 	if (!(o->host = host_open(error)))

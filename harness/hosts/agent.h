@@ -13,6 +13,9 @@
  * ends. Returns an exit status. */
 int agent_main(void);
 
+#define AGENT_SETTINGS                                                                                       \
+	"net.mptcp.*, net.ipv4.tcp_*, net.ipv4.ip_forward, net.ipv4.conf.all.rp_filter and net.ipv6.conf.all.forwarding"
+#define AGENT_FORWARDING6 "net.ipv6.conf.all.forwarding"
 /* Settings that an agent changes: what experiments on hosts need, and nothing that could cut a host off. */
 bool agent_may_set(const char *path);
 /* Files that it reads for a trial: the kernel's settings and figures. */

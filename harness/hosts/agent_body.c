@@ -289,8 +289,7 @@ static void answer_write(struct body *b, int fd, const json_t *what)
 	if (!b->stay)
 		return agent_refuse(fd, "settings are changed only while a trial runs");
 	if (!agent_may_set(path) || strpbrk(path, " \n") || strlen(path) + strlen(text) > 900)
-		return agent_refuse(fd, "an experiment on hosts changes net.mptcp.*, net.ipv4.tcp_*, "
-					"net.ipv4.ip_forward and net.ipv4.conf.all.rp_filter, nothing else");
+		return agent_refuse(fd, "an experiment on hosts changes " AGENT_SETTINGS ", nothing else");
 	size_t used = (size_t)snprintf(word, sizeof word, "set ");
 	for (const char *at = path + strlen("/proc/sys/"); *at; at++)
 		word[used++] = *at == '/' ? '.' : *at;

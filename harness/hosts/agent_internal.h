@@ -11,9 +11,12 @@
 #define AGENT_TABLE "liquidnet_host"
 #define AGENT_SCRATCH "/tmp/agent"
 
+struct address; /* lib/net/address.h */
+
 struct agent {
 	json_t *orders; /* what came first on standard input; owned */
 	const char *name, *address, *socket;
+	bool ipv6; /* the address is of IPv6; else of IPv4 */
 	char interface[IF_NAMESIZE];
 	int listen_fd, lock_fd;
 	int run_fd;  /* the host's own /run, where the socket is */
@@ -34,8 +37,8 @@ void agent_observe(struct agent *agent, struct channel *channel, struct message 
 json_t *agent_way(const struct agent *agent, const json_t *what);                        /* agent_way.c */
 json_t *agent_hear(const struct agent *agent, const json_t *what, int fd);               /* agent_ports.c */
 json_t *agent_knock(const struct agent *agent, const json_t *what);
-/* Whether an address is one of the inventory's. */
-bool agent_knows(const struct agent *agent, const char *address);
+/* The address that a text is; false: it is none of the inventory's. */
+bool agent_knows(const struct agent *agent, const char *text, struct address *address);
 
 /* ---- traffic, agent_traffic.c */
 

@@ -1,10 +1,11 @@
 /* Agent, traffic: a table of nftables that counts what goes between the hosts and what else the interface carries, cuts
  * what is beyond the inventory's limits, and lets nothing that a trial has started send to a stranger. */
 #include "harness/hosts/agent_internal.h"
+#include "harness/hosts/login.h"
 
 #include "lib/base/error.h"
 #include "lib/base/process.h"
-#include <arpa/inet.h>
+#include "lib/net/address.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,54 +14,59 @@
 #define NFT_MS 10000
 #define BURST_MAX UINT32_MAX /* bytes: of the kernel's limit */
 
-/* The harness's own connection: it is neither a trial's nor a stranger's. */
+struct family { /* as nftables calls it */
+	const char *ip, *protocol, *type;
+};
+static const struct family ipv4 = {"ip", "ipv4", "ipv4_addr"}, ipv6 = {"ip6", "ipv6", "ipv6_addr"};
+
+/* The harness's own connection: it is neither a trial's nor a stranger's. It need not be of the hosts' family. */
 static void write_own_login(FILE *out)
 {
-	const char *login = getenv("SSH_CONNECTION"); /* "ADDRESS PORT ADDRESS PORT" */
-	char from[64], to[64];
-	struct in_addr address;
-	unsigned port, from_port;
-	if (!login || sscanf(login, "%63s %u %63s %u", from, &from_port, to, &port) != 4 ||
-		inet_pton(AF_INET, from, &address) != 1 || port > 65535 || from_port > 65535)
+	struct login login;
+	if (!login_find(&login))
 		return;
+	const char *ip = (login.ipv6 ? &ipv6 : &ipv4)->ip;
 	fprintf(out,
-		"add rule inet " AGENT_TABLE " leaving ip daddr %s tcp sport %u tcp dport %u accept\n"
-		"add rule inet " AGENT_TABLE " coming ip saddr %s tcp dport %u tcp sport %u accept\n",
-		from, port, from_port, from, port, from_port);
+		"add rule inet " AGENT_TABLE " leaving %s daddr %s tcp sport %u tcp dport %u accept\n"
+		"add rule inet " AGENT_TABLE " coming %s saddr %s tcp dport %u tcp sport %u accept\n",
+		ip, login.from, login.to_port, login.from_port, ip, login.from, login.to_port,
+		login.from_port);
 }
 
-static void write_hosts(FILE *out, const json_t *hosts)
+static void write_hosts(FILE *out, const json_t *hosts, const struct family *family)
 {
 	json_t *one;
 	size_t i;
-	fprintf(out, "add set inet " AGENT_TABLE " hosts { type ipv4_addr; elements = { ");
+	fprintf(out, "add set inet " AGENT_TABLE " hosts { type %s; elements = { ", family->type);
 	json_array_foreach(hosts, i, one)
 		fprintf(out, "%s%s", i ? ", " : "", json_string_value(one));
 	fprintf(out, " }; }\n");
 }
 
-/* Addresses are put into a program's input: nothing but addresses may stand there. */
-static int check_hosts(const json_t *hosts, char **error)
+/* Addresses are put into a program's input: nothing but addresses may stand there, and a set has one family. */
+static int check_hosts(const struct agent *a, const json_t *hosts, char **error)
 {
-	struct in_addr address;
+	struct address address;
 	json_t *one;
 	size_t i;
 	if (json_array_size(hosts) == 0)
 		return error_set(error, "it was told of no hosts");
 	json_array_foreach(hosts, i, one)
-		if (!json_is_string(one) || inet_pton(AF_INET, json_string_value(one), &address) != 1)
-			return error_set(error, "it was told of a host without an address");
+		if (!json_is_string(one) || !address_parse(json_string_value(one), &address) ||
+			address_is_none(&address) || address_is_v4(&address) == a->ipv6)
+			return error_set(error, "it was told of a host without an address of its family");
 	return 0;
 }
 
 static void write_rules(FILE *out, const struct agent *a)
 {
 	uint64_t rate = (uint64_t)message_number(a->orders, "rate_bps") / 8;
+	const struct family *family = a->ipv6 ? &ipv6 : &ipv4, *other = a->ipv6 ? &ipv4 : &ipv6;
 	static const char *const counters[] = {
 		"own_out", "own_in", "other_out", "other_in", "stranger", "cut", NULL};
 	fprintf(out, "add table inet " AGENT_TABLE "\ndelete table inet " AGENT_TABLE
 		     "\nadd table inet " AGENT_TABLE "\n");
-	write_hosts(out, json_object_get(a->orders, "hosts"));
+	write_hosts(out, json_object_get(a->orders, "hosts"), family);
 	for (const char *const *c = counters; *c; c++)
 		fprintf(out, "add counter inet " AGENT_TABLE " %s\n", *c);
 	fprintf(out,
@@ -73,18 +79,27 @@ static void write_rules(FILE *out, const struct agent *a)
 	write_own_login(out);
 	fprintf(out,
 		"add rule inet " AGENT_TABLE
-		" leaving meta skgid %d ip daddr != @hosts counter name stranger drop\n"
+		" leaving meta skgid %d %s daddr != @hosts counter name stranger drop\n"
 		"add rule inet " AGENT_TABLE
-		" leaving meta skgid %d meta nfproto ipv6 counter name stranger drop\n"
-		"add rule inet " AGENT_TABLE " leaving ip daddr != @hosts counter name other_out accept\n"
-		"add rule inet " AGENT_TABLE " leaving meta nfproto ipv6 counter name other_out accept\n"
+		" leaving meta skgid %d meta nfproto %s counter name stranger drop\n",
+		AGENT_GROUP, family->ip, AGENT_GROUP, other->protocol);
+	/* Who is at which address of the link: for IPv4 the table does not see that (ARP). */
+	static const char *const chains[] = {"leaving", "coming", NULL};
+	for (const char *const *chain = chains; *chain; chain++)
+		fprintf(out,
+			"add rule inet " AGENT_TABLE
+			" %s icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert } accept\n",
+			*chain);
+	fprintf(out,
+		"add rule inet " AGENT_TABLE " leaving %s daddr != @hosts counter name other_out accept\n"
+		"add rule inet " AGENT_TABLE " leaving meta nfproto %s counter name other_out accept\n"
 		"add rule inet " AGENT_TABLE " leaving quota name most counter name cut drop\n"
 		"add rule inet " AGENT_TABLE " leaving limit rate over %" PRIu64
 		" bytes/second burst %" PRIu64 " bytes counter name cut drop\n"
 		"add rule inet " AGENT_TABLE " leaving counter name own_out\n"
-		"add rule inet " AGENT_TABLE " coming ip saddr @hosts counter name own_in accept\n"
+		"add rule inet " AGENT_TABLE " coming %s saddr @hosts counter name own_in accept\n"
 		"add rule inet " AGENT_TABLE " coming counter name other_in\n",
-		AGENT_GROUP, AGENT_GROUP, rate, rate < BURST_MAX ? rate : (uint64_t)BURST_MAX);
+		family->ip, other->protocol, rate, rate < BURST_MAX ? rate : (uint64_t)BURST_MAX, family->ip);
 }
 
 int agent_traffic_install(const struct agent *a, char **error)
@@ -92,7 +107,7 @@ int agent_traffic_install(const struct agent *a, char **error)
 	static const char *const argv[] = {"nft", "-f", "-", NULL};
 	char *text = NULL;
 	size_t size = 0;
-	if (check_hosts(json_object_get(a->orders, "hosts"), error) < 0)
+	if (check_hosts(a, json_object_get(a->orders, "hosts"), error) < 0)
 		return -1;
 	FILE *out = open_memstream(&text, &size);
 	if (!out)

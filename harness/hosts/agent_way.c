@@ -6,9 +6,10 @@
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/process.h"
-#include <arpa/inet.h>
+#include "lib/net/address.h"
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdio.h>
@@ -24,38 +25,55 @@
 #define PORT 33434 /* traceroute's first */
 #define TRACE_NS (1 * NS_PER_S)
 
-bool agent_knows(const struct agent *a, const char *address)
+bool agent_knows(const struct agent *a, const char *text, struct address *address)
 {
 	json_t *one;
 	size_t i;
 	json_array_foreach(json_object_get(a->orders, "hosts"), i, one)
-		if (json_is_string(one) && strcmp(json_string_value(one), address) == 0)
-			return true;
+		if (json_is_string(one) && strcmp(json_string_value(one), text) == 0)
+			return address_parse(text, address);
 	return false;
 }
 
 struct hop {
-	char address[INET_ADDRSTRLEN];
+	char address[ADDRESS_TEXT];
 	bool last; /* the host itself */
 };
 
-static void send_probes(int fd, struct sockaddr_in to)
+static void send_probes(int fd, const struct address *address)
 {
+	bool v4 = address_is_v4(address);
 	for (int ttl = 1; ttl <= HOPS_MAX; ttl++) {
-		to.sin_port = htons((uint16_t)(PORT + ttl));
-		setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+		struct sockaddr_storage to;
+		struct place place = {*address, (uint16_t)(PORT + ttl)};
+		socklen_t size = place_sockaddr(&place, &to);
+		setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TTL : IPV6_UNICAST_HOPS, &ttl,
+			sizeof ttl);
 		/* An error of an earlier one may be told here, in place of sending: then once more. */
-		for (int i = 0; i < 3 && sendto(fd, "liquidnet", 9, 0, (struct sockaddr *)&to, sizeof to) < 0;
-			i++)
+		for (int i = 0; i < 3 && sendto(fd, "liquidnet", 9, 0, (struct sockaddr *)&to, size) < 0; i++)
 			;
 	}
+}
+
+/* Whether a control message is a router's or the host's answer to a probe, and whose. */
+static bool is_answer(struct cmsghdr *c, struct hop *hop)
+{
+	bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR,
+	     v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
+	const struct sock_extended_err *e = (const void *)CMSG_DATA(c);
+	if ((!v4 && !v6) || e->ee_origin != (v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6))
+		return false;
+	struct place by = place_of_sockaddr(SO_EE_OFFENDER(e));
+	address_text(&by.address, hop->address);
+	hop->last = e->ee_type == (v4 ? ICMP_DEST_UNREACH : ICMP6_DST_UNREACH);
+	return true;
 }
 
 /* One report of what became of a probe. False: none is there. */
 static bool take_report(int fd, struct hop hops[HOPS_MAX + 1])
 {
 	char data[64], control[512];
-	struct sockaddr_in to;
+	struct sockaddr_storage to;
 	struct iovec part = {data, sizeof data};
 	struct msghdr m = {.msg_name = &to,
 		.msg_namelen = sizeof to,
@@ -65,17 +83,10 @@ static bool take_report(int fd, struct hop hops[HOPS_MAX + 1])
 		.msg_controllen = sizeof control};
 	if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 		return false;
-	int ttl = ntohs(to.sin_port) - PORT;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
-		if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR || ttl < 1 || ttl > HOPS_MAX)
-			continue;
-		const struct sock_extended_err *e = (const void *)CMSG_DATA(c);
-		if (e->ee_origin != SO_EE_ORIGIN_ICMP)
-			continue;
-		const struct sockaddr_in *by = (const void *)SO_EE_OFFENDER(e);
-		inet_ntop(AF_INET, &by->sin_addr, hops[ttl].address, sizeof hops[ttl].address);
-		hops[ttl].last = e->ee_type == ICMP_DEST_UNREACH;
-	}
+	int ttl = place_of_sockaddr((struct sockaddr *)&to).port - PORT;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c && ttl >= 1 && ttl <= HOPS_MAX; c = CMSG_NXTHDR(&m, c))
+		if (is_answer(c, &hops[ttl]))
+			break;
 	return true;
 }
 
@@ -91,20 +102,23 @@ static bool arrived(const struct hop hops[HOPS_MAX + 1])
 }
 
 /* ["ADDRESS" or "", ...] to the host, or as far as somebody answered. */
-static json_t *trace(const char *address)
+static json_t *trace(const struct agent *a, const struct address *address)
 {
 	struct hop hops[HOPS_MAX + 1] = {0};
-	struct sockaddr_in to = {.sin_family = AF_INET},
-			   own = {.sin_family = AF_INET, .sin_port = htons(PORT)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1, known = 0;
+	struct place here = {.port = PORT};
+	struct sockaddr_storage own;
+	address_parse(a->address, &here.address);
+	socklen_t size = place_sockaddr(&here, &own);
+	bool v4 = !a->ipv6;
+	int fd = socket(own.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1, known = 0;
 	int64_t deadline = clock_now_ns() + TRACE_NS, left;
 	json_t *list = json_array();
-	if (fd < 0 || inet_pton(AF_INET, address, &to.sin_addr) != 1 ||
-		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on) < 0)
+	if (fd < 0 || setsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
+			      sizeof on) < 0)
 		return list;
 	/* From the same port each time: routers that spread flows take the same way for it. */
-	(void)!bind(fd, (struct sockaddr *)&own, sizeof own);
-	send_probes(fd, to);
+	(void)!bind(fd, (struct sockaddr *)&own, size);
+	send_probes(fd, address);
 	while (!arrived(hops) && (left = deadline - clock_now_ns()) > 0) {
 		struct pollfd p = {.fd = fd, .events = 0}; /* an error is always told */
 		if (poll(&p, 1, (int)(left / NS_PER_MS) + 1) > 0 && !take_report(fd, hops))
@@ -124,14 +138,15 @@ static json_t *trace(const char *address)
 
 json_t *agent_way(const struct agent *a, const json_t *what)
 {
-	const char *address = message_text(what, "address");
-	const char *argv[] = {"ping", "-n", "-c", PACKETS, "-i", INTERVAL_S, "-W", "1", address, NULL};
+	const char *text = message_text(what, "address");
+	const char *argv[] = {"ping", "-n", "-c", PACKETS, "-i", INTERVAL_S, "-W", "1", text, NULL};
+	struct address address;
 	struct process_options o = PROCESS_OPTIONS;
 	char *output = NULL, *error = NULL;
-	if (!agent_knows(a, address))
+	if (!agent_knows(a, text, &address))
 		return json_pack("{s:s}", "error", "that address is not in the inventory");
 	o.argv = argv;
-	json_t *hops = trace(address);
+	json_t *hops = trace(a, &address);
 	process_run(&o, true, PING_MS, &output, &error);
 	json_t *answer = json_pack("{s:i, s:o, s:o}", "sent", atoi(PACKETS), "rtt_ms",
 		ping_times(output ? output : ""), "hops", hops);

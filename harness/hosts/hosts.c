@@ -1,6 +1,7 @@
 /* Hosts: see the header. */
 #include "harness/hosts/hosts.h"
 
+#include "harness/hosts/agent.h"
 #include "harness/place/message.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
@@ -137,14 +138,17 @@ static int start_ssh(struct hosts *h, struct host_session *s, char **error)
 
 static const char *remedy(const struct host_session *s, const char *said)
 {
-	if (WIFEXITED(s->ssh.status) && WEXITSTATUS(s->ssh.status) == MISSING_PROGRAM)
+	bool missing = WIFEXITED(s->ssh.status) && WEXITSTATUS(s->ssh.status) == MISSING_PROGRAM;
+	if (missing && s->host->sudo)
+		return "; install sudo there, or log in as root";
+	if (missing || (strstr(said, "sudo:") && strstr(said, "command not found")))
 		return "; install Liquidnet there (`make deb` makes packages), or say where it is by `liquidnet: PATH`";
 	if (strstr(said, "key verification failed"))
 		return "; its key is not the known one: find out why before you change known_hosts";
 	if (strstr(said, "Permission denied"))
 		return "; ssh must log in by a key, without a password";
 	if (strstr(said, "sudo:"))
-		return "; sudo must ask no password there";
+		return "; sudo must start `liquidnet host` there without a password: docs/hosts.md has the line of sudoers";
 	return "";
 }
 
@@ -369,6 +373,43 @@ json_t *hosts_facts(const struct hosts *h)
 				(json_int_t)message_number(s->facts, "processors")));
 	}
 	return all;
+}
+
+static int check_setting(
+	const struct hosts *h, const struct experiment *e, const struct setting *s, char **error)
+{
+	if (strcmp(s->key, AGENT_FORWARDING6) != 0 || strcmp(s->value, "0") == 0)
+		return 0;
+	for (size_t i = 0; i < h->inventory->count; i++) {
+		const char *node = h->inventory->hosts[i].node,
+			   *why = message_text(h->sessions[i].facts, "no_forwarding6");
+		if (*why && (s->node < 0 || strcmp(e->topology->nodes[s->node], node) == 0))
+			return conf_error(s->at, error, "host %s: `%s: %s`: %s", node, s->key, s->value, why);
+	}
+	return 0;
+}
+
+static int check_list(const struct hosts *h, const struct experiment *e, const struct setting *list,
+	size_t count, char **error)
+{
+	for (size_t i = 0; i < count; i++)
+		if (check_setting(h, e, &list[i], error) < 0)
+			return -1;
+	return 0;
+}
+
+int hosts_check_settings(const struct hosts *h, const struct experiment *e, char **error)
+{
+	if (check_list(h, e, e->settings, e->settings_count, error) < 0)
+		return -1;
+	for (size_t i = 0; i < e->procedures_count; i++)
+		if (check_list(h, e, e->procedures[i].settings, e->procedures[i].settings_count, error) < 0)
+			return -1;
+	for (size_t i = 0; i < e->configurations_count; i++)
+		if (check_list(h, e, e->configurations[i].settings, e->configurations[i].settings_count,
+			    error) < 0)
+			return -1;
+	return 0;
 }
 
 int hosts_check_programs(const struct hosts *h, const char *const *names, char **error)

@@ -24,6 +24,9 @@ struct place hosts_place(const struct hosts *hosts, size_t h);
 const char *const *hosts_interfaces(const struct hosts *hosts);
 /* {NODE: {"ssh", "address", "interface", "kernel", "processors"}} */
 json_t *hosts_facts(const struct hosts *hosts);
+/* Whether the hosts can have the settings of an experiment and afterwards be as they were. -1 and *error: the first that
+ * one cannot have, why, and the remedy. */
+int hosts_check_settings(const struct hosts *hosts, const struct experiment *experiment, char **error);
 /* Which of these programs some host lacks: -1 and *error. */
 int hosts_check_programs(const struct hosts *hosts, const char *const *names, char **error);
 

@@ -4,7 +4,7 @@
 #include "lib/base/conf.h"
 #include "lib/base/error.h"
 #include "lib/base/units.h"
-#include <arpa/inet.h>
+#include "lib/net/address.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,14 +55,38 @@ static int read_login(const struct conf_node *map, struct inventory_host *host, 
 			      text);
 }
 
-/* Of a host that can be reached from the others: no loopback, no group, nobody's. */
-static int check_address(const struct conf_node *map, const char *text, char **error)
+/* Of a host that can be reached from the others: no loopback, no group, nobody's, none that is of one link only. */
+static bool is_of_host(const struct address *address)
 {
-	struct in_addr address;
-	uint32_t number = inet_pton(AF_INET, text, &address) == 1 ? ntohl(address.s_addr) : 0;
-	if (number >> 24 == 0 || number >> 24 == 127 || number >> 28 >= 0xe)
+	uint32_t number = ntohl(address_v4(address).s_addr);
+	if (address_is_none(address))
+		return false;
+	if (address_is_v4(address))
+		return number >> 24 != 0 && number >> 24 != 127 && number >> 28 < 0xe;
+	/* 0000::/8 has ::1; RFC 4291, section 2.4: link-local addresses and groups */
+	return address->bytes[0] != 0 && address->bytes[0] != 0xff &&
+	       !(address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80);
+}
+
+static int read_address(
+	struct inventory *v, const struct conf_node *map, struct inventory_host *host, char **error)
+{
+	struct address address = ADDRESS_NONE;
+	const char *text;
+	if (conf_need_string(map, "address", &text, error) < 0)
+		return -1;
+	if (!address_parse(text, &address) || !is_of_host(&address))
 		return conf_error(conf_child(map, "address"), error,
-			"`%s` is no IPv4 address of a host; write the one that its interface has", text);
+			"`%s` is no address of a host; write the one that its interface has, of IPv4 or IPv6",
+			text);
+	address_text(&address, host->address);
+	bool ipv6 = !address_is_v4(&address);
+	if (v->count == 0)
+		v->ipv6 = ipv6;
+	if (ipv6 != v->ipv6)
+		return conf_error(conf_child(map, "address"), error,
+			"`%s` is of %s, and the address of %s is of %s; write addresses of one family", text,
+			ipv6 ? "IPv6" : "IPv4", v->hosts[0].node, v->ipv6 ? "IPv6" : "IPv4");
 	return 0;
 }
 
@@ -74,9 +98,7 @@ static int read_host(struct inventory *v, const struct conf_node *map, char **er
 	struct inventory_host *host = &v->hosts[v->count];
 	*host = (struct inventory_host){.node = map->key, .at = map};
 	if (conf_only(map, keys, error) < 0 || conf_name(map, "a host", map->key, error) < 0 ||
-		read_login(map, host, error) < 0 ||
-		conf_need_string(map, "address", &host->address, error) < 0 ||
-		check_address(map, host->address, error) < 0 ||
+		read_login(map, host, error) < 0 || read_address(v, map, host, error) < 0 ||
 		conf_string(map, "interface", NULL, &host->interface, error) < 0 ||
 		conf_string(map, "liquidnet", "liquidnet", &host->program, error) < 0 ||
 		conf_bool(map, "sudo", false, &host->sudo, error) < 0)

@@ -7,6 +7,7 @@
 #include "lib/base/units.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GAP_S 5 /* of a trial, besides its workload: daemons, round trips before and after */
@@ -88,8 +89,7 @@ static int check_settings(const struct inventory *v, const struct experiment *e,
 			return -1;
 		if (!may_change(list[i].key))
 			return conf_error(list[i].at, error,
-				"`%s` is not changed on hosts; only net.mptcp.*, net.ipv4.tcp_*, net.ipv4.ip_forward and net.ipv4.conf.all.rp_filter are",
-				list[i].key);
+				"`%s` is not changed on hosts; only " AGENT_SETTINGS " are", list[i].key);
 	}
 	return 0;
 }
@@ -126,6 +126,28 @@ static int check_nodes(const struct inventory *v, const struct experiment *e, ch
 	return 0;
 }
 
+/* The texts of what is planned, filled in with the hosts' addresses. */
+static int check_names(
+	const struct inventory *v, const struct experiment *e, const struct plan *plan, char **error)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct configuration *c = &e->configurations[plan->trials[i].configuration];
+		inventory_apply(v, NULL, c->variant->topology);
+		if (experiment_check_names(
+			    c->variant, &c->variant->procedures[plan->trials[i].procedure], error) == 0)
+			continue;
+		char *said = *error;
+		if (!strstr(said, v->ipv6 ? "`${address:" : "`${address6:"))
+			return -1;
+		*error = NULL;
+		error_set(error, "%s; `%s` is an experiment for hosts of %s", said, v->ipv6 ? "wan6" : "wan",
+			v->ipv6 ? "IPv6" : "IPv4");
+		free(said);
+		return -1;
+	}
+	return 0;
+}
+
 /* How long a trial may send: as long as its figure is of, else as long as it may take. */
 static double sending_s(const struct experiment *e)
 {
@@ -155,7 +177,8 @@ int inventory_check(
 	for (size_t c = 0; c < e->configurations_count; c++)
 		if (check_hosts(v, e->configurations[c].variant->topology, error) < 0)
 			return -1;
-	return check_real(e, error) < 0 || check_nodes(v, e, error) < 0 || check_limits(v, e, plan, error) < 0
+	return check_real(e, error) < 0 || check_nodes(v, e, error) < 0 ||
+			       check_names(v, e, plan, error) < 0 || check_limits(v, e, plan, error) < 0
 		       ? -1
 		       : 0;
 }
@@ -166,9 +189,9 @@ void inventory_apply(const struct inventory *v, const char *const *interfaces, s
 		for (int k = 0; k < 2; k++) {
 			struct topology_end *end = &topology->links[i].ends[k];
 			int h = inventory_host(v, topology->nodes[end->node]);
-			end->address6 = "";
-			end->address = h >= 0 ? v->hosts[h].address : "";
-			if (h >= 0)
+			end->address = h >= 0 && !v->ipv6 ? v->hosts[h].address : "";
+			end->address6 = h >= 0 && v->ipv6 ? v->hosts[h].address : "";
+			if (h >= 0 && interfaces)
 				end->interface = interfaces[h];
 		}
 }

@@ -28,8 +28,8 @@ static const char *address_of(const struct network *network, size_t node)
 {
 	for (size_t i = 0; i < network->topology->links_count; i++) {
 		const struct topology_end *end = topology_end(network->topology, (int)node, (int)i);
-		if (end && *end->address)
-			return end->address;
+		if (end && (*end->address || *end->address6))
+			return *end->address ? end->address : end->address6;
 	}
 	return "";
 }

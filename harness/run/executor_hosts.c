@@ -35,9 +35,10 @@ static const char **program_names(const struct needs *needs)
 
 static json_t *environment(const struct experiment *e, const struct needs *needs, char **error)
 {
-	(void)e;
 	const char **names = needs ? program_names(needs) : NULL;
 	int result = names ? hosts_check_programs(hosts, names, error) : 0;
+	if (result == 0)
+		result = hosts_check_settings(hosts, e, error);
 	free(names);
 	if (result < 0)
 		return NULL;

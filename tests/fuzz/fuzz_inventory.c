@@ -22,6 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		expect(*v->hosts[i].user_and_name && *v->hosts[i].user_and_name != '-');
 		expect(!strpbrk(v->hosts[i].user_and_name, " \t\n'\"`$;&|<>(){}*?\\"));
 		expect(!strpbrk(v->hosts[i].program, " \t\n'\"`$;&|<>(){}*?\\"));
+		expect(*v->hosts[i].address &&
+			strspn(v->hosts[i].address, "0123456789abcdef:.") == strlen(v->hosts[i].address));
+		expect((strchr(v->hosts[i].address, ':') != NULL) == v->ipv6);
 		expect(strspn(v->hosts[i].port, "0123456789") == strlen(v->hosts[i].port));
 	}
 	expect(!v || (v->count >= 2 && v->rate_bps && v->bytes && v->until_ns));

@@ -19,7 +19,10 @@ setup() {
 
 long() { [ -n "${LONG:-}" ] || skip "long: tests/run --long hosts.bats"; }
 
+# $wan is the experiment that is run.
 network() {
+	wan=wan
+	[ "${family:-4}" = 4 ] || wan=wan6
 	hosts_up
 	little
 	states >"$work/before"
@@ -27,28 +30,33 @@ network() {
 
 # little: the experiment, 3 s in place of 10
 little() {
-	sed -e 's/-t, 10,/-t, 3,/' -e 's/window: \[0.9, 10.1\]/window: [0.9, 3.1]/' -e 's/window: \[1, 10\]/window: [1, 3]/' \
-		"$experiments/wan.yaml" >"$work/wan.yaml"
-	[ "$(grep -c -e '-t, 3,' "$work/wan.yaml")" = 2 ]
+	local file
+	for file in wan wan6; do
+		sed -e 's/-t, 10,/-t, 3,/' -e 's/window: \[0.9, 10.1\]/window: [0.9, 3.1]/' -e 's/window: \[1, 10\]/window: [1, 3]/' \
+			"$experiments/$file.yaml" >"$work/$file.yaml"
+	done
+	[ "$(cat "$work"/wan*.yaml | grep -c -e '-t, 3,')" = 3 ]
 }
 
 # measured OPTION...: a run; its output is $work/out, its status $status
 measured() {
 	status=0
-	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --results results "$@" >out 2>&1 || status=$?
+	liquidnet run "$wan.yaml" --hosts inventory.yaml --trials 1 --results results "$@" >out 2>&1 || status=$?
 }
-records() { jq -r "$1" results/wan/latest/trials.jsonl; }
+records() { jq -r "$1" "results/$wan/latest/trials.jsonl"; }
 
 # one_line TEXT: the run refused at once, in one line that has the text
 one_line() {
 	[ "$status" = 2 ] && [ "$(wc -l <out)" = 1 ] && grep -q -e "$1" out && [ ! -e results ] || { cat out >&2; return 1; }
 }
 
-# All six in the long tier.
+# All six in the long tier; between hosts of IPv6 all four.
 @test "procedures pass their checks of the wire on three hosts, in one block" { limit=240 in_sandbox procedures; }
+@test "so they do on three hosts of IPv6, and nothing of IPv4 is between them" { family=6 limit=240 in_sandbox procedures; }
 procedures() {
-	local all='nat tcp tcp-nat'
+	local all='nat tcp tcp-nat' file
 	[ -z "${LONG:-}" ] || all='1-subflow nat tcp tcp-nat tcp-vpn vpn'
+	[ "$wan" = wan ] || all=${all% tcp-vpn vpn}
 	measured --procedures "${all// /,}"
 	cat out
 	[ "$status" = 0 ]
@@ -57,19 +65,29 @@ procedures() {
 	# Each host was looked at, and each way before and after.
 	[ "$(records 'select(.procedure == "tcp") | .verdict.hosts | map(select(.probe.n > 0 and .machine.seconds > 2)) | length' | tail -n 1)" = 3 ]
 	[ "$(records 'select(.procedure == "tcp") | .verdict.ways | map(select(.before.received > 15 and .after.median_ms > 0)) | length' | tail -n 1)" = 3 ]
-	[ "$(records 'select(.procedure == "tcp") | .verdict.ways["client-server"].before.hops | join(" ")' | tail -n 1)" = '10.50.1.254 10.50.3.1' ]
+	[ "$(records 'select(.procedure == "tcp") | .verdict.ways["client-server"].before.hops | join(" ")' | tail -n 1)" = "$(address 1 254) $(address 3)" ]
 	# The server's bytes are the trial's.
 	records 'select(.procedure == "tcp") | .verdict.hosts.server.traffic | .own_bytes > 5000000 and .stranger_packets == 0' | grep -qx true
-	[ "$(jq -r '.environment.hosts.client.address' results/wan/latest/provenance.json)" = 10.50.1.1 ]
+	[ "$(jq -r '.environment.hosts.client.address' "results/$wan/latest/provenance.json")" = "$(address 1)" ]
+	# What is captured is of the hosts' family.
+	find results/ -name server-link3.pcap >captures
+	[ "$(wc -l <captures)" = "$(wc -w <<<"$all")" ]
+	while read -r file; do
+		tcpdump -n -r "$file" "${family:+ip6 and }tcp port 5201" 2>/dev/null >of_trial
+		[ "$(wc -l <of_trial)" -gt 1000 ]
+		[ -z "${family:-}" ] || [ "$(tcpdump -n -r "$file" not ip6 2>/dev/null | wc -l)" = 0 ]
+	done <captures
 	grep -q 'tcp-nat / tcp  *1 ' out
 	nothing_left
 }
 
 @test "doctor says whether the hosts hear each other, and which rule is in the way" { in_sandbox examined; }
+@test "so it does for hosts of IPv6" { family=6 in_sandbox examined; }
 examined() {
-	liquidnet doctor --hosts inventory.yaml wan.yaml >ok
+	liquidnet doctor --hosts inventory.yaml "$wan.yaml" >ok
 	[ "$(grep -c '^ok .* arrives$' ok)" = 18 ]
-	grep -q '^ok .*server .*10.50.3.1 on eth0' ok
+	grep -q "^ok .*server .*$(address 3) on eth0" ok
+	grep -q "^ok .*$wan settings .*every host can have them" ok
 	inside detour nft -f - <<-END
 		table inet filter { chain in { type filter hook input priority 0; udp dport 45672 drop; }; }
 	END
@@ -77,14 +95,14 @@ examined() {
 	liquidnet doctor --hosts inventory.yaml >bad || status=$?
 	[ "$status" = 1 ]
 	[ "$(grep -c '^missing' bad)" = 2 ]
-	grep -q '^missing  client -> detour 45672/udp  *nothing arrives; let udp port 45672 from 10.50.1.1 in, in the firewall of detour' bad
+	grep -q '^missing  client -> detour 45672/udp  *nothing arrives; let udp port 45672 from '"$(address 1)"' in, in the firewall of detour' bad
 	inside detour nft delete table inet filter
 	nothing_left
 }
 
 # interrupted WHAT...: while a trial with a NAT detour sends, WHAT is done; the trial is tried again, and that counts
 interrupted() {
-	liquidnet run wan.yaml --hosts inventory.yaml --trials 1 --procedures nat --results results >out 2>&1 &
+	liquidnet run "$wan.yaml" --hosts inventory.yaml --trials 1 --procedures nat --results results >out 2>&1 &
 	local run=$!
 	until_true pgrep -f '^iperf3 -c'
 	until_true inside detour nft list table inet liquidnet-detour >/dev/null
@@ -109,6 +127,7 @@ kill_ssh() { kill -KILL "$(pgrep -f '^ssh .* detour ')"; }
 body_killed() { interrupted kill_body; }
 
 @test "the agent itself is killed: so are its settings put back" { in_sandbox outer_killed; }
+@test "so they are on a host of IPv6" { long; family=6 in_sandbox outer_killed; }
 outer_killed() { interrupted kill_outer; }
 
 @test "ssh is killed: so it is" { long; in_sandbox ssh_killed; }
@@ -120,6 +139,48 @@ harness_killed() {
 	local run=$!
 	until_true pgrep -f '^iperf3 -c'
 	kill -KILL "$run"
+	nothing_left
+}
+
+@test "a login that is not root's becomes root by sudo, which keeps nothing of the login's environment" { worker=detour limit=120 in_sandbox by_sudo; }
+@test "so it does where ssh comes by IPv6" { long; family=6 worker=server limit=120 in_sandbox by_sudo; }
+by_sudo() {
+	local login='ip daddr 10.50.9.1'
+	[ -z "${family:-}" ] || login="ip6 daddr $(address 9)"
+	[ "$(ssh -F ssh/config "$worker" id -u)" = 4567 ]
+	fails ssh -F ssh/config "$worker" sudo -n id
+	measured --procedures nat &
+	local run=$!
+	until_true pgrep -f '^iperf3 -c'
+	pgrep -f "^sudo -n $programs/liquidnet host" >/dev/null
+	# The harness's connection is known, and is nobody's else.
+	inside "$worker" nft list chain inet liquidnet_host leaving >rules
+	grep -q "$login tcp sport 22 tcp dport [0-9]* accept" rules
+	wait "$run"
+	cat out
+	records '.status' | grep -qx -e valid -e suspect
+	[ "$(records '[.subflows[].node] | sort | unique | join(" ")')" = 'client detour' ]
+	[ "$(records '.settings.detour | .["net.ipv6.conf.all.forwarding"] // .["net.ipv4.ip_forward"]')" = 1 ]
+	nothing_left
+}
+
+@test "its agent is killed, and sudo is: the settings are put back, and nothing is left" { long; worker=detour limit=200 in_sandbox killed_by_sudo; }
+killed_by_sudo() {
+	interrupted kill_outer
+	rm -r results
+	interrupted kill_sudo
+}
+kill_sudo() { pgrep -f "^sudo -n $programs/liquidnet host" | xargs kill -KILL; }
+
+@test "sudo that asks for a password, or knows no such program: one line, status 2" { worker=detour in_sandbox asked; }
+asked() {
+	sudoers detour "worker ALL = $programs/liquidnet host"
+	measured
+	one_line 'inventory.yaml:3: host detour (ssh detour): sudo: a password is required; sudo must start `liquidnet host` there without a password'
+	sudoers detour 'worker ALL = NOPASSWD: ALL'
+	sed -i '/detour:/s|liquidnet: [^,]*,|liquidnet: /nowhere/liquidnet,|' inventory.yaml
+	measured
+	one_line 'host detour (ssh detour): sudo: /nowhere/liquidnet: command not found; install Liquidnet there'
 	nothing_left
 }
 
@@ -178,6 +239,12 @@ not_there() {
 	sed -i '/server:/s|eth0|eth7|' inventory.yaml
 	measured
 	one_line 'address 10.50.3.1 is on interface eth0 there, not on eth7'
+	# What it sends comes from another address than the inventory's.
+	inventory
+	inside client ip addr add 10.50.1.7/24 dev eth0
+	inside client ip route replace default via 10.50.1.254 src 10.50.1.7
+	measured
+	one_line 'host client (ssh client): to 10.50.2.1 it sends from 10.50.1.7, not from 10.50.1.1; write that address'
 	patience=60 until_true no_agents
 	# An ssh that ends before it is told anything.
 	inventory
@@ -216,6 +283,7 @@ full_disk() {
 }
 
 @test "limits are kept: what is beyond the rate is cut, what is beyond the bytes is not begun" { long; in_sandbox limited; }
+@test "so they are between hosts of IPv6" { long; family=6 in_sandbox limited; }
 limited() {
 	sed -i 's/rate: 1Gbit/rate: 20Mbit/' inventory.yaml
 	measured --procedures tcp
@@ -230,16 +298,59 @@ limited() {
 }
 
 @test "a program that sends to a stranger is held back, and its trial does not count" { long; in_sandbox strangers; }
-strangers() {
-	sed -i 's|run: \[iperf3, -c, "${with.host}"|run: [sh, -c, "ping -c 2 -W 1 10.50.9.1 >/dev/null; exec \\"$@\\"", sh, iperf3, -c, "${with.host}"|; s/"$@/"$$@/' wan.yaml
-	capture core vctl stranger.pcap 'icmp[icmptype] = icmp-echo'
+@test "so is one on a host of IPv6, and nothing of IPv4 leaves it" { long; family=6 in_sandbox strangers6; }
+strangers() { strange 'ping -c 2 -W 1 10.50.9.1' 2; }
+strangers6() { strange "ping -c 2 -W 1 $(address 9); ping -c 1 -W 1 10.50.9.1; ping -c 1 -W 1 10.50.3.1" 4; }
+# strange COMMAND N: what the client does before it sends, and how many packets of that are held back
+strange() {
+	sed -i 's|run: \[iperf3, -c, "${with.host}"|run: [sh, -c, "('"$1"') >/dev/null; exec \\"$@\\"", sh, iperf3, -c, "${with.host}"|; s/"$@/"$$@/' wan.yaml
+	capture core vclient stranger.pcap "(icmp[icmptype] = icmp-echo or icmp6[icmp6type] = icmp6-echo) and not dst $(address 2) and not dst $(address 3)"
 	measured --procedures tcp
 	end_capture "$capture" stranger.pcap
 	cat out
 	[ "$status" = 1 ]
-	records '.reasons[]' | grep -q 'host client: 2 packets to an address that is not in the inventory were held back'
+	records '.reasons[]' | grep -q "host client: $2 packets to an address that is not in the inventory were held back"
 	[ "$(tcpdump -r stranger.pcap 2>/dev/null | wc -l)" = 0 ]
 	nothing_left
+}
+
+# ra: a router tells the client of itself.
+ra() {
+	inside core python3 -c '
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+s.bind(("fe80::254", 0, 0, socket.if_nametoindex("vdetour")))
+# RFC 4861, section 4.2: a default router for half an hour
+s.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, socket.if_nametoindex("vdetour")))'
+	inside detour ip -6 route show default | grep -q 'proto ra'
+}
+
+@test "a host that would lose its default route by forwarding IPv6 is not made to forward" { family=6 in_sandbox advertised; }
+advertised() {
+	# Nor is one of whose interfaces one forwards, which would be lost when the setting is put back.
+	inside detour sysctl -qw net.ipv6.conf.eth0.forwarding=1
+	measured --procedures nat
+	one_line 'host detour: `net.ipv6.conf.all.forwarding: 1`: its interface eth0 alone forwards IPv6, which would be lost'
+	inside detour sysctl -qw net.ipv6.conf.eth0.forwarding=0
+	inside detour ip route del default via "$(address 2 254)"
+	inside detour sysctl -qw net.ipv6.conf.eth0.accept_ra=1
+	until_true ra
+	state detour | sed 's/expires [0-9]*sec//' >as_was
+	status=0
+	liquidnet doctor --hosts inventory.yaml wan6.yaml >out 2>&1 || status=$?
+	[ "$status" = 1 ]
+	grep -q '^missing .*wan6 settings .*host detour: `net.ipv6.conf.all.forwarding: 1`: its default route of IPv6 comes from router advertisements on eth0' out
+	measured --procedures nat
+	one_line 'host detour: `net.ipv6.conf.all.forwarding: 1`: its default route of IPv6 comes .* set net.ipv6.conf.eth0.accept_ra to 2 there$'
+	same_still() { state detour | sed 's/expires [0-9]*sec//' | cmp -s - as_was; }
+	until_true same_still
+	# As it is told, it keeps the route.
+	inside detour sysctl -qw net.ipv6.conf.eth0.accept_ra=2
+	measured --procedures nat
+	cat out
+	[ "$status" = 0 ]
+	inside detour ip -6 route show default | grep -q 'proto ra'
 }
 
 @test "two runs do not share a host" { long; in_sandbox shared; }
@@ -266,6 +377,14 @@ shared() {
 	refused 'one trial at a time' wan --jobs 2
 	refused 'needs the real clock' wan --clock virtual
 	refused '--resume does not go with --hosts' wan --resume=results
+	family=6 inventory
+	refused 'wan.yaml:102: `${address:server/link3}`: that end has no address of IPv4; of IPv6 it has one, ${address6:server/link3}; `wan6` is an experiment for hosts of IPv6' wan --procedures tcp
+	refused 'of IPv6 it has one' wan6 --procedures vpn
+	inventory
+	refused '`wan` is an experiment for hosts of IPv4' wan6
+	sed -i '/detour:/s|10.50.2.1|2001:db8::2|' inventory.yaml
+	refused 'inventory.yaml:3: `2001:db8::2` is of IPv6, and the address of client is of IPv4' wan
+	inventory
 	refused 'node `client` has 2 links in topology twopaths; only a node with one can be a host' two-paths
 	refused 'more than 50.0 GB' wan --trials 1000
 	sed -i 's/detour:/r1:/' inventory.yaml

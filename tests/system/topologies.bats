@@ -46,6 +46,20 @@ table() { jq -r '.topology, (.links | to_entries[] | "\(.key) \(.value.ends | ma
 	)"
 }
 
+@test "detour with IPv6: every address has a twin, and every end of a path reaches every other" {
+	same "$(driver --describe detour --parameters '{"ipv6": true}' | jq -r '.nodes[].interfaces[] | "\(.address) \(.address6)"')" \
+		"$(driver --describe detour | jq -r '.nodes[].interfaces[].address | capture("10.0.(?<n>.).(?<m>.)/24") | "10.0.\(.n).\(.m)/24 fd00:\(.n)::\(.m)/64"')"
+	in_sandbox by_ipv6
+}
+by_ipv6() {
+	start_driver detour --parameters '{"ipv6": true}'
+	local node
+	for node in client:1 server:3 detour:6; do
+		inside client ping -q -c 1 -W 5 "fd00:${node#*:}::1"
+		inside "${node%:*}" ping -q -c 1 -W 5 fd00:3::1
+	done
+}
+
 @test "relay: names and addresses as documented" {
 	same "$(driver --describe relay | table)" "$(cat <<-'END'
 		relay

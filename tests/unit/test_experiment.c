@@ -246,6 +246,12 @@ static void faults_are_named_by_line(void **state)
 		{HEAD "setup: [{node: h1, run: ['${file:none.py}']}]\n" CONFIGURATIONS WORKLOAD MEASURES
 				PROCEDURES,
 			":3: `${file:none.py}`: the experiment has no such file"},
+		{HEAD "setup: [{node: h1, run: ['${address6:h1/l1}']}]\n" CONFIGURATIONS WORKLOAD MEASURES
+				PROCEDURES,
+			":3: `${address6:h1/l1}`: that end has no address of IPv6; of IPv4 it has one, ${address:h1/l1}"},
+		{HEAD "setup: [{node: h1, run: ['${address6:h1/l9}']}]\n" CONFIGURATIONS WORKLOAD MEASURES
+				PROCEDURES,
+			":3: `${address6:h1/l9}` is no place of topology bus"},
 		{HEAD "configurations: {c: {setup: [{node: h9, run: [ip]}]}}\n" WORKLOAD MEASURES PROCEDURES,
 			":3: no node `h9`"},
 		{HEAD "configurations: {c: {setup: [{node: h1, run: ['${with.x}']}]}}\n" WORKLOAD MEASURES

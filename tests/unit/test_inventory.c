@@ -34,6 +34,38 @@ static void what_it_says(void **state)
 	assert_int_equal(v->ports[1].number, 45672);
 	assert_int_equal(inventory_host(v, "server"), 1);
 	assert_int_equal(inventory_host(v, "nobody"), -1);
+	assert_string_equal(v->hosts[1].address, "10.2.0.1");
+	assert_false(v->ipv6);
+	inventory_free(v);
+}
+
+/* However it is written, an address has one text: the wire's is compared with it. */
+static void hosts_of_ipv6(void **state)
+{
+	(void)state;
+	char *error = NULL;
+	struct inventory *v = parse("hosts:\n  a: {ssh: x, address: \"2001:DB8:0:0::0:1\"}\n"
+				    "  b: {ssh: y, address: \"fd00:1::2\"}\n" LIMITS,
+		&error);
+	assert_non_null(v);
+	assert_true(v->ipv6);
+	assert_string_equal(v->hosts[0].address, "2001:db8::1");
+	assert_string_equal(v->hosts[1].address, "fd00:1::2");
+	struct topology_end ends[2] = {
+		{.node = 0, .interface = "i", .address = "10.0.0.1", .address6 = "fd00::9"},
+		{.node = 2, .interface = "k", .address = "10.0.0.2", .address6 = "fd00::8"}};
+	struct topology_link link = {.name = "l", .ends = {ends[0], ends[1]}};
+	const char *nodes[] = {"a", "b", "router"}, *interfaces[] = {"eth0", "eth1"};
+	struct topology topology = {
+		.nodes = nodes, .nodes_count = 3, .links = &link, .links_count = 1, .name = "t"};
+	inventory_apply(v, NULL, &topology);
+	assert_string_equal(link.ends[0].address, "");
+	assert_string_equal(link.ends[0].address6, "2001:db8::1");
+	assert_string_equal(link.ends[0].interface, "i");
+	assert_string_equal(link.ends[1].address, "");
+	assert_string_equal(link.ends[1].address6, "");
+	inventory_apply(v, interfaces, &topology);
+	assert_string_equal(link.ends[0].interface, "eth0");
 	inventory_free(v);
 }
 
@@ -58,9 +90,20 @@ static void what_is_wrong(void **state)
 		{"hosts:\n  a: {ssh: -oProxyCommand=x, address: 10.0.0.1}\n" LIMITS, "is no login"},
 		{"hosts:\n  a: {ssh: \"x;reboot\", address: 10.0.0.1}\n" LIMITS, "is no login"},
 		{"hosts:\n  a: {ssh: \"x:0\", address: 10.0.0.1}\n" LIMITS, "is no login"},
-		{"hosts:\n  a: {ssh: x, address: 127.0.0.1}\n" LIMITS,
-			"`127.0.0.1` is no IPv4 address of a host"},
-		{"hosts:\n  a: {ssh: x, address: here}\n" LIMITS, "`here` is no IPv4 address of a host"},
+		{"hosts:\n  a: {ssh: x, address: 127.0.0.1}\n" LIMITS, "`127.0.0.1` is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: here}\n" LIMITS, "`here` is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: 224.0.0.1}\n" LIMITS, "is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: \"::\"}\n" LIMITS, "`::` is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: \"::1\"}\n" LIMITS, "`::1` is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: \"::ffff:127.0.0.1\"}\n" LIMITS, "is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: \"fe80::1\"}\n" LIMITS, "`fe80::1` is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: \"fe80::1%eth0\"}\n" LIMITS, "is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: \"ff02::1\"}\n" LIMITS, "`ff02::1` is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: \"2001:db8::1/64\"}\n" LIMITS, "is no address of a host"},
+		{"hosts:\n  a: {ssh: x, address: 10.0.0.1}\n  b: {ssh: y, address: \"2001:db8::1\"}\n" LIMITS,
+			"hosts.yaml:3: `2001:db8::1` is of IPv6, and the address of a is of IPv4; write addresses of one family"},
+		{"hosts:\n  a: {ssh: x, address: \"2001:db8::1\"}\n  b: {ssh: y, address: \"2001:DB8:0::1\"}\n" LIMITS,
+			"a and b are the same host"},
 		{"hosts:\n  a: {ssh: x}\n" LIMITS, "address"},
 		{"hosts:\n  a: {ssh: x, address: 10.0.0.1, liquidnet: \"/bin/x y\"}\n" LIMITS,
 			"cannot be the path of a program"},
@@ -83,7 +126,10 @@ static void what_an_agent_may(void **state)
 	assert_true(agent_may_set("/proc/sys/net/mptcp/pm_type"));
 	assert_true(agent_may_set("/proc/sys/net/ipv4/tcp_wmem"));
 	assert_true(agent_may_set("/proc/sys/net/ipv4/ip_forward"));
+	assert_true(agent_may_set("/proc/sys/net/ipv6/conf/all/forwarding"));
 	assert_false(agent_may_set("/proc/sys/net/ipv6/conf/all/disable_ipv6"));
+	assert_false(agent_may_set("/proc/sys/net/ipv6/conf/all/accept_ra"));
+	assert_false(agent_may_set("/proc/sys/net/ipv6/conf/eth0/forwarding"));
 	assert_false(agent_may_set("/proc/sys/kernel/core_pattern"));
 	assert_false(agent_may_set("/proc/sys/net/mptcp/../../kernel/core_pattern"));
 	assert_false(agent_may_set("/etc/shadow"));
@@ -110,7 +156,8 @@ static void what_ping_says(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(what_it_says), cmocka_unit_test(what_is_wrong),
-		cmocka_unit_test(what_an_agent_may), cmocka_unit_test(what_ping_says)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(what_it_says), cmocka_unit_test(hosts_of_ipv6),
+		cmocka_unit_test(what_is_wrong), cmocka_unit_test(what_an_agent_may),
+		cmocka_unit_test(what_ping_says)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
