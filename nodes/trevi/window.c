@@ -112,12 +112,18 @@ void window_phase(struct window *w, double phase)
 	w->phase = phase;
 }
 
-uint32_t window_rest(uint32_t fragments, uint32_t symbols)
+uint32_t window_spare(const struct window *w, bool systematic)
+{
+	/* One that is lost is found by the first repair symbol, which has all. */
+	return systematic && w->lost - w->late <= 1 ? 0 : SPARE;
+}
+
+uint32_t window_rest(uint32_t fragments, uint32_t symbols, uint32_t spare)
 {
 	uint32_t more = symbols > fragments ? symbols - fragments : 0;
 
 	if (symbols < fragments)
-		return fragments - symbols + SPARE;
+		return fragments - symbols + spare;
 	return more > STUCK ? more : SPARE;
 }
 

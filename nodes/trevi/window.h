@@ -72,8 +72,11 @@ void window_lend(struct window *window, double symbols);
 void window_phase(struct window *window, double phase);
 /* How many symbols may be asked for now. */
 uint32_t window_room(struct window *window, const struct window_settings *settings, int64_t now_ns);
-/* How many symbols a tract of `fragments` fragments may still lack when it has `symbols`. No more are requested at a time. */
-uint32_t window_rest(uint32_t fragments, uint32_t symbols);
+/* How many symbols a tract of `fragments` fragments may still lack when it has `symbols`. No more are requested at a time. `spare`: symbols too
+ * many that it will need. */
+uint32_t window_rest(uint32_t fragments, uint32_t symbols, uint32_t spare);
+/* That number, for a tract that comes through this window. `systematic`: by the systematic code, from this sender alone; then none without losses. */
+uint32_t window_spare(const struct window *window, bool systematic);
 /* Requests `count` symbols, at most window_room. Returns the first label; the others follow it. */
 uint32_t window_ask(struct window *window, uint32_t count, int64_t now_ns);
 /* A symbol with that label came. */

@@ -52,6 +52,7 @@ struct job {
 	int64_t began_ns, ended_ns, progress_ns;
 	bool active, ended, good;
 	bool offered;   /* length and hash are known */
+	bool alone;     /* a read from one source: its symbols may be the fragments */
 	uint8_t *bytes; /* where the tract is, or goes */
 };
 

@@ -54,23 +54,25 @@ static void begin_put(struct job *job)
 	uint64_t session = new_session();
 	bool group = client->settings->by == BY_TREVI && job->row->group.s_addr;
 	struct place to = {address_of_v4(job->row->group), job->row->servers[0].port};
+	uint16_t fragment = client->settings->fragment;
+	struct sender_tract tract = {
+		job->bytes, job->length, fragment, session, 0, sender_code(job->length, fragment)};
 
 	tract_hash(job->bytes, job->length, job->hash);
 	if (group && job->length)
-		job->sender =
-			sender_new(client->datagrams, job->bytes, job->length, client->settings->fragment,
-				session, 0, to, job->row->servers, job->row->count, clock_now_ns());
+		job->sender = sender_new(
+			client->datagrams, &tract, to, job->row->servers, job->row->count, clock_now_ns());
 	for (unsigned i = 0; i < job->row->count; i++) {
 		if (!group)
-			session = new_session();
+			tract.session = session = new_session();
 		begin_part(job, i, session);
 		struct part *part = &job->parts[i];
 		struct wire_frame f = frame_of(job, over_tcp(job) ? WIRE_STORE : WIRE_PREPARE, session);
+		f.code = (uint8_t)tract.code;
 		if (group)
 			f.group = job->row->group;
 		else if (!over_tcp(job) && job->length)
-			part->sender = sender_new(client->datagrams, job->bytes, job->length,
-				client->settings->fragment, session, 0, job->row->servers[i],
+			part->sender = sender_new(client->datagrams, &tract, job->row->servers[i],
 				&job->row->servers[i], 1, clock_now_ns());
 		connection_say(part->connection, &f, job->bytes, over_tcp(job) ? job->length : 0);
 	}
@@ -84,6 +86,7 @@ static void say_get(struct job *job, unsigned i)
 	struct wire_frame f = frame_of(job, over_tcp(job) ? WIRE_FETCH : WIRE_GET, job->parts[i].session);
 
 	f.source = (uint8_t)i;
+	f.code = job->alone ? WIRE_SYSTEMATIC : WIRE_LT;
 	connection_say(job->parts[i].connection, &f, NULL, 0);
 }
 
@@ -109,6 +112,7 @@ static void begin_get(struct job *job)
 	job->offered = false;
 	if (over_tcp(job))
 		sources = 1; /* a connection has one other end */
+	job->alone = sources == 1;
 	for (unsigned i = 0; i < sources; i++) {
 		begin_part(job, i, new_session());
 		int64_t answer = job->parts[i].connection->answer_ns;
@@ -136,7 +140,8 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 {
 	struct client *client = job->client;
 
-	if (client->settings->put || f->length > client->settings->tract_size)
+	if (client->settings->put || f->length > client->settings->tract_size ||
+		(f->code == WIRE_SYSTEMATIC && !job->alone))
 		return false;
 	if (!job->offered) {
 		job->offered = true;
@@ -160,10 +165,11 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 		return true;
 	}
 	if (!job->receiver)
-		job->receiver =
-			receiver_new(client->datagrams, &client->window, job->length, f->fragment, job->hash);
-	if (!job->receiver)
-		abort();
+		job->receiver = receiver_new(client->datagrams, &client->window, f);
+	if (!job->receiver) { /* so many fragments have no systematic code */
+		part_failed(job, part, "offers what it cannot have");
+		return true;
+	}
 	struct receiver_source *source = receiver_add(job->receiver, part->connection->at, part->session,
 		(uint8_t)(part - job->parts), &part->connection->window);
 	if (source)

@@ -10,6 +10,7 @@ struct receiver {
 	uint32_t length;
 	uint16_t fragment;
 	uint8_t hash[WIRE_HASH];
+	enum wire_code made;
 	struct fountain_code *code;
 	struct fountain_decoder *decoder;
 	uint8_t *bytes;
@@ -19,21 +20,24 @@ struct receiver {
 	struct receiver_source source[RECEIVER_SOURCES];
 };
 
-struct receiver *receiver_new(struct datagrams *datagrams, const struct window_settings *settings,
-	uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH])
+struct receiver *receiver_new(
+	struct datagrams *datagrams, const struct window_settings *settings, const struct wire_frame *f)
 {
+	uint32_t fragments = (f->length + f->fragment - 1) / f->fragment;
 	struct receiver *r = calloc(1, sizeof *r);
 
 	if (!r)
 		return NULL;
 	r->datagrams = datagrams;
 	r->settings = settings;
-	r->length = length;
-	r->fragment = fragment;
-	memcpy(r->hash, hash, WIRE_HASH);
-	r->code = fountain_code_of_tract((length + fragment - 1) / fragment);
-	r->decoder = r->code ? fountain_decoder_new(r->code, fragment, true) : NULL;
-	r->bytes = malloc(length);
+	r->length = f->length;
+	r->fragment = f->fragment;
+	memcpy(r->hash, f->hash, WIRE_HASH);
+	r->made = (enum wire_code)f->code;
+	r->code = r->made == WIRE_SYSTEMATIC ? fountain_code_systematic(fragments, f->session)
+					     : fountain_code_of_tract(fragments);
+	r->decoder = r->code ? fountain_decoder_new(r->code, f->fragment, true) : NULL;
+	r->bytes = malloc(f->length);
 	if (r->decoder && r->bytes)
 		return r;
 	receiver_free(r);
@@ -53,7 +57,8 @@ void receiver_free(struct receiver *r)
 /* What the tract may lack beyond what is asked for, of all sources. */
 static uint32_t missing(const struct receiver *r)
 {
-	uint32_t rest = window_rest(receiver_fragments(r), fountain_symbols(r->decoder)), out = 0;
+	uint32_t spare = window_spare(&r->source[0].window, r->made == WIRE_SYSTEMATIC), out = 0,
+		 rest = window_rest(receiver_fragments(r), fountain_symbols(r->decoder), spare);
 
 	for (unsigned i = 0; i < r->sources; i++)
 		out += r->source[i].active ? r->source[i].window.outstanding : 0;
@@ -146,7 +151,7 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct pla
 	r->count.symbols++;
 	s->symbols++;
 	enum fountain_added added =
-		fountain_add(r->decoder, wire_seed(s->number, s->session, d->label), d->payload);
+		fountain_add(r->decoder, wire_seed(r->made, s->number, s->session, d->label), d->payload);
 	if (added == FOUNTAIN_DONE)
 		finish(r);
 	else if (added == FOUNTAIN_FULL)

@@ -30,9 +30,10 @@ struct receiver_counters {
 
 struct receiver;
 
-/* A tract of `length` > 0 bytes in symbols of `fragment` bytes. `settings` are borrowed. NULL: no memory. */
-struct receiver *receiver_new(struct datagrams *datagrams, const struct window_settings *settings,
-	uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH]);
+/* The tract of an OFFER or a PREPARE, of more than 0 bytes; a systematic code has that frame's session as its salt, and only one sender is added.
+ * `settings` are borrowed. NULL: no memory, or so many fragments have no such code. */
+struct receiver *receiver_new(
+	struct datagrams *datagrams, const struct window_settings *settings, const struct wire_frame *frame);
 void receiver_free(struct receiver *receiver);
 /* Another sender of the same tract. `before`: as of window_init. NULL: there are RECEIVER_SOURCES. */
 struct receiver_source *receiver_add(struct receiver *receiver, struct place at, uint64_t session,

@@ -7,10 +7,21 @@
 
 struct sender;
 
-/* Over `length` > 0 bytes, which are borrowed. `source`: of its seeds. `to`: where symbols go, a group or the receiver. NULL: no memory. */
-struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uint32_t length,
-	uint16_t fragment, uint64_t session, uint8_t source, struct place to, const struct place *receivers,
-	unsigned count, int64_t now_ns);
+/* What a sender sends, and as what. */
+struct sender_tract {
+	const uint8_t *bytes; /* borrowed */
+	uint32_t length;      /* more than 0 */
+	uint16_t fragment;
+	uint64_t session;
+	uint8_t source; /* of its seeds */
+	enum wire_code code;
+};
+
+/* The code that a tract of so many bytes may have where one sender serves it. */
+enum wire_code sender_code(uint32_t length, uint16_t fragment);
+/* `to`: where symbols go, a group or the receiver. NULL: no memory. */
+struct sender *sender_new(struct datagrams *datagrams, const struct sender_tract *tract, struct place to,
+	const struct place *receivers, unsigned count, int64_t now_ns);
 void sender_free(struct sender *sender);
 uint64_t sender_session(const struct sender *sender);
 /* A request with its session. False: it does not come from one of the receivers, or is impossible. */

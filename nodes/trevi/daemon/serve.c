@@ -196,10 +196,14 @@ static void get(struct peer *peer, const struct wire_frame *f)
 		return;
 	}
 	session->bytes = bytes;
+	offer.code = f->code == WIRE_SYSTEMATIC ? (uint8_t)sender_code(offer.length, FRAGMENT) : WIRE_LT;
 	session->offer = offer;
-	if (offer.length > 0)
-		session->sender = sender_new(s->datagrams, bytes, offer.length, FRAGMENT, f->session,
-			f->source, session->client, &session->client, 1, clock_now_ns());
+	if (offer.length > 0) {
+		const struct sender_tract tract = {
+			bytes, offer.length, FRAGMENT, f->session, f->source, (enum wire_code)offer.code};
+		session->sender = sender_new(
+			s->datagrams, &tract, session->client, &session->client, 1, clock_now_ns());
+	}
 	s->gets++;
 	say(peer, &offer);
 }
@@ -240,6 +244,10 @@ static void prepare(struct peer *peer, const struct wire_frame *f)
 	struct serve *s = peer->serve;
 
 	s->puts++;
+	if (f->code == WIRE_SYSTEMATIC && sender_code(f->length, f->fragment) != WIRE_SYSTEMATIC) {
+		refuse(peer, f->session, WIRE_REFUSED);
+		return;
+	}
 	if (f->length == 0) { /* a tract without bytes has no symbols */
 		say(peer, &(struct wire_frame){.type = WIRE_READY, .session = f->session});
 		store(peer, f, (const uint8_t *)"");
@@ -249,7 +257,7 @@ static void prepare(struct peer *peer, const struct wire_frame *f)
 	struct session *session = begin_session(peer, f, 3ull * f->length);
 	if (!session)
 		return;
-	session->receiver = receiver_new(s->datagrams, &s->settings->window, f->length, f->fragment, f->hash);
+	session->receiver = receiver_new(s->datagrams, &s->settings->window, f);
 	if (f->group.s_addr)
 		session->joined = datagrams_join(s->datagrams, f->group);
 	if (!session->receiver || (f->group.s_addr && !session->joined)) {

@@ -19,6 +19,7 @@ enum { TREVI_ASK = 32, TREVI_BRING }; /* apart from NDP's and TCP's */
 struct tract {
 	uint32_t first; /* its packets' place in the flow */
 	uint32_t fragments, came;
+	enum wire_code made;
 	struct fountain_code *code;
 	struct fountain_decoder *decoder;
 };
@@ -147,7 +148,9 @@ static void ask(struct world *world, uint32_t number)
 	if (!end->active)
 		return;
 	if (end->tract.first + end->tract.fragments == flow->packets) {
-		uint32_t rest = window_rest(end->tract.fragments, fountain_symbols(end->tract.decoder));
+		uint32_t spare = window_spare(&end->window, end->tract.made == WIRE_SYSTEMATIC),
+			 rest = window_rest(
+				 end->tract.fragments, fountain_symbols(end->tract.decoder), spare);
 		uint32_t more = rest > end->window.outstanding ? rest - end->window.outstanding : 0;
 		room = room < more ? room : more;
 	}
@@ -208,7 +211,13 @@ static void begin_tract(struct world *world, uint32_t number, uint32_t first)
 	most = most ? most : 1;
 	close_tract(&end->tract);
 	end->tract = (struct tract){.first = first, .fragments = left < most ? left : most};
-	end->tract.code = fountain_code_of_tract(end->tract.fragments);
+	/* Of several tracts the symbols count for the one at hand, whose fragments they could not be. */
+	if (end->tract.fragments == world->flows[number].packets &&
+		end->tract.fragments <= FOUNTAIN_SYSTEMATIC_MOST)
+		end->tract.made = WIRE_SYSTEMATIC;
+	end->tract.code = end->tract.made == WIRE_SYSTEMATIC
+				  ? fountain_code_systematic(end->tract.fragments, end->session)
+				  : fountain_code_of_tract(end->tract.fragments);
 	end->tract.decoder = end->tract.code ? fountain_decoder_new(end->tract.code, 8, true) : NULL;
 	if (!end->tract.decoder)
 		abort();
@@ -257,7 +266,7 @@ static void brought(struct world *world, const struct sim_packet *packet)
 		return;
 	struct tract *tract = &end->tract;
 	enum fountain_added added =
-		fountain_add(tract->decoder, wire_seed(0, end->session, packet->sequence), NULL);
+		fountain_add(tract->decoder, wire_seed(tract->made, 0, end->session, packet->sequence), NULL);
 	/* A symbol brings a fragment, but for the surplus; the last one when all are known. */
 	if (added == FOUNTAIN_DONE) {
 		uint32_t left = tract->fragments - tract->came;

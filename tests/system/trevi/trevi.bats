@@ -141,7 +141,7 @@ garbage() {
 	for n in 1 2 3; do
 		head -c 100000 /dev/urandom | ip netns exec client socat -u - "TCP:10.1.$n.1:7010" || true
 		for i in $(seq 50); do head -c $((i * 20)) /dev/urandom | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"; done
-		printf 'T\2\2\0\0\0\0\0\0\0\0\7\0\0\0\1payload' | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"
+		printf 'T\3\2\0\0\0\0\0\0\0\0\7\0\0\0\1payload' | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"
 	done
 	put --by unicast blob >out
 	get --tracts 5 --out read >out

@@ -206,14 +206,33 @@ static void what_is_lent_is_not_kept(void **state)
 static void no_more_is_asked_for_than_is_missing(void **state)
 {
 	(void)state;
-	assert_true(window_rest(750, 0) > 750 && window_rest(750, 0) < 760);
-	assert_int_equal(window_rest(750, 740) - window_rest(750, 745), 5);
-	assert_true(window_rest(750, 750) > 0 && window_rest(750, 758) == window_rest(750, 750));
+	uint32_t spare = window_spare(&window, false);
+	assert_true(window_rest(750, 0, spare) > 750 && window_rest(750, 0, spare) < 760);
+	assert_int_equal(window_rest(750, 740, spare) - window_rest(750, 745, spare), 5);
+	assert_true(window_rest(750, 750, spare) > 0 &&
+		    window_rest(750, 758, spare) == window_rest(750, 750, spare));
 	/* One that lacks a fragment asks for more and more: 120 symbols too many in eleven rounds. */
 	unsigned rounds = 0;
 	for (uint32_t symbols = 750; symbols < 870; rounds++)
-		symbols += window_rest(750, symbols);
+		symbols += window_rest(750, symbols, spare);
 	assert_in_range(rounds, 6, 11);
+}
+
+/* By the systematic code none is asked for beyond the fragments, until more than one was lost; one that came late was not. */
+static void without_losses_nothing_is_spare(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	assert_int_equal(window_rest(94, 0, window_spare(&window, true)), 94);
+	window_ask(&window, 3, 0);
+	window_came(&window, settings, 2, MS);
+	assert_int_equal(window_expire(&window, settings, 1000 * MS), 2);
+	assert_true(window_spare(&window, true) > 0);
+	window_came(&window, settings, 1, 1001 * MS);
+	assert_int_equal(window_spare(&window, true), 0);
+	assert_true(window_rest(94, 94, window_spare(&window, true)) >
+		    0); /* but a tract that lacks something asks */
+	assert_true(window_spare(&window, false) > 0);
 }
 
 static void labels_tell_what_came(void **state)
@@ -323,7 +342,17 @@ static void frames_are_checked(void **state)
 	f.fragment = WIRE_FRAGMENT_MIN - 1;
 	wire_write_frame(&f, bytes);
 	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
-	bytes[2] = 9;
+	f.fragment = WIRE_FRAGMENT_MIN;
+	f.code = WIRE_SYSTEMATIC;
+	wire_write_frame(&f, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	assert_int_equal(g.code, WIRE_SYSTEMATIC);
+	f.code = WIRE_CODES;
+	wire_write_frame(&f, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+	f.code = WIRE_LT;
+	wire_write_frame(&f, bytes);
+	bytes[2] = WIRE_VERSION - 1;
 	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
 }
 
@@ -341,9 +370,10 @@ static void datagrams_are_checked(void **state)
 	bytes[1]++;
 	assert_false(wire_read_datagram(bytes, n, &d));
 	/* No two sources of a read have a seed in common. */
-	assert_int_not_equal(wire_seed(0, 9, 5), wire_seed(1, 9, 5));
-	assert_int_not_equal(wire_seed(0, 9, 5), wire_seed(0, 8, 5));
-	assert_int_equal(wire_seed(2, 9, 0x1000005), wire_seed(2, 9, 5));
+	assert_int_not_equal(wire_seed(WIRE_LT, 0, 9, 5), wire_seed(WIRE_LT, 1, 9, 5));
+	assert_int_not_equal(wire_seed(WIRE_LT, 0, 9, 5), wire_seed(WIRE_LT, 0, 8, 5));
+	assert_int_equal(wire_seed(WIRE_LT, 2, 9, 0x1000005), wire_seed(WIRE_LT, 2, 9, 5));
+	assert_int_equal(wire_seed(WIRE_SYSTEMATIC, 2, 9, 5), 5); /* the fragment of that number */
 }
 
 /* ---- table ---- */
@@ -390,6 +420,7 @@ int main(void)
 		cmocka_unit_test(the_first_symbols_are_spread_over_a_round_trip),
 		cmocka_unit_test(what_is_lent_is_not_kept),
 		cmocka_unit_test(no_more_is_asked_for_than_is_missing),
+		cmocka_unit_test(without_losses_nothing_is_spare),
 		cmocka_unit_test(labels_tell_what_came),
 		cmocka_unit_test(old_labels_are_forgotten),
 		cmocka_unit_test(a_group_goes_at_the_pace_of_its_slowest),
