@@ -54,6 +54,27 @@ void window_init(struct window *w, const struct window_settings *s, const struct
 	w->gap_ns = before->gap_ns;
 }
 
+uint32_t window_first(const struct window *before, const struct window_settings *s, uint32_t of)
+{
+	double size = before && before->srtt_ns ? before->size : s->first / of;
+
+	return (uint32_t)fmin(fmax(size, s->least), s->most);
+}
+
+int64_t window_due(int64_t began_ns, int64_t over_ns, uint32_t count, uint32_t i, double phase)
+{
+	return began_ns + (int64_t)ceil((i + phase) * (double)over_ns / count);
+}
+
+void window_begin(struct window *w, uint32_t count, int64_t began_ns, int64_t over_ns)
+{
+	w->began = true;
+	w->began_ns = began_ns;
+	w->spread_ns = over_ns;
+	for (uint32_t i = 0; i < count; i++)
+		window_ask(w, 1, window_due(began_ns, over_ns, count, i, w->phase));
+}
+
 void window_share(struct window *w, uint32_t of)
 {
 	/* One that has not begun yet. */
@@ -312,7 +333,9 @@ static int64_t patience(const struct window *w, const struct window_settings *s,
 {
 	int64_t timer = window_timer(w, s), less = overtaken(w, s);
 
-	return (int32_t)(w->newest - 1 - label) > 0 && less < timer ? less : timer;
+	/* At the end nothing later is to come that could overtake it, and one symbol asked for in vain costs less than the wait. */
+	bool passed = (int32_t)(w->newest - 1 - label) > 0 || (w->ending && w->srtt_ns);
+	return passed && less < timer ? less : timer;
 }
 
 uint32_t window_expire(struct window *w, const struct window_settings *s, int64_t now_ns)
@@ -343,8 +366,7 @@ int64_t window_expiry(const struct window *w, const struct window_settings *s, i
 	if (w->outstanding)
 		expiry = w->sent_ns[w->oldest % WINDOW_LABELS] + patience(w, s, w->oldest);
 	if (w->began && rtt_ns && w->asked < size) {
-		int64_t next =
-			w->began_ns + (int64_t)ceil(((double)w->asked + w->phase) * (double)rtt_ns / size);
+		int64_t next = window_due(w->began_ns, rtt_ns, size, (uint32_t)w->asked, w->phase);
 		/* What has been due is held back by something else. */
 		expiry = next > now_ns && next < expiry ? next : expiry;
 	}

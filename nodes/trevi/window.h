@@ -43,7 +43,8 @@ struct window {
 	uint32_t newest; /* the newest label that came, plus one */
 	int64_t srtt_ns, rttvar_ns, hint_ns;
 	int64_t came_ns, gap_ns; /* the last symbol; the least time between two */
-	bool began;
+	bool began,
+		ending; /* ending: as the caller sets it: what is outstanding is all that the tract lacks */
 	int64_t began_ns,
 		spread_ns; /* when it was first asked for room; over how long its first symbols are spread */
 	double phase;
@@ -63,6 +64,13 @@ struct window {
 void window_init(struct window *window, const struct window_settings *settings, const struct window *before);
 /* The receiver has `of` windows (1 or more), and this is one of them. Together they grow as fast as one alone would. */
 void window_share(struct window *window, uint32_t of);
+/* How many symbols a new window may have before anything is asked through it: of a receiver with `of` windows; `before` as above. */
+uint32_t window_first(const struct window *before, const struct window_settings *settings, uint32_t of);
+/* When the I-th of the first `count` symbols is due, if they are spread over `over_ns` from `began_ns` on. Sender and receiver count alike. */
+int64_t window_due(int64_t began_ns, int64_t over_ns, uint32_t count, uint32_t i, double phase);
+/* The sender was told to send the first `count` labels unasked, from `began_ns` on, spread over `over_ns`: they are asked for. For a new window, after
+ * window_share and window_phase. */
+void window_begin(struct window *window, uint32_t count, int64_t began_ns, int64_t over_ns);
 /* The round-trip time of another exchange with the sender. The first requests are not waited for much longer. */
 void window_hint(struct window *window, int64_t rtt_ns);
 /* Another window of the receiver has ended, and this one gets `symbols` of its room. */
@@ -70,6 +78,11 @@ void window_lend(struct window *window, double symbols);
 /* The first symbols of a window have no earlier answers to clock them, so they are spread over a round trip. `phase` (0 to 1) is the window's place in
  * the gap between two symbols, so that windows which begin together do not ask at the same time. */
 void window_phase(struct window *window, double phase);
+/* A session's, from its number: both ends know it. */
+static inline double window_phase_of(uint64_t session)
+{
+	return (double)(session >> 32) * 0x1p-32;
+}
 /* How many symbols may be asked for now. */
 uint32_t window_room(struct window *window, const struct window_settings *settings, int64_t now_ns);
 /* How many symbols a tract of `fragments` fragments may still lack when it has `symbols`. No more are requested at a time. `spare`: symbols too

@@ -95,16 +95,18 @@ enum field {
 	PORT = 32,
 	SOURCE = 64,
 	REASON = 128,
-	CODE = 256
+	CODE = 256,
+	FIRST = 512,
+	TOOK = 1024
 };
 
 /* What a type has, in this order. */
 static const uint16_t fields[WIRE_FRAME_TYPES] = {
 	[WIRE_PREPARE] = SESSION | NAME | SIZES | HASH | GROUP | PORT | CODE,
-	[WIRE_GET] = SESSION | NAME | PORT | SOURCE | CODE,
+	[WIRE_GET] = SESSION | NAME | PORT | SOURCE | CODE | FIRST,
 	[WIRE_STOP] = SESSION,
 	[WIRE_READY] = SESSION,
-	[WIRE_OFFER] = SESSION | SIZES | HASH | CODE,
+	[WIRE_OFFER] = SESSION | SIZES | HASH | CODE | TOOK,
 	[WIRE_STORED] = SESSION,
 	[WIRE_FAILED] = SESSION | REASON,
 	[WIRE_FETCH] = SESSION | NAME,
@@ -116,7 +118,8 @@ static size_t length_of(uint16_t has)
 {
 	return FRAME_HEAD + (has & SESSION ? 8 : 0) + (has & NAME ? WIRE_GUID + 4 : 0) +
 	       (has & SIZES ? 6 : 0) + (has & HASH ? WIRE_HASH : 0) + (has & GROUP ? 4 : 0) +
-	       (has & PORT ? 2 : 0) + (has & SOURCE ? 1 : 0) + (has & REASON ? 1 : 0) + (has & CODE ? 1 : 0);
+	       (has & PORT ? 2 : 0) + (has & SOURCE ? 1 : 0) + (has & REASON ? 1 : 0) + (has & CODE ? 1 : 0) +
+	       (has & FIRST ? 6 : 0) + (has & TOOK ? 4 : 0);
 }
 
 /* A tract of no bytes is one; it has no symbols. Groups are of 224.0.0.0/4. */
@@ -130,6 +133,8 @@ static bool possible(const struct wire_frame *f, uint16_t has)
 	if ((has & REASON) && (f->reason < WIRE_ABSENT || f->reason > WIRE_REFUSED))
 		return false;
 	if ((has & CODE) && f->code >= WIRE_CODES)
+		return false;
+	if ((has & FIRST) && f->first > WIRE_COUNT_MAX)
 		return false;
 	return !(has & PORT) || f->port != 0;
 }
@@ -176,7 +181,14 @@ ssize_t wire_read_frame(const uint8_t *bytes, size_t size, struct wire_frame *ou
 	if (has & REASON)
 		out->reason = *p++;
 	if (has & CODE)
-		out->code = *p;
+		out->code = *p++;
+	if (has & FIRST) {
+		out->first = get16(p);
+		out->over_ns = get32(p + 2);
+		p += 6;
+	}
+	if (has & TOOK)
+		out->took_ns = get32(p);
 	return possible(out, has) ? (ssize_t)length : -1;
 }
 
@@ -218,6 +230,13 @@ size_t wire_write_frame(const struct wire_frame *f, uint8_t bytes[WIRE_FRAME_MAX
 	if (has & REASON)
 		*p++ = f->reason;
 	if (has & CODE)
-		*p = f->code;
+		*p++ = f->code;
+	if (has & FIRST) {
+		put16(p, f->first);
+		put32(p + 2, f->over_ns);
+		p += 6;
+	}
+	if (has & TOOK)
+		put32(p, f->took_ns);
 	return length;
 }

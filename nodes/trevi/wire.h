@@ -13,7 +13,7 @@
 #define WIRE_HEAD 16         /* of a datagram */
 #define WIRE_REQUEST 20      /* a whole request */
 #define WIRE_SYMBOL_MAX 9000 /* a whole symbol */
-#define WIRE_COUNT_MAX 1024  /* labels of one request */
+#define WIRE_COUNT_MAX 1024  /* labels of one request, or of a GET */
 #define WIRE_HASH 32
 #define WIRE_GUID 16
 #define WIRE_TRACT_MAX (64u << 20) /* bytes */
@@ -68,6 +68,10 @@ struct wire_frame {
 	uint8_t source;
 	uint8_t reason;
 	uint8_t code; /* enum wire_code; GET: the systematic code may be used; OFFER, PREPARE: it is */
+	uint16_t
+		first; /* GET: so many symbols may be sent at once, the first labels, as if they had been asked for */
+	uint32_t over_ns; /* GET: spread over so long */
+	uint32_t took_ns; /* OFFER: from the GET to the offer, which is when the first symbols begin */
 };
 #define WIRE_FRAME_MAX 256
 

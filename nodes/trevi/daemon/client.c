@@ -33,8 +33,9 @@ static void take_datagram(void *context, const struct wire_datagram *d, struct p
 
 	for (uint32_t i = client->done; i < client->job_count; i++) {
 		struct job *job = &client->jobs[i];
-		if (!job->active || !(job->receiver ? receiver_take(job->receiver, d, from, now)
-						    : give_request(job, d, from, now)))
+		if (!job->active || !((job->receiver ? receiver_take(job->receiver, d, from, now)
+						     : give_request(job, d, from, now)) ||
+					    job_early(job, d, from, now)))
 			continue;
 		job->progress_ns = now;
 		return;
@@ -83,8 +84,10 @@ static void free_job(struct job *job)
 {
 	receiver_free(job->receiver);
 	sender_free(job->sender);
-	for (unsigned k = 0; k < job->part_count; k++)
+	for (unsigned k = 0; k < job->part_count; k++) {
 		sender_free(job->parts[k].sender);
+		part_forget_early(&job->parts[k]);
+	}
 }
 
 static void free_jobs(struct client *client)
@@ -135,6 +138,17 @@ static void begin_more(struct client *client)
 									    : s->tract_size);
 		job_begin(&client->jobs[i]);
 	}
+}
+
+uint32_t client_servers(const struct client *client)
+{
+	const struct client_settings *s = client->settings;
+	uint64_t most = (uint64_t)(s->parallel < s->tracts ? s->parallel : s->tracts) * s->sources,
+		 servers = 0;
+
+	for (const struct connection *c = client->connections; c; c = c->next)
+		servers += !c->lost;
+	return (uint32_t)(servers == 0 ? 1 : servers < most ? servers : most);
 }
 
 void client_share(struct client *client)
@@ -286,8 +300,9 @@ static void print(const struct client *client, FILE *out)
 		(unsigned long long)c->strange,
 		(unsigned long long)(c->malformed + datagrams_malformed(client->datagrams)),
 		(unsigned long long)datagrams_unsent(client->datagrams));
-	fprintf(out, "\"wrong_hash\": %llu, \"asked_again\": %llu, \"overhead\": %.5f,\n\"sources\": [",
-		(unsigned long long)c->wrong_hash, (unsigned long long)c->again,
+	fprintf(out,
+		"\"wrong_hash\": %llu, \"asked_again\": %llu, \"early\": %llu, \"overhead\": %.5f,\n\"sources\": [",
+		(unsigned long long)c->wrong_hash, (unsigned long long)c->again, (unsigned long long)c->early,
 		c->needed ? (double)(s->put ? c->sent : c->symbols) / (double)c->needed - 1 : 0);
 	unsigned most = 1; /* over TCP: none of it by symbols */
 	for (unsigned i = 0; i < 256; i++)

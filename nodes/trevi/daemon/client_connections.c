@@ -1,6 +1,7 @@
 #include "nodes/trevi/daemon/client_internal.h"
 
 #include "lib/base/log.h"
+#include "lib/base/units.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -96,6 +97,16 @@ struct connection *client_connect(struct client *client, struct place at)
 	c->next = client->connections;
 	client->connections = c;
 	return c;
+}
+
+int64_t connection_rtt(const struct connection *c)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+
+	if (c->lost || getsockopt(c->stream.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return 0;
+	return (int64_t)info.tcpi_rtt * NS_PER_US;
 }
 
 void connection_say(struct connection *c, const struct wire_frame *frame, const uint8_t *bytes, size_t size)

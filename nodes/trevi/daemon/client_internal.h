@@ -38,6 +38,19 @@ struct part {
 	uint64_t symbols;      /* of a read: that counted */
 	int64_t asked_ns;      /* when the server was asked for the tract */
 	int64_t again_ns;      /* when it is asked again; the pause doubles */
+	bool again;            /* it was */
+	/* What the get asks for at once; the windows that there were then; symbols that came before the offer. */
+	uint32_t first, over_ns, windows;
+	struct early *early;
+};
+
+/* A symbol that waits for its session's offer: that has been delayed or lost, or went another way. */
+struct early {
+	struct early *next;
+	int64_t came_ns;
+	uint32_t label;
+	uint16_t size;
+	uint8_t payload[];
 };
 
 struct job {
@@ -57,7 +70,7 @@ struct job {
 };
 
 struct client_counters {
-	uint64_t sent, strange, wrong_hash, malformed, symbols, needed, asked, lost, again;
+	uint64_t sent, strange, wrong_hash, malformed, symbols, needed, asked, lost, again, early;
 	struct receiver_counters received;
 };
 
@@ -91,10 +104,15 @@ void job_end(struct job *job, bool good);
 void part_failed(struct job *job, struct part *part, const char *why);
 /* The windows of all reads share what the client has: each knows how many servers there are. */
 void client_share(struct client *client);
+/* Servers that a round reads from at a time. */
+uint32_t client_servers(const struct client *client);
 /* A read has ended, and no other begins: what it had room for, others ask for. */
 void client_lend(struct client *client, double symbols);
 /* client_jobs.c */
 void job_begin(struct job *job);
+/* A symbol of a session whose offer has not come yet; false: it is none. */
+bool job_early(struct job *job, const struct wire_datagram *datagram, struct place from, int64_t now_ns);
+void part_forget_early(struct part *part);
 /* A frame of a server; false: it makes no sense. */
 bool job_frame(struct connection *connection, const struct wire_frame *frame);
 /* Looks after what runs; when it is to be looked after again. */
@@ -105,5 +123,7 @@ struct connection *client_connect(struct client *client, struct place at);
 void connection_say(
 	struct connection *connection, const struct wire_frame *frame, const uint8_t *bytes, size_t size);
 void client_disconnect(struct client *client);
+/* The round trip as its own TCP has it; 0: not known. */
+int64_t connection_rtt(const struct connection *connection);
 
 #endif

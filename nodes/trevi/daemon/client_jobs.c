@@ -25,6 +25,7 @@ static bool over_tcp(const struct job *job)
 
 static void begin_part(struct job *job, unsigned i, uint64_t session)
 {
+	part_forget_early(&job->parts[i]); /* of an earlier try */
 	job->parts[i] = (struct part){.connection = client_connect(job->client, job->row->servers[i]),
 		.session = session,
 		.asked_ns = clock_now_ns(),
@@ -87,6 +88,8 @@ static void say_get(struct job *job, unsigned i)
 
 	f.source = (uint8_t)i;
 	f.code = job->alone ? WIRE_SYSTEMATIC : WIRE_LT;
+	f.first = (uint16_t)job->parts[i].first;
+	f.over_ns = job->parts[i].over_ns;
 	connection_say(job->parts[i].connection, &f, NULL, 0);
 }
 
@@ -98,10 +101,25 @@ static int64_t get_again(struct job *job, struct part *part, int64_t now_ns)
 		return INT64_MAX;
 	if (now_ns >= part->again_ns) {
 		say_get(job, (unsigned)(part - job->parts));
+		part->again = true;
 		part->again_ns = now_ns + (now_ns - part->asked_ns);
 		job->client->count.again++;
 	}
 	return part->again_ns;
+}
+
+/* As many as the window will have, over what is known as a round trip: that saves the one between the offer and the first request. */
+static void choose_first(struct part *part)
+{
+	struct client *client = part->connection->client;
+	const struct window *before = &part->connection->window;
+	int64_t over = window_base(before) ? window_base(before) : connection_rtt(part->connection);
+	uint32_t most = WIRE_COUNT_MAX;
+
+	part->windows = client_servers(client);
+	part->first = window_first(before, &client->window, part->windows);
+	part->first = part->first < most ? part->first : most;
+	part->over_ns = over < UINT32_MAX ? (uint32_t)over : UINT32_MAX;
 }
 
 static void begin_get(struct job *job)
@@ -120,6 +138,8 @@ static void begin_get(struct job *job)
 				: 2 * answer > AGAIN_LEAST_NS ? 2 * answer
 							      : AGAIN_LEAST_NS;
 		job->parts[i].again_ns = job->parts[i].asked_ns + (pause < AGAIN_NS ? pause : AGAIN_NS);
+		if (!over_tcp(job))
+			choose_first(&job->parts[i]);
 		say_get(job, i);
 	}
 }
@@ -135,6 +155,75 @@ void job_begin(struct job *job)
 }
 
 /* ---- what servers say ---- */
+
+void part_forget_early(struct part *part)
+{
+	for (struct early *e = part->early, *next; e; e = next) {
+		next = e->next;
+		free(e);
+	}
+	part->early = NULL;
+}
+
+bool job_early(struct job *job, const struct wire_datagram *d, struct place from, int64_t now_ns)
+{
+	struct part *part = NULL;
+
+	for (unsigned i = 0; i < job->part_count && !part; i++)
+		if (job->parts[i].session == d->session)
+			part = &job->parts[i];
+	if (!part || part->state != PART_ASKED || d->type != WIRE_BRING || d->label >= part->first ||
+		!place_equal(&from, &part->connection->at))
+		return false;
+	struct early **link = &part->early;
+	while (*link && (*link)->label != d->label)
+		link = &(*link)->next;
+	if (*link) {
+		job->client->count.received.duplicates++;
+		return true;
+	}
+	struct early *early = malloc(sizeof *early + d->size);
+	if (!early)
+		return true; /* as one that was lost */
+	*early = (struct early){.came_ns = now_ns, .label = d->label, .size = (uint16_t)d->size};
+	memcpy(early->payload, d->payload, d->size);
+	/* The offer was sent before it, so it is asked for again at once, once. */
+	if (!part->early && !part->again)
+		part->again_ns = now_ns;
+	*link = early;
+	job->client->count.early++;
+	return true;
+}
+
+/* The session is open. Its first symbols were asked for by the get: those that have come are taken now, as of when they came. */
+static void begin_source(struct job *job, struct part *part, const struct wire_frame *f)
+{
+	int64_t now = clock_now_ns(), rtt = now - part->asked_ns;
+	uint32_t fragments = receiver_fragments(job->receiver);
+	struct receiver_source *s = receiver_add(job->receiver, part->connection->at, part->session,
+		(uint8_t)(part - job->parts), &part->connection->window);
+
+	if (!s) {
+		part_forget_early(part);
+		return;
+	}
+	/* What the server took is no part of a round trip; nor is what TCP took, where the question had to be put again. */
+	rtt = rtt > f->took_ns ? rtt - f->took_ns : 1;
+	if (part->again && part->over_ns && part->over_ns < rtt)
+		rtt = part->over_ns;
+	window_hint(&s->window, rtt);
+	window_share(&s->window, part->windows);
+	window_begin(&s->window, part->first < fragments ? part->first : fragments, now - rtt, part->over_ns);
+	for (struct early *e = part->early; e; e = e->next)
+		receiver_take(job->receiver,
+			&(struct wire_datagram){.type = WIRE_BRING,
+				.session = part->session,
+				.label = e->label,
+				.payload = e->payload,
+				.size = e->size},
+			part->connection->at, e->came_ns);
+	part_forget_early(part);
+}
 
 static bool offered(struct job *job, struct part *part, const struct wire_frame *f)
 {
@@ -170,10 +259,7 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 		part_failed(job, part, "offers what it cannot have");
 		return true;
 	}
-	struct receiver_source *source = receiver_add(job->receiver, part->connection->at, part->session,
-		(uint8_t)(part - job->parts), &part->connection->window);
-	if (source)
-		window_hint(&source->window, clock_now_ns() - part->asked_ns);
+	begin_source(job, part, f);
 	client_share(client);
 	return true;
 }
@@ -333,7 +419,7 @@ void job_fetched(struct job *job)
 static void work_senders(struct job *job, int64_t now_ns, int64_t *next)
 {
 	if (job->sender) {
-		if (sender_work(job->sender, NULL))
+		if (sender_work(job->sender, NULL, now_ns))
 			*next = now_ns + NS_PER_MS;
 		for (int slow; (slow = sender_straggler(
 					job->sender, job->client->settings->straggler_ns, now_ns)) >= 0;)
@@ -341,7 +427,7 @@ static void work_senders(struct job *job, int64_t now_ns, int64_t *next)
 	}
 	for (unsigned i = 0; i < job->part_count; i++)
 		if (job->parts[i].sender && job->parts[i].state != PART_DONE &&
-			sender_work(job->parts[i].sender, NULL))
+			sender_work(job->parts[i].sender, NULL, now_ns))
 			*next = now_ns + NS_PER_MS;
 }
 

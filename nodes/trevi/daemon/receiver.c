@@ -70,6 +70,7 @@ static void ask(struct receiver *r, struct receiver_source *s, double *budget, i
 	uint32_t room = window_room(&s->window, r->settings, now_ns), more = missing(r);
 
 	room = room < more ? room : more;
+	s->window.ending = room == more && r->made == WIRE_SYSTEMATIC;
 	if (budget && room > *budget)
 		room = *budget < 0 ? 0 : (uint32_t)*budget;
 	if (room == 0)
@@ -90,7 +91,7 @@ struct receiver_source *receiver_add(
 	struct receiver_source *s = &r->source[r->sources++];
 	*s = (struct receiver_source){.at = at, .session = session, .number = number, .active = true};
 	window_init(&s->window, r->settings, before);
-	window_phase(&s->window, (double)(session >> 32) * 0x1p-32);
+	window_phase(&s->window, window_phase_of(session));
 	return s;
 }
 

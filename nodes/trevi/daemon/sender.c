@@ -1,6 +1,7 @@
 #include "nodes/trevi/daemon/sender.h"
 
 #include "nodes/trevi/fountain.h"
+#include "nodes/trevi/window.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@ struct sender {
 	uint64_t symbols;
 	struct place to, receivers[PACE_RECEIVERS];
 	struct pace pace;
+	/* Sent unasked: so many, of which so many were due; spread over so long. */
+	uint32_t first, due;
+	int64_t began_ns, over_ns;
 };
 
 static uint32_t fragments_of(uint32_t length, uint16_t fragment)
@@ -54,6 +58,20 @@ void sender_free(struct sender *s)
 	free(s);
 }
 
+void sender_begin(struct sender *s, uint32_t count, int64_t over_ns, int64_t now_ns)
+{
+	s->first = count < sender_fragments(s) ? count : sender_fragments(s);
+	s->began_ns = now_ns;
+	s->over_ns = over_ns;
+}
+
+int64_t sender_expiry(const struct sender *s)
+{
+	return s->due < s->first ? window_due(s->began_ns, s->over_ns, s->first, s->due,
+					   window_phase_of(s->tract.session))
+				 : INT64_MAX;
+}
+
 uint64_t sender_session(const struct sender *s)
 {
 	return s->tract.session;
@@ -67,10 +85,12 @@ bool sender_ask(struct sender *s, const struct wire_datagram *d, struct place fr
 	return false;
 }
 
-bool sender_work(struct sender *s, double *budget)
+bool sender_work(struct sender *s, double *budget, int64_t now_ns)
 {
 	const struct sender_tract *t = &s->tract;
 
+	for (; sender_expiry(s) <= now_ns; s->due++)
+		pace_ask(&s->pace, 0, s->due, 1, now_ns);
 	for (uint32_t room = pace_room(&s->pace); room; room--) {
 		if (budget && *budget < 1)
 			return true;

@@ -1,6 +1,6 @@
 /* Trevi in a simulated network: the policy (nodes/trevi/window.h) and the code's structure (nodes/trevi/fountain.h) between packets and timers. A flow is a read: its receiver asks the sender for symbols
  * of one tract after another. Whether symbols suffice is what the decoder says of their seeds; only their bytes are left out. What must arrive is as small as it is rare, and never lost here: the first
- * request opens the session. */
+ * request opens the session, as a get does that asks for its first symbols. */
 #include "lib/fabric/world.h"
 #include "nodes/trevi/fountain.h"
 #include "nodes/trevi/sim/transports.h"
@@ -153,6 +153,7 @@ static void ask(struct world *world, uint32_t number)
 				 end->tract.fragments, fountain_symbols(end->tract.decoder), spare);
 		uint32_t more = rest > end->window.outstanding ? rest - end->window.outstanding : 0;
 		room = room < more ? room : more;
+		end->window.ending = room == more && end->tract.made == WIRE_SYSTEMATIC;
 	}
 	room = room < WIRE_COUNT_MAX ? room : WIRE_COUNT_MAX;
 	if (room) {
@@ -238,7 +239,7 @@ static void start(struct world *world, uint32_t number)
 	begin_tract(world, number, 0);
 	join(world, number);
 	window_init(&end->window, &trevi->settings, NULL);
-	window_phase(&end->window, (double)(end->session >> 32) * 0x1p-32);
+	window_phase(&end->window, window_phase_of(end->session));
 	/* Those that begin with it know each other before the first asks. */
 	sim_timer_at(&world->network, fabric_now(world), TIMER_OF(TIMER_PULL, number));
 }

@@ -187,6 +187,51 @@ static void the_first_symbols_are_spread_over_a_round_trip(void **state)
 	assert_int_equal(asked, settings->first);
 }
 
+/* Asked for with the get: the sender sends them by the same clock; the round trip does not have the waiting in it. */
+static void what_a_get_asks_for_is_outstanding(void **state)
+{
+	(void)state;
+	static struct window next;
+	window_init(&window, settings, NULL);
+	window_phase(&window, 0.5);
+	assert_int_equal(window_first(NULL, settings, 4), settings->first / 4);
+	assert_int_equal(
+		window_first(&window, settings, 1000), settings->least); /* it knows nothing either */
+	window_share(&window, 4);
+	window_begin(&window, 4, 100 * MS, 16 * MS);
+	window_share(&window, 2); /* too late to matter */
+	assert_int_equal(window.outstanding, 4);
+	assert_int_equal(window_room(&window, settings, 110 * MS), 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		int64_t due = window_due(100 * MS, 16 * MS, 4, i, 0.5);
+		assert_int_equal(due, (102 + 4 * i) * MS);
+		assert_int_equal(window_came(&window, settings, i, due + 10 * MS), WINDOW_NEW);
+	}
+	assert_int_equal(window_base(&window), 10 * MS);
+	assert_int_equal(window.srtt_ns, 10 * MS);
+	window.size = 7.9;
+	assert_int_equal(window_first(&window, settings, 4), 7); /* as the last tract left it */
+	window_init(&next, settings, &window);
+	window_begin(&next, 7, 200 * MS, 0);
+	assert_int_equal(window_room(&next, settings, 200 * MS), 0);
+	assert_int_equal(window_expire(&next, settings, 200 * MS + window_timer(&next, settings)), 7);
+	assert_true(window_room(&next, settings, 300 * MS) > 0);
+}
+
+/* The last symbols of a tract: nothing comes later that could overtake them. */
+static void at_the_end_a_loss_is_noticed_sooner(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	window_ask(&window, 2, 0);
+	window_came(&window, settings, 0, 10 * MS);
+	assert_int_equal(window_expire(&window, settings, 14 * MS), 0);
+	window.ending = true;
+	assert_true(window_expiry(&window, settings, 10 * MS) < 13 * MS);
+	assert_int_equal(window_expire(&window, settings, 11 * MS), 0);
+	assert_int_equal(window_expire(&window, settings, 13 * MS), 1);
+}
+
 static void what_is_lent_is_not_kept(void **state)
 {
 	(void)state;
@@ -356,6 +401,33 @@ static void frames_are_checked(void **state)
 	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
 }
 
+static void a_get_says_what_may_come_at_once(void **state)
+{
+	(void)state;
+	struct wire_frame get = {.type = WIRE_GET,
+				  .session = 1,
+				  .port = 7,
+				  .source = 2,
+				  .first = 5,
+				  .over_ns = 100000},
+			  g;
+	uint8_t bytes[WIRE_FRAME_MAX];
+	size_t n = wire_write_frame(&get, bytes);
+	assert_int_equal(wire_read_frame(bytes, n - 1, &g), 0);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	assert_int_equal(g.first, 5);
+	assert_int_equal(g.over_ns, 100000);
+	assert_int_equal(g.source, 2);
+	get.first = WIRE_COUNT_MAX + 1;
+	wire_write_frame(&get, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+	struct wire_frame offer = {
+		.type = WIRE_OFFER, .session = 1, .length = 9, .fragment = 1400, .took_ns = 77};
+	n = wire_write_frame(&offer, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	assert_int_equal(g.took_ns, 77);
+}
+
 static void datagrams_are_checked(void **state)
 {
 	(void)state;
@@ -418,6 +490,8 @@ int main(void)
 		cmocka_unit_test(windows_that_share_a_link_grow_as_one),
 		cmocka_unit_test(what_was_overtaken_is_given_up_sooner),
 		cmocka_unit_test(the_first_symbols_are_spread_over_a_round_trip),
+		cmocka_unit_test(what_a_get_asks_for_is_outstanding),
+		cmocka_unit_test(at_the_end_a_loss_is_noticed_sooner),
 		cmocka_unit_test(what_is_lent_is_not_kept),
 		cmocka_unit_test(no_more_is_asked_for_than_is_missing),
 		cmocka_unit_test(without_losses_nothing_is_spare),
@@ -426,6 +500,7 @@ int main(void)
 		cmocka_unit_test(a_group_goes_at_the_pace_of_its_slowest),
 		cmocka_unit_test(who_asks_for_nothing_more_is_a_straggler),
 		cmocka_unit_test(frames_are_checked),
+		cmocka_unit_test(a_get_says_what_may_come_at_once),
 		cmocka_unit_test(datagrams_are_checked),
 		cmocka_unit_test(tables_are_checked),
 	};
