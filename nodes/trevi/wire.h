@@ -74,6 +74,7 @@ struct wire_frame {
 	uint32_t took_ns; /* OFFER: from the GET to the offer, which is when the first symbols begin */
 };
 #define WIRE_FRAME_MAX 256
+#define WIRE_STOP_SIZE 12
 
 /* Reads the first frame of some bytes. Returns its length; 0: it is not complete; -1: it is no frame of the protocol. It checks that lengths, fragments and
  * groups are possible. */

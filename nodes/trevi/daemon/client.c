@@ -182,6 +182,27 @@ void client_lend(struct client *client, double symbols)
 			receiver_lend(client->jobs[i].receiver, symbols / active);
 }
 
+void client_pass(struct client *client, double symbols)
+{
+	struct receiver *best = NULL;
+	double most = 0;
+
+	if (client->job_count < client->settings->tracts)
+		return;
+	for (uint32_t i = client->done; i < client->job_count; i++) {
+		struct job *job = &client->jobs[i];
+		double need = job->active && job->receiver ? receiver_need(job->receiver) : 0;
+		if (need > most) {
+			most = need;
+			best = job->receiver;
+		}
+	}
+	if (!best)
+		return;
+	receiver_lend(best, symbols);
+	client->passed = true;
+}
+
 static void begin_round(struct client *client)
 {
 	free_jobs(client);
@@ -210,11 +231,18 @@ void client_work(struct client *client)
 {
 	int64_t now = clock_now_ns(), next = now + TICK_NS;
 
-	for (uint32_t i = client->done; i < client->job_count; i++)
-		if (client->jobs[i].active) {
-			int64_t when = job_work(&client->jobs[i], now);
-			next = when < next ? when : next;
-		}
+	do {
+		client->passed = false;
+		for (uint32_t i = client->done; i < client->job_count; i++)
+			if (client->jobs[i].active) {
+				int64_t when = job_work(&client->jobs[i], now);
+				next = when < next ? when : next;
+			}
+	} while (client->passed);
+	for (struct connection *c = client->connections; c; c = c->next) {
+		int64_t when = connection_work(c, now);
+		next = when < next ? when : next;
+	}
 	sd_event_source_set_time(client->timer, (uint64_t)(next / NS_PER_US + 1));
 	sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
 }

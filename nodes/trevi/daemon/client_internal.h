@@ -10,6 +10,8 @@
 
 #define TRIES 3 /* of a read whose hash was wrong */
 
+#define STOPS 16
+
 struct client;
 struct job;
 
@@ -24,6 +26,10 @@ struct connection {
 	uint32_t raw_got;
 	uint32_t reads;    /* tracts that come from there now */
 	int64_t answer_ns; /* what the last offer took; 0: there was none yet */
+	/* Stops that wait for the next get, and since when. */
+	uint8_t stops[STOPS][WIRE_STOP_SIZE];
+	unsigned stop_count;
+	int64_t stop_ns;
 };
 
 enum part_state { PART_ASKED, PART_RUNNING, PART_DONE, PART_FAILED };
@@ -80,6 +86,7 @@ struct client {
 	sd_event_source *timer;
 	struct datagrams *datagrams;
 	struct window_settings window;
+	struct window_link link;
 	struct connection *connections;
 	struct job *jobs;                   /* of this round */
 	uint32_t done;                      /* jobs before it have ended, and are freed */
@@ -95,7 +102,7 @@ struct client {
 	struct client_counters count;
 	uint64_t per_server[256];
 	char **error;
-	bool failed, started;
+	bool failed, started, passed; /* passed: room was, and who has it now is to ask */
 };
 
 /* client.c */
@@ -106,8 +113,9 @@ void part_failed(struct job *job, struct part *part, const char *why);
 void client_share(struct client *client);
 /* Servers that a round reads from at a time. */
 uint32_t client_servers(const struct client *client);
-/* A read has ended, and no other begins: what it had room for, others ask for. */
+/* A read has ended, and no other begins: what it had room for, others ask for, all alike, or the one that needs it most. */
 void client_lend(struct client *client, double symbols);
+void client_pass(struct client *client, double symbols);
 /* client_jobs.c */
 void job_begin(struct job *job);
 /* A symbol of a session whose offer has not come yet; false: it is none. */
@@ -122,6 +130,11 @@ void job_fetched(struct job *job);
 struct connection *client_connect(struct client *client, struct place at);
 void connection_say(
 	struct connection *connection, const struct wire_frame *frame, const uint8_t *bytes, size_t size);
+/* Ends a session, with the next that is said, or after a while: two packets one after the other are acknowledged at once by a packet of its own, and where many
+ * servers answer at a time, that leaves no room for their answers. */
+void connection_stop(struct connection *connection, uint64_t session);
+/* Says what has waited for long; when it is to be asked again. */
+int64_t connection_work(struct connection *connection, int64_t now_ns);
 void client_disconnect(struct client *client);
 /* The round trip as its own TCP has it; 0: not known. */
 int64_t connection_rtt(const struct connection *connection);

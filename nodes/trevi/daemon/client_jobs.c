@@ -207,13 +207,14 @@ static void begin_source(struct job *job, struct part *part, const struct wire_f
 		part_forget_early(part);
 		return;
 	}
-	/* What the server took is no part of a round trip; nor is what TCP took, where the question had to be put again. */
+	/* What the server took is no part of a round trip. Where the question had to be put again nobody knows when the server heard it. */
 	rtt = rtt > f->took_ns ? rtt - f->took_ns : 1;
 	if (part->again && part->over_ns && part->over_ns < rtt)
 		rtt = part->over_ns;
 	window_hint(&s->window, rtt);
 	window_share(&s->window, part->windows);
-	window_begin(&s->window, part->first < fragments ? part->first : fragments, now - rtt, part->over_ns);
+	window_begin(&s->window, part->first < fragments ? part->first : fragments, now - rtt, part->over_ns,
+		!part->again);
 	for (struct early *e = part->early; e; e = e->next)
 		receiver_take(job->receiver,
 			&(struct wire_datagram){.type = WIRE_BRING,
@@ -254,7 +255,7 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 		return true;
 	}
 	if (!job->receiver)
-		job->receiver = receiver_new(client->datagrams, &client->window, f);
+		job->receiver = receiver_new(client->datagrams, &client->window, &client->link, f);
 	if (!job->receiver) { /* so many fragments have no systematic code */
 		part_failed(job, part, "offers what it cannot have");
 		return true;
@@ -374,7 +375,7 @@ static double add_counters(struct job *job)
 		sum->lost += s->window.lost;
 		job->parts[s->number].symbols += s->symbols;
 		job->parts[s->number].connection->window = s->window;
-		room += s->window.size;
+		room += job->alone ? window_left(&s->window) : s->window.size;
 	}
 	return room;
 }
@@ -386,8 +387,7 @@ static void end_receiving(struct job *job)
 	bool good = receiver_state(job->receiver) == RECEIVER_DONE;
 
 	for (unsigned i = 0; i < job->part_count; i++)
-		connection_say(job->parts[i].connection,
-			&(struct wire_frame){.type = WIRE_STOP, .session = job->parts[i].session}, NULL, 0);
+		connection_stop(job->parts[i].connection, job->parts[i].session);
 	double room = add_counters(job);
 	if (good)
 		memcpy(job->bytes, receiver_bytes(job->receiver), job->length);
@@ -396,7 +396,10 @@ static void end_receiving(struct job *job)
 	if (good) {
 		job_end(job, true);
 		client_share(client);
-		client_lend(client, room);
+		if (job->alone)
+			client_pass(client, room);
+		else
+			client_lend(client, room);
 		return;
 	}
 	client->count.wrong_hash++;
@@ -443,7 +446,9 @@ int64_t job_work(struct job *job, int64_t now_ns)
 			end_receiving(job);
 			return now_ns;
 		}
-		receiver_work(job->receiver, NULL, now_ns);
+		uint32_t left = receiver_work(job->receiver, NULL, now_ns);
+		if (left)
+			client_pass(job->client, left);
 		next = receiver_expiry(job->receiver, now_ns);
 	}
 	if (!job->active)

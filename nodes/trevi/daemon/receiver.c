@@ -1,12 +1,14 @@
 #include "nodes/trevi/daemon/receiver.h"
 
 #include "nodes/trevi/daemon/tracts.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct receiver {
 	struct datagrams *datagrams;
 	const struct window_settings *settings;
+	struct window_link *link;
 	uint32_t length;
 	uint16_t fragment;
 	uint8_t hash[WIRE_HASH];
@@ -20,8 +22,8 @@ struct receiver {
 	struct receiver_source source[RECEIVER_SOURCES];
 };
 
-struct receiver *receiver_new(
-	struct datagrams *datagrams, const struct window_settings *settings, const struct wire_frame *f)
+struct receiver *receiver_new(struct datagrams *datagrams, const struct window_settings *settings,
+	struct window_link *link, const struct wire_frame *f)
 {
 	uint32_t fragments = (f->length + f->fragment - 1) / f->fragment;
 	struct receiver *r = calloc(1, sizeof *r);
@@ -30,6 +32,7 @@ struct receiver *receiver_new(
 		return NULL;
 	r->datagrams = datagrams;
 	r->settings = settings;
+	r->link = link;
 	r->length = f->length;
 	r->fragment = f->fragment;
 	memcpy(r->hash, f->hash, WIRE_HASH);
@@ -65,22 +68,33 @@ static uint32_t missing(const struct receiver *r)
 	return rest > out ? rest - out : 0;
 }
 
-static void ask(struct receiver *r, struct receiver_source *s, double *budget, int64_t now_ns)
+static uint32_t ask(struct receiver *r, struct receiver_source *s, double *budget, int64_t now_ns)
 {
 	uint32_t room = window_room(&s->window, r->settings, now_ns), more = missing(r);
 
 	room = room < more ? room : more;
-	s->window.ending = room == more && r->made == WIRE_SYSTEMATIC;
+	/* With several sources nobody can say which of them brings the rest. */
+	uint32_t left = r->made == WIRE_SYSTEMATIC ? window_end(&s->window, r->settings, more) : 0;
 	if (budget && room > *budget)
 		room = *budget < 0 ? 0 : (uint32_t)*budget;
 	if (room == 0)
-		return;
+		return left;
 	room = room < WIRE_COUNT_MAX ? room : WIRE_COUNT_MAX;
 	if (budget)
 		*budget -= room;
 	/* A request that cannot be sent is as one that was lost. */
 	uint32_t first = window_ask(&s->window, room, now_ns);
 	datagrams_ask(r->datagrams, s->at, s->session, first, room);
+	return left;
+}
+
+double receiver_need(const struct receiver *r)
+{
+	const struct window *w = &r->source[0].window;
+
+	if (r->state != RECEIVER_RECEIVING || r->made != WIRE_SYSTEMATIC || !r->sources || w->ending)
+		return 0;
+	return missing(r) / fmax(window_left(w), 1);
 }
 
 struct receiver_source *receiver_add(
@@ -91,6 +105,7 @@ struct receiver_source *receiver_add(
 	struct receiver_source *s = &r->source[r->sources++];
 	*s = (struct receiver_source){.at = at, .session = session, .number = number, .active = true};
 	window_init(&s->window, r->settings, before);
+	s->window.link = r->link;
 	window_phase(&s->window, window_phase_of(session));
 	return s;
 }
@@ -160,15 +175,18 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct pla
 	return true;
 }
 
-void receiver_work(struct receiver *r, double *budget, int64_t now_ns)
+uint32_t receiver_work(struct receiver *r, double *budget, int64_t now_ns)
 {
+	uint32_t left = 0;
+
 	if (r->state != RECEIVER_RECEIVING)
-		return;
+		return 0;
 	for (unsigned i = 0; i < r->sources; i++) {
 		window_expire(&r->source[i].window, r->settings, now_ns);
 		if (r->source[i].active)
-			ask(r, &r->source[i], budget, now_ns);
+			left += ask(r, &r->source[i], budget, now_ns);
 	}
+	return left;
 }
 
 int64_t receiver_expiry(const struct receiver *r, int64_t now_ns)

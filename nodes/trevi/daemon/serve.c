@@ -263,7 +263,7 @@ static void prepare(struct peer *peer, const struct wire_frame *f)
 	struct session *session = begin_session(peer, f, 3ull * f->length);
 	if (!session)
 		return;
-	session->receiver = receiver_new(s->datagrams, &s->settings->window, f);
+	session->receiver = receiver_new(s->datagrams, &s->settings->window, NULL, f);
 	if (f->group.s_addr)
 		session->joined = datagrams_join(s->datagrams, f->group);
 	if (!session->receiver || (f->group.s_addr && !session->joined)) {

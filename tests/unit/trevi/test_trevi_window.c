@@ -198,7 +198,7 @@ static void what_a_get_asks_for_is_outstanding(void **state)
 	assert_int_equal(
 		window_first(&window, settings, 1000), settings->least); /* it knows nothing either */
 	window_share(&window, 4);
-	window_begin(&window, 4, 100 * MS, 16 * MS);
+	window_begin(&window, 4, 100 * MS, 16 * MS, true);
 	window_share(&window, 2); /* too late to matter */
 	assert_int_equal(window.outstanding, 4);
 	assert_int_equal(window_room(&window, settings, 110 * MS), 0);
@@ -212,9 +212,12 @@ static void what_a_get_asks_for_is_outstanding(void **state)
 	window.size = 7.9;
 	assert_int_equal(window_first(&window, settings, 4), 7); /* as the last tract left it */
 	window_init(&next, settings, &window);
-	window_begin(&next, 7, 200 * MS, 0);
+	/* Nobody knows when these were sent: no round trip is taken from them. */
+	window_begin(&next, 7, 200 * MS, 0, false);
 	assert_int_equal(window_room(&next, settings, 200 * MS), 0);
-	assert_int_equal(window_expire(&next, settings, 200 * MS + window_timer(&next, settings)), 7);
+	assert_int_equal(window_came(&next, settings, 0, 200 * MS + 1), WINDOW_NEW);
+	assert_int_equal(window_base(&next), 10 * MS);
+	assert_int_equal(window_expire(&next, settings, 200 * MS + window_timer(&next, settings)), 6);
 	assert_true(window_room(&next, settings, 300 * MS) > 0);
 }
 
@@ -226,10 +229,87 @@ static void at_the_end_a_loss_is_noticed_sooner(void **state)
 	window_ask(&window, 2, 0);
 	window_came(&window, settings, 0, 10 * MS);
 	assert_int_equal(window_expire(&window, settings, 14 * MS), 0);
-	window.ending = true;
+	assert_int_equal(window_end(&window, settings, 100), 0); /* more is lacking than there is room for */
+	assert_false(window.ending);
+	assert_true(window_end(&window, settings, 0) > 0);
+	assert_true(window.ending);
 	assert_true(window_expiry(&window, settings, 10 * MS) < 13 * MS);
 	assert_int_equal(window_expire(&window, settings, 11 * MS), 0);
 	assert_int_equal(window_expire(&window, settings, 13 * MS), 1);
+}
+
+/* Room that a tract does not need any more is given away as it becomes free, once; if something was lost, it is there again. */
+static void what_is_not_needed_is_given_away(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	window.slow_start = false;
+	window.size = 10.5;
+	window_lend(&window, 2);
+	window_begin(&window, 9, 0, 0, true);
+	assert_int_equal(window_end(&window, settings, 6), 0); /* three too few */
+	assert_int_equal(window_end(&window, settings, 1), 2);
+	assert_int_equal(window_end(&window, settings, 1), 0); /* it has been given */
+	window_came(&window, settings, 0, MS);
+	assert_int_equal(window_end(&window, settings, 1), 1);
+	for (uint32_t label = 1; label < 8; label++) {
+		window_came(&window, settings, label, MS);
+		assert_int_equal(window_end(&window, settings, 0), label == 1 ? 2 : 1);
+	}
+	assert_true(window_left(&window) >= 1 && window_left(&window) < 2);
+	assert_int_equal(window_expire(&window, settings, 100 * MS), 1);
+	assert_int_equal(window_end(&window, settings, 3), 0);
+	assert_int_equal(window_room(&window, settings, 100 * MS), 11); /* all but what the loss took */
+	assert_true(window.size > 9 && window.size < 10.5);             /* what is kept for the next tract */
+}
+
+/* What is asked for at once meets an empty queue first: a window that is known does not grow by that. */
+static void a_beginning_is_no_reason_to_grow(void **state)
+{
+	(void)state;
+	static struct window before, next;
+	window_init(&before, settings, NULL);
+	before.slow_start = false;
+	before.size = 8;
+	before.srtt_ns = before.base_ns[0] = 10 * MS;
+	before.base_began_ns = 1;
+	window_init(&next, settings, &before);
+	window_begin(&next, 8, 100 * MS, 0, true);
+	for (uint32_t label = 0; label < 16; label++) {
+		assert_true(next.size == 8);
+		window_came(&next, settings, label, (label < 8 ? 110 : 120) * MS);
+		if (label < 8)
+			window_ask(&next, 1, 110 * MS);
+	}
+	/* But the last of them tells when they were too many, also when the tract was over before any round. */
+	window_init(&next, settings, &before);
+	window_begin(&next, 8, 100 * MS, 0, true);
+	for (uint32_t label = 0; label < 8; label++)
+		window_came(&next, settings, label, (110 + 2 * label) * MS);
+	assert_true(next.size == 8);
+	window_init(&window, settings, &next);
+	assert_true(window.size < 6.5 && window.size > 5.5); /* 18 ms would be no queue, and there were 24 */
+}
+
+/* Each of several windows sees a symbol a while after its last; what they see together is the link's. */
+static void windows_that_share_a_link_know_its_pace(void **state)
+{
+	(void)state;
+	static struct window windows[4];
+	struct window_settings exact = window_settings_of(0);
+	struct window_link link = {0};
+	for (int i = 0; i < 4; i++) {
+		window_init(&windows[i], &exact, NULL);
+		window_share(&windows[i], 4);
+		windows[i].link = &link;
+		window_ask(&windows[i], 4, 0);
+	}
+	for (uint32_t k = 0; k < 16; k++)
+		window_came(&windows[k % 4], &exact, k / 4, 10 * MS + k * MS);
+	assert_int_equal(link.gap_ns, MS);
+	assert_int_equal(windows[0].gap_ns, 4 * MS);
+	/* Four symbols of the link, not of the window: 10 ms and 4, so one of 16 is late. */
+	assert_true(windows[1].size < exact.first / 4 + 4);
 }
 
 static void what_is_lent_is_not_kept(void **state)
@@ -492,6 +572,9 @@ int main(void)
 		cmocka_unit_test(the_first_symbols_are_spread_over_a_round_trip),
 		cmocka_unit_test(what_a_get_asks_for_is_outstanding),
 		cmocka_unit_test(at_the_end_a_loss_is_noticed_sooner),
+		cmocka_unit_test(what_is_not_needed_is_given_away),
+		cmocka_unit_test(a_beginning_is_no_reason_to_grow),
+		cmocka_unit_test(windows_that_share_a_link_know_its_pace),
 		cmocka_unit_test(what_is_lent_is_not_kept),
 		cmocka_unit_test(no_more_is_asked_for_than_is_missing),
 		cmocka_unit_test(without_losses_nothing_is_spare),
