@@ -102,7 +102,8 @@ static int64_t get_again(struct job *job, struct part *part, int64_t now_ns)
 	if (now_ns >= part->again_ns) {
 		say_get(job, (unsigned)(part - job->parts));
 		part->again = true;
-		part->again_ns = now_ns + (now_ns - part->asked_ns);
+		int64_t pause = now_ns - part->asked_ns;
+		part->again_ns = now_ns + (pause > AGAIN_LEAST_NS ? pause : AGAIN_LEAST_NS);
 		job->client->count.again++;
 	}
 	return part->again_ns;
@@ -207,14 +208,15 @@ static void begin_source(struct job *job, struct part *part, const struct wire_f
 		part_forget_early(part);
 		return;
 	}
-	/* What the server took is no part of a round trip. Where the question had to be put again nobody knows when the server heard it. */
+	/* What the server took is no part of a round trip. Nor is what TCP took, where a get or an offer was lost: nobody knows then when the server began. */
 	rtt = rtt > f->took_ns ? rtt - f->took_ns : 1;
-	if (part->again && part->over_ns && part->over_ns < rtt)
+	bool timed = !part->again && rtt <= 2 * (int64_t)part->over_ns;
+	if (!timed && part->over_ns && part->over_ns < rtt)
 		rtt = part->over_ns;
 	window_hint(&s->window, rtt);
 	window_share(&s->window, part->windows);
 	window_begin(&s->window, part->first < fragments ? part->first : fragments, now - rtt, part->over_ns,
-		!part->again);
+		timed);
 	for (struct early *e = part->early; e; e = e->next)
 		receiver_take(job->receiver,
 			&(struct wire_datagram){.type = WIRE_BRING,
