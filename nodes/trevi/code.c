@@ -71,6 +71,15 @@ struct fountain_code *fountain_code_constant(uint32_t k, uint32_t degree)
 	return code;
 }
 
+struct fountain_code *fountain_code_systematic(uint32_t k, uint64_t salt)
+{
+	struct fountain_code *code = k < 1 || k > FOUNTAIN_SYSTEMATIC_MOST ? NULL : malloc(sizeof *code);
+
+	if (code)
+		*code = (struct fountain_code){.fragments = k, .mean = 1, .systematic = true, .salt = salt};
+	return code;
+}
+
 void fountain_code_free(struct fountain_code *code)
 {
 	free(code);
@@ -144,8 +153,35 @@ static void choose_many(uint32_t k, uint32_t degree, uint64_t *draws, uint32_t *
 	}
 }
 
+/* Bits of draws; the exclusive or is a sum of many, whose order does not matter. */
+static uint32_t repair(const struct fountain_code *code, uint32_t number, uint32_t *list)
+{
+	uint64_t draws = draw_key(code->salt, number, 9);
+	uint32_t k = code->fragments, count = 0;
+	unsigned halvings = 1;
+
+	for (uint32_t n = number; n >= FOUNTAIN_DENSE && k >> (halvings + 1) >= FOUNTAIN_LEAST_MEAN; n >>= 1)
+		halvings++;
+	for (uint32_t i = 0; i < k; i += 64) {
+		uint64_t bits = number == 0 ? UINT64_MAX : draw_next(&draws);
+		for (unsigned h = 1; h < halvings; h++)
+			bits &= draw_next(&draws);
+		if (k - i < 64)
+			bits &= (UINT64_C(1) << (k - i)) - 1;
+		for (; bits; bits &= bits - 1)
+			list[count++] = i + (uint32_t)__builtin_ctzll(bits);
+	}
+	if (count == 0) /* of few fragments it may be */
+		list[count++] = (uint32_t)draw_below(&draws, k);
+	return count;
+}
+
 uint32_t fountain_neighbours(const struct fountain_code *code, uint32_t seed, uint32_t *list)
 {
+	if (code->systematic) {
+		*list = seed;
+		return seed < code->fragments ? 1 : repair(code, seed - code->fragments, list);
+	}
 	uint64_t draws = draw_mix(seed + DRAW_GOLDEN), word = draw_next(&draws);
 	uint32_t k = code->fragments, degree = degree_of(code, (uint32_t)word), count = 0;
 

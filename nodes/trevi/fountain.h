@@ -1,8 +1,9 @@
 /* A fountain code. It makes any number of symbols from K fragments; each symbol is the exclusive or of a few fragments, which its seed
  * chooses. Any symbols, a few more than K of them, give the fragments back. The code is Luby's LT code (FOCS 2002) with the Robust
  * Soliton distribution. It is decoded by peeling; where peeling stops, by elimination over GF(2) of as few fragments as possible
- * (inactivation). Trilogy2 D1.1, 4.2.2.1 leaves the code open. With this code K = 750 needs 0.95 % more symbols. Pure: no clock, no
- * socket. Nothing is allocated per symbol. */
+ * (inactivation). Trilogy2 D1.1, 4.2.2.1 leaves the code open. With this code K = 750 needs 0.95 % more symbols. Where one sender serves a
+ * receiver there is a second code, a systematic one: its first K symbols are the fragments. Pure: no clock, no socket. Nothing is
+ * allocated per symbol. */
 #ifndef LIQUIDNET_TREVI_FOUNTAIN_H
 #define LIQUIDNET_TREVI_FOUNTAIN_H
 
@@ -34,6 +35,16 @@ struct fountain_code;
 struct fountain_code *fountain_code_new(uint32_t fragments, double c, double delta, uint32_t least);
 /* The code of a tract with `fragments` fragments. Both ends of a session use it. */
 struct fountain_code *fountain_code_of_tract(uint32_t fragments);
+/* The systematic code. Seeds below K are the fragments themselves. The others are repair: the first is the sum of all fragments; the next ones
+ * have each fragment with probability 1/2, because a sum of few would mostly have none of those that are missing. So one that is lost costs
+ * one symbol, and L that are lost cost L + 1.6; without losses none is too many. Repair symbol FOUNTAIN_DENSE and later are only needed where so many are missing, and a
+ * smaller share of all fragments has enough of those: the share is halved there, and whenever the number doubles, down to FOUNTAIN_LEAST_MEAN fragments per symbol. `salt`: so
+ * that no two tracts have the same repair symbols. NULL: as above, or more than FOUNTAIN_SYSTEMATIC_MOST fragments: elimination would take
+ * long after many losses, and the other code needs less than 0.5 % there. */
+struct fountain_code *fountain_code_systematic(uint32_t fragments, uint64_t salt);
+#define FOUNTAIN_SYSTEMATIC_MOST 2048
+#define FOUNTAIN_DENSE 32
+#define FOUNTAIN_LEAST_MEAN 8
 /* A bad code for tests: every symbol has the same degree. */
 struct fountain_code *fountain_code_constant(uint32_t fragments, uint32_t degree);
 void fountain_code_free(struct fountain_code *code);

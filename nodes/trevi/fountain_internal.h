@@ -6,7 +6,9 @@
 
 struct fountain_code {
 	uint32_t fragments;
-	double mean;          /* degree */
+	double mean; /* degree */
+	bool systematic;
+	uint64_t salt;        /* of its repair symbols */
 	uint32_t threshold[]; /* [d]: a draw of at most that has degree d or less */
 };
 

@@ -86,15 +86,27 @@ size_t wire_write_datagram(const struct wire_datagram *d, uint8_t *bytes)
 
 /* ---- frames: 2 bytes of length of the rest, version, type, fields ---- */
 
-enum field { SESSION = 1, NAME = 2, SIZES = 4, HASH = 8, GROUP = 16, PORT = 32, SOURCE = 64, REASON = 128 };
+enum field {
+	SESSION = 1,
+	NAME = 2,
+	SIZES = 4,
+	HASH = 8,
+	GROUP = 16,
+	PORT = 32,
+	SOURCE = 64,
+	REASON = 128,
+	CODE = 256,
+	FIRST = 512,
+	TOOK = 1024
+};
 
 /* What a type has, in this order. */
-static const uint8_t fields[WIRE_FRAME_TYPES] = {
-	[WIRE_PREPARE] = SESSION | NAME | SIZES | HASH | GROUP | PORT,
-	[WIRE_GET] = SESSION | NAME | PORT | SOURCE,
+static const uint16_t fields[WIRE_FRAME_TYPES] = {
+	[WIRE_PREPARE] = SESSION | NAME | SIZES | HASH | GROUP | PORT | CODE,
+	[WIRE_GET] = SESSION | NAME | PORT | SOURCE | CODE | FIRST,
 	[WIRE_STOP] = SESSION,
 	[WIRE_READY] = SESSION,
-	[WIRE_OFFER] = SESSION | SIZES | HASH,
+	[WIRE_OFFER] = SESSION | SIZES | HASH | CODE | TOOK,
 	[WIRE_STORED] = SESSION,
 	[WIRE_FAILED] = SESSION | REASON,
 	[WIRE_FETCH] = SESSION | NAME,
@@ -102,15 +114,16 @@ static const uint8_t fields[WIRE_FRAME_TYPES] = {
 };
 #define FRAME_HEAD 4
 
-static size_t length_of(uint8_t has)
+static size_t length_of(uint16_t has)
 {
 	return FRAME_HEAD + (has & SESSION ? 8 : 0) + (has & NAME ? WIRE_GUID + 4 : 0) +
 	       (has & SIZES ? 6 : 0) + (has & HASH ? WIRE_HASH : 0) + (has & GROUP ? 4 : 0) +
-	       (has & PORT ? 2 : 0) + (has & SOURCE ? 1 : 0) + (has & REASON ? 1 : 0);
+	       (has & PORT ? 2 : 0) + (has & SOURCE ? 1 : 0) + (has & REASON ? 1 : 0) + (has & CODE ? 1 : 0) +
+	       (has & FIRST ? 6 : 0) + (has & TOOK ? 4 : 0);
 }
 
 /* A tract of no bytes is one; it has no symbols. Groups are of 224.0.0.0/4. */
-static bool possible(const struct wire_frame *f, uint8_t has)
+static bool possible(const struct wire_frame *f, uint16_t has)
 {
 	if ((has & SIZES) && (f->length > WIRE_TRACT_MAX || f->fragment < WIRE_FRAGMENT_MIN ||
 				     f->fragment > WIRE_FRAGMENT_MAX))
@@ -119,6 +132,10 @@ static bool possible(const struct wire_frame *f, uint8_t has)
 		return false;
 	if ((has & REASON) && (f->reason < WIRE_ABSENT || f->reason > WIRE_REFUSED))
 		return false;
+	if ((has & CODE) && f->code >= WIRE_CODES)
+		return false;
+	if ((has & FIRST) && f->first > WIRE_COUNT_MAX)
+		return false;
 	return !(has & PORT) || f->port != 0;
 }
 
@@ -126,7 +143,8 @@ ssize_t wire_read_frame(const uint8_t *bytes, size_t size, struct wire_frame *ou
 {
 	if (size < FRAME_HEAD)
 		return 0;
-	uint8_t type = bytes[3], has = type > 0 && type < WIRE_FRAME_TYPES ? fields[type] : 0;
+	uint8_t type = bytes[3];
+	uint16_t has = type > 0 && type < WIRE_FRAME_TYPES ? fields[type] : 0;
 	size_t length = length_of(has);
 	if (!has || bytes[2] != WIRE_VERSION || get16(bytes) != length - 2)
 		return -1;
@@ -161,13 +179,23 @@ ssize_t wire_read_frame(const uint8_t *bytes, size_t size, struct wire_frame *ou
 	if (has & SOURCE)
 		out->source = *p++;
 	if (has & REASON)
-		out->reason = *p;
+		out->reason = *p++;
+	if (has & CODE)
+		out->code = *p++;
+	if (has & FIRST) {
+		out->first = get16(p);
+		out->over_ns = get32(p + 2);
+		p += 6;
+	}
+	if (has & TOOK)
+		out->took_ns = get32(p);
 	return possible(out, has) ? (ssize_t)length : -1;
 }
 
 size_t wire_write_frame(const struct wire_frame *f, uint8_t bytes[WIRE_FRAME_MAX])
 {
-	uint8_t has = fields[f->type], *p = bytes + FRAME_HEAD;
+	uint16_t has = fields[f->type];
+	uint8_t *p = bytes + FRAME_HEAD;
 	size_t length = length_of(has);
 
 	put16(bytes, (uint16_t)(length - 2));
@@ -200,6 +228,15 @@ size_t wire_write_frame(const struct wire_frame *f, uint8_t bytes[WIRE_FRAME_MAX
 	if (has & SOURCE)
 		*p++ = f->source;
 	if (has & REASON)
-		*p = f->reason;
+		*p++ = f->reason;
+	if (has & CODE)
+		*p++ = f->code;
+	if (has & FIRST) {
+		put16(p, f->first);
+		put32(p + 2, f->over_ns);
+		p += 6;
+	}
+	if (has & TOOK)
+		put32(p, f->took_ns);
 	return length;
 }

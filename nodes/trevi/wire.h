@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_HEAD 16         /* of a datagram */
 #define WIRE_REQUEST 20      /* a whole request */
 #define WIRE_SYMBOL_MAX 9000 /* a whole symbol */
-#define WIRE_COUNT_MAX 1024  /* labels of one request */
+#define WIRE_COUNT_MAX 1024  /* labels of one request, or of a GET */
 #define WIRE_HASH 32
 #define WIRE_GUID 16
 #define WIRE_TRACT_MAX (64u << 20) /* bytes */
@@ -49,6 +49,9 @@ enum wire_frame_type {
 	WIRE_FRAME_TYPES
 };
 
+/* How symbols are made: an LT code, where several sources serve a read; the systematic code, where one sender serves a session (fountain.h). */
+enum wire_code { WIRE_LT, WIRE_SYSTEMATIC, WIRE_CODES };
+
 enum wire_reason { WIRE_ABSENT = 1, WIRE_WRONG_HASH, WIRE_NO_ROOM, WIRE_REFUSED };
 
 /* A frame's fields; those that its type does not have are 0. */
@@ -64,8 +67,14 @@ struct wire_frame {
 	uint16_t port; /* of the client's datagrams */
 	uint8_t source;
 	uint8_t reason;
+	uint8_t code; /* enum wire_code; GET: the systematic code may be used; OFFER, PREPARE: it is */
+	uint16_t
+		first; /* GET: so many symbols may be sent at once, the first labels, as if they had been asked for */
+	uint32_t over_ns; /* GET: spread over so long */
+	uint32_t took_ns; /* OFFER: from the GET to the offer, which is when the first symbols begin */
 };
 #define WIRE_FRAME_MAX 256
+#define WIRE_STOP_SIZE 12
 
 /* Reads the first frame of some bytes. Returns its length; 0: it is not complete; -1: it is no frame of the protocol. It checks that lengths, fragments and
  * groups are possible. */
@@ -73,11 +82,12 @@ ssize_t wire_read_frame(const uint8_t *bytes, size_t size, struct wire_frame *ou
 /* Returns its length. */
 size_t wire_write_frame(const struct wire_frame *frame, uint8_t bytes[WIRE_FRAME_MAX]);
 
-/* Seeds: source number and label, so that no two sources of a read send the same symbol; counted from a place that the session gives, so that no tract meets the same
- * symbols every time. */
-static inline uint32_t wire_seed(uint8_t source, uint64_t session, uint32_t label)
+/* Seeds. LT: source number and label, so that no two sources of a read send the same symbol; counted from a place that the session gives, so that no tract meets the same
+ * symbols every time. Systematic: the label, so that the first are the fragments; the code itself has the session as its salt. */
+static inline uint32_t wire_seed(enum wire_code code, uint8_t source, uint64_t session, uint32_t label)
 {
-	return (uint32_t)source << 24 | ((label + (uint32_t)session) & 0xffffff);
+	return code == WIRE_SYSTEMATIC ? label
+				       : (uint32_t)source << 24 | ((label + (uint32_t)session) & 0xffffff);
 }
 
 #endif

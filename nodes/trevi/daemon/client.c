@@ -33,8 +33,9 @@ static void take_datagram(void *context, const struct wire_datagram *d, struct p
 
 	for (uint32_t i = client->done; i < client->job_count; i++) {
 		struct job *job = &client->jobs[i];
-		if (!job->active || !(job->receiver ? receiver_take(job->receiver, d, from, now)
-						    : give_request(job, d, from, now)))
+		if (!job->active || !((job->receiver ? receiver_take(job->receiver, d, from, now)
+						     : give_request(job, d, from, now)) ||
+					    job_early(job, d, from, now)))
 			continue;
 		job->progress_ns = now;
 		return;
@@ -83,8 +84,10 @@ static void free_job(struct job *job)
 {
 	receiver_free(job->receiver);
 	sender_free(job->sender);
-	for (unsigned k = 0; k < job->part_count; k++)
+	for (unsigned k = 0; k < job->part_count; k++) {
 		sender_free(job->parts[k].sender);
+		part_forget_early(&job->parts[k]);
+	}
 }
 
 static void free_jobs(struct client *client)
@@ -137,6 +140,17 @@ static void begin_more(struct client *client)
 	}
 }
 
+uint32_t client_servers(const struct client *client)
+{
+	const struct client_settings *s = client->settings;
+	uint64_t most = (uint64_t)(s->parallel < s->tracts ? s->parallel : s->tracts) * s->sources,
+		 servers = 0;
+
+	for (const struct connection *c = client->connections; c; c = c->next)
+		servers += !c->lost;
+	return (uint32_t)(servers == 0 ? 1 : servers < most ? servers : most);
+}
+
 void client_share(struct client *client)
 {
 	uint32_t servers = 0;
@@ -168,6 +182,27 @@ void client_lend(struct client *client, double symbols)
 			receiver_lend(client->jobs[i].receiver, symbols / active);
 }
 
+void client_pass(struct client *client, double symbols)
+{
+	struct receiver *best = NULL;
+	double most = 0;
+
+	if (client->job_count < client->settings->tracts)
+		return;
+	for (uint32_t i = client->done; i < client->job_count; i++) {
+		struct job *job = &client->jobs[i];
+		double need = job->active && job->receiver ? receiver_need(job->receiver) : 0;
+		if (need > most) {
+			most = need;
+			best = job->receiver;
+		}
+	}
+	if (!best)
+		return;
+	receiver_lend(best, symbols);
+	client->passed = true;
+}
+
 static void begin_round(struct client *client)
 {
 	free_jobs(client);
@@ -196,11 +231,18 @@ void client_work(struct client *client)
 {
 	int64_t now = clock_now_ns(), next = now + TICK_NS;
 
-	for (uint32_t i = client->done; i < client->job_count; i++)
-		if (client->jobs[i].active) {
-			int64_t when = job_work(&client->jobs[i], now);
-			next = when < next ? when : next;
-		}
+	do {
+		client->passed = false;
+		for (uint32_t i = client->done; i < client->job_count; i++)
+			if (client->jobs[i].active) {
+				int64_t when = job_work(&client->jobs[i], now);
+				next = when < next ? when : next;
+			}
+	} while (client->passed);
+	for (struct connection *c = client->connections; c; c = c->next) {
+		int64_t when = connection_work(c, now);
+		next = when < next ? when : next;
+	}
 	sd_event_source_set_time(client->timer, (uint64_t)(next / NS_PER_US + 1));
 	sd_event_source_set_enabled(client->timer, SD_EVENT_ONESHOT);
 }
@@ -286,8 +328,9 @@ static void print(const struct client *client, FILE *out)
 		(unsigned long long)c->strange,
 		(unsigned long long)(c->malformed + datagrams_malformed(client->datagrams)),
 		(unsigned long long)datagrams_unsent(client->datagrams));
-	fprintf(out, "\"wrong_hash\": %llu, \"asked_again\": %llu, \"overhead\": %.5f,\n\"sources\": [",
-		(unsigned long long)c->wrong_hash, (unsigned long long)c->again,
+	fprintf(out,
+		"\"wrong_hash\": %llu, \"asked_again\": %llu, \"early\": %llu, \"overhead\": %.5f,\n\"sources\": [",
+		(unsigned long long)c->wrong_hash, (unsigned long long)c->again, (unsigned long long)c->early,
 		c->needed ? (double)(s->put ? c->sent : c->symbols) / (double)c->needed - 1 : 0);
 	unsigned most = 1; /* over TCP: none of it by symbols */
 	for (unsigned i = 0; i < 256; i++)

@@ -1,6 +1,8 @@
 #include "nodes/trevi/daemon/client_internal.h"
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/units.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -98,12 +100,59 @@ struct connection *client_connect(struct client *client, struct place at)
 	return c;
 }
 
+int64_t connection_rtt(const struct connection *c)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+
+	if (c->lost || getsockopt(c->stream.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return 0;
+	return (int64_t)info.tcpi_rtt * NS_PER_US;
+}
+
+/* What waits comes first, in the same packet. */
+static void say(struct connection *c, const uint8_t *frame, size_t length, const uint8_t *bytes, size_t size)
+{
+	uint8_t head[STOPS * WIRE_STOP_SIZE + WIRE_FRAME_MAX];
+	size_t before = c->stop_count * WIRE_STOP_SIZE;
+
+	memcpy(head, c->stops, before);
+	if (length)
+		memcpy(head + before, frame, length);
+	c->stop_count = 0;
+	if (!c->lost && !stream_send(&c->stream, head, before + length, bytes, size))
+		shutdown(c->stream.fd, SHUT_RDWR); /* the loop sees it */
+}
+
 void connection_say(struct connection *c, const struct wire_frame *frame, const uint8_t *bytes, size_t size)
 {
 	uint8_t head[WIRE_FRAME_MAX];
 
-	if (!c->lost && !stream_send(&c->stream, head, wire_write_frame(frame, head), bytes, size))
-		shutdown(c->stream.fd, SHUT_RDWR); /* the loop sees it */
+	say(c, head, wire_write_frame(frame, head), bytes, size);
+}
+
+void connection_stop(struct connection *c, uint64_t session)
+{
+	uint8_t head[WIRE_FRAME_MAX];
+
+	if (c->stop_count == STOPS)
+		say(c, NULL, 0, NULL, 0);
+	if (c->stop_count == 0)
+		c->stop_ns = clock_now_ns();
+	wire_write_frame(&(struct wire_frame){.type = WIRE_STOP, .session = session}, head);
+	memcpy(c->stops[c->stop_count++], head, WIRE_STOP_SIZE);
+}
+
+#define STOP_NS (5 * NS_PER_MS)
+
+int64_t connection_work(struct connection *c, int64_t now_ns)
+{
+	if (c->stop_count == 0)
+		return INT64_MAX;
+	if (now_ns - c->stop_ns < STOP_NS)
+		return c->stop_ns + STOP_NS;
+	say(c, NULL, 0, NULL, 0);
+	return INT64_MAX;
 }
 
 void client_disconnect(struct client *client)

@@ -25,6 +25,7 @@ static bool over_tcp(const struct job *job)
 
 static void begin_part(struct job *job, unsigned i, uint64_t session)
 {
+	part_forget_early(&job->parts[i]); /* of an earlier try */
 	job->parts[i] = (struct part){.connection = client_connect(job->client, job->row->servers[i]),
 		.session = session,
 		.asked_ns = clock_now_ns(),
@@ -54,23 +55,25 @@ static void begin_put(struct job *job)
 	uint64_t session = new_session();
 	bool group = client->settings->by == BY_TREVI && job->row->group.s_addr;
 	struct place to = {address_of_v4(job->row->group), job->row->servers[0].port};
+	uint16_t fragment = client->settings->fragment;
+	struct sender_tract tract = {
+		job->bytes, job->length, fragment, session, 0, sender_code(job->length, fragment)};
 
 	tract_hash(job->bytes, job->length, job->hash);
 	if (group && job->length)
-		job->sender =
-			sender_new(client->datagrams, job->bytes, job->length, client->settings->fragment,
-				session, 0, to, job->row->servers, job->row->count, clock_now_ns());
+		job->sender = sender_new(
+			client->datagrams, &tract, to, job->row->servers, job->row->count, clock_now_ns());
 	for (unsigned i = 0; i < job->row->count; i++) {
 		if (!group)
-			session = new_session();
+			tract.session = session = new_session();
 		begin_part(job, i, session);
 		struct part *part = &job->parts[i];
 		struct wire_frame f = frame_of(job, over_tcp(job) ? WIRE_STORE : WIRE_PREPARE, session);
+		f.code = (uint8_t)tract.code;
 		if (group)
 			f.group = job->row->group;
 		else if (!over_tcp(job) && job->length)
-			part->sender = sender_new(client->datagrams, job->bytes, job->length,
-				client->settings->fragment, session, 0, job->row->servers[i],
+			part->sender = sender_new(client->datagrams, &tract, job->row->servers[i],
 				&job->row->servers[i], 1, clock_now_ns());
 		connection_say(part->connection, &f, job->bytes, over_tcp(job) ? job->length : 0);
 	}
@@ -84,6 +87,9 @@ static void say_get(struct job *job, unsigned i)
 	struct wire_frame f = frame_of(job, over_tcp(job) ? WIRE_FETCH : WIRE_GET, job->parts[i].session);
 
 	f.source = (uint8_t)i;
+	f.code = job->alone ? WIRE_SYSTEMATIC : WIRE_LT;
+	f.first = (uint16_t)job->parts[i].first;
+	f.over_ns = job->parts[i].over_ns;
 	connection_say(job->parts[i].connection, &f, NULL, 0);
 }
 
@@ -95,10 +101,26 @@ static int64_t get_again(struct job *job, struct part *part, int64_t now_ns)
 		return INT64_MAX;
 	if (now_ns >= part->again_ns) {
 		say_get(job, (unsigned)(part - job->parts));
-		part->again_ns = now_ns + (now_ns - part->asked_ns);
+		part->again = true;
+		int64_t pause = now_ns - part->asked_ns;
+		part->again_ns = now_ns + (pause > AGAIN_LEAST_NS ? pause : AGAIN_LEAST_NS);
 		job->client->count.again++;
 	}
 	return part->again_ns;
+}
+
+/* As many as the window will have, over what is known as a round trip: that saves the one between the offer and the first request. */
+static void choose_first(struct part *part)
+{
+	struct client *client = part->connection->client;
+	const struct window *before = &part->connection->window;
+	int64_t over = window_base(before) ? window_base(before) : connection_rtt(part->connection);
+	uint32_t most = WIRE_COUNT_MAX;
+
+	part->windows = client_servers(client);
+	part->first = window_first(before, &client->window, part->windows);
+	part->first = part->first < most ? part->first : most;
+	part->over_ns = over < UINT32_MAX ? (uint32_t)over : UINT32_MAX;
 }
 
 static void begin_get(struct job *job)
@@ -109,6 +131,7 @@ static void begin_get(struct job *job)
 	job->offered = false;
 	if (over_tcp(job))
 		sources = 1; /* a connection has one other end */
+	job->alone = sources == 1;
 	for (unsigned i = 0; i < sources; i++) {
 		begin_part(job, i, new_session());
 		int64_t answer = job->parts[i].connection->answer_ns;
@@ -116,6 +139,8 @@ static void begin_get(struct job *job)
 				: 2 * answer > AGAIN_LEAST_NS ? 2 * answer
 							      : AGAIN_LEAST_NS;
 		job->parts[i].again_ns = job->parts[i].asked_ns + (pause < AGAIN_NS ? pause : AGAIN_NS);
+		if (!over_tcp(job))
+			choose_first(&job->parts[i]);
 		say_get(job, i);
 	}
 }
@@ -132,11 +157,83 @@ void job_begin(struct job *job)
 
 /* ---- what servers say ---- */
 
+void part_forget_early(struct part *part)
+{
+	for (struct early *e = part->early, *next; e; e = next) {
+		next = e->next;
+		free(e);
+	}
+	part->early = NULL;
+}
+
+bool job_early(struct job *job, const struct wire_datagram *d, struct place from, int64_t now_ns)
+{
+	struct part *part = NULL;
+
+	for (unsigned i = 0; i < job->part_count && !part; i++)
+		if (job->parts[i].session == d->session)
+			part = &job->parts[i];
+	if (!part || part->state != PART_ASKED || d->type != WIRE_BRING || d->label >= part->first ||
+		!place_equal(&from, &part->connection->at))
+		return false;
+	struct early **link = &part->early;
+	while (*link && (*link)->label != d->label)
+		link = &(*link)->next;
+	if (*link) {
+		job->client->count.received.duplicates++;
+		return true;
+	}
+	struct early *early = malloc(sizeof *early + d->size);
+	if (!early)
+		return true; /* as one that was lost */
+	*early = (struct early){.came_ns = now_ns, .label = d->label, .size = (uint16_t)d->size};
+	memcpy(early->payload, d->payload, d->size);
+	/* The offer was sent before it, so it is asked for again at once, once. */
+	if (!part->early && !part->again)
+		part->again_ns = now_ns;
+	*link = early;
+	job->client->count.early++;
+	return true;
+}
+
+/* The session is open. Its first symbols were asked for by the get: those that have come are taken now, as of when they came. */
+static void begin_source(struct job *job, struct part *part, const struct wire_frame *f)
+{
+	int64_t now = clock_now_ns(), rtt = now - part->asked_ns;
+	uint32_t fragments = receiver_fragments(job->receiver);
+	struct receiver_source *s = receiver_add(job->receiver, part->connection->at, part->session,
+		(uint8_t)(part - job->parts), &part->connection->window);
+
+	if (!s) {
+		part_forget_early(part);
+		return;
+	}
+	/* What the server took is no part of a round trip. Nor is what TCP took, where a get or an offer was lost: nobody knows then when the server began. */
+	rtt = rtt > f->took_ns ? rtt - f->took_ns : 1;
+	bool timed = !part->again && rtt <= 2 * (int64_t)part->over_ns;
+	if (!timed && part->over_ns && part->over_ns < rtt)
+		rtt = part->over_ns;
+	window_hint(&s->window, rtt);
+	window_share(&s->window, part->windows);
+	window_begin(&s->window, part->first < fragments ? part->first : fragments, now - rtt, part->over_ns,
+		timed);
+	for (struct early *e = part->early; e; e = e->next)
+		receiver_take(job->receiver,
+			&(struct wire_datagram){.type = WIRE_BRING,
+				.session = part->session,
+				.label = e->label,
+				.payload = e->payload,
+				.size = e->size},
+			part->connection->at, e->came_ns);
+	part_forget_early(part);
+}
+
 static bool offered(struct job *job, struct part *part, const struct wire_frame *f)
 {
 	struct client *client = job->client;
 
-	if (client->settings->put || f->length > client->settings->tract_size)
+	if (client->settings->put || f->length > client->settings->tract_size ||
+		(f->code == WIRE_SYSTEMATIC && !job->alone))
 		return false;
 	if (!job->offered) {
 		job->offered = true;
@@ -160,14 +257,12 @@ static bool offered(struct job *job, struct part *part, const struct wire_frame 
 		return true;
 	}
 	if (!job->receiver)
-		job->receiver =
-			receiver_new(client->datagrams, &client->window, job->length, f->fragment, job->hash);
-	if (!job->receiver)
-		abort();
-	struct receiver_source *source = receiver_add(job->receiver, part->connection->at, part->session,
-		(uint8_t)(part - job->parts), &part->connection->window);
-	if (source)
-		window_hint(&source->window, clock_now_ns() - part->asked_ns);
+		job->receiver = receiver_new(client->datagrams, &client->window, &client->link, f);
+	if (!job->receiver) { /* so many fragments have no systematic code */
+		part_failed(job, part, "offers what it cannot have");
+		return true;
+	}
+	begin_source(job, part, f);
 	client_share(client);
 	return true;
 }
@@ -282,7 +377,7 @@ static double add_counters(struct job *job)
 		sum->lost += s->window.lost;
 		job->parts[s->number].symbols += s->symbols;
 		job->parts[s->number].connection->window = s->window;
-		room += s->window.size;
+		room += job->alone ? window_left(&s->window) : s->window.size;
 	}
 	return room;
 }
@@ -294,8 +389,7 @@ static void end_receiving(struct job *job)
 	bool good = receiver_state(job->receiver) == RECEIVER_DONE;
 
 	for (unsigned i = 0; i < job->part_count; i++)
-		connection_say(job->parts[i].connection,
-			&(struct wire_frame){.type = WIRE_STOP, .session = job->parts[i].session}, NULL, 0);
+		connection_stop(job->parts[i].connection, job->parts[i].session);
 	double room = add_counters(job);
 	if (good)
 		memcpy(job->bytes, receiver_bytes(job->receiver), job->length);
@@ -304,7 +398,10 @@ static void end_receiving(struct job *job)
 	if (good) {
 		job_end(job, true);
 		client_share(client);
-		client_lend(client, room);
+		if (job->alone)
+			client_pass(client, room);
+		else
+			client_lend(client, room);
 		return;
 	}
 	client->count.wrong_hash++;
@@ -327,7 +424,7 @@ void job_fetched(struct job *job)
 static void work_senders(struct job *job, int64_t now_ns, int64_t *next)
 {
 	if (job->sender) {
-		if (sender_work(job->sender, NULL))
+		if (sender_work(job->sender, NULL, now_ns))
 			*next = now_ns + NS_PER_MS;
 		for (int slow; (slow = sender_straggler(
 					job->sender, job->client->settings->straggler_ns, now_ns)) >= 0;)
@@ -335,7 +432,7 @@ static void work_senders(struct job *job, int64_t now_ns, int64_t *next)
 	}
 	for (unsigned i = 0; i < job->part_count; i++)
 		if (job->parts[i].sender && job->parts[i].state != PART_DONE &&
-			sender_work(job->parts[i].sender, NULL))
+			sender_work(job->parts[i].sender, NULL, now_ns))
 			*next = now_ns + NS_PER_MS;
 }
 
@@ -351,7 +448,9 @@ int64_t job_work(struct job *job, int64_t now_ns)
 			end_receiving(job);
 			return now_ns;
 		}
-		receiver_work(job->receiver, NULL, now_ns);
+		uint32_t left = receiver_work(job->receiver, NULL, now_ns);
+		if (left)
+			client_pass(job->client, left);
 		next = receiver_expiry(job->receiver, now_ns);
 	}
 	if (!job->active)

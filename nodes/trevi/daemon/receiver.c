@@ -1,15 +1,18 @@
 #include "nodes/trevi/daemon/receiver.h"
 
 #include "nodes/trevi/daemon/tracts.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct receiver {
 	struct datagrams *datagrams;
 	const struct window_settings *settings;
+	struct window_link *link;
 	uint32_t length;
 	uint16_t fragment;
 	uint8_t hash[WIRE_HASH];
+	enum wire_code made;
 	struct fountain_code *code;
 	struct fountain_decoder *decoder;
 	uint8_t *bytes;
@@ -20,20 +23,24 @@ struct receiver {
 };
 
 struct receiver *receiver_new(struct datagrams *datagrams, const struct window_settings *settings,
-	uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH])
+	struct window_link *link, const struct wire_frame *f)
 {
+	uint32_t fragments = (f->length + f->fragment - 1) / f->fragment;
 	struct receiver *r = calloc(1, sizeof *r);
 
 	if (!r)
 		return NULL;
 	r->datagrams = datagrams;
 	r->settings = settings;
-	r->length = length;
-	r->fragment = fragment;
-	memcpy(r->hash, hash, WIRE_HASH);
-	r->code = fountain_code_of_tract((length + fragment - 1) / fragment);
-	r->decoder = r->code ? fountain_decoder_new(r->code, fragment, true) : NULL;
-	r->bytes = malloc(length);
+	r->link = link;
+	r->length = f->length;
+	r->fragment = f->fragment;
+	memcpy(r->hash, f->hash, WIRE_HASH);
+	r->made = (enum wire_code)f->code;
+	r->code = r->made == WIRE_SYSTEMATIC ? fountain_code_systematic(fragments, f->session)
+					     : fountain_code_of_tract(fragments);
+	r->decoder = r->code ? fountain_decoder_new(r->code, f->fragment, true) : NULL;
+	r->bytes = malloc(f->length);
 	if (r->decoder && r->bytes)
 		return r;
 	receiver_free(r);
@@ -53,28 +60,41 @@ void receiver_free(struct receiver *r)
 /* What the tract may lack beyond what is asked for, of all sources. */
 static uint32_t missing(const struct receiver *r)
 {
-	uint32_t rest = window_rest(receiver_fragments(r), fountain_symbols(r->decoder)), out = 0;
+	uint32_t spare = window_spare(&r->source[0].window, r->made == WIRE_SYSTEMATIC), out = 0,
+		 rest = window_rest(receiver_fragments(r), fountain_symbols(r->decoder), spare);
 
 	for (unsigned i = 0; i < r->sources; i++)
 		out += r->source[i].active ? r->source[i].window.outstanding : 0;
 	return rest > out ? rest - out : 0;
 }
 
-static void ask(struct receiver *r, struct receiver_source *s, double *budget, int64_t now_ns)
+static uint32_t ask(struct receiver *r, struct receiver_source *s, double *budget, int64_t now_ns)
 {
 	uint32_t room = window_room(&s->window, r->settings, now_ns), more = missing(r);
 
 	room = room < more ? room : more;
+	/* With several sources nobody can say which of them brings the rest. */
+	uint32_t left = r->made == WIRE_SYSTEMATIC ? window_end(&s->window, r->settings, more) : 0;
 	if (budget && room > *budget)
 		room = *budget < 0 ? 0 : (uint32_t)*budget;
 	if (room == 0)
-		return;
+		return left;
 	room = room < WIRE_COUNT_MAX ? room : WIRE_COUNT_MAX;
 	if (budget)
 		*budget -= room;
 	/* A request that cannot be sent is as one that was lost. */
 	uint32_t first = window_ask(&s->window, room, now_ns);
 	datagrams_ask(r->datagrams, s->at, s->session, first, room);
+	return left;
+}
+
+double receiver_need(const struct receiver *r)
+{
+	const struct window *w = &r->source[0].window;
+
+	if (r->state != RECEIVER_RECEIVING || r->made != WIRE_SYSTEMATIC || !r->sources || w->ending)
+		return 0;
+	return missing(r) / fmax(window_left(w), 1);
 }
 
 struct receiver_source *receiver_add(
@@ -85,7 +105,11 @@ struct receiver_source *receiver_add(
 	struct receiver_source *s = &r->source[r->sources++];
 	*s = (struct receiver_source){.at = at, .session = session, .number = number, .active = true};
 	window_init(&s->window, r->settings, before);
-	window_phase(&s->window, (double)(session >> 32) * 0x1p-32);
+	/* Where several sources serve a tract, what one of them sends at first overflows nothing; not to grow after losses cost 3 % there. */
+	if (r->made != WIRE_SYSTEMATIC)
+		s->window.opening = 0;
+	s->window.link = r->link;
+	window_phase(&s->window, window_phase_of(session));
 	return s;
 }
 
@@ -146,7 +170,7 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct pla
 	r->count.symbols++;
 	s->symbols++;
 	enum fountain_added added =
-		fountain_add(r->decoder, wire_seed(s->number, s->session, d->label), d->payload);
+		fountain_add(r->decoder, wire_seed(r->made, s->number, s->session, d->label), d->payload);
 	if (added == FOUNTAIN_DONE)
 		finish(r);
 	else if (added == FOUNTAIN_FULL)
@@ -154,15 +178,18 @@ bool receiver_take(struct receiver *r, const struct wire_datagram *d, struct pla
 	return true;
 }
 
-void receiver_work(struct receiver *r, double *budget, int64_t now_ns)
+uint32_t receiver_work(struct receiver *r, double *budget, int64_t now_ns)
 {
+	uint32_t left = 0;
+
 	if (r->state != RECEIVER_RECEIVING)
-		return;
+		return 0;
 	for (unsigned i = 0; i < r->sources; i++) {
 		window_expire(&r->source[i].window, r->settings, now_ns);
 		if (r->source[i].active)
-			ask(r, &r->source[i], budget, now_ns);
+			left += ask(r, &r->source[i], budget, now_ns);
 	}
+	return left;
 }
 
 int64_t receiver_expiry(const struct receiver *r, int64_t now_ns)

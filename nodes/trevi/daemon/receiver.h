@@ -30,9 +30,11 @@ struct receiver_counters {
 
 struct receiver;
 
-/* A tract of `length` > 0 bytes in symbols of `fragment` bytes. `settings` are borrowed. NULL: no memory. */
+/* The tract of an OFFER or a PREPARE, of more than 0 bytes; a systematic code has that frame's session as its salt, and only one sender is added.
+ * `settings` are borrowed, and so is `link`, which all receivers of the program share (NULL: this is the only one). NULL: no memory, or so many
+ * fragments have no such code. */
 struct receiver *receiver_new(struct datagrams *datagrams, const struct window_settings *settings,
-	uint32_t length, uint16_t fragment, const uint8_t hash[WIRE_HASH]);
+	struct window_link *link, const struct wire_frame *frame);
 void receiver_free(struct receiver *receiver);
 /* Another sender of the same tract. `before`: as of window_init. NULL: there are RECEIVER_SOURCES. */
 struct receiver_source *receiver_add(struct receiver *receiver, struct place at, uint64_t session,
@@ -47,8 +49,10 @@ void receiver_drop(struct receiver *receiver, uint64_t session);
 bool receiver_take(
 	struct receiver *receiver, const struct wire_datagram *datagram, struct place from, int64_t now_ns);
 /* Requests as many symbols as there is room for, and gives up requests that are too old. `budget`: the most symbols that it may request (for a slow disk); it is
- * lowered by those requested; NULL: no limit. */
-void receiver_work(struct receiver *receiver, double *budget, int64_t now_ns);
+ * lowered by those requested; NULL: no limit. Returns for how many symbols it has room that it will not need, which are others' now (window_end). */
+uint32_t receiver_work(struct receiver *receiver, double *budget, int64_t now_ns);
+/* How much it needs room: what it has yet to ask for, by its window; 0: none. */
+double receiver_need(const struct receiver *receiver);
 int64_t receiver_expiry(const struct receiver *receiver, int64_t now_ns);
 enum receiver_state receiver_state(const struct receiver *receiver);
 /* After RECEIVER_DONE. */

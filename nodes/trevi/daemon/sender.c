@@ -1,6 +1,7 @@
 #include "nodes/trevi/daemon/sender.h"
 
 #include "nodes/trevi/fountain.h"
+#include "nodes/trevi/window.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,27 +9,40 @@ struct sender {
 	struct datagrams *datagrams;
 	struct fountain_code *code;
 	struct fountain_encoder *encoder;
-	uint16_t fragment;
-	uint64_t session, symbols;
-	uint8_t source;
+	struct sender_tract tract;
+	uint64_t symbols;
 	struct place to, receivers[PACE_RECEIVERS];
 	struct pace pace;
+	/* Sent unasked: so many, of which so many were due; spread over so long. */
+	uint32_t first, due;
+	int64_t began_ns, over_ns;
 };
 
-struct sender *sender_new(struct datagrams *datagrams, const uint8_t *bytes, uint32_t length,
-	uint16_t fragment, uint64_t session, uint8_t source, struct place to, const struct place *receivers,
-	unsigned count, int64_t now_ns)
+static uint32_t fragments_of(uint32_t length, uint16_t fragment)
 {
+	return (length + fragment - 1) / fragment;
+}
+
+enum wire_code sender_code(uint32_t length, uint16_t fragment)
+{
+	return fragments_of(length, fragment) <= FOUNTAIN_SYSTEMATIC_MOST ? WIRE_SYSTEMATIC : WIRE_LT;
+}
+
+struct sender *sender_new(struct datagrams *datagrams, const struct sender_tract *tract, struct place to,
+	const struct place *receivers, unsigned count, int64_t now_ns)
+{
+	uint32_t fragments = fragments_of(tract->length, tract->fragment);
 	struct sender *s = count <= PACE_RECEIVERS ? calloc(1, sizeof *s) : NULL;
 
 	if (!s)
 		return NULL;
-	*s = (struct sender){
-		.datagrams = datagrams, .fragment = fragment, .session = session, .source = source, .to = to};
+	*s = (struct sender){.datagrams = datagrams, .tract = *tract, .to = to};
 	memcpy(s->receivers, receivers, count * sizeof *receivers);
 	pace_init(&s->pace, count, now_ns);
-	s->code = fountain_code_of_tract((length + fragment - 1) / fragment);
-	s->encoder = s->code ? fountain_encoder_new(s->code, bytes, length, fragment) : NULL;
+	s->code = tract->code == WIRE_SYSTEMATIC ? fountain_code_systematic(fragments, tract->session)
+						 : fountain_code_of_tract(fragments);
+	s->encoder =
+		s->code ? fountain_encoder_new(s->code, tract->bytes, tract->length, tract->fragment) : NULL;
 	if (s->encoder)
 		return s;
 	sender_free(s);
@@ -44,9 +58,23 @@ void sender_free(struct sender *s)
 	free(s);
 }
 
+void sender_begin(struct sender *s, uint32_t count, int64_t over_ns, int64_t now_ns)
+{
+	s->first = count < sender_fragments(s) ? count : sender_fragments(s);
+	s->began_ns = now_ns;
+	s->over_ns = over_ns;
+}
+
+int64_t sender_expiry(const struct sender *s)
+{
+	return s->due < s->first ? window_due(s->began_ns, s->over_ns, s->first, s->due,
+					   window_phase_of(s->tract.session))
+				 : INT64_MAX;
+}
+
 uint64_t sender_session(const struct sender *s)
 {
-	return s->session;
+	return s->tract.session;
 }
 
 bool sender_ask(struct sender *s, const struct wire_datagram *d, struct place from, int64_t now_ns)
@@ -57,14 +85,18 @@ bool sender_ask(struct sender *s, const struct wire_datagram *d, struct place fr
 	return false;
 }
 
-bool sender_work(struct sender *s, double *budget)
+bool sender_work(struct sender *s, double *budget, int64_t now_ns)
 {
+	const struct sender_tract *t = &s->tract;
+
+	for (; sender_expiry(s) <= now_ns; s->due++)
+		pace_ask(&s->pace, 0, s->due, 1, now_ns);
 	for (uint32_t room = pace_room(&s->pace); room; room--) {
 		if (budget && *budget < 1)
 			return true;
-		fountain_encode(s->encoder, wire_seed(s->source, s->session, s->pace.sent),
+		fountain_encode(s->encoder, wire_seed(t->code, t->source, t->session, s->pace.sent),
 			datagrams_payload(s->datagrams));
-		if (!datagrams_bring(s->datagrams, s->to, s->session, s->pace.sent, s->fragment))
+		if (!datagrams_bring(s->datagrams, s->to, t->session, s->pace.sent, t->fragment))
 			return true;
 		if (budget)
 			*budget -= 1;

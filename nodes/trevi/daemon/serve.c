@@ -176,6 +176,8 @@ static bool is_same(const struct session *session, const struct peer *peer, cons
 	       memcmp(began->guid, f->guid, WIRE_GUID) == 0;
 }
 
+/* The offer goes first, the symbols that the client wants at once follow it. They go to the address that the connection came from: whoever asks is
+ * there, and nobody else is sent anything. A question that is put again begins nothing again. */
 static void get(struct peer *peer, const struct wire_frame *f)
 {
 	struct serve *s = peer->serve;
@@ -186,6 +188,7 @@ static void get(struct peer *peer, const struct wire_frame *f)
 		say(peer, &before->offer);
 		return;
 	}
+	int64_t asked_ns = clock_now_ns();
 	uint8_t *bytes = read_tract(peer, f, &offer.length, offer.hash);
 
 	if (!bytes)
@@ -196,10 +199,17 @@ static void get(struct peer *peer, const struct wire_frame *f)
 		return;
 	}
 	session->bytes = bytes;
+	offer.code = f->code == WIRE_SYSTEMATIC ? (uint8_t)sender_code(offer.length, FRAGMENT) : WIRE_LT;
+	int64_t now = clock_now_ns(), took = now - asked_ns;
+	offer.took_ns = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
 	session->offer = offer;
-	if (offer.length > 0)
-		session->sender = sender_new(s->datagrams, bytes, offer.length, FRAGMENT, f->session,
-			f->source, session->client, &session->client, 1, clock_now_ns());
+	if (offer.length > 0) {
+		const struct sender_tract tract = {
+			bytes, offer.length, FRAGMENT, f->session, f->source, (enum wire_code)offer.code};
+		session->sender = sender_new(s->datagrams, &tract, session->client, &session->client, 1, now);
+		if (session->sender)
+			sender_begin(session->sender, f->first, f->over_ns, now);
+	}
 	s->gets++;
 	say(peer, &offer);
 }
@@ -240,6 +250,10 @@ static void prepare(struct peer *peer, const struct wire_frame *f)
 	struct serve *s = peer->serve;
 
 	s->puts++;
+	if (f->code == WIRE_SYSTEMATIC && sender_code(f->length, f->fragment) != WIRE_SYSTEMATIC) {
+		refuse(peer, f->session, WIRE_REFUSED);
+		return;
+	}
 	if (f->length == 0) { /* a tract without bytes has no symbols */
 		say(peer, &(struct wire_frame){.type = WIRE_READY, .session = f->session});
 		store(peer, f, (const uint8_t *)"");
@@ -249,7 +263,7 @@ static void prepare(struct peer *peer, const struct wire_frame *f)
 	struct session *session = begin_session(peer, f, 3ull * f->length);
 	if (!session)
 		return;
-	session->receiver = receiver_new(s->datagrams, &s->settings->window, f->length, f->fragment, f->hash);
+	session->receiver = receiver_new(s->datagrams, &s->settings->window, NULL, f);
 	if (f->group.s_addr)
 		session->joined = datagrams_join(s->datagrams, f->group);
 	if (!session->receiver || (f->group.s_addr && !session->joined)) {
@@ -441,7 +455,7 @@ static bool work_session(struct serve *s, struct session *session, int64_t now_n
 	if (session->receiver)
 		receiver_work(session->receiver, limit, now_ns);
 	else if (session->sender)
-		more = sender_work(session->sender, limit);
+		more = sender_work(session->sender, limit, now_ns);
 	if (limit)
 		s->tokens = budget * fragment;
 	return more || (limit && budget < 1);
@@ -461,10 +475,10 @@ static void work(struct serve *s)
 		}
 		if (work_session(s, x, now))
 			next = now + RETRY_NS < next ? now + RETRY_NS : next;
-		if (x->receiver) {
-			int64_t when = receiver_expiry(x->receiver, now);
-			next = when < next ? when : next;
-		}
+		int64_t when = x->receiver ? receiver_expiry(x->receiver, now)
+			       : x->sender ? sender_expiry(x->sender)
+					   : INT64_MAX;
+		next = when < next ? when : next;
 	}
 	if (next == INT64_MAX) {
 		sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);

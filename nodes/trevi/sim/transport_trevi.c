@@ -1,12 +1,13 @@
 /* Trevi in a simulated network: the policy (nodes/trevi/window.h) and the code's structure (nodes/trevi/fountain.h) between packets and timers. A flow is a read: its receiver asks the sender for symbols
  * of one tract after another. Whether symbols suffice is what the decoder says of their seeds; only their bytes are left out. What must arrive is as small as it is rare, and never lost here: the first
- * request opens the session. */
+ * request opens the session, as a get does that asks for its first symbols. */
 #include "lib/fabric/world.h"
 #include "nodes/trevi/fountain.h"
 #include "nodes/trevi/sim/transports.h"
 #include "nodes/trevi/window.h"
 #include "nodes/trevi/wire.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { TREVI_ASK = 32, TREVI_BRING }; /* apart from NDP's and TCP's */
@@ -19,6 +20,7 @@ enum { TREVI_ASK = 32, TREVI_BRING }; /* apart from NDP's and TCP's */
 struct tract {
 	uint32_t first; /* its packets' place in the flow */
 	uint32_t fragments, came;
+	enum wire_code made;
 	struct fountain_code *code;
 	struct fountain_decoder *decoder;
 };
@@ -30,13 +32,15 @@ struct end {
 	struct ndp_paths out, back; /* of symbols; of requests */
 	uint32_t next;              /* another flow that the same host receives */
 	bool timed, active;
+	int64_t due_ns; /* timed: when */
 };
 
 struct trevi_world {
 	struct window_settings settings;
-	struct end *ends; /* by flow */
-	uint32_t *first;  /* by host: the flows that it receives now, a list */
-	uint32_t *flows;  /* by host: how many */
+	struct end *ends;          /* by flow */
+	uint32_t *first;           /* by host: the flows that it receives now, a list */
+	uint32_t *flows;           /* by host: how many */
+	struct window_link *links; /* by host */
 };
 
 static struct trevi_world *trevi_of(const struct world *world)
@@ -65,6 +69,7 @@ static void open(struct world *world)
 	trevi->settings.first = s->window;
 	trevi->ends = some(world->flow_room, sizeof *trevi->ends);
 	trevi->first = some(s->hosts, sizeof *trevi->first);
+	trevi->links = some(s->hosts, sizeof *trevi->links);
 	trevi->flows = some(s->hosts, sizeof *trevi->flows);
 	for (uint32_t i = 0; i < s->hosts; i++)
 		trevi->first[i] = NONE;
@@ -99,6 +104,7 @@ static void close(struct world *world)
 	free(trevi->ends);
 	free(trevi->first);
 	free(trevi->flows);
+	free(trevi->links);
 	free(trevi);
 }
 
@@ -129,27 +135,35 @@ static void set_timer(struct world *world, uint32_t number)
 	struct end *end = &trevi_of(world)->ends[number];
 	int64_t due = window_expiry(&end->window, &trevi_of(world)->settings, now_ns(world));
 
-	if (end->timed || !end->active || due == INT64_MAX)
+	/* Timers are not taken back: one that is no longer needed does no harm. */
+	if ((end->timed && end->due_ns <= due) || !end->active || due == INT64_MAX)
 		return;
 	end->timed = true;
+	end->due_ns = due;
 	uint64_t due_ps = (uint64_t)(due + 1) * 1000;
 	sim_timer_at(&world->network, due_ps > fabric_now(world) ? due_ps : fabric_now(world),
 		TIMER_OF(TIMER_SENDER, number));
 }
+
+static void pass(struct world *world, uint32_t host, double symbols);
 
 static void ask(struct world *world, uint32_t number)
 {
 	struct trevi_world *trevi = trevi_of(world);
 	struct end *end = &trevi->ends[number];
 	const struct flow *flow = &world->flows[number];
-	uint32_t room = window_room(&end->window, &trevi->settings, now_ns(world));
+	uint32_t room = window_room(&end->window, &trevi->settings, now_ns(world)), left = 0;
 
 	if (!end->active)
 		return;
 	if (end->tract.first + end->tract.fragments == flow->packets) {
-		uint32_t rest = window_rest(end->tract.fragments, fountain_symbols(end->tract.decoder));
+		uint32_t spare = window_spare(&end->window, end->tract.made == WIRE_SYSTEMATIC),
+			 rest = window_rest(
+				 end->tract.fragments, fountain_symbols(end->tract.decoder), spare);
 		uint32_t more = rest > end->window.outstanding ? rest - end->window.outstanding : 0;
 		room = room < more ? room : more;
+		if (end->tract.made == WIRE_SYSTEMATIC)
+			left = window_end(&end->window, &trevi->settings, more);
 	}
 	room = room < WIRE_COUNT_MAX ? room : WIRE_COUNT_MAX;
 	if (room) {
@@ -159,6 +173,30 @@ static void ask(struct world *world, uint32_t number)
 		sim_send(&world->network, packet, flow->to, flow->from, ndp_paths_next(&end->back));
 	}
 	set_timer(world, number);
+	if (left)
+		pass(world, flow->to, left);
+}
+
+/* What a flow has room for and does not need, the one of the same receiver that needs it most asks for. */
+static void pass(struct world *world, uint32_t host, double symbols)
+{
+	struct trevi_world *trevi = trevi_of(world);
+	uint32_t best = NONE;
+	double most = 0;
+
+	for (uint32_t i = trevi->first[host]; i != NONE; i = trevi->ends[i].next) {
+		const struct end *end = &trevi->ends[i];
+		uint32_t rest = world->flows[i].packets - end->tract.first - end->tract.came;
+		double need = end->window.ending ? 0 : rest / fmax(window_left(&end->window), 1);
+		if (need > most) {
+			most = need;
+			best = i;
+		}
+	}
+	if (best == NONE)
+		return;
+	window_lend(&trevi->ends[best].window, symbols);
+	ask(world, best);
 }
 
 /* The windows of one receiver share what it has: each knows how many they are. */
@@ -194,10 +232,18 @@ static void leave(struct world *world, uint32_t number)
 	trevi->ends[number].active = false;
 	trevi->flows[host]--;
 	share(world, host);
-	for (uint32_t i = trevi->first[host]; i != NONE; i = trevi->ends[i].next) {
-		window_lend(&trevi->ends[i].window, trevi->ends[number].window.size / trevi->flows[host]);
-		ask(world, i);
-	}
+	pass(world, host, window_left(&trevi->ends[number].window));
+}
+
+/* What TCP's handshake tells the daemon: a round trip of the least packets. */
+static int64_t handshake_ns(struct world *world, const struct flow *flow)
+{
+	const struct scenario *s = world->scenario;
+	uint16_t route[SIM_HOPS_MAX];
+	uint32_t hops =
+		world->network.topology->route(world->network.topology, flow->from, flow->to, 0, route);
+
+	return (int64_t)(2ULL * hops * (s->delay_ps + sim_serialise(s->rate_bps, ASK)) / 1000);
 }
 
 static void begin_tract(struct world *world, uint32_t number, uint32_t first)
@@ -208,7 +254,13 @@ static void begin_tract(struct world *world, uint32_t number, uint32_t first)
 	most = most ? most : 1;
 	close_tract(&end->tract);
 	end->tract = (struct tract){.first = first, .fragments = left < most ? left : most};
-	end->tract.code = fountain_code_of_tract(end->tract.fragments);
+	/* Of several tracts the symbols count for the one at hand, whose fragments they could not be. */
+	if (end->tract.fragments == world->flows[number].packets &&
+		end->tract.fragments <= FOUNTAIN_SYSTEMATIC_MOST)
+		end->tract.made = WIRE_SYSTEMATIC;
+	end->tract.code = end->tract.made == WIRE_SYSTEMATIC
+				  ? fountain_code_systematic(end->tract.fragments, end->session)
+				  : fountain_code_of_tract(end->tract.fragments);
 	end->tract.decoder = end->tract.code ? fountain_decoder_new(end->tract.code, 8, true) : NULL;
 	if (!end->tract.decoder)
 		abort();
@@ -229,7 +281,9 @@ static void start(struct world *world, uint32_t number)
 	begin_tract(world, number, 0);
 	join(world, number);
 	window_init(&end->window, &trevi->settings, NULL);
-	window_phase(&end->window, (double)(end->session >> 32) * 0x1p-32);
+	window_hint(&end->window, handshake_ns(world, flow));
+	end->window.link = &trevi->links[flow->to];
+	window_phase(&end->window, window_phase_of(end->session));
 	/* Those that begin with it know each other before the first asks. */
 	sim_timer_at(&world->network, fabric_now(world), TIMER_OF(TIMER_PULL, number));
 }
@@ -257,7 +311,7 @@ static void brought(struct world *world, const struct sim_packet *packet)
 		return;
 	struct tract *tract = &end->tract;
 	enum fountain_added added =
-		fountain_add(tract->decoder, wire_seed(0, end->session, packet->sequence), NULL);
+		fountain_add(tract->decoder, wire_seed(tract->made, 0, end->session, packet->sequence), NULL);
 	/* A symbol brings a fragment, but for the surplus; the last one when all are known. */
 	if (added == FOUNTAIN_DONE) {
 		uint32_t left = tract->fragments - tract->came;

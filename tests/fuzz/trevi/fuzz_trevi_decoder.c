@@ -1,5 +1,5 @@
 /* Any sequence of symbols, in any order, repeated, some of them changed: the decoder ends or asks for more; bytes that it gives are right, or a symbol was changed.
- * Input: size of a fragment, number of fragments, how many are changed, then seeds of one byte. */
+ * Input: size of a fragment, number of fragments, what is done (1: elimination, 4: the systematic code, more than 200: symbols are changed), then seeds of two bytes. */
 #include "lib/base/draw.h"
 #include "nodes/trevi/fountain.h"
 
@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t draws = data[3];
 	for (size_t i = 0; i < length; i++)
 		bytes[i] = (uint8_t)draw_next(&draws);
-	struct fountain_code *code = fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA, 1);
+	struct fountain_code *code = changed & 4 ? fountain_code_systematic(k, data[3])
+						 : fountain_code_new(k, FOUNTAIN_C, FOUNTAIN_DELTA, 1);
 	struct fountain_encoder *e = fountain_encoder_new(code, bytes, length, fragment);
 	struct fountain_decoder *d = fountain_decoder_new(code, fragment, changed % 2);
 	enum fountain_added added = FOUNTAIN_MORE;

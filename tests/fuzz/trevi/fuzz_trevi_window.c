@@ -15,11 +15,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t sent = 0;
 
 	window_init(&w, &WINDOW_SETTINGS, NULL);
+	/* As a get may have asked. */
+	if (size > 8 && data[7] % 2) {
+		window_phase(&w, data[8] / 256.0);
+		window_begin(&w, window_first(NULL, &WINDOW_SETTINGS, 1 + data[8] % 20), now, data[8] * 1000,
+			data[7] % 4 == 1);
+	}
 	pace_init(&p, 1 + (size ? data[0] % PACE_RECEIVERS : 0), now);
 	for (size_t i = 0; i + 5 < size; i += 6) {
 		uint32_t number;
 		memcpy(&number, data + i + 2, sizeof number);
 		now += (int64_t)data[i + 1] * data[i + 1] * 1000;
+		if (data[i] > 200)
+			window_end(&w, &WINDOW_SETTINGS, number % 8);
+		if (data[i] > 240)
+			window_lend(&w, number % 4);
 		switch (data[i] % 6) {
 		case 0:
 			window_ask(&w, window_room(&w, &WINDOW_SETTINGS, now), now);

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # $work, $programs: of sandbox.bash
 
-export guid=5472657669000000000000000000000a forger_program=$BATS_TEST_DIRNAME/forger.py
+export guid=5472657669000000000000000000000a forger_program=$BATS_TEST_DIRNAME/forger.py asker_program=$BATS_TEST_DIRNAME/asker.py
 
 network() {
 	local n
@@ -42,6 +42,8 @@ start_routing() {
 table() {
 	"$programs/liquidnet-trevi" table --servers 10.1.1.1:7010,10.1.2.1:7010,10.1.3.1:7010 --rows 1 --group 239.1.1.1 >table
 }
+
+table_of_one() { "$programs/liquidnet-trevi" table --servers 10.1.1.1:7010 --replicas 1 >table; }
 
 blob() { head -c "$1" /dev/urandom >blob; }
 

@@ -141,7 +141,7 @@ garbage() {
 	for n in 1 2 3; do
 		head -c 100000 /dev/urandom | ip netns exec client socat -u - "TCP:10.1.$n.1:7010" || true
 		for i in $(seq 50); do head -c $((i * 20)) /dev/urandom | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"; done
-		printf 'T\2\2\0\0\0\0\0\0\0\0\7\0\0\0\1payload' | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"
+		printf 'T\3\2\0\0\0\0\0\0\0\0\7\0\0\0\1payload' | ip netns exec client socat -u - "UDP:10.1.$n.1:7010"
 	done
 	put --by unicast blob >out
 	get --tracts 5 --out read >out
@@ -174,6 +174,38 @@ forger() {
 	[ "$(value out foreign)" -gt 100 ]
 }
 @test "trevi: symbols that come twice, or from somebody else, are counted and not believed" { in_sandbox forger; }
+
+first_symbols() {
+	start_server 1
+	table_of_one
+	blob 100000
+	put --by tcp blob >out
+	# The same question three times: three offers, and its first symbols once; of the repair symbols that it asks for besides none.
+	ip netns exec client python3 "$asker_program" 10.1.1.1 "$guid" 50 3 >asked
+	[ "$(cat asked)" = 'offers 3 symbols 50 labels 50' ]
+	ip netns exec client python3 "$asker_program" 10.1.1.1 "$guid" 1000 1 >asked
+	[ "$(cat asked)" = 'offers 1 symbols 72 labels 72' ] # all fragments, and no more
+	ip netns exec client python3 "$asker_program" 10.1.1.1 "$guid" 1025 1 >asked
+	[ "$(cat asked)" = closed ]
+	[ "$(count 1 malformed)" = 1 ]
+	# An offer that is lost: the symbols that come before it are kept, and the question is put again at once.
+	ip netns exec client nft -f - <<-END
+		table inet lossy {
+			chain in {
+				type filter hook input priority 0
+				tcp sport 7010 meta length > 90 quota until 120 bytes drop
+			}
+		}
+	END
+	get --tracts 1 --sources 1 --out read >out
+	cmp blob read
+	cat out >&2
+	[ "$(value out asked_again)" -ge 1 ]
+	[ "$(value out early)" -ge 1 ]
+	[ "$(value out duplicates)" = 0 ]
+	[ "$(value out symbols)" = 72 ]
+}
+@test "trevi: a get has its first symbols sent, once; what comes before the offer waits for it" { in_sandbox first_symbols; }
 
 @test "sim trevi: figures, scenarios, beside NDP's and TCP's, and what is asked wrongly" {
 	liquidnet=$programs/liquidnet

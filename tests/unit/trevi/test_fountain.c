@@ -114,6 +114,100 @@ static void what_was_encoded_comes_back(void **state)
 	}
 }
 
+/* ---- the systematic code ---- */
+
+static void its_first_symbols_are_the_fragments(void **state)
+{
+	(void)state;
+	uint32_t list[750], first;
+	struct fountain_code *code = fountain_code_systematic(750, 5),
+			     *other = fountain_code_systematic(750, 6);
+	uint64_t hash = 0;
+	for (uint32_t seed = 0; seed < 750; seed++) {
+		assert_int_equal(fountain_neighbours(code, seed, list), 1);
+		assert_int_equal(list[0], seed);
+	}
+	assert_int_equal(fountain_neighbours(code, 750, list), 750); /* the first repair symbol: all */
+	for (uint32_t seed = 751; seed < 2000; seed++) {
+		uint32_t degree = fountain_neighbours(code, seed, list),
+			 least = seed < 750 + FOUNTAIN_DENSE ? 300 : 1;
+		assert_in_range(degree, least, 450);
+		for (uint32_t i = 0; i < degree; i++) {
+			assert_true(list[i] < 750 && (i == 0 || list[i] > list[i - 1]));
+			hash = draw_mix(hash ^ list[i]);
+		}
+	}
+	assert_int_equal(hash, UINT64_C(0xf77298e96dc68340)); /* on every machine */
+	fountain_neighbours(code, 760, list);
+	first = list[0] ^ list[10] ^ list[100];
+	fountain_neighbours(other, 760, list);
+	assert_int_not_equal(first, list[0] ^ list[10] ^ list[100]); /* another salt, other symbols */
+	fountain_code_free(code);
+	fountain_code_free(other);
+}
+
+/* Symbols in the order of their seeds, a share of them lost, `late` of the rest one place later: so many are needed beyond K. Checks the bytes. */
+static uint32_t surplus(uint32_t k, double loss, bool reordered, uint64_t draws)
+{
+	enum { SIZE = 20 };
+	size_t length = (size_t)k * SIZE - draws % SIZE;
+	uint8_t *bytes = malloc(length), *out = malloc(length), symbol[SIZE];
+	fill(bytes, length, draws);
+	struct fountain_code *code = fountain_code_systematic(k, draws);
+	struct fountain_encoder *e = fountain_encoder_new(code, bytes, length, SIZE);
+	struct fountain_decoder *d = fountain_decoder_new(code, SIZE, true);
+	enum fountain_added added = FOUNTAIN_MORE;
+	assert_non_null(e);
+	for (uint32_t seed = 0; added == FOUNTAIN_MORE; seed++) {
+		uint32_t which = reordered ? seed ^ 1 : seed;
+		if (draw_uniform(&draws) < loss)
+			continue;
+		fountain_encode(e, which, symbol);
+		added = fountain_add(d, which, symbol);
+	}
+	assert_int_equal(added, FOUNTAIN_DONE);
+	assert_int_equal(fountain_decode(d, out, length), 0);
+	assert_memory_equal(out, bytes, length);
+	uint32_t more = fountain_symbols(d) - k;
+	fountain_decoder_free(d);
+	fountain_encoder_free(e);
+	fountain_code_free(code);
+	free(bytes);
+	free(out);
+	return more;
+}
+
+static void none_is_too_many_without_losses_and_two_are_with_them(void **state)
+{
+	(void)state;
+	static const uint32_t sizes[] = {1, 2, 3, 7, 47, 94, 750, FOUNTAIN_SYSTEMATIC_MOST};
+	static const double losses[] = {0.01, 0.05, 0.3};
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		assert_int_equal(surplus(sizes[i], 0, false, i), 0);
+		for (size_t l = 0; l < sizeof losses / sizeof *losses; l++) {
+			unsigned sum = 0, tracts = sizes[i] > 94 ? 20 : 300;
+			for (unsigned t = 0; t < tracts; t++)
+				sum += surplus(sizes[i], losses[l], t % 2 == 0, t);
+			assert_true(sum < 2.3 * tracts);
+		}
+	}
+}
+
+static void one_that_is_lost_costs_one(void **state)
+{
+	(void)state;
+	struct fountain_code *code = fountain_code_systematic(94, 3);
+	for (uint32_t lost = 0; lost < 94; lost++) {
+		struct fountain_decoder *d = fountain_decoder_new(code, 1, true);
+		for (uint32_t seed = 0; seed < 94; seed++)
+			if (seed != lost)
+				assert_int_equal(fountain_add(d, seed, NULL), FOUNTAIN_MORE);
+		assert_int_equal(fountain_add(d, 94, NULL), FOUNTAIN_DONE);
+		fountain_decoder_free(d);
+	}
+	fountain_code_free(code);
+}
+
 static double mean_overhead_of(struct fountain_code *code, bool eliminate, int trials)
 {
 	uint32_t k = fountain_code_fragments(code);
@@ -183,6 +277,8 @@ static void what_makes_no_code_is_refused(void **state)
 	assert_null(fountain_encoder_new(code, bytes, 100, 9));
 	assert_null(fountain_encoder_new(code, bytes, 0, 10));
 	fountain_code_free(code);
+	assert_null(fountain_code_systematic(0, 1));
+	assert_null(fountain_code_systematic(FOUNTAIN_SYSTEMATIC_MOST + 1, 1));
 }
 
 int main(void)
@@ -192,6 +288,9 @@ int main(void)
 		cmocka_unit_test(neighbours_are_distinct_and_of_the_code),
 		cmocka_unit_test(seeds_mean_what_they_always_meant),
 		cmocka_unit_test(what_was_encoded_comes_back),
+		cmocka_unit_test(its_first_symbols_are_the_fragments),
+		cmocka_unit_test(none_is_too_many_without_losses_and_two_are_with_them),
+		cmocka_unit_test(one_that_is_lost_costs_one),
 		cmocka_unit_test(tracts_of_few_fragments_need_two_symbols_more),
 		cmocka_unit_test(overheads_are_the_published_ones),
 		cmocka_unit_test(a_bad_code_ends_in_an_error),

@@ -187,6 +187,131 @@ static void the_first_symbols_are_spread_over_a_round_trip(void **state)
 	assert_int_equal(asked, settings->first);
 }
 
+/* Asked for with the get: the sender sends them by the same clock; the round trip does not have the waiting in it. */
+static void what_a_get_asks_for_is_outstanding(void **state)
+{
+	(void)state;
+	static struct window next;
+	window_init(&window, settings, NULL);
+	window_phase(&window, 0.5);
+	assert_int_equal(window_first(NULL, settings, 4), settings->first / 4);
+	assert_int_equal(
+		window_first(&window, settings, 1000), settings->least); /* it knows nothing either */
+	window_share(&window, 4);
+	window_begin(&window, 4, 100 * MS, 16 * MS, true);
+	window_share(&window, 2); /* too late to matter */
+	assert_int_equal(window.outstanding, 4);
+	assert_int_equal(window_room(&window, settings, 110 * MS), 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		int64_t due = window_due(100 * MS, 16 * MS, 4, i, 0.5);
+		assert_int_equal(due, (102 + 4 * i) * MS);
+		assert_int_equal(window_came(&window, settings, i, due + 10 * MS), WINDOW_NEW);
+	}
+	assert_int_equal(window_base(&window), 10 * MS);
+	assert_int_equal(window.srtt_ns, 10 * MS);
+	window.size = 7.9;
+	assert_int_equal(window_first(&window, settings, 4), 7); /* as the last tract left it */
+	window_init(&next, settings, &window);
+	/* Nobody knows when these were sent: no round trip is taken from them. */
+	window_begin(&next, 7, 200 * MS, 0, false);
+	assert_int_equal(window_room(&next, settings, 200 * MS), 0);
+	assert_int_equal(window_came(&next, settings, 0, 200 * MS + 1), WINDOW_NEW);
+	assert_int_equal(window_base(&next), 10 * MS);
+	assert_int_equal(window_expire(&next, settings, 200 * MS + window_timer(&next, settings)), 6);
+	assert_true(window_room(&next, settings, 300 * MS) > 0);
+}
+
+/* The last symbols of a tract: nothing comes later that could overtake them. */
+static void at_the_end_a_loss_is_noticed_sooner(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	window_ask(&window, 2, 0);
+	window_came(&window, settings, 0, 10 * MS);
+	assert_int_equal(window_expire(&window, settings, 14 * MS), 0);
+	assert_int_equal(window_end(&window, settings, 100), 0); /* more is lacking than there is room for */
+	assert_false(window.ending);
+	assert_true(window_end(&window, settings, 0) > 0);
+	assert_true(window.ending);
+	assert_true(window_expiry(&window, settings, 10 * MS) < 13 * MS);
+	assert_int_equal(window_expire(&window, settings, 11 * MS), 0);
+	assert_int_equal(window_expire(&window, settings, 13 * MS), 1);
+}
+
+/* Room that a tract does not need any more is given away as it becomes free, once; if something was lost, it is there again. */
+static void what_is_not_needed_is_given_away(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	window.slow_start = false;
+	window.size = 10.5;
+	window_lend(&window, 2);
+	window_begin(&window, 9, 0, 0, true);
+	assert_int_equal(window_end(&window, settings, 6), 0); /* three too few */
+	assert_int_equal(window_end(&window, settings, 1), 2);
+	assert_int_equal(window_end(&window, settings, 1), 0); /* it has been given */
+	window_came(&window, settings, 0, MS);
+	assert_int_equal(window_end(&window, settings, 1), 1);
+	for (uint32_t label = 1; label < 8; label++) {
+		window_came(&window, settings, label, MS);
+		assert_int_equal(window_end(&window, settings, 0), label == 1 ? 2 : 1);
+	}
+	assert_true(window_left(&window) >= 1 && window_left(&window) < 2);
+	assert_int_equal(window_expire(&window, settings, 100 * MS), 1);
+	assert_int_equal(window_end(&window, settings, 3), 0);
+	assert_int_equal(window_room(&window, settings, 100 * MS), 11); /* all but what the loss took */
+	assert_true(window.size > 9 && window.size < 10.5);             /* what is kept for the next tract */
+}
+
+/* What is asked for at once meets an empty queue first: a window that is known does not grow by that. */
+static void a_beginning_is_no_reason_to_grow(void **state)
+{
+	(void)state;
+	static struct window before, next;
+	window_init(&before, settings, NULL);
+	before.slow_start = false;
+	before.size = 8;
+	before.srtt_ns = before.base_ns[0] = 10 * MS;
+	before.base_began_ns = 1;
+	window_init(&next, settings, &before);
+	window_begin(&next, 8, 100 * MS, 0, true);
+	for (uint32_t label = 0; label < 16; label++) {
+		assert_true(next.size == 8);
+		window_came(&next, settings, label, (label < 8 ? 110 : 120) * MS);
+		if (label < 8)
+			window_ask(&next, 1, 110 * MS);
+	}
+	/* But the last of them tells when they were too many, also when the tract was over before any round. */
+	window_init(&next, settings, &before);
+	window_begin(&next, 8, 100 * MS, 0, true);
+	for (uint32_t label = 0; label < 8; label++)
+		window_came(&next, settings, label, (110 + 2 * label) * MS);
+	assert_true(next.size == 8);
+	window_init(&window, settings, &next);
+	assert_true(window.size < 6.5 && window.size > 5.5); /* 18 ms would be no queue, and there were 24 */
+}
+
+/* Each of several windows sees a symbol a while after its last; what they see together is the link's. */
+static void windows_that_share_a_link_know_its_pace(void **state)
+{
+	(void)state;
+	static struct window windows[4];
+	struct window_settings exact = window_settings_of(0);
+	struct window_link link = {0};
+	for (int i = 0; i < 4; i++) {
+		window_init(&windows[i], &exact, NULL);
+		window_share(&windows[i], 4);
+		windows[i].link = &link;
+		window_ask(&windows[i], 4, 0);
+	}
+	for (uint32_t k = 0; k < 16; k++)
+		window_came(&windows[k % 4], &exact, k / 4, 10 * MS + k * MS);
+	assert_int_equal(link.gap_ns, MS);
+	assert_int_equal(windows[0].gap_ns, 4 * MS);
+	/* Four symbols of the link, not of the window: 10 ms and 4, so one of 16 is late. */
+	assert_true(windows[1].size < exact.first / 4 + 4);
+}
+
 static void what_is_lent_is_not_kept(void **state)
 {
 	(void)state;
@@ -206,14 +331,33 @@ static void what_is_lent_is_not_kept(void **state)
 static void no_more_is_asked_for_than_is_missing(void **state)
 {
 	(void)state;
-	assert_true(window_rest(750, 0) > 750 && window_rest(750, 0) < 760);
-	assert_int_equal(window_rest(750, 740) - window_rest(750, 745), 5);
-	assert_true(window_rest(750, 750) > 0 && window_rest(750, 758) == window_rest(750, 750));
+	uint32_t spare = window_spare(&window, false);
+	assert_true(window_rest(750, 0, spare) > 750 && window_rest(750, 0, spare) < 760);
+	assert_int_equal(window_rest(750, 740, spare) - window_rest(750, 745, spare), 5);
+	assert_true(window_rest(750, 750, spare) > 0 &&
+		    window_rest(750, 758, spare) == window_rest(750, 750, spare));
 	/* One that lacks a fragment asks for more and more: 120 symbols too many in eleven rounds. */
 	unsigned rounds = 0;
 	for (uint32_t symbols = 750; symbols < 870; rounds++)
-		symbols += window_rest(750, symbols);
+		symbols += window_rest(750, symbols, spare);
 	assert_in_range(rounds, 6, 11);
+}
+
+/* By the systematic code none is asked for beyond the fragments, until more than one was lost; one that came late was not. */
+static void without_losses_nothing_is_spare(void **state)
+{
+	(void)state;
+	window_init(&window, settings, NULL);
+	assert_int_equal(window_rest(94, 0, window_spare(&window, true)), 94);
+	window_ask(&window, 3, 0);
+	window_came(&window, settings, 2, MS);
+	assert_int_equal(window_expire(&window, settings, 1000 * MS), 2);
+	assert_true(window_spare(&window, true) > 0);
+	window_came(&window, settings, 1, 1001 * MS);
+	assert_int_equal(window_spare(&window, true), 0);
+	assert_true(window_rest(94, 94, window_spare(&window, true)) >
+		    0); /* but a tract that lacks something asks */
+	assert_true(window_spare(&window, false) > 0);
 }
 
 static void labels_tell_what_came(void **state)
@@ -323,8 +467,45 @@ static void frames_are_checked(void **state)
 	f.fragment = WIRE_FRAGMENT_MIN - 1;
 	wire_write_frame(&f, bytes);
 	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
-	bytes[2] = 9;
+	f.fragment = WIRE_FRAGMENT_MIN;
+	f.code = WIRE_SYSTEMATIC;
+	wire_write_frame(&f, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	assert_int_equal(g.code, WIRE_SYSTEMATIC);
+	f.code = WIRE_CODES;
+	wire_write_frame(&f, bytes);
 	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+	f.code = WIRE_LT;
+	wire_write_frame(&f, bytes);
+	bytes[2] = WIRE_VERSION - 1;
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+}
+
+static void a_get_says_what_may_come_at_once(void **state)
+{
+	(void)state;
+	struct wire_frame get = {.type = WIRE_GET,
+				  .session = 1,
+				  .port = 7,
+				  .source = 2,
+				  .first = 5,
+				  .over_ns = 100000},
+			  g;
+	uint8_t bytes[WIRE_FRAME_MAX];
+	size_t n = wire_write_frame(&get, bytes);
+	assert_int_equal(wire_read_frame(bytes, n - 1, &g), 0);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	assert_int_equal(g.first, 5);
+	assert_int_equal(g.over_ns, 100000);
+	assert_int_equal(g.source, 2);
+	get.first = WIRE_COUNT_MAX + 1;
+	wire_write_frame(&get, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), -1);
+	struct wire_frame offer = {
+		.type = WIRE_OFFER, .session = 1, .length = 9, .fragment = 1400, .took_ns = 77};
+	n = wire_write_frame(&offer, bytes);
+	assert_int_equal(wire_read_frame(bytes, n, &g), n);
+	assert_int_equal(g.took_ns, 77);
 }
 
 static void datagrams_are_checked(void **state)
@@ -341,9 +522,10 @@ static void datagrams_are_checked(void **state)
 	bytes[1]++;
 	assert_false(wire_read_datagram(bytes, n, &d));
 	/* No two sources of a read have a seed in common. */
-	assert_int_not_equal(wire_seed(0, 9, 5), wire_seed(1, 9, 5));
-	assert_int_not_equal(wire_seed(0, 9, 5), wire_seed(0, 8, 5));
-	assert_int_equal(wire_seed(2, 9, 0x1000005), wire_seed(2, 9, 5));
+	assert_int_not_equal(wire_seed(WIRE_LT, 0, 9, 5), wire_seed(WIRE_LT, 1, 9, 5));
+	assert_int_not_equal(wire_seed(WIRE_LT, 0, 9, 5), wire_seed(WIRE_LT, 0, 8, 5));
+	assert_int_equal(wire_seed(WIRE_LT, 2, 9, 0x1000005), wire_seed(WIRE_LT, 2, 9, 5));
+	assert_int_equal(wire_seed(WIRE_SYSTEMATIC, 2, 9, 5), 5); /* the fragment of that number */
 }
 
 /* ---- table ---- */
@@ -388,13 +570,20 @@ int main(void)
 		cmocka_unit_test(windows_that_share_a_link_grow_as_one),
 		cmocka_unit_test(what_was_overtaken_is_given_up_sooner),
 		cmocka_unit_test(the_first_symbols_are_spread_over_a_round_trip),
+		cmocka_unit_test(what_a_get_asks_for_is_outstanding),
+		cmocka_unit_test(at_the_end_a_loss_is_noticed_sooner),
+		cmocka_unit_test(what_is_not_needed_is_given_away),
+		cmocka_unit_test(a_beginning_is_no_reason_to_grow),
+		cmocka_unit_test(windows_that_share_a_link_know_its_pace),
 		cmocka_unit_test(what_is_lent_is_not_kept),
 		cmocka_unit_test(no_more_is_asked_for_than_is_missing),
+		cmocka_unit_test(without_losses_nothing_is_spare),
 		cmocka_unit_test(labels_tell_what_came),
 		cmocka_unit_test(old_labels_are_forgotten),
 		cmocka_unit_test(a_group_goes_at_the_pace_of_its_slowest),
 		cmocka_unit_test(who_asks_for_nothing_more_is_a_straggler),
 		cmocka_unit_test(frames_are_checked),
+		cmocka_unit_test(a_get_says_what_may_come_at_once),
 		cmocka_unit_test(datagrams_are_checked),
 		cmocka_unit_test(tables_are_checked),
 	};
