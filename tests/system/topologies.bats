@@ -429,7 +429,7 @@ parameters() {
 		detour,max_queue_size=1.5 every link: max_queue_size=1.5 is out of range
 		detour,jitter=1ms link link1: jitter needs a delay
 		detour,link9.bw=10 no link `link9`; there are: link1,
-		detour,bandwidth=10 no parameter `bandwidth`; the topology's own are: none; under `mn` also bw,
+		detour,bandwidth=10 no parameter `bandwidth`; the topology's own are: ipv6; under `mn` also bw,
 		detour,10 parameter 10 has no name
 	END
 }

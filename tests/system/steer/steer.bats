@@ -17,8 +17,9 @@ moved() {
 	echoes this-is-secure
 	until_is "done" status steer '.redirections[0].step'
 	echoes after-it
-	[ "$(status steer '.redirections[0] | "\(.client | startswith("10.0.1.1:")) \(.server) \(.to | startswith("10.0.3.1:")) \(.old_bytes_after)"')" = \
-		"true 10.0.2.1:5201 true 0" ]
+	# Nothing on the old path after the reset but the echo of the word, which may be under way then: here the whole move takes less than a millisecond.
+	[ "$(status steer '.redirections[0] | "\(.client | startswith("10.0.1.1:")) \(.server) \(.to | startswith("10.0.3.1:")) \(.old_bytes_after <= 15)"')" = \
+		"true 10.0.2.1:5201 true true" ]
 	[ "$(counter client MPTcpExtAddAddr)" = 1 ]
 	# One subflow is left, and it leads to the waypoint.
 	until_is 1 eval "ip netns exec client ss -Htn state established | wc -l"
