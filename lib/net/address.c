@@ -112,7 +112,8 @@ static void clear_beyond(struct address *address, unsigned bits)
 {
 	for (unsigned i = 0; i < sizeof address->bytes; i++) {
 		unsigned kept = bits > 8 * i ? bits - 8 * i : 0;
-		address->bytes[i] &= kept >= 8 ? 0xff : (uint8_t)(0xff00 >> kept);
+		address->bytes[i] =
+			kept >= 8 ? address->bytes[i] : (uint8_t)(address->bytes[i] & (0xff00 >> kept));
 	}
 }
 

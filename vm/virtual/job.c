@@ -65,8 +65,10 @@ static char **take_all(struct reader *reader)
 		return NULL;
 	char **list = calloc(n + 1, sizeof(*list));
 	for (size_t i = 0; list && i < n; i++)
-		if (!(list[i] = take(reader)))
+		if (!(list[i] = take(reader))) {
+			free(list);
 			return NULL;
+		}
 	return list;
 }
 
@@ -74,6 +76,7 @@ int virtual_job_read(const char *path, struct virtual_job *job)
 {
 	struct stat about;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	*job = (struct virtual_job){0};
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &about) < 0 || about.st_size <= 0) {
@@ -91,7 +94,12 @@ int virtual_job_read(const char *path, struct virtual_job *job)
 	job->interactive = interactive && *interactive == '1';
 	if (!interactive || !(job->directory = take(&reader)) || !(job->outs = take_all(&reader)) ||
 		!(job->command = take_all(&reader)) || !(job->environment = take_all(&reader)) ||
-		!job->command[0])
+		!job->command[0]) {
+		free(job->outs);
+		free(job->command);
+		free(job->environment);
+		free(text);
 		return -1;
+	}
 	return 0;
 }

@@ -46,7 +46,8 @@ static struct network network_of(struct address address, unsigned bits)
 {
 	for (unsigned i = 0; i < 16; i++) {
 		unsigned kept = bits > 8 * i ? bits - 8 * i : 0;
-		address.bytes[i] &= kept >= 8 ? 0xff : (uint8_t)(0xff00 >> kept);
+		address.bytes[i] =
+			kept >= 8 ? address.bytes[i] : (uint8_t)(address.bytes[i] & (0xff00 >> kept));
 	}
 	return (struct network){address, (uint8_t)bits};
 }

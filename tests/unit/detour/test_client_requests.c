@@ -549,6 +549,7 @@ static void a_refusal_ends_the_question_and_has_a_name(void **unused)
 	members_begin(far.desk.members);
 	struct request_subject other = server();
 	other.remote.port = 80;
+	members_free(far.desk.members);
 	far.desk.members = members_new();
 	requests_ask(requests, 2 * SEC, &other, false);
 	settle(requests, &wire, 2 * SEC);
