@@ -10,11 +10,11 @@ static void comes_back(void **state)
 	char *outs[] = {"/a folder", NULL}, *command[] = {"sh", "-c", "", "line\nbreak", NULL},
 	     *environment[] = {"A=1", "EMPTY=", NULL};
 	struct virtual_job job = {.directory = "/",
-				   .outs = outs,
-				   .command = command,
-				   .environment = environment,
-				   .interactive = true},
-			   back;
+		.outs = outs,
+		.command = command,
+		.environment = environment,
+		.interactive = true};
+	static struct virtual_job back; /* what it holds lives as long as the process */
 	assert_int_equal(virtual_job_write(path, &job), 0);
 	assert_int_equal(virtual_job_read(path, &back), 0);
 	assert_true(back.interactive);
