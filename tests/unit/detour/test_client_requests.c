@@ -546,7 +546,6 @@ static void a_refusal_ends_the_question_and_has_a_name(void **unused)
 	assert_int_equal(wire.mapped, 1);
 	assert_string_equal(requests_refusal(requests, 0), "");
 	/* A stranger hears nothing. */
-	members_begin(far.desk.members);
 	struct request_subject other = server();
 	other.remote.port = 80;
 	members_free(far.desk.members);
