@@ -291,16 +291,16 @@ static int judge_end(const struct stage *stage, const struct running *r, enum pa
 	const struct program *p = r->program;
 	if (r->control[0])
 		return daemon_ended(stage, r, error);
+	if (r->process.status == 0 && (p->main || p->ends || part == OF_ENDS))
+		return 0;
 	program_said(p, stage->folder, said);
 	process_status_text(r->process.status, text);
 	if (r->process.status != 0)
 		return error_set(error, "%s ended with %s%s (log: %s.log, output: %s.out)", p->name, text,
 			said, p->name, p->name);
-	return p->main || p->ends || part == OF_ENDS
-		       ? 0
-		       : error_set(error,
-				 "%s ended with %s before the workload did%s (log: %s.log); one that may says `ends: true`",
-				 p->name, text, said, p->name);
+	return error_set(error,
+		"%s ended with %s before the workload did%s (log: %s.log); one that may says `ends: true`",
+		p->name, text, said, p->name);
 }
 
 /* Everything that still runs, the network's driver first: where each can be polled for its end. */

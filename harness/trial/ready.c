@@ -22,7 +22,7 @@ enum { ENDED = -2 }; /* the program ended; its reason is not said yet */
 void program_said(const struct program *program, const char *folder, char text[PROGRAM_SAID])
 {
 	char path[4096];
-	*text = 0;
+	text[0] = text[2] = 0;
 	if (folder && snprintf(path, sizeof path, "%s/%s.log", folder, program->name) < (int)sizeof path)
 		log_last_line(path, NULL, text + 2, PROGRAM_SAID - 2);
 	if (text[2])
@@ -31,7 +31,7 @@ void program_said(const struct program *program, const char *folder, char text[P
 
 static int ended(const struct program *program, struct process *process, const char *folder, char **error)
 {
-	char text[64], said[PROGRAM_SAID] = "";
+	char text[64], said[PROGRAM_SAID];
 	if (process_wait(process, clock_now_ns() + NS_PER_S) == 0)
 		return error_set(error, "%s closed its ready descriptor without a word (log: %s.log)",
 			program->name, program->name);

@@ -123,6 +123,14 @@ static void test_the_end_says_what_the_log_says_last(void **state)
 	close(fd);
 	unlink(path);
 	rmdir(folder);
+	/* Without a folder, or without a log in it, nothing is said; whatever was in the text before. */
+	char said[PROGRAM_SAID];
+	memset(said, 'x', sizeof said);
+	program_said(&by_word, NULL, said);
+	assert_string_equal(said, "");
+	memset(said, 'x', sizeof said);
+	program_said(&by_word, folder, said);
+	assert_string_equal(said, "");
 }
 
 /* A program that lives must not be said to have ended. */
