@@ -26,15 +26,25 @@ static int set_net(struct scenario *s, const char *key, const char *value, char 
 	return 0;
 }
 
+/* 0: `own`; else one more than the place among the names, which NULL ends; or -1. */
+static int choice_beside(
+	const char *key, const char *value, const char *own, const char *const names[], char **error)
+{
+	const char *all[16] = {own};
+
+	for (size_t i = 0; i + 2 < sizeof all / sizeof *all && names[i]; i++)
+		all[i + 1] = names[i];
+	return word_choice(key, value, all, error);
+}
+
 static int set_pattern(struct scenario *s, const char *key, const char *value, char **error)
 {
-	if (!strcmp(value, "incast")) {
-		s->pattern = PATTERN_INCAST;
-		return 0;
-	}
-	int at = word_choice(key, value, traffic_pattern_names, error);
-	s->pattern = (unsigned)at;
-	return at < 0 ? -1 : 0;
+	int at = choice_beside(key, value, "incast", traffic_pattern_names, error);
+
+	if (at < 0)
+		return -1;
+	s->pattern = at ? (unsigned)at - 1 : PATTERN_INCAST;
+	return 0;
 }
 
 /* "1-5+5-1": servers from 1, as the experiments count them. */
@@ -60,10 +70,13 @@ static int set_flows(struct scenario *s, const char *key, const char *value, cha
 
 static int set_model(struct scenario *s, const char *key, const char *value, char **error)
 {
-	s->packets = !strcmp(value, "packets");
-	int at = s->packets ? 0 : word_choice(key, value, fluid_model_names, error);
-	s->model = (enum fluid_model)at;
-	return at < 0 ? -1 : 0;
+	int at = choice_beside(key, value, "packets", fluid_model_names, error);
+
+	if (at < 0)
+		return -1;
+	s->packets = at == 0;
+	s->model = at ? (enum fluid_model)(at - 1) : 0;
+	return 0;
 }
 
 static int set_cables(struct scenario *s, const char *key, const char *value, char **error)
