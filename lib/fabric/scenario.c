@@ -1,84 +1,27 @@
 /* Reading scenarios: the pattern, the words, and whether they go together. */
 #include "lib/fabric/scenario.h"
 #include "lib/base/error.h"
-#include "lib/base/units.h"
 #include "lib/link/trim.h"
+#include "lib/sim/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PS_OF_NS 1000
-#define LENGTH_MOST_NS 3600000000000 /* an hour: 2^63 ps are three months */
+#define RATE_LEAST 1000000
+#define RATE_MOST UINT64_C(1000000000000)
+#define LENGTH_MOST_PS UINT64_C(3600000000000000) /* an hour: 2^63 ps are three months */
 
-static const char *const patterns[PATTERNS] = {
-	"incast", "outcast", "permutation", "random", "pairs", "collateral", "shortflow"};
-static const char *const sprays[] = {"permute", "random", "flow"};
-static const char *const backgrounds[] = {"none", "permutation", "same"};
-
-/* "a, b, c" */
-static const char *listed(const char *const *names, unsigned count)
-{
-	static char text[256];
-	size_t used = 0;
-
-	for (unsigned i = 0; i < count; i++)
-		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "", names[i]);
-	return text;
-}
-
-static int choose(const char *key, const char *value, const char *const *names, unsigned count, char **error)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (!strcmp(value, names[i]))
-			return (int)i;
-	return error_set(error, "%s=%s: there are %s", key, value, listed(names, count));
-}
-
-static int whole(const char *key, const char *value, int64_t least, int64_t most, uint32_t *out, char **error)
-{
-	int64_t number;
-
-	if (unit_integer(value, &number) < 0 || number < least || number > most)
-		return error_set(error, "%s=%s: a whole number, %lld..%lld", key, value, (long long)least,
-			(long long)most);
-	*out = (uint32_t)number;
-	return 0;
-}
-
-static int duration(const char *key, const char *value, int64_t least_ns, uint64_t *out, char **error)
-{
-	int64_t ns;
-
-	if (unit_duration(value, &ns) < 0 || ns < least_ns || ns > LENGTH_MOST_NS)
-		return error_set(error, "%s=%s: a duration such as 200ms, from %lldns to an hour", key, value,
-			(long long)least_ns);
-	*out = (uint64_t)ns * PS_OF_NS;
-	return 0;
-}
-
-static int yes(const char *key, const char *value, bool *out, char **error)
-{
-	static const char *const names[] = {"no", "yes"};
-	int chosen = choose(key, value, names, 2, error);
-
-	*out = chosen == 1;
-	return chosen < 0 ? -1 : 0;
-}
-
-static int rate(const char *key, const char *value, uint64_t *out, char **error)
-{
-	if (unit_rate(value, out) < 0 || *out < 1000000 || *out > 1000000000000)
-		return error_set(
-			error, "%s=%s: a rate such as 10Gbit/s, from 1Mbit/s to 1000Gbit/s", key, value);
-	return 0;
-}
+static const char *const patterns[PATTERNS + 1] = {
+	"incast", "outcast", "permutation", "random", "pairs", "collateral", "shortflow", NULL};
+static const char *const sprays[] = {"permute", "random", "flow", NULL};
+static const char *const backgrounds[] = {"none", "permutation", "same", NULL};
 
 /* ---- words, a function each: the scenario, the key, its value */
 
 static int set_background(struct scenario *s, const char *key, const char *value, char **error)
 {
-	int chosen = choose(key, value, backgrounds, 3, error);
+	int chosen = word_choice(key, value, backgrounds, error);
 
 	s->background = (enum background)chosen;
 	return chosen < 0 ? -1 : 0;
@@ -86,7 +29,7 @@ static int set_background(struct scenario *s, const char *key, const char *value
 
 static int set_spray(struct scenario *s, const char *key, const char *value, char **error)
 {
-	int chosen = choose(key, value, sprays, 3, error);
+	int chosen = word_choice(key, value, sprays, error);
 
 	s->spray = (enum ndp_spray)chosen;
 	return chosen < 0 ? -1 : 0;
@@ -94,9 +37,7 @@ static int set_spray(struct scenario *s, const char *key, const char *value, cha
 
 static int set_size(struct scenario *s, const char *key, const char *value, char **error)
 {
-	if (unit_size(value, &s->size) < 0 || s->size < 1 || s->size > 1000000000000)
-		return error_set(error, "%s=%s: a size such as 450KB, from 1 byte to 1000GB", key, value);
-	return 0;
+	return word_size(key, value, 1, 1000000000000, &s->size, error);
 }
 
 /* buffer=8, buffer=whole, buffer=published; the word may come twice. */
@@ -106,7 +47,7 @@ static int set_buffer(struct scenario *s, const char *key, const char *value, ch
 		s->whole = *value == 'w';
 		return 0;
 	}
-	if (whole(key, value, 2, 100000, &s->buffer, NULL) < 0)
+	if (word_count(key, value, 2, 100000, &s->buffer, NULL) < 0)
 		return error_set(error, "%s=%s: packets (2..100000), `whole` or `published`", key, value);
 	return 0;
 }
@@ -115,13 +56,18 @@ static int set_slow(struct scenario *s, const char *key, const char *value, char
 {
 	if (strncmp(value, "core:", 5) != 0)
 		return error_set(error, "%s=%s: write core:RATE, for example core:1Gbit/s", key, value);
-	return rate(key, value + 5, &s->slow_core_bps, error);
+	return word_rate(key, value + 5, RATE_LEAST, RATE_MOST, &s->slow_core_bps, error);
+}
+
+static int set_rate(struct scenario *s, const char *key, const char *value, char **error)
+{
+	return word_rate(key, value, RATE_LEAST, RATE_MOST, &s->rate_bps, error);
 }
 
 static int set_pacing(struct scenario *s, const char *key, const char *value, char **error)
 {
-	static const char *const names[] = {"payload", "frame"};
-	int chosen = choose(key, value, names, 2, error);
+	static const char *const names[] = {"payload", "frame", NULL};
+	int chosen = word_choice(key, value, names, error);
 
 	s->pace_frames = chosen == 1;
 	return chosen < 0 ? -1 : 0;
@@ -129,8 +75,8 @@ static int set_pacing(struct scenario *s, const char *key, const char *value, ch
 
 static int set_pulls(struct scenario *s, const char *key, const char *value, char **error)
 {
-	static const char *const names[] = {"fair", "fifo"};
-	int chosen = choose(key, value, names, 2, error);
+	static const char *const names[] = {"fair", "fifo", NULL};
+	int chosen = word_choice(key, value, names, error);
 
 	s->fifo = chosen == 1;
 	return chosen < 0 ? -1 : 0;
@@ -139,8 +85,8 @@ static int set_pulls(struct scenario *s, const char *key, const char *value, cha
 /* What the words that come after it change. */
 static int set_design(struct scenario *s, const char *key, const char *value, char **error)
 {
-	static const char *const names[] = {"sigcomm", "d1.4"};
-	int chosen = choose(key, value, names, 2, error);
+	static const char *const names[] = {"sigcomm", "d1.4", NULL};
+	int chosen = word_choice(key, value, names, error);
 	bool d14 = chosen == 1;
 
 	s->fifo = d14;
@@ -151,8 +97,8 @@ static int set_design(struct scenario *s, const char *key, const char *value, ch
 
 static int set_code(struct scenario *s, const char *key, const char *value, char **error)
 {
-	static const char *const names[] = {"published", "mended"};
-	int chosen = choose(key, value, names, 2, error);
+	static const char *const names[] = {"published", "mended", NULL};
+	int chosen = word_choice(key, value, names, error);
 
 	s->published = chosen == 0;
 	return chosen < 0 ? -1 : 0;
@@ -192,22 +138,17 @@ static int set_topology(struct scenario *s, const char *key, const char *value, 
 #define WHOLE(name, field, least, most)                                                                      \
 	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
 	{                                                                                                    \
-		return whole(key, value, least, most, &s->field, error);                                     \
+		return word_count(key, value, least, most, &s->field, error);                                \
 	}
 #define DURATION(name, field, least_ns)                                                                      \
 	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
 	{                                                                                                    \
-		return duration(key, value, least_ns, &s->field, error);                                     \
+		return word_ps(key, value, least_ns, &s->field, error);                                      \
 	}
 #define YES(name, field)                                                                                     \
 	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
 	{                                                                                                    \
-		return yes(key, value, &s->field, error);                                                    \
-	}
-#define RATE(name, field)                                                                                    \
-	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
-	{                                                                                                    \
-		return rate(key, value, &s->field, error);                                                   \
+		return word_yes(key, value, &s->field, error);                                               \
 	}
 WHOLE(set_hosts, hosts, 2, 8192)
 WHOLE(set_oversubscribed, oversubscribed, 1, 64)
@@ -230,7 +171,6 @@ YES(set_bounce, bounce)
 YES(set_penalty, penalty)
 YES(set_priority, priority)
 YES(set_syn, syn)
-RATE(set_rate, rate_bps)
 
 static const struct word {
 	const char *key;
@@ -249,36 +189,33 @@ static const struct word {
 static int set_transport(
 	struct scenario *s, const struct transport *const *transports, const char *value, char **error)
 {
-	char known[256] = "";
-	size_t used = 0;
+	char list[WORD_LIST] = "";
 
 	for (; *transports; transports++) {
 		if (!strcmp((*transports)->name, value)) {
 			s->transport = *transports;
 			return 0;
 		}
-		used += (size_t)snprintf(
-			known + used, sizeof known - used, "%s%s", used ? ", " : "", (*transports)->name);
+		word_list_add(list, (*transports)->name);
 	}
-	return error_set(error, "transport=%s: there are %s", value, known);
+	return error_set(error, "transport=%s: there are %s", value, list);
 }
 
 static int set_word(struct scenario *s, const struct transport *const *transports, char *text, char **error)
 {
-	char *value = strchr(text, '='), known[512] = "transport";
-	size_t used = strlen(known);
+	char list[WORD_LIST] = "transport";
+	const char *value = word_cut(text, error);
 
 	if (!value)
-		return error_set(error, "`%s`: after the pattern come words KEY=VALUE", text);
-	*value++ = '\0';
+		return -1;
 	if (!strcmp(text, "transport"))
 		return set_transport(s, transports, value, error);
 	for (size_t i = 0; i < WORDS; i++) {
 		if (!strcmp(text, words[i].key))
 			return words[i].set(s, text, value, error);
-		used += (size_t)snprintf(known + used, sizeof known - used, ", %s", words[i].key);
+		word_list_add(list, words[i].key);
 	}
-	return error_set(error, "no setting `%s`; there are %s", text, known);
+	return word_unknown(text, list, error);
 }
 
 /* "7-20+3-4": no commas, for scenarios are cells of CSV tables too. */
@@ -302,11 +239,12 @@ static int set_pairs(struct scenario *s, const char *text, char **error)
 
 static int set_pattern(struct scenario *s, char *text, char **error)
 {
-	char *number = strchr(text, ':');
+	char *number = strchr(text, ':'), list[WORD_LIST] = "";
 
 	if (number)
 		*number++ = '\0';
 	for (int i = 0; i < PATTERNS; i++) {
+		word_list_add(list, patterns[i]);
 		if (strcmp(text, patterns[i]) != 0)
 			continue;
 		s->pattern = (enum pattern)i;
@@ -317,9 +255,9 @@ static int set_pattern(struct scenario *s, char *text, char **error)
 			return error_set(error,
 				counted ? "%s needs a number of hosts: %s:64" : "%s takes no number", text,
 				text);
-		return counted ? whole(text, number, 1, 8191, &s->count, error) : 0;
+		return counted ? word_count(text, number, 1, 8191, &s->count, error) : 0;
 	}
-	return error_set(error, "no pattern `%s`; there are %s", text, listed(patterns, PATTERNS));
+	return error_set(error, "no pattern `%s`; there are %s", text, list);
 }
 
 /* ---- what goes together */
@@ -443,7 +381,7 @@ static void fill(struct scenario *s, bool own_length)
 	if (!s->published)
 		s->scan_ps = 0;
 	if (!own_length && fabric_ends(s) && s->pattern != PATTERN_SHORTFLOW)
-		s->length_ps = (uint64_t)LENGTH_MOST_NS * PS_OF_NS; /* until all have ended */
+		s->length_ps = LENGTH_MOST_PS; /* until all have ended */
 }
 
 bool fabric_ends(const struct scenario *s)

@@ -2,6 +2,7 @@
 #include "lib/sim/published.h"
 
 #include "lib/base/error.h"
+#include "lib/sim/words.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,13 +97,12 @@ int published_read(const char *path, const struct published_format *format, void
 
 int published_word(const char *what, const char *word, const char *const names[], char **error)
 {
-	char known[256] = "";
+	char list[WORD_LIST] = "";
 
 	for (int i = 0; names[i]; i++) {
-		size_t used = strlen(known);
 		if (!strcmp(word, names[i]))
 			return i;
-		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
+		word_list_add(list, names[i]);
 	}
-	return error_set(error, "no %s `%s`; there are %s", what, word, known);
+	return error_set(error, "no %s `%s`; there are %s", what, word, list);
 }

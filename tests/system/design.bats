@@ -80,6 +80,9 @@ setup() {
 	[ "$(liquidnet run pooling-loss --dry-run --trials 1 --clock virtual | grep -c uncoupled)" = 201 ]
 	[ "$(liquidnet run pooling-sensitivity --dry-run --trials 1 --clock virtual | grep -c autotuned-4m)" = 1002 ]
 	[ "$(liquidnet run balance-design --dry-run --trials 1 --clock virtual | grep -c olia)" = 395 ]
+	[ "$(liquidnet run balance-high --dry-run --trials 1 --clock virtual | grep -c olia)" = 395 ]
+	[ "$(liquidnet run balance-sensitivity --dry-run --trials 1 --clock virtual | grep -c lia)" = 2005 ]
+	[ "$(liquidnet run slow-start-point --dry-run --trials 1 --clock virtual | grep -c 4m)" = 4 ]
 	[ "$(liquidnet run slow-start --dry-run --trials 1 --clock virtual | grep -c fixed-4m)" = 201 ]
 	[ "$(liquidnet run pooling-buffers --dry-run --trials 1 --clock virtual | grep -c autotuned-32m)" = 201 ]
 }

@@ -3,57 +3,13 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/words.h"
 #include "nodes/grin/plan.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PS_OF_NS 1000
-#define LENGTH_MOST_NS 3600000000000 /* an hour */
-
-/* ---- values */
-
-static int find(const char *what, const char *name, const char *const names[], char **error)
-{
-	for (int i = 0; names[i]; i++)
-		if (!strcmp(name, names[i]))
-			return i;
-	return error_set(error, "no %s `%s`", what, name);
-}
-
-static int whole(const char *key, const char *value, int64_t least, int64_t most, unsigned *out, char **error)
-{
-	int64_t number;
-
-	if (unit_integer(value, &number) < 0 || number < least || number > most)
-		return error_set(error, "%s=%s: a whole number, %lld to %lld", key, value, (long long)least,
-			(long long)most);
-	*out = (unsigned)number;
-	return 0;
-}
-
-static int duration(const char *key, const char *value, int64_t least_ns, uint64_t *out, char **error)
-{
-	int64_t ns;
-
-	if (unit_duration(value, &ns) < 0 || ns < least_ns || ns > LENGTH_MOST_NS)
-		return error_set(error, "%s=%s: a duration such as 600ms, from %lldns to an hour", key, value,
-			(long long)least_ns);
-	*out = (uint64_t)ns * PS_OF_NS;
-	return 0;
-}
-
-static int bytes(const char *key, const char *value, uint64_t most, uint64_t *out, char **error)
-{
-	if (unit_size(value, out) < 0 || *out < 1 || *out > most)
-		return error_set(error, "%s=%s: a size such as 30KB, from 1 byte to %lluMB", key, value,
-			(unsigned long long)most / 1000000);
-	return 0;
-}
-
 /* ---- words, a function each: the scenario, the key, its value */
-
-static const char *const yes_no[] = {"no", "yes", NULL};
 
 static int set_net(struct scenario *s, const char *key, const char *value, char **error)
 {
@@ -70,16 +26,25 @@ static int set_net(struct scenario *s, const char *key, const char *value, char 
 	return 0;
 }
 
+/* 0: `own`; else one more than the place among the names, which NULL ends; or -1. */
+static int choice_beside(
+	const char *key, const char *value, const char *own, const char *const names[], char **error)
+{
+	const char *all[16] = {own};
+
+	for (size_t i = 0; i + 2 < sizeof all / sizeof *all && names[i]; i++)
+		all[i + 1] = names[i];
+	return word_choice(key, value, all, error);
+}
+
 static int set_pattern(struct scenario *s, const char *key, const char *value, char **error)
 {
-	(void)key;
-	if (!strcmp(value, "incast")) {
-		s->pattern = PATTERN_INCAST;
-		return 0;
-	}
-	int at = find("pattern", value, traffic_pattern_names, error);
-	s->pattern = (unsigned)at;
-	return at < 0 ? -1 : 0;
+	int at = choice_beside(key, value, "incast", traffic_pattern_names, error);
+
+	if (at < 0)
+		return -1;
+	s->pattern = at ? (unsigned)at - 1 : PATTERN_INCAST;
+	return 0;
 }
 
 /* "1-5+5-1": servers from 1, as the experiments count them. */
@@ -105,30 +70,32 @@ static int set_flows(struct scenario *s, const char *key, const char *value, cha
 
 static int set_model(struct scenario *s, const char *key, const char *value, char **error)
 {
-	(void)key;
-	s->packets = !strcmp(value, "packets");
-	int at = s->packets ? 0 : find("model", value, fluid_model_names, error);
-	s->model = (enum fluid_model)at;
-	return at < 0 ? -1 : 0;
+	int at = choice_beside(key, value, "packets", fluid_model_names, error);
+
+	if (at < 0)
+		return -1;
+	s->packets = at == 0;
+	s->model = at ? (enum fluid_model)(at - 1) : 0;
+	return 0;
 }
 
 static int set_cables(struct scenario *s, const char *key, const char *value, char **error)
 {
 	static const char *const names[] = {"random", "rounds", NULL};
-	int at = find("way to join servers", value, names, error);
+	int at = word_choice(key, value, names, error);
 
-	(void)key;
 	s->rounds = at == 1;
 	return at < 0 ? -1 : 0;
 }
 
 static int set_shuffle(struct scenario *s, const char *key, const char *value, char **error)
 {
-	int at = find("answer", value, yes_no, error);
+	bool shuffled = false;
 
-	(void)key;
-	s->fixed = at == 0;
-	return at < 0 ? -1 : 0;
+	if (word_yes(key, value, &shuffled, error) < 0)
+		return -1;
+	s->fixed = !shuffled;
+	return 0;
 }
 
 static int set_active(struct scenario *s, const char *key, const char *value, char **error)
@@ -142,7 +109,7 @@ static int set_active(struct scenario *s, const char *key, const char *value, ch
 static int set_acks(struct scenario *s, const char *key, const char *value, char **error)
 {
 	static const char *const names[ACKS_KINDS + 1] = {"queued", "first", "free", NULL};
-	int at = find("", value, names, NULL);
+	int at = word_choice(key, value, names, NULL);
 
 	if (at >= 0)
 		s->packet.acks = (enum scenario_acks)at;
@@ -155,9 +122,8 @@ static int set_acks(struct scenario *s, const char *key, const char *value, char
 static int set_control(struct scenario *s, const char *key, const char *value, char **error)
 {
 	static const char *const names[SIM_GROWTHS + 1] = {"reno", "cubic", "lia", NULL};
-	int at = find("congestion control", value, names, error);
+	int at = word_choice(key, value, names, error);
 
-	(void)key;
 	s->packet.growth = (enum sim_growth)at;
 	return at < 0 ? -1 : 0;
 }
@@ -165,9 +131,8 @@ static int set_control(struct scenario *s, const char *key, const char *value, c
 static int set_start(struct scenario *s, const char *key, const char *value, char **error)
 {
 	static const char *const names[STARTS + 1] = {"hystart", "plain", "none", NULL};
-	int at = find("slow start", value, names, error);
+	int at = word_choice(key, value, names, error);
 
-	(void)key;
 	s->packet.start = (enum scenario_start)at;
 	return at < 0 ? -1 : 0;
 }
@@ -175,9 +140,8 @@ static int set_start(struct scenario *s, const char *key, const char *value, cha
 static int set_full(struct scenario *s, const char *key, const char *value, char **error)
 {
 	static const char *const names[] = {"told", "lost", NULL};
-	int at = find("answer of a full queue", value, names, error);
+	int at = word_choice(key, value, names, error);
 
-	(void)key;
 	s->packet.lost = at == 1;
 	return at < 0 ? -1 : 0;
 }
@@ -185,37 +149,31 @@ static int set_full(struct scenario *s, const char *key, const char *value, char
 static int set_affinity(struct scenario *s, const char *key, const char *value, char **error)
 {
 	static const char *const names[] = {"none", "strong", NULL};
-	int at = find("affinity", value, names, error);
+	int at = word_choice(key, value, names, error);
 
-	(void)key;
 	s->packet.strong = at == 1;
 	return at < 0 ? -1 : 0;
 }
 
 static int set_rate(struct scenario *s, const char *key, const char *value, char **error)
 {
-	uint64_t *rate = &s->packet.rate_bps;
-
-	if (unit_rate(value, rate) < 0 || *rate < 1000000 || *rate > 100000000000)
-		return error_set(
-			error, "%s=%s: a rate such as 1Gbit/s, from 1Mbit/s to 100Gbit/s", key, value);
-	return 0;
+	return word_rate(key, value, 1000000, 100000000000, &s->packet.rate_bps, error);
 }
 
 #define WHOLE(name, field, least, most)                                                                      \
 	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
 	{                                                                                                    \
-		return whole(key, value, least, most, &s->field, error);                                     \
+		return word_count(key, value, least, most, &s->field, error);                                \
 	}
 #define DURATION(name, field, least_ns)                                                                      \
 	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
 	{                                                                                                    \
-		return duration(key, value, least_ns, &s->packet.field, error);                              \
+		return word_ps(key, value, least_ns, &s->packet.field, error);                               \
 	}
 #define BYTES(name, field, most)                                                                             \
 	static int name(struct scenario *s, const char *key, const char *value, char **error)                \
 	{                                                                                                    \
-		return bytes(key, value, most, &s->packet.field, error);                                     \
+		return word_size(key, value, 1, most, &s->packet.field, error);                              \
 	}
 WHOLE(set_group, group, 2, 10000)
 WHOLE(set_racks, racks, 1, 1000)
@@ -260,15 +218,17 @@ struct said {
 
 static int take_word(struct scenario *s, const char *key, const char *value, struct said *said, char **error)
 {
-	char known[256] = "between";
-	size_t used = strlen(known);
+	char list[WORD_LIST] = "between";
 
 	if (!strcmp(key, "between")) {
-		said->between = find("answer", value, yes_no, error);
-		return said->between < 0 ? -1 : 0;
+		bool between = false;
+		if (word_yes(key, value, &between, error) < 0)
+			return -1;
+		said->between = between;
+		return 0;
 	}
 	for (size_t i = 0; i < WORDS; i++) {
-		used += (size_t)snprintf(known + used, sizeof known - used, ", %s", words[i].key);
+		word_list_add(list, words[i].key);
 		if (strcmp(key, words[i].key) != 0)
 			continue;
 		said->spread |= words[i].set == set_spread;
@@ -281,7 +241,7 @@ static int take_word(struct scenario *s, const char *key, const char *value, str
 			*(strspn(value, "qf") ? &said->acks_packets : &said->acks_share) = true;
 		return words[i].set(s, key, value, error);
 	}
-	return error_set(error, "no key `%s`; there are %s", key, known);
+	return word_unknown(key, list, error);
 }
 
 /* ---- what goes together */
@@ -350,13 +310,10 @@ int scenario_parse(struct scenario *s, const char *text, char **error)
 		return error_set(error, "a scenario of more than %zu letters", sizeof copy - 1);
 	snprintf(s->text, sizeof s->text, "%s", text);
 	for (char *word; (word = strsep(&rest, " "));) {
-		char *value = strchr(word, '=');
 		if (!*word)
 			continue;
-		if (!value)
-			return error_set(error, "`%s` is no KEY=VALUE", word);
-		*value++ = '\0';
-		if (take_word(s, word, value, &said, error) < 0)
+		const char *value = word_cut(word, error);
+		if (!value || take_word(s, word, value, &said, error) < 0)
 			return error_prefix(error, "scenario `%s`", text);
 	}
 	s->between = said.between >= 0 ? said.between

@@ -2,11 +2,15 @@
  * line and the rows of data/kibbutz/kibbutz-published.csv. */
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/words.h"
 #include "nodes/kibbutz/sim/kibbutz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define HOUR (3600 * NS_PER_S)
+#define RATE_MOST UINT64_C(1000000000000)
 
 /* "web:3" */
 static int add_devices(struct scenario *s, char *word, char **error)
@@ -30,14 +34,6 @@ static int add_devices(struct scenario *s, char *word, char **error)
 		return 0;
 	}
 	return error_set(error, "no class of traffic `%s`; there are streaming, web, background", word);
-}
-
-static int duration(const char *key, const char *value, int64_t most_s, int64_t *out, char **error)
-{
-	if (unit_duration(value, out) < 0 || *out < 1000000 || *out > most_s * 1000000000)
-		return error_set(error, "%s=%s: a duration such as 10s, from 1ms to %llds", key, value,
-			(long long)most_s);
-	return 0;
 }
 
 static int set_gaps(struct scenario *s, const char *value, char **error)
@@ -66,59 +62,32 @@ static int set_radio(struct scenario *s, const char *value, char **error)
 static int set_tail(struct scenario *s, const char *value, char **error)
 {
 	s->own_tail = true;
-	return duration("tail", value, 3600, &s->radio.tail_ns, error);
-}
-
-static int set_yes(const char *key, const char *value, bool *out, char **error)
-{
-	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-		return error_set(error, "%s=%s: say yes or no", key, value);
-	*out = !strcmp(value, "yes");
-	return 0;
-}
-
-static int set_credit(struct scenario *s, const char *value, char **error)
-{
-	int64_t credit;
-
-	if (unit_integer(value, &credit) < 0 || credit < 1 || credit > 1000000)
-		return error_set(error, "credit=%s: a whole number, 1..1000000", value);
-	s->credit = (unsigned)credit;
-	return 0;
-}
-
-static int set_rate(struct scenario *s, const char *value, char **error)
-{
-	if (unit_rate(value, &s->rate_bps) < 0 || s->rate_bps < 1000)
-		return error_set(error, "rate=%s: a rate such as 2Mbit/s, at least 1kbit/s", value);
-	return 0;
+	return word_time("tail", value, NS_PER_MS, HOUR, &s->radio.tail_ns, error);
 }
 
 static int set_word(struct scenario *s, char *word, char **error)
 {
-	char *value = strchr(word, '=');
+	const char *value = word_cut(word, error);
 
 	if (!value)
-		return error_set(error, "`%s`: after the devices come words KEY=VALUE", word);
-	*value++ = '\0';
+		return -1;
 	if (!strcmp(word, "tail"))
 		return set_tail(s, value, error);
 	if (!strcmp(word, "oracle"))
-		return duration(word, value, 3600, &s->oracle_ns, error);
+		return word_time(word, value, NS_PER_MS, HOUR, &s->oracle_ns, error);
 	if (!strcmp(word, "length"))
-		return duration(word, value, 30 * 86400, &s->length_ns, error);
+		return word_time(word, value, NS_PER_MS, 30 * 24 * HOUR, &s->length_ns, error);
 	if (!strcmp(word, "gaps"))
 		return set_gaps(s, value, error);
 	if (!strcmp(word, "radio"))
 		return set_radio(s, value, error);
 	if (!strcmp(word, "rate"))
-		return set_rate(s, value, error);
+		return word_rate(word, value, 1000, RATE_MOST, &s->rate_bps, error);
 	if (!strcmp(word, "credit"))
-		return set_credit(s, value, error);
+		return word_count(word, value, 1, 1000000, &s->credit, error);
 	if (!strcmp(word, "alone"))
-		return set_yes(word, value, &s->alone, error);
-	return error_set(error,
-		"no setting `%s`; there are tail, oracle, length, gaps, radio, rate, credit, alone", word);
+		return word_yes(word, value, &s->alone, error);
+	return word_unknown(word, "tail, oracle, length, gaps, radio, rate, credit, alone", error);
 }
 
 int scenario_parse(struct scenario *s, const char *text, char **error)

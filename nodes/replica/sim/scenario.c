@@ -3,9 +3,9 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/words.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const arrival_names[ARRIVAL_KINDS + 1] = {"exponential", "absim", "closed", NULL};
@@ -39,46 +39,18 @@ struct reading {
 
 static int refuse(const struct reading *r, const char *what)
 {
-	return error_set(r->error, "`%s=%s`: %s", r->key, r->value, what);
+	return word_refuse(r->key, r->value, what, r->error);
 }
 
-static int take_count(const struct reading *r, int64_t least, int64_t most, unsigned *out)
-{
-	int64_t value;
-
-	if (unit_integer(r->value, &value) < 0 || value < least || value > most)
-		return error_set(r->error, "`%s=%s`: a whole number, %lld..%lld", r->key, r->value,
-			(long long)least, (long long)most);
-	*out = (unsigned)value;
-	return 0;
-}
-
+/* To an hour. */
 static int take_duration(const struct reading *r, double *out)
 {
-	int64_t value;
+	int64_t ns;
 
-	if (unit_duration(r->value, &value) < 0 || value < 0)
-		return refuse(r, "a time, such as 4ms");
-	*out = (double)value;
+	if (word_time(r->key, r->value, 0, 3600 * NS_PER_S, &ns, r->error) < 0)
+		return -1;
+	*out = (double)ns;
 	return 0;
-}
-
-static int take_word(const struct reading *r, const char *const words[])
-{
-	for (int i = 0; words[i]; i++)
-		if (!strcmp(words[i], r->value))
-			return i;
-	char known[128] = "";
-	for (int i = 0; words[i]; i++)
-		snprintf(
-			known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", words[i]);
-	error_set(r->error, "`%s=%s`: there are %s", r->key, r->value, known);
-	return -1;
-}
-
-static int take_fraction(const struct reading *r, double *out)
-{
-	return unit_fraction(r->value, out) == 0 ? 0 : refuse(r, "a share, such as 70%");
 }
 
 /* A:B, two numbers of which the first is a share. */
@@ -102,7 +74,7 @@ static int take_pair(const struct reading *r, double *first, double *second, boo
 
 static int take_select(struct reading *r)
 {
-	int word = take_word(r, selection_names);
+	int word = word_choice(r->key, r->value, selection_names, r->error);
 
 	if (word >= 0)
 		r->scenario->select = (enum selection)word;
@@ -111,7 +83,7 @@ static int take_select(struct reading *r)
 
 static int take_arrivals(struct reading *r)
 {
-	int word = take_word(r, arrival_names);
+	int word = word_choice(r->key, r->value, arrival_names, r->error);
 
 	if (word >= 0)
 		r->scenario->arrivals = (enum arrivals)word;
@@ -120,26 +92,18 @@ static int take_arrivals(struct reading *r)
 
 static int take_control(struct reading *r)
 {
-	static const char *const words[] = {"no", "yes", NULL};
-	int word = take_word(r, words);
-
-	if (word < 0)
-		return -1;
-	r->scenario->control = word == 1;
 	r->control_said = true;
-	return 0;
+	return word_yes(r->key, r->value, &r->scenario->control, r->error);
 }
 
 static int take_ratio(struct reading *r)
 {
-	if (unit_number(r->value, &r->scenario->ratio) < 0 || r->scenario->ratio < 1)
-		return refuse(r, "how many times faster the fast speed is, 1 or more");
-	return 0;
+	return word_number(r->key, r->value, 1, 1e6, &r->scenario->ratio, r->error);
 }
 
 static int take_load(struct reading *r)
 {
-	if (take_fraction(r, &r->scenario->load) < 0)
+	if (word_share(r->key, r->value, &r->scenario->load, r->error) < 0)
 		return -1;
 	if (r->scenario->load >= 1)
 		return refuse(r, "queues grow without end; below 100%");
@@ -148,13 +112,13 @@ static int take_load(struct reading *r)
 
 static int take_requests(struct reading *r)
 {
-	return take_count(r, 1000, 100000000, &r->scenario->requests);
+	return word_count(r->key, r->value, 1000, 100000000, &r->scenario->requests, r->error);
 }
 
 #define COUNT(field, least, most)                                                                            \
 	static int take_##field(struct reading *r)                                                           \
 	{                                                                                                    \
-		return take_count(r, least, most, &r->scenario->field);                                      \
+		return word_count(r->key, r->value, least, most, &r->scenario->field, r->error);             \
 	}
 COUNT(servers, 1, SCENARIO_SERVERS)
 COUNT(concurrency, 1, 1000)
@@ -174,7 +138,7 @@ DURATION(fluctuation)
 #define FRACTION(field)                                                                                      \
 	static int take_##field(struct reading *r)                                                           \
 	{                                                                                                    \
-		return take_fraction(r, &r->scenario->field);                                                \
+		return word_share(r->key, r->value, &r->scenario->field, r->error);                          \
 	}
 FRACTION(repair)
 FRACTION(warmup)
@@ -216,21 +180,18 @@ enum { KEYS = sizeof keys / sizeof *keys };
 
 static int take_pair_of_words(struct reading *r, char *word)
 {
-	char *equals = strchr(word, '=');
+	char list[WORD_LIST] = "";
 
-	if (!equals)
-		return error_set(r->error, "`%s`: write KEY=VALUE, such as clients=150", word);
-	*equals = '\0';
 	r->key = word;
-	r->value = equals + 1;
-	for (int i = 0; i < KEYS; i++)
+	r->value = word_cut(word, r->error);
+	if (!r->value)
+		return -1;
+	for (int i = 0; i < KEYS; i++) {
 		if (!strcmp(keys[i].name, word))
 			return keys[i].take(r);
-	char known[256] = "";
-	for (int i = 0; i < KEYS; i++)
-		snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "",
-			keys[i].name);
-	return error_set(r->error, "no key `%s`; there are %s", word, known);
+		word_list_add(list, keys[i].name);
+	}
+	return word_unknown(word, list, r->error);
 }
 
 static int check(const struct scenario *s, char **error, char **warning)

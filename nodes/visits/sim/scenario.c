@@ -3,9 +3,11 @@
 
 #include "lib/base/error.h"
 #include "lib/base/units.h"
+#include "lib/sim/words.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#define RATE_MOST UINT64_C(1000000000000)
 
 static const struct scenario defaults = {
 	.policy = SWITCHING_FIXED,
@@ -27,25 +29,19 @@ static const struct scenario defaults = {
 	.warmup_ns = 2 * NS_PER_S,
 };
 
-static int refuse(const char *word, const char *what, char **error)
+static int take_policy(struct scenario *s, const char *key, const char *value, char **error)
 {
-	return error_set(error, "`%s`: %s", word, what);
-}
+	static const char *const names[SWITCHINGS + 1] = {"fixed", "dynamic", "none", NULL};
+	int chosen = word_choice(key, value, names, error);
 
-static int take_policy(struct scenario *s, const char *word, const char *value, char **error)
-{
-	static const char *const names[SWITCHINGS] = {"fixed", "dynamic", "none"};
-
-	for (int i = 0; i < SWITCHINGS; i++)
-		if (!strcmp(value, names[i])) {
-			s->policy = (enum switching)i;
-			return 0;
-		}
-	return refuse(word, "there are fixed, dynamic and none", error);
+	if (chosen < 0)
+		return -1;
+	s->policy = (enum switching)chosen;
+	return 0;
 }
 
 /* PHY[:SUCCESS[:WIRE[:WINDOW]]], or `quiet`. */
-static int take_point(struct scenario *s, const char *word, const char *value, char **error)
+static int take_point(struct scenario *s, const char *key, const char *value, char **error)
 {
 	struct access_point point = {
 		.serves = true, .success = 1, .wire_bps = 100000000, .phy_bps = 54000000};
@@ -53,7 +49,7 @@ static int take_point(struct scenario *s, const char *word, const char *value, c
 	int64_t packets = 0;
 
 	if (s->count == SCENARIO_POINTS)
-		return error_set(error, "`%s`: more than %d access points", word, SCENARIO_POINTS);
+		return error_set(error, "%s=%s: more than %d access points", key, value, SCENARIO_POINTS);
 	point.serves = strcmp(value, "quiet") != 0;
 	snprintf(copy, sizeof copy, "%s", point.serves ? value : "54Mbit/s");
 	phy = strsep(&rest, ":");
@@ -64,7 +60,7 @@ static int take_point(struct scenario *s, const char *word, const char *value, c
 		(success && (unit_fraction(success, &point.success) < 0 || point.success <= 0)) ||
 		(wire && (unit_rate(wire, &point.wire_bps) < 0 || point.wire_bps < 1000)) ||
 		(window && (unit_integer(window, &packets) < 0 || packets < 2 || packets > 100000)))
-		return refuse(word,
+		return word_refuse(key, value,
 			"write PHY:SUCCESS:WIRE:WINDOW, such as 54Mbit/s or 6Mbit/s:40% or 54Mbit/s:100%:6Mbit/s, or quiet",
 			error);
 	point.window = (unsigned)packets;
@@ -72,18 +68,7 @@ static int take_point(struct scenario *s, const char *word, const char *value, c
 	return 0;
 }
 
-static int take_time(const char *word, const char *value, int64_t least, int64_t *out, char **error)
-{
-	int64_t time;
-
-	if (unit_duration(value, &time) < 0 || time < least || time > 3600 * NS_PER_S)
-		return error_set(
-			error, "`%s`: a time from %g ms to an hour", word, (double)least / NS_PER_MS);
-	*out = time;
-	return 0;
-}
-
-static int take_word(struct scenario *s, const char *word, char **error)
+static int take_word(struct scenario *s, char *word, char **error)
 {
 	const struct {
 		const char *key;
@@ -102,40 +87,29 @@ static int take_word(struct scenario *s, const char *word, char **error)
 		{"duration", &s->duration_ns, NS_PER_MS},
 		{"warmup", &s->warmup_ns, 0},
 	};
-	const char *value = strchr(word, '=');
-	int64_t number;
+	char list[WORD_LIST] = "ap, policy, boost, factor, window, tries";
+	const char *value = word_cut(word, error);
 
 	if (!value)
-		return refuse(word, "write KEY=VALUE", error);
-	size_t length = (size_t)(value++ - word);
-	for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-		if (strlen(times[i].key) == length && !strncmp(word, times[i].key, length))
-			return take_time(word, value, times[i].least, times[i].out, error);
-	if (!strncmp(word, "ap=", 3))
-		return take_point(s, word, value, error);
-	if (!strncmp(word, "policy=", 7))
-		return take_policy(s, word, value, error);
-	if (!strncmp(word, "boost=", 6))
-		return unit_rate(value, &s->visits.boost_above_bps) == 0
-			       ? 0
-			       : refuse(word, "a rate, such as 15Mbit/s", error);
-	if (!strncmp(word, "factor=", 7))
-		return unit_number(value, &s->visits.idle_factor) == 0 && s->visits.idle_factor >= 1 &&
-				       s->visits.idle_factor <= 1000
-			       ? 0
-			       : refuse(word, "a number from 1 to 1000", error);
-	if (!strncmp(word, "window=", 7) || !strncmp(word, "tries=", 6)) {
-		bool window = *word == 'w';
-		if (unit_integer(value, &number) < 0 || number < (window ? 2 : 1) ||
-			number > (window ? 100000 : 32))
-			return refuse(
-				word, window ? "a whole number, 2..100000" : "a whole number, 1..32", error);
-		*(window ? &s->window : &s->tries) = (uint32_t)number;
-		return 0;
+		return -1;
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		if (!strcmp(word, times[i].key))
+			return word_time(word, value, times[i].least, 3600 * NS_PER_S, times[i].out, error);
+		word_list_add(list, times[i].key);
 	}
-	return refuse(word,
-		"no such key; there are ap, policy, T, Tw, Tws, step, most, boost, factor, switching, overhead, stale, tries, backoff, delay, window, duration, warmup",
-		error);
+	if (!strcmp(word, "ap"))
+		return take_point(s, word, value, error);
+	if (!strcmp(word, "policy"))
+		return take_policy(s, word, value, error);
+	if (!strcmp(word, "boost"))
+		return word_rate(word, value, 0, RATE_MOST, &s->visits.boost_above_bps, error);
+	if (!strcmp(word, "factor"))
+		return word_number(word, value, 1, 1000, &s->visits.idle_factor, error);
+	if (!strcmp(word, "window"))
+		return word_count(word, value, 2, 100000, &s->window, error);
+	if (!strcmp(word, "tries"))
+		return word_count(word, value, 1, 32, &s->tries, error);
+	return word_unknown(word, list, error);
 }
 
 static int check(const struct scenario *s, char **error)

@@ -107,7 +107,7 @@ trial() {
 
 @test "bad input is refused in one line" {
 	refused 'there are single' liquidnet-grin-sim 'net=grin9'
-	refused 'no KEY=VALUE' liquidnet-grin-sim net
+	refused 'write KEY=VALUE' liquidnet-grin-sim net
 	refused 'goes with model=packets' liquidnet-grin-sim 'queue=100'
 	refused 'queued, first or free' liquidnet-grin-sim 'model=packets acks=2%'
 	refused 'say bytes=' liquidnet-grin-sim 'model=packets rounds=3'

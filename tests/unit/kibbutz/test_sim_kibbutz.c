@@ -212,7 +212,7 @@ static void test_bad_scenarios(void **state)
 		{"web radio=5g", "3g-simulation"},
 		{"web credit=0", "1..1000000"},
 		{"web rate=0bit/s", "rate"},
-		{"web alone=maybe", "yes or no"},
+		{"web alone=maybe", "there are no, yes"},
 		{"web colour=red", "no setting `colour`"},
 		{"web:2 oracle=4s", "alone=yes"},
 		{"web aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
