@@ -9,8 +9,7 @@
 #include <string.h>
 
 #define RATE_LEAST 1000000
-#define RATE_MOST UINT64_C(1000000000000)
-#define LENGTH_MOST_PS UINT64_C(3600000000000000) /* an hour: 2^63 ps are three months */
+#define LENGTH_MOST_PS ((uint64_t)WORD_HOUR * 1000) /* an hour: 2^63 ps are three months */
 
 static const char *const patterns[PATTERNS + 1] = {
 	"incast", "outcast", "permutation", "random", "pairs", "collateral", "shortflow", NULL};
@@ -54,14 +53,16 @@ static int set_buffer(struct scenario *s, const char *key, const char *value, ch
 
 static int set_slow(struct scenario *s, const char *key, const char *value, char **error)
 {
-	if (strncmp(value, "core:", 5) != 0)
-		return error_set(error, "%s=%s: write core:RATE, for example core:1Gbit/s", key, value);
-	return word_rate(key, value + 5, RATE_LEAST, RATE_MOST, &s->slow_core_bps, error);
+	if (strncmp(value, "core:", 5) != 0 ||
+		word_rate(key, value + 5, RATE_LEAST, WORD_RATE_MOST, &s->slow_core_bps, NULL) < 0)
+		return error_set(
+			error, "%s=%s: write core:RATE, from core:1Mbit/s to core:1000Gbit/s", key, value);
+	return 0;
 }
 
 static int set_rate(struct scenario *s, const char *key, const char *value, char **error)
 {
-	return word_rate(key, value, RATE_LEAST, RATE_MOST, &s->rate_bps, error);
+	return word_rate(key, value, RATE_LEAST, WORD_RATE_MOST, &s->rate_bps, error);
 }
 
 static int set_pacing(struct scenario *s, const char *key, const char *value, char **error)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define PS_OF_NS 1000
-#define HOUR (3600 * NS_PER_S)
 
 /* ---- numbers as units.h reads them */
 
@@ -142,7 +141,7 @@ int word_ps(const char *key, const char *value, int64_t least_ns, uint64_t *out,
 {
 	int64_t ns = 0;
 
-	if (word_time(key, value, least_ns, HOUR, &ns, error) < 0)
+	if (word_time(key, value, least_ns, WORD_HOUR, &ns, error) < 0)
 		return -1;
 	*out = (uint64_t)ns * PS_OF_NS;
 	return 0;
@@ -157,9 +156,15 @@ int word_refuse(const char *key, const char *value, const char *what, char **err
 
 void word_list_add(char list[WORD_LIST], const char *name)
 {
-	size_t used = strlen(list);
+	static const char more[] = ", ...";
+	size_t used = strlen(list), last = sizeof more - 1;
 
-	snprintf(list + used, WORD_LIST - used, "%s%s", used ? ", " : "", name);
+	if (used >= last && !strcmp(list + used - last, more))
+		return;
+	if (used + strlen(", ") + strlen(name) + sizeof more > WORD_LIST)
+		strcpy(list + used, more);
+	else
+		snprintf(list + used, WORD_LIST - used, "%s%s", used ? ", " : "", name);
 }
 
 int word_unknown(const char *key, const char *list, char **error)

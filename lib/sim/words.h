@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The usual upper bounds. */
+#define WORD_RATE_MOST UINT64_C(1000000000000) /* bit/s */
+#define WORD_HOUR INT64_C(3600000000000)       /* ns */
+
 /* Cuts `word` at its first `=`: the value, or NULL with *error where there is none. */
 const char *word_cut(char *word, char **error);
 
@@ -16,6 +20,7 @@ const char *word_cut(char *word, char **error);
 int word_choice(const char *key, const char *value, const char *const names[], char **error);
 /* "yes" or "no" */
 int word_yes(const char *key, const char *value, bool *out, char **error);
+/* Bounds from 0 to UINT_MAX. */
 int word_count(const char *key, const char *value, int64_t least, int64_t most, unsigned *out, char **error);
 /* A decimal fraction. */
 int word_number(const char *key, const char *value, double least, double most, double *out, char **error);
@@ -25,7 +30,7 @@ int word_share(const char *key, const char *value, double *out, char **error);
 int word_size(const char *key, const char *value, uint64_t least, uint64_t most, uint64_t *out, char **error);
 /* Bits a second. */
 int word_rate(const char *key, const char *value, uint64_t least, uint64_t most, uint64_t *out, char **error);
-/* Nanoseconds. */
+/* Nanoseconds; bounds of 0 or more. */
 int word_time(const char *key, const char *value, int64_t least, int64_t most, int64_t *out, char **error);
 /* Picoseconds, from least_ns to an hour. */
 int word_ps(const char *key, const char *value, int64_t least_ns, uint64_t *out, char **error);
@@ -33,7 +38,8 @@ int word_ps(const char *key, const char *value, int64_t least_ns, uint64_t *out,
 /* For what is none of these: the line "KEY=VALUE: WHAT". Returns -1. */
 int word_refuse(const char *key, const char *value, const char *what, char **error);
 
-/* A list of names as people read it, for messages: begin with "" and add one after the other. What does not fit is cut off. */
+/* A list of names as people read it, for messages: begin with "" and add one after the other. Where
+ * no more fits, it ends in "...". */
 #define WORD_LIST 512
 void word_list_add(char list[WORD_LIST], const char *name);
 /* The line "no setting `KEY`; there are LIST". Returns -1. */

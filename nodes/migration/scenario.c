@@ -27,8 +27,7 @@ static const struct scenario defaults = {
 	.round_trip_ns = NS_PER_MS,
 };
 
-#define RATE_MOST UINT64_C(1000000000000)
-#define DAY (24 * 3600 * NS_PER_S)
+#define DAY (24 * WORD_HOUR)
 
 static int take_word(struct scenario *s, char *word, char **error)
 {
@@ -60,9 +59,9 @@ static int take_word(struct scenario *s, char *word, char **error)
 		word_list_add(list, times[i].key);
 	}
 	if (!strcmp(word, "rate"))
-		return word_rate(word, value, 1000, RATE_MOST, &c->rate_bps, error);
+		return word_rate(word, value, 1000, WORD_RATE_MOST, &c->rate_bps, error);
 	if (!strcmp(word, "dirty"))
-		return word_rate(word, value, 0, RATE_MOST, &c->dirty_bps, error);
+		return word_rate(word, value, 0, WORD_RATE_MOST, &c->dirty_bps, error);
 	if (!strcmp(word, "rounds"))
 		return word_count(word, value, 1, COPY_ROUNDS, &c->rounds, error);
 	if (!strcmp(word, "mode")) {

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR (3600 * NS_PER_S)
-#define RATE_MOST UINT64_C(1000000000000)
-
 /* "web:3" */
 static int add_devices(struct scenario *s, char *word, char **error)
 {
@@ -62,7 +59,7 @@ static int set_radio(struct scenario *s, const char *value, char **error)
 static int set_tail(struct scenario *s, const char *value, char **error)
 {
 	s->own_tail = true;
-	return word_time("tail", value, NS_PER_MS, HOUR, &s->radio.tail_ns, error);
+	return word_time("tail", value, NS_PER_MS, WORD_HOUR, &s->radio.tail_ns, error);
 }
 
 static int set_word(struct scenario *s, char *word, char **error)
@@ -74,15 +71,15 @@ static int set_word(struct scenario *s, char *word, char **error)
 	if (!strcmp(word, "tail"))
 		return set_tail(s, value, error);
 	if (!strcmp(word, "oracle"))
-		return word_time(word, value, NS_PER_MS, HOUR, &s->oracle_ns, error);
+		return word_time(word, value, NS_PER_MS, WORD_HOUR, &s->oracle_ns, error);
 	if (!strcmp(word, "length"))
-		return word_time(word, value, NS_PER_MS, 30 * 24 * HOUR, &s->length_ns, error);
+		return word_time(word, value, NS_PER_MS, 30 * 24 * WORD_HOUR, &s->length_ns, error);
 	if (!strcmp(word, "gaps"))
 		return set_gaps(s, value, error);
 	if (!strcmp(word, "radio"))
 		return set_radio(s, value, error);
 	if (!strcmp(word, "rate"))
-		return word_rate(word, value, 1000, RATE_MOST, &s->rate_bps, error);
+		return word_rate(word, value, 1000, WORD_RATE_MOST, &s->rate_bps, error);
 	if (!strcmp(word, "credit"))
 		return word_count(word, value, 1, 1000000, &s->credit, error);
 	if (!strcmp(word, "alone"))

@@ -47,7 +47,7 @@ static int take_duration(const struct reading *r, double *out)
 {
 	int64_t ns;
 
-	if (word_time(r->key, r->value, 0, 3600 * NS_PER_S, &ns, r->error) < 0)
+	if (word_time(r->key, r->value, 0, WORD_HOUR, &ns, r->error) < 0)
 		return -1;
 	*out = (double)ns;
 	return 0;

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RATE_MOST UINT64_C(1000000000000)
-
 static const struct scenario defaults = {
 	.policy = SWITCHING_FIXED,
 	.visits = {.switching_ns = 3 * NS_PER_MS,
@@ -94,7 +92,7 @@ static int take_word(struct scenario *s, char *word, char **error)
 		return -1;
 	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
 		if (!strcmp(word, times[i].key))
-			return word_time(word, value, times[i].least, 3600 * NS_PER_S, times[i].out, error);
+			return word_time(word, value, times[i].least, WORD_HOUR, times[i].out, error);
 		word_list_add(list, times[i].key);
 	}
 	if (!strcmp(word, "ap"))
@@ -102,7 +100,7 @@ static int take_word(struct scenario *s, char *word, char **error)
 	if (!strcmp(word, "policy"))
 		return take_policy(s, word, value, error);
 	if (!strcmp(word, "boost"))
-		return word_rate(word, value, 0, RATE_MOST, &s->visits.boost_above_bps, error);
+		return word_rate(word, value, 0, WORD_RATE_MOST, &s->visits.boost_above_bps, error);
 	if (!strcmp(word, "factor"))
 		return word_number(word, value, 1, 1000, &s->visits.idle_factor, error);
 	if (!strcmp(word, "window"))

@@ -108,6 +108,8 @@ trial() {
 @test "bad input is refused in one line" {
 	refused 'there are single' liquidnet-grin-sim 'net=grin9'
 	refused 'write KEY=VALUE' liquidnet-grin-sim net
+	refused 'there are incast, permutation' liquidnet-grin-sim 'pattern=foo'
+	refused 'there are packets, lia' liquidnet-grin-sim 'model=foo'
 	refused 'goes with model=packets' liquidnet-grin-sim 'queue=100'
 	refused 'queued, first or free' liquidnet-grin-sim 'model=packets acks=2%'
 	refused 'say bytes=' liquidnet-grin-sim 'model=packets rounds=3'

@@ -193,6 +193,7 @@ static void refused(void **state)
 		{"permutation measure=300ms", "measure= is the last part of length="},
 		{"permutation rate=1", "rate=1: a rate such as 15Mbit/s"},
 		{"permutation slow=1Gbit/s", "slow=1Gbit/s: write core:RATE"},
+		{"permutation slow=core:1", "slow=core:1: write core:RATE"},
 		{"permutation topology=leafspine:4:2:2 slow=core:1Gbit/s", "slow=core: goes with a fat tree"},
 		{"permutation topology=moebius:3", "topology=moebius:3: there are fattree,"},
 		{"permutation topology=leafspine:4:2",
