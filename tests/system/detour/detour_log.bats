@@ -30,7 +30,7 @@ attributed() {
 	kill "$flow_pid"
 	stop client
 	# The kernel says the end, with the bytes, when it forgets the flow.
-	ip netns exec detour conntrack -D -p tcp 2>/dev/null || true
+	ip netns exec detour conntrack -D -p tcp >/dev/null
 	until_true ended_record
 	stop detour
 	liquidnet-detour-log verify --public "$detour_public" trail

@@ -117,7 +117,7 @@ refused() {
 	refuses_words 'it is there already' "${far[@]}" "${near[@]}" --move far@1s -- true
 	refuses_words 'is over, which lasts 2.000 s' "${far[@]}" "${near[@]}" --stop 2s --move near@1s --move far@2s -- true
 	refuses_words 'is no time' "${far[@]}" "${near[@]}" --stop 5 -- true
-	refuses_words '--memory: `speed=1`' "${far[@]}" "${near[@]}" --memory speed=1 -- true
+	refuses_words '--memory: no setting `speed`' "${far[@]}" "${near[@]}" --memory speed=1 -- true
 	refuses_words 'write one' "${far[@]}" "${near[@]}" --memory ram=1MB --stop 1s -- true
 	refuses_words 'there are none, keep, replace, joined, fullmesh' "${far[@]}" "${near[@]}" --endpoint both -- true
 	[ "$(ip -n vm addr; ip -n vm route)" = "$before" ]
